@@ -1,0 +1,57 @@
+"""What the account operations take. Their effects stand in views.py."""
+
+import re
+from typing import Any
+
+from django.contrib.auth.models import User
+from rest_framework import serializers
+
+from config.rest import TextField
+
+# Django's own rule for usernames: letters and digits are Unicode's.
+USERNAME = re.compile(r"[\w.@+-]+")
+
+
+class EmailText(serializers.EmailField, TextField):
+    """Django's rule for e-mail addresses, but for quoted local parts and address literals.
+
+    The domain is kept in lower case, as Django's create_user does.
+    """
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        local, _, domain = text.rpartition("@")
+        # Django's pattern ignores case, by which two letters that are not ASCII match in a local part.
+        if '"' in local or not local.isascii() or domain.startswith("["):
+            self.fail("invalid")
+        return User.objects.normalize_email(text)
+
+
+class RegisterSerializer(serializers.Serializer):
+    username = TextField(min_length=3, max_length=150)
+    email = EmailText(max_length=254)
+    password = TextField(min_length=8)
+    password2 = TextField()
+
+    def validate_username(self, value: str) -> str:
+        if not USERNAME.fullmatch(value):
+            raise serializers.ValidationError("Only letters, digits and @.+-_ are allowed.")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["password"] != attrs["password2"]:
+            raise serializers.ValidationError({"password2": ["The two passwords differ."]})
+        return attrs
+
+
+class LoginSerializer(serializers.Serializer):
+    username = TextField()
+    password = TextField()
+
+
+class RefreshSerializer(serializers.Serializer):
+    refresh = TextField()
+
+
+class DeleteAccountSerializer(serializers.Serializer):
+    password = TextField()

@@ -1,0 +1,13 @@
+"""The WSGI application of the legacy reference system.
+
+Importable without side effects but Django's set-up, so that another module can wrap it.
+"""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+application = get_wsgi_application()
+get_resolver().url_patterns  # noqa: B018 (loads all views now, once, and not in each worker's first request)

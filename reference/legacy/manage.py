@@ -1,0 +1,13 @@
+"""Django's command line for the legacy reference system; `migrate` makes its schema.
+
+Not used to serve requests: that is gunicorn with gunicorn.conf.py.
+"""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    execute_from_command_line(sys.argv)
