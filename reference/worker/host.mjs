@@ -1,0 +1,397 @@
+// Starts the Worker on workerd through Miniflare, for a supervisor that speaks JSON lines on stdin and
+// stdout (README.md has the lines). Everything else that is to be told goes to stderr.
+// Not a development server: no watching, no reloading, no request to any address but loopback.
+
+import { createHash, createHmac } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import { createRequire, enableCompileCache } from 'node:module';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const HERE = path.dirname(fileURLToPath(import.meta.url));
+
+// Loading Miniflare's one large file is a third of the start. Its compiled form is kept where it is
+// installed, and require spares the search for its exports that import would make.
+enableCompileCache(path.join(HERE, 'node_modules', '.cache'));
+const { Log, LogLevel, Miniflare } = createRequire(import.meta.url)('miniflare');
+
+const REFERENCE = path.dirname(HERE);
+const MIGRATIONS = path.join(HERE, 'migrations');
+const FRONT_END = path.join(HERE, 'public');
+const BUILD_PLACEHOLDER = '__BUILD_ID__';
+
+// The plan's wrangler.toml.
+const COMPATIBILITY_DATE = '2024-12-30';
+const COMPATIBILITY_FLAGS = ['nodejs_compat'];
+
+const REQUIRED_VARS = [
+  'JWT_SECRET', 'JWT_REFRESH_SECRET', 'JWT_ISSUER', 'JWT_AUDIENCE', 'VERSION_ID', 'BUILD_ID',
+];
+const LOOPBACK = ['127.0.0.1', 'localhost', '::1'];
+const RATE_PERIODS = [10, 60]; // what Cloudflare's binding takes
+const S3_PATH = '/cdn-cgi/local/r2/s3';
+const D1_PATH = '/cdn-cgi/explorer/api/d1/database';
+const ANSWER_MS = 10_000; // a machine may be busy
+const HEALTH_MS = 2000;
+const EXIT_MS = 900;
+
+/** @param {unknown} line */
+function say(line) {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+/** @param {string} text */
+function tell(text) {
+  process.stderr.write(`${text}\n`);
+}
+
+/**
+ * The front end as a deployment would bring it: a copy of public/ with its build id written in.
+ *
+ * @param {string} folder
+ * @param {string} build
+ */
+function buildFrontEnd(folder, build) {
+  rmSync(folder, { recursive: true, force: true });
+  cpSync(FRONT_END, folder, { recursive: true });
+  const page = path.join(folder, 'index.html');
+  const escaped = build.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
+  writeFileSync(page, readFileSync(page, 'utf8').replaceAll(BUILD_PLACEHOLDER, () => escaped));
+}
+
+/** @param {string} entry relative to reference/ @returns {string} absolute */
+function entryPath(entry) {
+  const absolute = path.resolve(REFERENCE, entry);
+  if (!absolute.startsWith(REFERENCE + path.sep)) throw new Error(`entry is outside reference/: ${entry}`);
+  if (!existsSync(absolute)) throw new Error(`no such entry: ${entry}`);
+  return absolute;
+}
+
+/** @param {Record<string, any>} config the first line @throws {Error} saying what is wrong with it */
+function check(config) {
+  const { host = '127.0.0.1', port = 0, vars, rateLimit, s3 } = config;
+  if (!LOOPBACK.includes(host)) throw new Error(`host must be loopback, not ${host}`);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`port is no port: ${port}`);
+  if (typeof vars !== 'object' || vars === null) throw new Error('vars is missing');
+  for (const name of REQUIRED_VARS) {
+    if (!vars[name]) throw new Error(`vars.${name} is missing`);
+  }
+  for (const [name, value] of Object.entries(vars)) {
+    if (typeof value !== 'string') throw new Error(`vars.${name} is no string`);
+  }
+  if (!Number.isInteger(rateLimit?.limit) || !RATE_PERIODS.includes(rateLimit.period)) {
+    throw new Error(`rateLimit needs a limit and a period of ${RATE_PERIODS.join(' or ')} s`);
+  }
+  if (!s3?.accessKeyId || !s3?.secretAccessKey) throw new Error('s3 needs its two keys');
+}
+
+/** @param {string} host @param {number} port @returns {Promise<void>} rejected when it is taken */
+function portIsFree(host, port) {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once('error', (error) => {
+      const taken = error.code === 'EADDRINUSE';
+      reject(taken ? new Error(`port ${port} on ${host} is taken`) : error);
+    });
+    server.listen(port, host, () => server.close(resolve));
+  });
+}
+
+/**
+ * An own request.
+ *
+ * @param {URL} url on loopback
+ * @param {{json?: string, ms?: number}} [options] what is to be posted, how long to wait
+ * @returns {Promise<{status: number, body: string}>} whatever the status
+ */
+function ask(url, { json, ms = ANSWER_MS } = {}) {
+  return new Promise((resolve, reject) => {
+    const client = url.protocol === 'https:' ? https : http;
+    const request = client.request(url, {
+      method: json === undefined ? 'GET' : 'POST',
+      headers: json === undefined ? {} : { 'Content-Type': 'application/json' },
+      agent: false,
+      rejectUnauthorized: false, // the certificate is the supervisor's matter
+    });
+    const timer = setTimeout(() => request.destroy(new Error(`no answer from ${url}`)), ms);
+    request.on('response', (answer) => {
+      const chunks = [];
+      answer.on('data', (chunk) => chunks.push(chunk));
+      answer.on('error', reject);
+      answer.on('end', () => resolve({ status: answer.statusCode, body: Buffer.concat(chunks).toString() }));
+    });
+    request.on('error', reject);
+    request.on('close', () => clearTimeout(timer));
+    request.end(json);
+  });
+}
+
+/**
+ * Waits for an answer of the entry. Miniflare replaces the whole workerd process when its options change
+ * and its port refuses connections meanwhile: whatever answers after that is the new entry. /health is
+ * asked first because it wakes D1 and R2 too; an entry whose /health hangs is asked for its page.
+ *
+ * @param {URL} url
+ */
+async function served(url) {
+  try {
+    await ask(new URL('/health', url), { ms: HEALTH_MS });
+  } catch (error) {
+    tell(`host: ${error.message}`);
+    await ask(new URL('/', url));
+  }
+}
+
+/** @param {string} folder @param {string} d1Id @returns {string | null} where Miniflare keeps the database */
+function databaseFile(folder, d1Id) {
+  // Names of Durable Objects become file names in this way (workerd, idFromName; Miniflare does the same).
+  const kind = 'miniflare-D1DatabaseObject';
+  const key = createHash('sha256').update(kind).digest();
+  const name = createHmac('sha256', key).update(d1Id).digest().subarray(0, 16);
+  const mac = createHmac('sha256', key).update(name).digest().subarray(0, 16);
+  const file = path.join(folder, 'd1', kind, `${Buffer.concat([name, mac]).toString('hex')}.sqlite`);
+  return existsSync(file) ? file : null;
+}
+
+/**
+ * Runs SQL by D1's REST interface. Several statements in one text are one transaction.
+ *
+ * @param {URL} database
+ * @param {string} sql
+ * @returns {Promise<unknown[][]>} the rows of the last statement
+ */
+async function run(database, sql) {
+  const json = JSON.stringify({ sql });
+  const { status, body } = await ask(new URL(`${database.pathname}/raw`, database), { json });
+  if (status !== 200) throw new Error(`D1 answered ${status}: ${body}`);
+  return JSON.parse(body).result.at(-1).results.rows;
+}
+
+/**
+ * Applies what is new in migrations/, with the table that wrangler keeps.
+ *
+ * @param {URL} database
+ */
+async function migrate(database) {
+  const rows = await run(database, `
+    CREATE TABLE IF NOT EXISTS d1_migrations(
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      name TEXT UNIQUE,
+      applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
+    );
+    SELECT name FROM d1_migrations`);
+  const applied = new Set(rows.flat());
+  for (const name of readdirSync(MIGRATIONS).filter((file) => file.endsWith('.sql')).sort()) {
+    if (applied.has(name)) continue;
+    const script = readFileSync(path.join(MIGRATIONS, name), 'utf8');
+    await run(database, `${script}\n;INSERT INTO d1_migrations (name) VALUES ('${name}')`);
+    tell(`host: migration ${name} applied`);
+  }
+}
+
+/** Miniflare's messages, off stdout. */
+class Messages extends Log {
+  log(message) {
+    tell(message);
+  }
+}
+
+/** One Miniflare and what it was started with. */
+class Host {
+  /** @param {Record<string, any>} config the first line */
+  constructor(config) {
+    check(config);
+    this.config = config;
+    this.entry = entryPath(config.entry ?? 'worker/src/index.mjs');
+    this.vars = {
+      RATE_LIMIT: String(config.rateLimit.limit),
+      RATE_PERIOD: String(config.rateLimit.period),
+      ...config.vars,
+    };
+    this.temporary = config.persist ? null : mkdtempSync(path.join(tmpdir(), 'list-cutter-worker-'));
+    this.frontEnd = path.join(config.persist ?? this.temporary, 'front-end');
+  }
+
+  #options({ entry, vars }) {
+    const { host = '127.0.0.1', port = 0, persist, s3, rateLimit, https: tls } = this.config;
+    const compatibility = {
+      compatibilityDate: COMPATIBILITY_DATE,
+      compatibilityFlags: COMPATIBILITY_FLAGS,
+    };
+    return {
+      host,
+      port,
+      ...(tls && { https: true, httpsKeyPath: tls.keyPath, httpsCertPath: tls.certPath }),
+      ...(persist && { defaultPersistRoot: persist }),
+      cf: false,
+      telemetry: { enabled: false },
+      unsafeLocalExplorer: true,
+      logRequests: false,
+      log: new Messages(LogLevel.WARN),
+      handleRuntimeStdio: (stdout, stderr) => {
+        for (const stream of [stdout, stderr]) stream.on('data', (text) => process.stderr.write(text));
+      },
+      workers: [
+        {
+          name: 'list-cutter',
+          ...compatibility,
+          modules: true,
+          modulesRoot: REFERENCE,
+          scriptPath: entry,
+          modulesRules: [{ type: 'ESModule', include: ['**/*.mjs'] }],
+          bindings: vars,
+          d1Databases: { DB: this.config.d1Id ?? 'list-cutter' },
+          r2Buckets: { FILE_STORAGE: { id: this.bucket, s3Credentials: s3 } },
+          kvNamespaces: { AUTH_TOKENS: 'auth-tokens' },
+          ratelimits: { RATE_LIMITER: { namespace_id: '1', simple: rateLimit } },
+          serviceBindings: { ASSETS: 'front-end' },
+        },
+        // The front end is served by Cloudflare's own asset Worker, behind the application. It is a
+        // Worker of its own here because Miniflare would else send every request through its asset
+        // router first, which costs the API a third of its requests per second.
+        {
+          name: 'front-end',
+          ...compatibility,
+          modules: true,
+          script: 'export default { fetch: () => new Response(null, { status: 404 }) };',
+          assets: {
+            workerName: 'front-end',
+            directory: this.frontEnd,
+            routerConfig: { has_user_worker: false },
+            assetConfig: { html_handling: 'auto-trailing-slash', not_found_handling: 'none' },
+          },
+        },
+      ],
+    };
+  }
+
+  get bucket() {
+    return this.config.bucket ?? 'cutty-files';
+  }
+
+  /** @returns {Promise<object>} the line that says that it is ready */
+  async start() {
+    const { host = '127.0.0.1', port = 0, persist, d1Id = 'list-cutter', workerdWrapper } = this.config;
+    if (port !== 0) await portIsFree(host, port);
+    if (workerdWrapper) process.env.MINIFLARE_WORKERD_PATH = workerdWrapper;
+    if (persist) mkdirSync(persist, { recursive: true });
+    buildFrontEnd(this.frontEnd, this.vars.BUILD_ID);
+    this.miniflare = new Miniflare(this.#options(this));
+    // Miniflare has its own handlers, which leave at once and with another code.
+    onSignals();
+    const url = await this.miniflare.ready;
+    // Later on the same port, also when it was free to choose.
+    this.config.port = Number(url.port);
+    const database = new URL(`${D1_PATH}/${d1Id}`, url);
+    await migrate(database);
+    await served(url);
+    return {
+      ready: true,
+      url: url.origin,
+      s3: url.origin + S3_PATH,
+      d1: database.href,
+      bucket: this.bucket,
+      d1File: persist ? databaseFile(persist, d1Id) : null,
+    };
+  }
+
+  /** @param {{entry?: string, vars?: Record<string, string | null>}} change null takes a var away */
+  async serve({ entry, vars = {} }) {
+    const start = performance.now();
+    const before = { entry: this.entry, vars: this.vars };
+    const merged = Object.entries({ ...this.vars, ...vars }).filter(([, value]) => value !== null);
+    const after = {
+      entry: entry === undefined ? this.entry : entryPath(entry),
+      vars: Object.fromEntries(merged),
+    };
+    check({ ...this.config, vars: after.vars });
+    try {
+      await this.#use(after);
+    } catch (error) {
+      await this.#use(before);
+      throw error;
+    }
+    return { ok: true, ms: Math.round(performance.now() - start) };
+  }
+
+  async #use({ entry, vars }) {
+    if (vars.BUILD_ID !== this.vars.BUILD_ID) buildFrontEnd(this.frontEnd, vars.BUILD_ID);
+    Object.assign(this, { entry, vars });
+    await this.miniflare.setOptions(this.#options(this));
+    await served(await this.miniflare.ready);
+  }
+
+  async stop() {
+    await this.miniflare?.dispose();
+    if (this.temporary) rmSync(this.temporary, { recursive: true, force: true });
+  }
+}
+
+let host = null;
+
+/** @param {number} code exit code */
+async function end(code) {
+  setTimeout(() => process.exit(code), EXIT_MS).unref();
+  try {
+    await host?.stop();
+  } catch (error) {
+    tell(`host: ${error?.stack ?? error}`);
+  }
+  process.exit(code);
+}
+
+/** @param {unknown} error @returns {string} one line */
+function reason(error) {
+  return String(error?.message ?? error).replace(/\s+/g, ' ').trim();
+}
+
+/** @param {string} line @returns {Promise<object>} */
+async function obey(line) {
+  const { cmd, ...rest } = JSON.parse(line);
+  if (cmd === 'ping') return { ok: true };
+  if (cmd === 'serve') return host.serve(rest);
+  throw new Error(`unknown command: ${cmd}`);
+}
+
+/** Ends on SIGTERM and SIGINT, with no other handler beside. */
+function onSignals() {
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    process.removeAllListeners(signal);
+    process.on(signal, () => end(0));
+  }
+}
+
+onSignals();
+// A supervisor that is gone reads nothing any more.
+process.stdout.on('error', () => end(1));
+
+const lines = createInterface({ input: process.stdin });
+let work = Promise.resolve();
+lines.once('line', (first) => {
+  work = (async () => {
+    try {
+      host = new Host(JSON.parse(first));
+      say(await host.start());
+    } catch (error) {
+      tell(`host: ${error?.stack ?? error}`);
+      say({ ready: false, error: reason(error) });
+      await end(1);
+    }
+  })();
+  lines.on('line', (line) => {
+    work = work.then(async () => {
+      try {
+        say(await obey(line));
+      } catch (error) {
+        say({ ok: false, error: reason(error) });
+      }
+    });
+  });
+});
+lines.once('close', () => end(0));
