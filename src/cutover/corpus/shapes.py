@@ -141,9 +141,7 @@ _NUMBER_LIKE = (
 
 def _numbers() -> bytes:
     # Quoted throughout: some cells hold a comma, one is empty.
-    return "".join(
-        ["id,value\n", *(f'{row},"{cell}"\n' for row, cell in enumerate(_NUMBER_LIKE, start=1))]
-    ).encode()
+    return "".join(["id,value\n", *(f'{row},"{cell}"\n' for row, cell in enumerate(_NUMBER_LIKE, start=1))]).encode()
 
 
 def _long_field() -> bytes:
