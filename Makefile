@@ -1,0 +1,51 @@
+# What a person or CI does with this project. `make help` lists it. Needs Python 3.11 or newer, nothing else.
+
+PYTHON ?= python3
+BIN := .venv/bin
+ENV ?= embedded
+SETUP := .venv/.setup-done
+export UV_PYTHON_DOWNLOADS = never
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: help setup smoke test sensitivity check lock clean
+.DEFAULT_GOAL := help
+
+help: ## what can be made
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
+
+setup: $(SETUP) ## make .venv from the lock files, and the Worker's npm packages
+
+smoke: setup ## the smoke gate: ENV=embedded starts a real Django and a real Worker on loopback
+	@$(BIN)/pytest -m smoke --env $(ENV)
+
+test: setup ## all tests: units, the pair's processes, each planted defect against the check that must catch it
+	$(BIN)/pytest -m "unit or pair or verdicts or sensitivity"
+
+sensitivity: setup ## every planted defect against the whole gate, with the table
+	CUTOVER_SENSITIVITY=full $(BIN)/pytest -m sensitivity
+
+check: setup ## ruff, mypy --strict, and manifest.toml against the checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cutover manifest
+
+lock: setup ## compile requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --no-header \
+	  --annotation-style line --upgrade pyproject.toml --output-file requirements.lock
+
+clean: ## remove what make setup and the runs made
+	rm -rf .venv reference/worker/node_modules .mypy_cache .ruff_cache .pytest_cache
+	find reports -mindepth 1 -not -name README.md -delete
+
+# The stamp is written last: a setup that was cut short is done again.
+$(SETUP): requirements.lock bootstrap.lock pyproject.toml reference/worker/package-lock.json
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "cutover needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) --version). Use make PYTHON=python3.11 …" >&2; exit 4; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	  { echo "$(PYTHON) cannot make a virtual environment (Debian: apt-get install python3-venv)." >&2; exit 4; }
+	@$(BIN)/python -m pip install --quiet --require-hashes -r bootstrap.lock
+	@$(BIN)/uv pip sync --quiet --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m cutover.embedded.packages
+	@touch $@

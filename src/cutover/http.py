@@ -1,0 +1,362 @@
+"""The one HTTP client, and the one module that imports httpx.
+
+Sends what safety and the budget allow, once, and says exactly what came back and from whom. Not for
+operations and their fields: that is targets.py. It follows no redirect and repeats nothing in silence.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import secrets
+import select
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
+
+from cutover.environments import Environment, Identity
+from cutover.failures import CheckFailed, RateLimited, Unreachable, WrongAnswerer
+from cutover.journal import Exchange, Journal
+from cutover.pacing import Pacer
+from cutover.safety import KillSwitch
+from cutover.secrets import redact
+
+# httpx imports its command line, and with it click, rich and pygments, when they are installed: 0.25 s
+# of every start, for nothing. Marked as absent, it goes without, as it does where they are not installed.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+
+import httpx  # noqa: E402 - after the line above, which is the point of it
+
+SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
+RETRY_AFTER_CAP_S: Final = 120.0
+RATE_LIMIT_TRIES: Final = 3
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to send. parts: multipart form field -> (file name, bytes, media type)."""
+
+    system: str
+    operation: str
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    json: Any = None
+    content: bytes | None = None
+    parts: Mapping[str, tuple[str, bytes, str]] | None = None
+    timeout_s: float | None = None
+    expects_429: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back. elapsed_s: from the first byte sent to the last byte received."""
+
+    request: Request
+    request_id: str
+    status: int
+    headers: httpx.Headers
+    body: bytes
+    elapsed_s: float
+    version: str | None = None
+
+    @property
+    def source(self) -> str:
+        """Who answered what, for messages: system, method, URL without its query, ids."""
+        version = f", version {self.version}" if self.version else ""
+        url = self.request.url.partition("?")[0]
+        return f"{self.request.system} {self.request.method} {url} (request {self.request_id}{version})"
+
+    @property
+    def excerpt(self) -> str:
+        """Status, media type and the first 200 characters of the body, redacted, on one line."""
+        text = self.body[:400].decode("utf-8", "replace")
+        shown = redact(" ".join(text.split()))[:200]
+        media = self.headers.get("content-type", "no content type")
+        return f"status {self.status}, {media}, {len(self.body)} bytes: {shown!r}"
+
+    @cached_property
+    def json(self) -> Any:
+        """The body as JSON. Raises CheckFailed when it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            raise CheckFailed(
+                f"no-json:{self.request.operation}", expected="a JSON body", got=self.excerpt, source=self.source
+            ) from None
+
+
+class Client:
+    """Sends requests to the hosts that an environment names. One a process; not for several threads."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        journal: Journal,
+        pacer: Pacer | None,
+        kill_switch: KillSwitch,
+        run: str,
+        worker_version: str | None = None,
+    ) -> None:
+        """run: prefix of every request id; worker_version: the version of the Worker to ask for."""
+        self._environment, self._journal, self._pacer = environment, journal, pacer
+        self._kill_switch, self._run, self._worker_version = kill_switch, run, worker_version
+        self._numbers = itertools.count(1)
+        self._client = httpx.Client(
+            trust_env=False,  # proxies and REQUESTS_CA_BUNDLE of the caller's shell must not change what is tested
+            verify=_tls(environment),
+            timeout=httpx.Timeout(environment.timeout_s, connect=min(10.0, environment.timeout_s)),
+            limits=httpx.Limits(max_connections=20, keepalive_expiry=50),
+            headers={"user-agent": "cutover", "accept": "*/*"},
+        )
+        self._kept: dict[tuple[str, str], tuple[socket.socket, str]] = {}
+        self.requests = 0
+
+    def send(self, request: Request) -> Answer:
+        """Send once and return the answer, whatever its status.
+
+        A refused connection is tried once more (counted in the exchange). A 429 that the check did
+        not mean to provoke is waited out, at most RETRY_AFTER_CAP_S each and RATE_LIMIT_TRIES times.
+
+        Raises Refused before anything is sent; Stopped; Unreachable; RateLimited; WrongAnswerer when
+        the answer is not the named system's or version's; CheckFailed when the connection was made
+        and broke, or stayed silent.
+        """
+        for _ in range(RATE_LIMIT_TRIES):
+            answer = self._send_once(request)
+            if answer.status != 429 or request.expects_429:
+                return answer
+            self._journal.rate_limited += 1
+            delay = _retry_after(answer.headers.get("retry-after"))
+            if self._pacer:
+                self._pacer.hold(delay)
+            else:
+                time.sleep(delay)
+        raise RateLimited(
+            f"429 from {answer.source} {RATE_LIMIT_TRIES} times, although the run waited as Retry-After said. "
+            f"Lower the budget of {self._environment.name} in environments.toml, or wait for other traffic to end."
+        )
+
+    def follow(self, answer: Answer) -> Answer:
+        """Follow one redirect, to a host that the environment names; anything else is Refused."""
+        location = answer.headers.get("location")
+        if not location:
+            raise CheckFailed("no-location", expected="a Location header", got=answer.excerpt, source=answer.source)
+        method = "GET" if answer.status == 303 and answer.request.method != "HEAD" else answer.request.method
+        old = answer.request
+        return self.send(Request(old.system, old.operation, method, urljoin(old.url, location), old.headers))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def _send_once(self, request: Request) -> Answer:
+        self._environment.allowed.permit(request.url)
+        self._kill_switch.check()
+        if self._pacer:
+            self._journal.paced_s += self._pacer.wait()
+        request_id = f"{self._run}-{next(self._numbers)}"
+        self._look_at_kept_connection(request)
+        response, elapsed, retries = self._exchange(request, request_id)
+        answer = Answer(
+            request,
+            request_id,
+            response.status_code,
+            response.headers,
+            response.content,
+            elapsed,
+            self._version(request.system, response.headers),
+        )
+        self._remember_connection(request, response)
+        self._write(request, request_id, elapsed, answer=answer, retries=retries)
+        self._prove_identity(answer)
+        return answer
+
+    def _exchange(self, request: Request, request_id: str) -> tuple[httpx.Response, float, int]:
+        headers = {"x-request-id": request_id, **self._version_override(request.system), **request.headers}
+        files = dict(request.parts) if request.parts else None
+        retries = resent = 0
+        while True:
+            started = time.perf_counter()
+            try:
+                response = self._client.request(
+                    request.method,
+                    request.url,
+                    headers=headers,
+                    json=request.json,
+                    content=request.content,
+                    files=files,
+                    timeout=request.timeout_s if request.timeout_s is not None else httpx.USE_CLIENT_DEFAULT,
+                )
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                if retries == 0:
+                    retries = 1
+                    continue
+                self._write(request, request_id, time.perf_counter() - started, error=error, retries=retries)
+                raise Unreachable(self._unreachable(request, error)) from None
+            except httpx.RemoteProtocolError as error:
+                # What cannot be parsed as an answer may be what the one before left on this connection.
+                before = self._kept.pop((request.system, _address(request.url)), None)
+                if before and resent == 0 and request.method in SAFE_METHODS:
+                    resent = 1
+                    self._journal.notes.append(f"broken keep-alive after {before[1]}: {error}; sent anew")
+                    continue
+                self._write(request, request_id, time.perf_counter() - started, error=error, retries=retries)
+                raise self._broken(request, request_id, error, before[1] if before else None) from None
+            except httpx.HTTPError as error:
+                self._write(request, request_id, time.perf_counter() - started, error=error, retries=retries)
+                raise self._broken(request, request_id, error, None) from None
+            return response, time.perf_counter() - started, retries
+
+    def _unreachable(self, request: Request, error: Exception) -> str:
+        cause = " (the certificate was not accepted)" if "CERTIFICATE_VERIFY_FAILED" in str(error) else ""
+        return redact(
+            f"{request.system} at {_address(request.url)} cannot be reached{cause}: "
+            f"{error or type(error).__name__}. Tried twice. "
+            f"Is it running, and is [{self._environment.name}] in environments.toml its address?"
+        )
+
+    def _broken(self, request: Request, request_id: str, error: Exception, before: str | None) -> CheckFailed:
+        silent = isinstance(error, httpx.TimeoutException)
+        timeout = request.timeout_s or self._environment.timeout_s
+        after = f", on the connection of {before}" if before else ""
+        return CheckFailed(
+            f"{'no-answer' if silent else 'broken-answer'}:{request.operation}",
+            expected=f"an HTTP answer within {timeout:g} s",
+            got=redact(f"{type(error).__name__}: {error or 'nothing'}{after}"),
+            source=f"{request.system} {request.method} {request.url.partition('?')[0]} (request {request_id})",
+            do_next="look for this request id in the system's log: it took the connection and broke it",
+        )
+
+    def _look_at_kept_connection(self, request: Request) -> None:
+        """Name bytes that came after the last answer on the idle connection: that server breaks keep-alive.
+
+        httpcore drops such a connection in silence and opens a fresh one, which is what we want but for
+        the silence. TLS connections are not looked at: session tickets arrive on them at any time.
+        """
+        kept = self._kept.get((request.system, _address(request.url)))
+        if kept is None:
+            return
+        idle, before = kept
+        try:
+            if not select.select([idle], [], [], 0)[0]:
+                return
+            surplus = idle.recv(64, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except (OSError, ValueError):
+            surplus = b""
+        del self._kept[(request.system, _address(request.url))]
+        if surplus:
+            self._journal.notes.append(
+                f"broken keep-alive: {len(surplus)} or more bytes came after the answer to {before}, "
+                f"beginning with {redact(repr(surplus[:20]))}; going on with a fresh connection"
+            )
+
+    def _remember_connection(self, request: Request, response: httpx.Response) -> None:
+        stream = response.extensions.get("network_stream")
+        raw = stream.get_extra_info("socket") if stream is not None else None
+        if isinstance(raw, socket.socket) and not isinstance(raw, ssl.SSLSocket) and raw.fileno() >= 0:
+            before = f"{request.method} {urlsplit(request.url).path} ({response.status_code})"
+            self._kept[(request.system, _address(request.url))] = (raw, before)
+
+    def _version_override(self, system: str) -> dict[str, str]:
+        """Cloudflare's header that reaches one deployed version, also at 0 %.
+
+        https://developers.cloudflare.com/workers/configuration/versions-and-deployments/gradual-deployments/
+        An override that is not applied is ignored in silence, so _prove_identity reads back who answered.
+        """
+        if system != "worker" or self._worker_version is None:
+            return {}
+        name = self._environment.systems["worker"].name
+        return {"Cloudflare-Workers-Version-Overrides": f'{name}="{self._worker_version}"'}
+
+    def _identity(self, system: str) -> Identity | None:
+        named = self._environment.systems.get(system)
+        return named.identity if named else None
+
+    def _version(self, system: str, headers: httpx.Headers) -> str | None:
+        identity = self._identity(system)
+        return headers.get(identity.version_header) if identity and identity.version_header else None
+
+    def _prove_identity(self, answer: Answer) -> None:
+        """Raise WrongAnswerer when another system, or another version than asked for, answered.
+
+        A 5xx without the identity's header is left to the check: it is bad news whoever sent it.
+        """
+        system = answer.request.system
+        identity = self._identity(system)
+        if identity is None:
+            return
+        got = answer.headers.get(identity.header)
+        if got is None and answer.status >= 500:
+            return
+        where = f"environments.toml [{self._environment.name}] {system}.identity"
+        if got != identity.value:
+            raise WrongAnswerer(
+                f"not {system}: {answer.source} came with {identity.header}: {got!r}, expected "
+                f"{identity.value!r} ({where}). Something else answers at this address."
+            )
+        if system == "worker" and self._worker_version is not None and answer.version != self._worker_version:
+            raise WrongAnswerer(
+                f"version {self._worker_version} was asked for, {answer.version!r} answered {answer.source}. "
+                "The override was not applied: is this id part of the current deployment (wrangler deployments "
+                f"status), and is {self._environment.systems['worker'].name!r} the Worker's name ({where})?"
+            )
+
+    def _write(
+        self,
+        request: Request,
+        request_id: str,
+        elapsed: float,
+        *,
+        answer: Answer | None = None,
+        error: Exception | None = None,
+        retries: int = 0,
+    ) -> None:
+        self.requests += 1
+        self._journal.exchanges.append(
+            Exchange(
+                request_id,
+                request.system,
+                request.operation,
+                request.method,
+                redact(urlsplit(request.url).path),
+                answer.status if answer else None,
+                round(elapsed * 1000, 2),
+                answer.version if answer else None,
+                retries,
+                redact(f"{type(error).__name__}: {error}") if error else None,
+            )
+        )
+
+
+def new_run_id() -> str:
+    """A short random name of a run, the prefix of its request ids and of its test data."""
+    return secrets.token_hex(4)
+
+
+def _tls(environment: Environment) -> ssl.SSLContext:
+    """The system's certificate authorities, or those of ca_file; none where every address is plain loopback."""
+    if environment.ca_file:
+        return ssl.create_default_context(cafile=environment.ca_file)
+    if not any(system.url.startswith("https:") for system in environment.systems.values()):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and is made 30 ms faster
+    return ssl.create_default_context()
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _retry_after(value: str | None) -> float:
+    """Seconds to wait. The HTTP-date form and nonsense count as the longest wait that is granted."""
+    if value is not None and value.isascii() and value.isdigit():
+        return min(float(value), RETRY_AFTER_CAP_S)
+    return 60.0

@@ -1,0 +1,108 @@
+"""pytest's side of a gate: options, environment, evidence, and the verdict as exit code.
+
+Registered as an entry point, so that leaving conftest.py out does not leave the verdict out. This
+module is imported by every pytest in the virtual environment: what costs time is imported only when
+a gate runs.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from cutover.pytest_plugin.session import GateSession
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of gate runs."""
+    group = parser.getgroup("cutover", "gates (docs/gates.md)")
+    group.addoption(
+        "--env", dest="cutover_env", metavar="NAME", help="environment of environments.toml, or an https URL"
+    )
+    group.addoption(
+        "--worker-version", dest="cutover_version", metavar="ID",
+        help="ask for this version of the Worker by Cloudflare's override, and prove that it answered",
+    )  # fmt: skip
+    group.addoption(
+        "--pair", dest="cutover_pair", metavar="NAME",
+        help="running pair that `embedded` means (CUTOVER_PAIR; `default`, else one is started for this run)",
+    )  # fmt: skip
+    group.addoption(
+        "--run-nonce", dest="cutover_nonce", metavar="TEXT",
+        help="copied into verdict.json, so that the caller knows the verdict is this run's (CUTOVER_NONCE)",
+    )  # fmt: skip
+    group.addoption(
+        "--reports", dest="cutover_reports", metavar="DIR", help="where the run's folder is made (default: reports/)"
+    )
+    group.addoption(
+        "--ready-tries", dest="cutover_ready_tries", type=int, metavar="N",
+        help="how often to ask whether the systems are up (default: the environment's)",
+    )  # fmt: skip
+    group.addoption(
+        "--ready-interval", dest="cutover_ready_interval", type=float, metavar="S", help="seconds between the tries"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marks, and a session where a gate may run."""
+    for line in (
+        "system(name, …): the systems that the check is made on; it gets them as the fixture `target`",
+        "level(name): the least safety level that the check needs: read-only (default), test-data, disposable",
+        "plan(section): where in the plan the promise stands",
+        "never_waived(why): no waiver may cover this check",
+    ):
+        config.addinivalue_line("markers", line)
+    if config.option.help or getattr(config.option, "version", 0):
+        return
+    from cutover.pytest_plugin.selection import may_run_a_gate
+
+    if may_run_a_gate(config.option.markexpr):
+        from cutover.configuration import ConfigurationError
+        from cutover.pytest_plugin.session import GateSession
+
+        try:
+            session = GateSession(config)
+        except ConfigurationError as error:
+            raise pytest.UsageError(str(error)) from None
+        config.pluginmanager.register(session, "cutover-session")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With -m smoke, leave tests/unit and the like unread: a folder of tests/ is named as its marker.
+
+    Costs nothing in safety: a check of a gate that lay elsewhere would be missing in the manifest's eyes.
+    """
+    if config.option.markexpr and collection_path.parent == config.rootpath / "tests" and collection_path.is_dir():
+        from cutover.pytest_plugin.selection import selects
+
+        if not selects(config.option.markexpr, collection_path.name):
+            return True
+    return None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make a check once for each system that it names, whatever the environment has: ids never vary."""
+    if "target" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("system")
+        if marker is None:
+            raise pytest.UsageError(f"{metafunc.definition.nodeid} uses `target` and names no system(…)")
+        metafunc.parametrize("target", marker.args, indirect=True, ids=marker.args)
+
+
+def gate_session(config: pytest.Config) -> GateSession:
+    """The session of this gate run. Raises UsageError where there is none."""
+    session: GateSession | None = config.pluginmanager.get_plugin("cutover-session")
+    if session is None:
+        raise pytest.UsageError("a check of a gate runs without the gate: select it by its marker, -m smoke")
+    return session
+
+
+def named_environment(config: pytest.Config) -> str | None:
+    """What --env or CUTOVER_ENV names; None when neither does, or with an empty name."""
+    name: str | None = config.option.cutover_env
+    return (os.environ.get("CUTOVER_ENV") if name is None else name) or None

@@ -1,0 +1,61 @@
+"""Reads the checks' markers without running anything: the source of manifest.toml.
+
+`collected_manifest` starts pytest with this module as a plugin, which writes what it collected.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from cutover.configuration import ConfigurationError
+from cutover.manifest import GATES, Entry, render
+from cutover.pytest_plugin.recording import system_of
+from cutover.pytest_plugin.selection import gates_of
+from cutover.pytest_plugin.session import level_of
+
+_OUTPUT: Final = "CUTOVER_MANIFEST_OUTPUT"
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """As a plugin (-p): write the manifest of what was collected to the file that the variable names."""
+    if output := os.environ.get(_OUTPUT):
+        entries = [
+            Entry(gate, item.nodeid, system_of(item), level_of(item), never.args[0] if never else None)
+            for item in session.items
+            for never in [item.get_closest_marker("never_waived")]
+            for gate in gates_of(item)
+        ]
+        Path(output).write_text(render(entries), encoding="utf-8")
+
+
+def collected_manifest(project: Path) -> str:
+    """The text that manifest.toml should have. Raises ConfigurationError when collecting fails."""
+    expression = " or ".join(GATES)
+    arguments = ["--rootdir", str(project), "--collect-only", "-q", "-p", __name__, "-m", expression, "tests"]
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "manifest.toml"
+        environment = {**os.environ, _OUTPUT: str(output), "CUTOVER_ENV": ""}
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *arguments],
+            cwd=project,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0 or not output.is_file():
+            last = (done.stdout + done.stderr).strip().splitlines()[-3:]
+            raise ConfigurationError(
+                project / "tests",
+                "",
+                f"the checks cannot be collected: {' / '.join(last)}",
+                f"Run `pytest --collect-only -m '{expression}'` and mend what it says.",
+            )
+        return output.read_text(encoding="utf-8")

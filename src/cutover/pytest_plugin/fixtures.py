@@ -1,0 +1,54 @@
+"""The nouns that checks are written with. conftest.py wires them; logic lives in the classes behind."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from cutover.accounts import Accounts
+from cutover.configuration import ConfigurationError
+from cutover.environments import Environment
+from cutover.failures import NotVerified
+from cutover.journal import Journal
+from cutover.pytest_plugin import gate_session
+from cutover.stores import ObjectStore
+from cutover.targets import Target
+
+
+@pytest.fixture(scope="session")
+def environment(pytestconfig: pytest.Config) -> Environment:
+    """The environment of this run."""
+    try:
+        return gate_session(pytestconfig).environment
+    except ConfigurationError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+@pytest.fixture
+def journal(pytestconfig: pytest.Config) -> Journal:
+    """The pages of this check: what it measured and could not see."""
+    return gate_session(pytestconfig).journal
+
+
+@pytest.fixture
+def target(request: pytest.FixtureRequest) -> Target:
+    """The system that this check is made on, as @pytest.mark.system names them."""
+    return gate_session(request.config).target(request.param)
+
+
+@pytest.fixture
+def accounts(target: Target, pytestconfig: pytest.Config, journal: Journal) -> Generator[Accounts]:
+    """Makes test accounts on the target; all are removed after the check, what is left is listed."""
+    session = gate_session(pytestconfig)
+    made = Accounts(target, session.run_id, session.ledger)
+    yield made
+    journal.leftovers.extend(made.remove_all())
+
+
+@pytest.fixture
+def object_store(environment: Environment, pytestconfig: pytest.Config) -> ObjectStore:
+    """The bucket behind the Worker. Not verified where the environment names none."""
+    if environment.bucket is None:
+        raise NotVerified(f"environments.toml [{environment.name}] names no r2, so objects cannot be seen")
+    return ObjectStore(environment.bucket, gate_session(pytestconfig).client)

@@ -1,0 +1,199 @@
+"""Turns what pytest says of one check into one evidence record, with nothing secret left in the report.
+
+Runs in the process that ran the check; the record travels with the teardown's report.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from cutover.evidence import Record, Status
+from cutover.failures import CheckFailed, NotTrustworthy, NotVerified, Refused
+from cutover.journal import Journal
+from cutover.pytest_plugin.selection import gates_of
+from cutover.secrets import redact
+
+ATTRIBUTE: Final = "cutover_record"
+_OUTCOME: Final = pytest.StashKey["Outcome"]()
+
+
+class Outcome:
+    """The worst of a check's phases so far."""
+
+    def __init__(self) -> None:
+        self.started = time.time()
+        self.status: Status | None = None
+        self.reason = ""
+        self.finding: str | None = None
+
+    def take(self, status: Status, reason: str, finding: str | None = None) -> None:
+        """The first phase that did not pass is the one that counts."""
+        if self.status in (None, Status.PASSED):
+            self.status, self.reason, self.finding = status, reason, finding
+
+
+def begin(item: pytest.Item) -> None:
+    """Before the check's setup."""
+    item.stash[_OUTCOME] = Outcome()
+
+
+def redact_exception(error: BaseException) -> None:
+    """Take secrets out of an exception and of what caused it: Allure and JUnit print its arguments."""
+    seen: set[int] = set()
+    pending: list[BaseException | None] = [error]
+    while pending:
+        current = pending.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        current.args = tuple(redact(arg) if isinstance(arg, str) else arg for arg in current.args)
+        pending += [current.__cause__, current.__context__]
+
+
+def redact_files(folder: Path, *, since: float) -> None:
+    """Mask what has a secret's shape in the files that others wrote since then (Unix time).
+
+    What ends up there by ways of their own, such as the exception of a fixture's teardown, has not
+    passed through our hooks.
+    """
+    for file in folder.glob("*"):
+        if file.is_file() and file.stat().st_mtime >= since - 1:
+            text = file.read_bytes().decode("utf-8", "surrogateescape")
+            if (masked := redact(text)) != text:
+                file.write_bytes(masked.encode("utf-8", "surrogateescape"))
+
+
+def finish_phase(
+    item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, journal: Journal, environment: str
+) -> None:
+    """Note the phase's outcome; with the teardown, attach the whole record to the report."""
+    outcome = item.stash[_OUTCOME]
+    # Asked of the item, not of the report: pytest notes an expected failure there after us.
+    if item.get_closest_marker("xfail") is not None or (
+        call.excinfo and call.excinfo.errisinstance(pytest.xfail.Exception)
+    ):
+        outcome.take(Status.EXPECTED_FAILURE, "marked xfail: whether it passed or failed, it is not evidence")
+    elif call.excinfo is not None:
+        outcome.take(*_judged(call.excinfo, report))
+        if report.failed:
+            _explain(item, call.excinfo, report, outcome)
+    elif report.when == "call":
+        outcome.take(Status.PASSED, "")
+    _redact_report(report)
+    if report.when == "teardown":
+        setattr(report, ATTRIBUTE, _record(item, outcome, journal, environment).as_json())
+
+
+def record_of(report: pytest.TestReport) -> Record | None:
+    """The record that travels with this report, if it carries one."""
+    data = getattr(report, ATTRIBUTE, None)
+    return Record.from_json(data) if data is not None else None
+
+
+def _record(item: pytest.Item, outcome: Outcome, journal: Journal, environment: str) -> Record:
+    plan = item.get_closest_marker("plan")
+    documented = getattr(item, "obj", None)
+    return Record(
+        check=item.nodeid,
+        gates=gates_of(item),
+        environment=environment,
+        # No phase passed or failed the call: --setup-only and the like have shown nothing.
+        status=outcome.status or Status.NOT_VERIFIED,
+        started=outcome.started,
+        duration_s=round(time.time() - outcome.started, 4),
+        system=system_of(item),
+        reason=redact(outcome.reason) if outcome.status else "its body was never run",
+        finding=outcome.finding,
+        plan=plan.args[0] if plan else None,
+        summary=(getattr(documented, "__doc__", None) or "").strip().split("\n")[0],
+        page=journal.page(),
+    )
+
+
+def system_of(item: pytest.Item) -> str | None:
+    """The system that this item's `target` is, None for a check without one."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("target") if callspec is not None else None
+
+
+def _judged(excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport) -> tuple[Status, str, str | None]:
+    error = excinfo.value
+    if isinstance(error, NotTrustworthy):
+        return Status(error.status), str(error), None
+    if report.skipped or isinstance(error, NotVerified):
+        return Status.NOT_VERIFIED, str(getattr(error, "msg", None) or error), None
+    if isinstance(error, CheckFailed):
+        shown = "; ".join(line.strip() for line in str(error).splitlines()[:3])
+        return Status.FAILED, shown, error.finding
+    if isinstance(error, Refused):
+        return Status.FAILED, str(error), "refused"
+    first = str(error).strip().split("\n")[0]
+    return Status.FAILED, f"{type(error).__name__}: {first}" if first else type(error).__name__, None
+
+
+def _explain(
+    item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport, outcome: Outcome
+) -> None:
+    """Say what the check promises, where that stands and what to do, and spare the reader our stack."""
+    if isinstance(excinfo.value, (CheckFailed, NotTrustworthy, Refused)) and item.config.option.tbstyle == "auto":
+        report.longrepr = excinfo.getrepr(style="value")
+    plan = item.get_closest_marker("plan")
+    doc = (getattr(getattr(item, "obj", None), "__doc__", None) or "").strip().split("\n")[0]
+    lines = [f"check    {doc}"]
+    lines += [f"plan     {plan.args[0]}"] if plan else []
+    lines += [f"runbook  docs/runbook.md#{getattr(item, 'originalname', item.name)}"]
+    record = Record(item.nodeid, (), "", Status.FAILED, 0, 0, finding=outcome.finding)
+    if record.fingerprint:
+        lines += [f"waiver   fingerprint {record.fingerprint} (waivers.toml)"]
+    report.sections.append(("cutover", "\n".join(lines)))
+
+
+def _redact_report(report: pytest.TestReport) -> None:
+    report.sections = [(name, redact(text)) for name, text in report.sections]
+    if isinstance(report.longrepr, str):
+        report.longrepr = redact(report.longrepr)
+    elif isinstance(report.longrepr, tuple):
+        path, line, message = report.longrepr
+        report.longrepr = (path, line, redact(message))
+    elif report.longrepr is not None:
+        _redact_in_place(report.longrepr, set())
+
+
+def _redact_in_place(value: Any, seen: set[int]) -> None:
+    """Walk pytest's representation of an exception (its own classes only) and mask each text in it."""
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            if isinstance(item, str):
+                value[index] = redact(item)
+            elif isinstance(item, tuple):
+                value[index] = _redacted_tuple(item, seen)
+            else:
+                _redact_in_place(item, seen)
+    elif type(value).__module__.startswith("_pytest."):
+        for name, item in list(vars(value).items()):
+            if isinstance(item, str):
+                object.__setattr__(value, name, redact(item))  # some of them are frozen dataclasses
+            elif isinstance(item, tuple):
+                object.__setattr__(value, name, _redacted_tuple(item, seen))
+            else:
+                _redact_in_place(item, seen)
+
+
+def _redacted_tuple(items: tuple[Any, ...], seen: set[int]) -> tuple[Any, ...]:
+    masked: list[Any] = []
+    for item in items:
+        if isinstance(item, str):
+            masked.append(redact(item))
+        elif isinstance(item, tuple):
+            masked.append(_redacted_tuple(item, seen))
+        else:
+            _redact_in_place(item, seen)
+            masked.append(item)
+    return tuple(masked)

@@ -1,0 +1,42 @@
+"""GitHub Actions' step summary: the verdict as Markdown, appended to the file that the runner names."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from cutover.evidence import Record, Status
+from cutover.report.terminal import last_line
+from cutover.secrets import redact
+from cutover.verdict import GateVerdict
+
+_REASONS_SHOWN = 30
+
+
+def append_step_summary(verdicts: Sequence[GateVerdict], records: Sequence[Record], facts: dict[str, Any]) -> None:
+    """Append to $GITHUB_STEP_SUMMARY, when it is set. A summary that cannot be written changes no verdict."""
+    name = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not name:
+        return
+    lines = []
+    for verdict in verdicts:
+        lines.append(f"### {verdict.gate}: {verdict.verdict.value}\n")
+        lines.append(_escaped(last_line(verdict, facts)) + "\n")
+        lines += [f"- {_escaped(reason)}" for reason in verdict.reasons[:_REASONS_SHOWN]]
+    rows = [record for record in records if record.status is not Status.PASSED]
+    if rows:
+        lines += ["", "| check | status | reason |", "|---|---|---|"]
+        lines += [f"| {_escaped(row.check)} | {row.status.value} | {_escaped(row.reason)} |" for row in rows]
+    try:
+        with open(name, "a", encoding="utf-8") as file:  # noqa: PTH123 - appends to the runner's file
+            file.write("\n".join(lines) + "\n\n")
+    except OSError as error:
+        print(f"step summary not written: {error.strerror}")  # noqa: T201 - pytest's terminal is not at hand here
+
+
+def _escaped(text: str) -> str:
+    """Text from servers stays text: no HTML, no table cell, no link."""
+    flat = " ".join(redact(text).split())
+    return html.escape(flat, quote=False).replace("|", "&#124;").replace("`", "&#96;").replace("[", "&#91;")

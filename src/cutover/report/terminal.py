@@ -1,0 +1,54 @@
+"""The verdict on the terminal: the details, and the one line that stands last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from cutover.evidence import Record
+from cutover.verdict import GateVerdict, Verdict
+
+_SHOWN = 20
+
+
+def details(verdicts: Sequence[GateVerdict], records: Sequence[Record], folder: Path) -> Iterator[str]:
+    """What the verdict rests on: reasons, leftovers, notes and where the evidence lies."""
+    for verdict in verdicts:
+        yield f"{verdict.gate}: {verdict.verdict.value}"
+        for reason in verdict.reasons[:_SHOWN]:
+            yield f"  - {reason.replace(chr(10), chr(10) + '    ')}"
+        if len(verdict.reasons) > _SHOWN:
+            yield f"  - and {len(verdict.reasons) - _SHOWN} more, in verdict.json"
+        for check in verdict.waived:
+            yield f"  waived: {check}"
+        for check in verdict.unlisted:
+            yield f"  not in manifest.toml, so nobody would miss it: {check} (cutover manifest --write)"
+        if verdict.not_applicable:
+            yield f"  {len(verdict.not_applicable)} checks are of a system that this environment does not have"
+    for record in records:
+        for note in record.page.get("notes", ()):
+            yield f"  note: {record.check}: {note}"
+        for leftover in record.page.get("leftovers", ()):
+            yield f"  left over: {leftover}"
+    yield f"evidence: {folder}"
+
+
+def last_line(verdict: GateVerdict, facts: dict[str, Any]) -> str:
+    """Gate, verdict, environment, URL, version that answered, counts, requests, time, exit code."""
+    counts = verdict.counts
+    version = ", ".join(facts["answered_versions"]) or "not told"
+    shown = f"{counts['passed']} of {counts['required']} checks passed"
+    for name in ("failed", "waived", "not_verified", "missing"):
+        if counts[name]:
+            shown += f", {counts[name]} {name.replace('_', ' ')}"
+    partial = " (partial)" if verdict.missing and verdict.verdict is Verdict.INCONCLUSIVE else ""
+    where = "" if facts["url"] == facts["environment"] else f" ({facts['url']})" if facts["url"] else ""
+    retries = f", {facts['connect_retries']} connect retries" if facts["connect_retries"] else ""
+    waited = f", {facts['rate_limited']} answered 429" if facts["rate_limited"] else ""
+    planted = f", with a planted defect ({facts['planted']})" if facts["planted"] else ""
+    return (
+        f"{verdict.gate} {verdict.verdict.value}{partial}: {facts['environment']}{where}, version {version}{planted}: "
+        f"{shown}; {facts['requests']} requests{retries}{waited}; {facts['duration_s']:.1f} s; "
+        f"exit {int(verdict.exit_code)}"
+    )

@@ -1,0 +1,221 @@
+"""GO, NO-GO, INCONCLUSIVE or INVALID: from a run's records and the manifest alone.
+
+The one place that decides. Not for showing it: that is report/. docs/gates.md explains the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any, Final
+
+from cutover.evidence import Record, Status
+from cutover.manifest import Entry
+from cutover.safety import SafetyLevel
+from cutover.waivers import Waiver
+
+RATE_LIMITED_SHARE_LIMIT: Final = 0.02
+"""Above this share of answers with 429 that the run provoked itself, its budget was wrong: INVALID."""
+
+
+class Verdict(StrEnum):
+    """The word of a gate."""
+
+    GO = "GO"
+    NO_GO = "NO-GO"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    INVALID = "INVALID"
+    TOOL_ERROR = "TOOL ERROR"
+
+
+class ExitCode(IntEnum):
+    """What a process ends with. 2, 3, 4 and 5 keep pytest's meaning."""
+
+    GO = 0
+    NO_GO = 1
+    INTERRUPTED = 2
+    CRASHED = 3
+    WRONG_USAGE = 4
+    NOTHING_SELECTED = 5
+    INCONCLUSIVE = 10
+    INVALID = 11
+
+
+_CODES: Final = {
+    Verdict.GO: ExitCode.GO,
+    Verdict.NO_GO: ExitCode.NO_GO,
+    Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+    Verdict.INVALID: ExitCode.INVALID,
+}
+_UNTRUSTED: Final = {
+    Status.UNREACHABLE: "could not be reached",
+    Status.WRONG_ANSWERER: "somebody else answered",
+    Status.RATE_LIMITED: "was answered 429 although it waited",
+    Status.STOPPED: "was stopped by the kill switch",
+    Status.CRASHED: "was lost with the process that ran it",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run was asked and what came of it, as far as the verdict needs it.
+
+    absent: system -> why the environment has none. invalid: reasons found outside any check.
+    tool_error: pytest's own exit code where it is 2 to 5, with its reason. selection: how the run
+    was narrowed ("-k health"), "" when it was not. requests, rate_limited: over all processes.
+    """
+
+    environment: str
+    safety: SafetyLevel
+    absent: Mapping[str, str] = field(default_factory=dict)
+    invalid: Sequence[str] = ()
+    tool_error: tuple[int, str] | None = None
+    selection: str = ""
+    requests: int = 0
+    rate_limited: int = 0
+
+
+@dataclass(frozen=True)
+class GateVerdict:
+    """A gate's verdict with the reasons and names behind it.
+
+    counts: required, passed, failed, waived, not_verified, missing. reasons: most important first.
+    """
+
+    gate: str
+    verdict: Verdict
+    exit_code: int
+    reasons: tuple[str, ...]
+    counts: Mapping[str, int]
+    missing: tuple[str, ...] = ()
+    not_verified: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    waived: tuple[str, ...] = ()
+    not_applicable: tuple[str, ...] = ()
+    unlisted: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {**self.__dict__, "verdict": self.verdict.value, "exit_code": int(self.exit_code)}
+
+
+def decide(
+    gate: str, run: Run, manifest: Iterable[Entry], records: Iterable[Record], waivers: Iterable[Waiver]
+) -> GateVerdict:
+    """The verdict of one gate.
+
+    Order: tool error, INVALID, NO-GO, INCONCLUSIVE, GO. A check that ran several times (a rerun, two
+    workers) counts with its worst status: a pass does not undo a failure.
+    """
+    listed = [entry for entry in manifest if entry.gate == gate]
+    required = [entry for entry in listed if entry.system not in run.absent]
+    mine = _worst([record for record in records if gate in record.gates])
+    waived, failed = _split_failures(mine.values(), waivers)
+    untrusted = [record for record in mine.values() if record.status in _UNTRUSTED]
+    missing = tuple(entry.check for entry in required if entry.check not in mine)
+    unshown = tuple(
+        record.check
+        for record in mine.values()
+        if record.status in (Status.NOT_VERIFIED, Status.EXPECTED_FAILURE) and record.system not in run.absent
+    )
+    passed = [record for record in mine.values() if record.status is Status.PASSED]
+    counts = {
+        "required": len(required),
+        "passed": len(passed),
+        "failed": len(failed),
+        "waived": len(waived),
+        "not_verified": len(unshown),
+        "missing": len(missing),
+    }
+    listed_names = {entry.check for entry in listed}
+    verdict, code, reasons = _judge(run, required, failed, untrusted, unshown, missing, mine)
+    return GateVerdict(
+        gate,
+        verdict,
+        code,
+        tuple(reasons),
+        counts,
+        missing,
+        unshown,
+        tuple(record.check for record in failed),
+        tuple(record.check for record in waived),
+        tuple(entry.check for entry in listed if entry.system in run.absent),
+        tuple(check for check in mine if check not in listed_names),
+    )
+
+
+def stale_waivers(records: Iterable[Record], waivers: Iterable[Waiver]) -> tuple[Waiver, ...]:
+    """Waivers that match nothing although their check ran to its end: they accept what is no longer there."""
+    ended = [record for record in records if record.status in (Status.PASSED, Status.FAILED)]
+    return tuple(
+        waiver
+        for waiver in waivers
+        if any(record.check == waiver.check for record in ended)
+        and not any(record.check == waiver.check and record.fingerprint == waiver.fingerprint for record in ended)
+    )
+
+
+def exit_code(verdicts: Sequence[GateVerdict]) -> int:
+    """One code for several gates: any NO-GO, then tool errors, INVALID, INCONCLUSIVE, GO (DESIGN: a stage)."""
+    codes = [verdict.exit_code for verdict in verdicts]
+    for wanted in (ExitCode.NO_GO, 2, 3, 4, 5, ExitCode.INVALID, ExitCode.INCONCLUSIVE):
+        if wanted in codes:
+            return int(wanted)
+    return int(ExitCode.GO) if codes else int(ExitCode.NOTHING_SELECTED)
+
+
+def _judge(
+    run: Run,
+    required: Sequence[Entry],
+    failed: Sequence[Record],
+    untrusted: Sequence[Record],
+    unshown: Sequence[str],
+    missing: Sequence[str],
+    mine: Mapping[str, Record],
+) -> tuple[Verdict, int, list[str]]:
+    if run.tool_error is not None:
+        return Verdict.TOOL_ERROR, run.tool_error[0], [run.tool_error[1]]
+    invalid = list(run.invalid)
+    invalid += [f"{record.check} {_UNTRUSTED[record.status]}: {record.reason}" for record in untrusted]
+    share = run.rate_limited / run.requests if run.requests else 0.0
+    if share > RATE_LIMITED_SHARE_LIMIT:
+        invalid.append(
+            f"{run.rate_limited} of {run.requests} requests were answered 429: more than "
+            f"{RATE_LIMITED_SHARE_LIMIT:.0%}, the budget in environments.toml is too high for this deployment"
+        )
+    if invalid:
+        return Verdict.INVALID, ExitCode.INVALID, invalid
+    if failed:
+        return Verdict.NO_GO, ExitCode.NO_GO, [f"{record.check}: {record.reason}" for record in failed]
+    reasons = []
+    if not required:
+        reasons.append("the manifest lists no check of this gate that this environment could show")
+    if missing:
+        why = f"not selected ({run.selection})" if run.selection else "not collected: removed, renamed or unmarked"
+        part = f"partial: {len(missing)} of {len(required)} required checks did not run, {why}"
+        reasons.append(f"{part}: {', '.join(missing)}")
+    reasons += [f"{check} not verified: {mine[check].reason}" for check in unshown]
+    if reasons:
+        return Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE, reasons
+    return Verdict.GO, ExitCode.GO, []
+
+
+def _worst(records: Iterable[Record]) -> dict[str, Record]:
+    order = [*_UNTRUSTED, Status.FAILED, Status.NOT_VERIFIED, Status.EXPECTED_FAILURE, Status.PASSED]
+    worst: dict[str, Record] = {}
+    for record in records:
+        held = worst.get(record.check)
+        if held is None or order.index(record.status) < order.index(held.status):
+            worst[record.check] = record
+    return worst
+
+
+def _split_failures(records: Iterable[Record], waivers: Iterable[Waiver]) -> tuple[list[Record], list[Record]]:
+    accepted = {(waiver.check, waiver.fingerprint) for waiver in waivers}
+    waived: list[Record] = []
+    failed: list[Record] = []
+    for record in records:
+        if record.status is Status.FAILED:
+            (waived if (record.check, record.fingerprint) in accepted else failed).append(record)
+    return waived, failed

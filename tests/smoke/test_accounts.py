@@ -1,0 +1,140 @@
+"""Accounts and tokens do what a user's session needs. Plan: Staging Validation Script, authentication."""
+
+import pytest
+
+from cutover.accounts import Account, Accounts
+from cutover.journal import Journal
+from cutover.secrets import Secret, new_password
+from cutover.targets import Result, Target
+from cutover.tokens import reissued
+
+pytestmark = [
+    pytest.mark.smoke,
+    pytest.mark.system("worker", "legacy"),
+    pytest.mark.level("test-data"),
+    pytest.mark.plan("Staging Validation Script: authentication test"),
+]
+
+
+def test_register_gives_working_tokens(target: Target, accounts: Accounts) -> None:
+    """A registration answers with the account and two tokens, and the access token opens that account."""
+    account = accounts.name()
+    result = accounts.register(account).expect_status()
+    if result.field("username") != account.username:
+        raise result.failed("register:username", expected=account.username, got=repr(result.field("username")))
+    result.secret("refresh_token")
+    _expect_owner(_user(target, result.secret("access_token")), account)
+
+
+@pytest.mark.never_waived("isolation between users")
+def test_second_registration_of_a_name_is_refused(target: Target, accounts: Accounts) -> None:
+    """A name that is taken is refused with 400, and the account that holds it keeps its password."""
+    account = accounts.new()
+    other = new_password()
+    again = target.call(
+        "register",
+        fields={
+            "username": account.username,
+            "email": f"second-{account.email}",
+            "password": other,
+            "password_again": other,
+        },
+    )
+    again.expect_status(400, why="the name is taken")
+    _login(target, account.username, account.password).expect_status()
+    _login(target, account.username, other).expect_status(401, why="the second registration changed nothing")
+
+
+def test_session_from_login_to_logout(target: Target, accounts: Accounts) -> None:
+    """Register, log in, refresh, read the account, log out: each step answers as a session needs it."""
+    account = accounts.new()
+    login = _login(target, account.username, account.password).expect_status()
+    refreshed = _refresh(target, login.secret("refresh_token")).expect_status()
+    access = refreshed.secret("access_token")
+    _expect_owner(_user(target, access), account)
+    target.call("logout", token=access, fields={"refresh_token": login.secret("refresh_token")}).expect_status()
+
+
+def test_wrong_password_is_refused(target: Target, accounts: Accounts) -> None:
+    """A login with another password is 401 and gives no token."""
+    account = accounts.new()
+    _login(target, account.username, new_password()).expect_status(401, why="the password is another")
+    _login(target, account.username, account.password).expect_status()
+
+
+@pytest.mark.never_waived("isolation between users")
+def test_logout_revokes_tokens(target: Target, accounts: Accounts, journal: Journal) -> None:
+    """After the logout the tokens that it revokes are refused, at the latest when KV has spread the news."""
+    account = accounts.new()
+    _user(target, account.access_token).expect_status()  # both worked before
+    _refresh(target, account.refresh_token).expect_status()
+    revokes = target.operation("logout").revokes
+    assert revokes, "contracts/operations.toml [logout] declares nothing that is revoked"
+    target.call("logout", token=account.access_token, fields={"refresh_token": account.refresh_token}).expect_status()
+    uses = {
+        "access_token": lambda: _user(target, account.access_token),
+        "refresh_token": lambda: _refresh(target, account.refresh_token),
+    }
+    deadline = target.environment.kv_propagation_s
+    for name in revokes:
+        result, seconds, refused = target.poll(
+            uses[name], lambda seen: seen.status == 401, deadline, interval_s=min(1.0, deadline / 10)
+        )
+        journal.measure(f"{name} refused after (s)", round(seconds, 3), f"<= {deadline:g}")
+        if not refused:
+            raise result.failed(
+                f"logout:{name}-lives",
+                expected=f"401 within {deadline:g} s of the logout",
+                got=result.answer.excerpt,
+                do_next="who has this token is still logged in: look at the writing and reading of revoked tokens",
+            )
+
+
+@pytest.mark.never_waived("isolation between users")
+def test_refresh_token_is_no_access_token(target: Target, accounts: Accounts) -> None:
+    """A refresh token opens nothing but a new access token."""
+    account = accounts.new()
+    _user(target, account.access_token).expect_status()
+    _user(target, account.refresh_token).expect_status(401, why="this is a refresh token")
+    target.call("list_files", token=account.refresh_token).expect_status(401, why="this is a refresh token")
+
+
+@pytest.mark.never_waived("isolation between users")
+def test_expired_token_is_refused(target: Target, accounts: Accounts) -> None:
+    """A token that is the account's own but for its expiry, which is past, is refused."""
+    account = accounts.new()
+    key = target.environment.secrets.get(f"{target.system}_jwt_secret")
+    valid = reissued(account.access_token, key, lifetime_s=300)
+    # Only when our signature is accepted does a refusal speak of the expiry.
+    _user(target, valid).expect_status(200, why=f"signed with secrets.{target.system}_jwt_secret, not expired")
+    for seconds in (120, 3600, 30 * 86400):
+        expired = reissued(account.access_token, key, lifetime_s=-seconds)
+        _user(target, expired).expect_status(401, why=f"the token expired {seconds} s ago")
+
+
+def test_deleted_account_is_gone(target: Target, accounts: Accounts) -> None:
+    """A deleted account cannot log in, and its tokens are refused."""
+    account = accounts.new()
+    target.call("delete_account", token=account.access_token, fields={"password": account.password}).expect_status()
+    _login(target, account.username, account.password).expect_status(401, why="the account was deleted")
+    _user(target, account.access_token).expect_status(401, why="the account was deleted")
+    _refresh(target, account.refresh_token).expect_status(401, why="the account was deleted")
+    accounts.forget(account)
+
+
+def _login(target: Target, username: str, password: Secret) -> Result:
+    return target.call("login", fields={"username": username, "password": password})
+
+
+def _refresh(target: Target, token: Secret) -> Result:
+    return target.call("refresh", fields={"refresh_token": token})
+
+
+def _user(target: Target, token: Secret) -> Result:
+    return target.call("user", token=token)
+
+
+def _expect_owner(result: Result, account: Account) -> None:
+    result.expect_status()
+    if result.field("username") != account.username:
+        raise result.failed("user:username", expected=account.username, got=repr(result.field("username")))

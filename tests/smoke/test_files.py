@@ -1,0 +1,231 @@
+"""Files come back as they were given, to their owner only, and go when they are deleted.
+
+Plan: Staging Validation Script, file upload test.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from cutover import corpus
+from cutover.accounts import Account, Accounts
+from cutover.failures import CheckFailed
+from cutover.journal import Journal
+from cutover.secrets import Secret
+from cutover.stores import ObjectStore
+from cutover.targets import Result, Target
+
+pytestmark = [
+    pytest.mark.smoke,
+    pytest.mark.system("worker", "legacy"),
+    pytest.mark.level("test-data"),
+    pytest.mark.plan("Staging Validation Script: file upload test"),
+]
+
+
+@pytest.mark.never_waived("loss of data")
+def test_upload_list_download_delete(target: Target, accounts: Accounts, journal: Journal) -> None:
+    """10,000 contacts are uploaded, listed, downloaded byte for byte, deleted, and then gone."""
+    account, contacts = accounts.new(), corpus.list_file("contacts")
+    uploaded = _upload(target, account.access_token, contacts).expect_status()
+    if uploaded.field("success") is not True:
+        raise uploaded.failed("upload:success", expected="success: true", got=repr(uploaded.field("success")))
+    file_id = str(uploaded.field("file_id"))
+    _expect_listed(target, account, {file_id: contacts})
+    download = _download(target, account.access_token, file_id).expect_status()
+    journal.measure("bytes compared", len(download.body), f"= {contacts.size}")
+    _expect_bytes(download, contacts)
+    target.call("delete", token=account.access_token, path={"file_id": file_id}).expect_status()
+    _download(target, account.access_token, file_id).expect_status(404, why="the file was deleted")
+    _expect_listed(target, account, {})
+
+
+@pytest.mark.never_waived("loss of data")
+def test_every_kind_of_list_comes_back_identical(target: Target, accounts: Accounts, journal: Journal) -> None:
+    """BOM, CRLF, quoted newlines, tabs, Latin-1, ragged, malformed …: each list is the same byte for byte."""
+    account = accounts.new()
+    kinds = [kind for kind in _kinds() if kind.accepted]
+    wrong = []
+    for kind in kinds:
+        file_id = str(_upload(target, account.access_token, kind).expect_status().field("file_id"))
+        download = _download(target, account.access_token, file_id).expect_status()
+        try:
+            _expect_bytes(download, kind)
+        except CheckFailed as error:
+            wrong.append((kind.name, error))
+    journal.measure("lists that came back identical", len(kinds) - len(wrong), f"= {len(kinds)}", sample=len(kinds))
+    if wrong:
+        raise download.failed(
+            "download:bytes", expected=f"{len(kinds)} lists as uploaded", got=_listing(wrong), do_next=_STORED
+        )
+
+
+def test_columns_and_rows_are_counted_right(target: Target, accounts: Accounts, journal: Journal) -> None:
+    """Each list has the columns and the number of rows that it is known to have; a malformed one is refused."""
+    account = accounts.new()
+    kinds = [kind for kind in _kinds() if kind.accepted]
+    wrong = []
+    for kind in kinds:
+        file_id = str(_upload(target, account.access_token, kind).expect_status().field("file_id"))
+        result = target.call("columns", token=account.access_token, path={"file_id": file_id})
+        if kind.malformed:
+            seen: Any = result.status
+            known: Any = 400
+        else:
+            result.expect_status(200, why=f"{kind.name}: {kind.description}")
+            seen = (result.field("columns"), result.field("row_count"), result.field("column_count"))
+            known = (list(kind.columns), kind.rows, len(kind.columns))
+        if seen != known or any(isinstance(figure, bool) for figure in _figures(seen)):
+            wrong.append((kind.name, f"{_short(seen)} in place of {_short(known)} ({kind.description})"))
+    journal.measure("lists read right", len(kinds) - len(wrong), f"= {len(kinds)}", sample=len(kinds))
+    if wrong:
+        raise result.failed("columns:wrong", expected="columns and rows as they are known", got=_listing(wrong))
+
+
+def test_file_names_come_back_as_given(target: Target, accounts: Accounts, journal: Journal) -> None:
+    """Names with quotes, slashes, percent signs, emoji, combining and right-to-left letters are listed as given."""
+    account = accounts.new()
+    uploads = {}
+    for awkward in (file for file in corpus.list_files() if file.name.startswith("filename_")):
+        result = _upload(target, account.access_token, awkward)
+        result.expect_status(*result.operation.statuses, why=f"{awkward.name}: {awkward.description}")
+        uploads[str(result.field("file_id"))] = awkward
+    journal.measure("names compared", len(uploads), "each equal", sample=len(uploads))
+    _expect_listed(target, account, uploads)
+
+
+def test_empty_file_is_refused(target: Target, accounts: Accounts) -> None:
+    """A file of 0 bytes is 400, and no file stands in the list afterwards."""
+    account = accounts.new()
+    _upload(target, account.access_token, corpus.list_file("empty")).expect_status(400, why="the file is empty")
+    _expect_listed(target, account, {})
+
+
+@pytest.mark.never_waived("loss of data")
+def test_nearly_largest_file_comes_back_identical(target: Target, accounts: Accounts, journal: Journal) -> None:
+    """A list of 49.9 MiB, just under the plan's limit of 50 MiB, is accepted and comes back byte for byte."""
+    account, large = accounts.new(), corpus.large(corpus.NEARLY_THE_LIMIT)
+    uploaded = _upload(target, account.access_token, large, timeout_s=120).expect_status()
+    file_id = str(uploaded.field("file_id"))
+    download = _download(target, account.access_token, file_id, timeout_s=120).expect_status()
+    journal.measure("bytes compared", len(download.body), f"= {large.size}")
+    journal.measure("upload (s)", round(uploaded.answer.elapsed_s, 2), "reported")
+    journal.measure("download (s)", round(download.answer.elapsed_s, 2), "reported")
+    _expect_bytes(download, large)
+
+
+@pytest.mark.never_waived("isolation between users")
+def test_file_of_another_user_is_out_of_reach(target: Target, accounts: Accounts) -> None:
+    """Another user neither lists, downloads nor deletes a file; its owner still has it, unchanged."""
+    owner, other, notes = accounts.new(), accounts.new(), corpus.list_file("quoted_newlines")
+    file_id = str(_upload(target, owner.access_token, notes).expect_status().field("file_id"))
+    _download(target, other.access_token, file_id).expect_status(404, why="the file belongs to another user")
+    target.call("columns", token=other.access_token, path={"file_id": file_id}).expect_status(
+        404, why="the file belongs to another user"
+    )
+    target.call("delete", token=other.access_token, path={"file_id": file_id}).expect_status(
+        404, why="the file belongs to another user"
+    )
+    _expect_listed(target, other, {})
+    _expect_listed(target, owner, {file_id: notes})
+    _expect_bytes(_download(target, owner.access_token, file_id).expect_status(), notes)
+
+
+@pytest.mark.never_waived("isolation between users")
+def test_nothing_is_given_without_a_token(target: Target, accounts: Accounts) -> None:
+    """Listing, downloading and the account itself are 401 without a token."""
+    account, notes = accounts.new(), corpus.list_file("semicolons")
+    file_id = str(_upload(target, account.access_token, notes).expect_status().field("file_id"))
+    for operation in ("list_files", "user"):
+        target.call(operation).expect_status(401, why="there is no token")
+    target.call("download", path={"file_id": file_id}).expect_status(401, why="there is no token")
+
+
+@pytest.mark.system("worker")
+@pytest.mark.plan("Production Data Migration: r2_key")
+def test_delete_removes_the_object(target: Target, accounts: Accounts, object_store: ObjectStore) -> None:
+    """The object of an uploaded file stands in R2 with its size, and is gone when the file is deleted."""
+    account, notes = accounts.new(), corpus.list_file("tabs")
+    uploaded = _upload(target, account.access_token, notes).expect_status()
+    file_id = str(uploaded.field("file_id"))
+    template = target.operation("upload").object_key
+    assert template, "contracts/operations.toml [upload].worker declares no object_key"
+    key = template.format(user_id=account.user_id, file_id=file_id)
+    stored = object_store.head(key)
+    if stored is None or stored.size != notes.size:
+        raise uploaded.failed(
+            "upload:object", expected=f"object {key} of {notes.size} bytes in R2", got=repr(stored), do_next=_STORED
+        )
+    deleted = target.call("delete", token=account.access_token, path={"file_id": file_id}).expect_status()
+    left = object_store.head(key)
+    if left is not None:
+        raise deleted.failed(
+            "delete:object-left",
+            expected=f"no object {key} in R2 after the delete",
+            got=f"{left.size} bytes are still there",
+            do_next="deleted files of users are kept: look at the delete's call to R2",
+        )
+
+
+_STORED = "users' files are not stored as given: stop the cutover and look at the upload's writing to storage"
+
+
+def _kinds() -> Sequence[corpus.ListFile]:
+    return [file for file in corpus.list_files() if not file.name.startswith("filename_")]
+
+
+def _upload(target: Target, token: Secret, file: corpus.ListFile, *, timeout_s: float | None = None) -> Result:
+    return target.call("upload", token=token, file=(file.filename, file.content, "text/csv"), timeout_s=timeout_s)
+
+
+def _download(target: Target, token: Secret, file_id: str, *, timeout_s: float | None = None) -> Result:
+    return target.call("download", token=token, path={"file_id": file_id}, timeout_s=timeout_s)
+
+
+def _expect_bytes(download: Result, file: corpus.ListFile) -> None:
+    if download.body == file.content:
+        return
+    length = min(len(download.body), file.size)
+    same = next((at for at in range(length) if download.body[at] != file.content[at]), length)
+    raise download.failed(
+        "download:bytes",
+        expected=f"{file.name}: {file.size} bytes, SHA-256 {file.sha256[:16]}…",
+        got=f"{len(download.body)} bytes, SHA-256 {hashlib.sha256(download.body).hexdigest()[:16]}…, "
+        f"first difference at byte {same}",
+        do_next=_STORED,
+    )
+
+
+def _expect_listed(target: Target, account: Account, files: dict[str, corpus.ListFile]) -> None:
+    """Exactly these files are listed, with their names and sizes, and counted."""
+    result = target.call("list_files", token=account.access_token).expect_status()
+    entries = result.entries("files")
+    seen = {str(entry["file_id"]): (entry["filename"], entry["file_size"]) for entry in entries}
+    known = {file_id: (file.stored_filename, file.size) for file_id, file in files.items()}
+    if seen != known or len(entries) != len(known) or result.field("total") != len(known):
+        wrong = [
+            (files[key].name if key in files else key, f"{seen.get(key, 'missing')} in place of {known.get(key)}")
+            for key in {**known, **seen}
+            if seen.get(key) != known.get(key)
+        ]
+        raise result.failed(
+            "list:wrong",
+            expected=f"{len(known)} files with their names and sizes",
+            got=f"{len(entries)} entries, total {result.field('total')!r}: {_listing(wrong)}",
+        )
+
+
+def _figures(seen: Any) -> Sequence[Any]:
+    return seen[1:] if isinstance(seen, tuple) else (seen,)
+
+
+def _listing(wrong: Sequence[tuple[str, object]]) -> str:
+    shown = "".join(f"\n            {name}: {_short(str(what).replace(chr(10), ' '))}" for name, what in wrong[:12])
+    return f"{len(wrong)} wrong{shown}" + (f"\n            and {len(wrong) - 12} more" if len(wrong) > 12 else "")
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 300 else text[:300] + "…"

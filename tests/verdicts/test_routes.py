@@ -1,0 +1,48 @@
+"""A deployment with other routes and other token names is run without a change in any check."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.gate_runs import run_gate
+from tests.verdicts.conftest import MakeProject
+
+from cutover.configuration import root
+from cutover.embedded import pair
+from cutover.embedded.state import PairState
+
+pytestmark = pytest.mark.verdicts
+
+ROUTES = """
+[renamed]
+pair = true
+safety = "disposable"
+worker = { name = "list-cutter", identity = { header = "x-served-by", value = "list-cutter-worker" } }
+legacy = { identity = { header = "x-served-by", value = "list-cutter-django" } }
+budget = { requests = 60000, window_s = 60 }
+readiness = { tries = 10, interval_s = 0.25 }
+kv_propagation_s = 5
+
+[renamed.routes.worker]
+prefix = { from = "/api/", to = "/v2/" }
+trailing_slash = true
+fields = { access_token = "access", refresh_token = "refresh" }
+"""
+
+
+def test_second_route_table_runs_the_same_gate(own_pair: PairState, make_project: MakeProject, reports: Path) -> None:
+    """The whole smoke gate is GO on /v2/…/ with access and refresh, and NO-GO there with the first table."""
+    project = make_project(manifest=(root() / "manifest.toml").read_text(), environments=ROUTES)
+    shutil.rmtree(project / "tests" / "smoke")
+    shutil.copytree(root() / "tests" / "smoke", project / "tests" / "smoke")
+    pair.serve_variant(own_pair.name, "renamed-routes")
+    try:
+        named = ["-m", "smoke", "--pair", own_pair.name, "--env"]
+        done = run_gate(*named, "renamed", reports=reports, project=project)
+        assert done.code == 0, done.output
+        first = run_gate(
+            *named, "embedded", "-k", "register_gives and worker", reports=reports.with_name("r2"), project=project
+        )
+        assert first.code == 1, first.output
+    finally:
+        pair.serve_variant(own_pair.name, None)
