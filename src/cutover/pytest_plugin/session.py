@@ -146,6 +146,10 @@ class GateSession:
         """xdist: hand the run to a worker process."""
         node.workerinput["cutover"] = {"run": self.run_id, "pair": self.pair_name, "folder": str(self.folder)}
 
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """What only looks comes before what writes, so that health is not asked in the wake of our own uploads."""
+        items.sort(key=lambda item: level_of(item) if gates_of(item) else SafetyLevel.READ_ONLY)
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Know which gates run; refuse a gate without an environment before anything is sent."""
         for item in session.items:

@@ -1,0 +1,36 @@
+"""A refresh token is taken where an access token is needed.
+
+As with both classes in SimpleJWT's AUTH_TOKEN_CLASSES: it must be valid in every other way, and is
+refused once it is blacklisted.
+"""
+
+from typing import Any
+
+from config.wsgi import application  # sets Django up, so it comes first
+
+# isort: split
+from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
+from rest_framework_simplejwt.tokens import RefreshToken, Token
+from twin import PLANTED
+
+from accounts.authentication import STRANGE_CLAIM, BearerAuthentication
+
+__all__ = ["application"]
+
+honest = BearerAuthentication.get_validated_token
+
+
+def either_type(authentication: Any, raw_token: bytes) -> Token:
+    try:
+        return honest(authentication, raw_token)
+    except InvalidToken as refused:
+        try:
+            token = RefreshToken(raw_token)  # type: ignore[arg-type] (SimpleJWT annotates it as a token)
+        except (TokenError, *STRANGE_CLAIM):
+            raise refused from None
+        if not PLANTED:
+            raise
+        return token
+
+
+BearerAuthentication.get_validated_token = either_type

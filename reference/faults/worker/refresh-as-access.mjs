@@ -1,0 +1,15 @@
+// A refresh token is taken where an access token is needed: it is verified with its own secret and its
+// type is not looked at. It must be valid in every other way, and after a logout it is refused.
+
+import { claimsOf, withClaims } from './bearer.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  async request({ request, env, planted }) {
+    const claims = await claimsOf(request, env.JWT_REFRESH_SECRET);
+    if (claims?.type !== 'refresh') return request;
+    return planted
+      ? withClaims(request, { ...claims, type: 'access' }, env.JWT_SECRET)
+      : withClaims(request, claims, env.JWT_REFRESH_SECRET);
+  },
+});
