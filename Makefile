@@ -6,6 +6,7 @@ ENV ?= embedded
 SETUP := .venv/.setup-done
 export UV_PYTHON_DOWNLOADS = never
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+unexport PYTHONDONTWRITEBYTECODE # compiling everything anew costs each start two seconds
 
 .PHONY: help setup smoke test sensitivity check lock clean
 .DEFAULT_GOAL := help
@@ -45,7 +46,7 @@ $(SETUP): requirements.lock bootstrap.lock pyproject.toml reference/worker/packa
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
 	  { echo "$(PYTHON) cannot make a virtual environment (Debian: apt-get install python3-venv)." >&2; exit 4; }
 	@$(BIN)/python -m pip install --quiet --require-hashes -r bootstrap.lock
-	@$(BIN)/uv pip sync --quiet --require-hashes requirements.lock
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements.lock
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m cutover.embedded.packages
 	@touch $@

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from cutover.secrets import redact_all
+from cutover.secrets import redact
 
 
 class Status(StrEnum):
@@ -56,9 +56,8 @@ class Record:
         return hashlib.sha256(f"{self.check}\n{self.finding}".encode()).hexdigest()[:12]
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data, redacted, with the fingerprint."""
-        data: dict[str, Any] = redact_all(asdict(self))
-        return {**data, "fingerprint": self.fingerprint}
+        """Plain data, with the fingerprint."""
+        return {**vars(self), "gates": list(self.gates), "status": self.status.value, "fingerprint": self.fingerprint}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
@@ -68,7 +67,7 @@ class Record:
 
 
 class EvidenceLog:
-    """Appends records and events to reports/RUN/evidence.jsonl, each line written through at once.
+    """Appends records and events to reports/RUN/evidence.jsonl, each line redacted and written through at once.
 
     What cannot be written (disk full) is remembered in `failure` and never raised: the checks go on,
     and the verdict is INVALID.
@@ -92,7 +91,7 @@ class EvidenceLog:
 
     def event(self, name: str, **data: Any) -> None:
         """Append something that happened to the run: started, ready, ended."""
-        self._append({"kind": "event", "event": name, **redact_all(data)})
+        self._append({"kind": "event", "event": name, **data})
 
     def write(self, name: str, text: str) -> None:
         """Write one more file of the run, 0600, whole or not at all."""
@@ -117,7 +116,8 @@ class EvidenceLog:
     def _append(self, data: dict[str, Any]) -> None:
         if self._file is None:
             return
-        line = json.dumps(data, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace") + b"\n"
+        text = redact(json.dumps(data, ensure_ascii=False, default=str))
+        line = text.encode("utf-8", "backslashreplace") + b"\n"
         try:
             while line:
                 line = line[os.write(self._file, line) :]

@@ -5,7 +5,7 @@ Not for what follows from it: evidence.py turns it into a record, verdict.py dec
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -59,8 +59,8 @@ class Journal:
     def page(self) -> dict[str, Any]:
         """All of it as plain JSON data; the pages are blank afterwards."""
         page = {
-            "exchanges": [asdict(exchange) for exchange in self.exchanges],
-            "measured": [asdict(measurement) for measurement in self.measurements],
+            "exchanges": [dict(vars(exchange)) for exchange in self.exchanges],
+            "measured": [dict(vars(measurement)) for measurement in self.measurements],
             "notes": self.notes,
             "could_not_have_seen": self.blind_to,
             "leftovers": self.leftovers,

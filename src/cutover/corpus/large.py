@@ -1,8 +1,10 @@
 """Files of an exact size, for the upload limit and for transfer under load.
 
-Rows are numbered and of one length, so columns and rows are known by arithmetic. Nothing is kept: the
-bytes belong to the ListFile that is returned.
+Rows are numbered and of one length, so columns and rows are known by arithmetic. Only the bytes of the
+size that was made last are kept.
 """
+
+from functools import lru_cache
 
 from cutover.corpus.listfile import ListFile
 
@@ -56,6 +58,7 @@ def large(size_bytes: int) -> ListFile:
     )
 
 
+@lru_cache(maxsize=1)  # both systems get the same file, one after the other
 def _content(rows: int, left_over: int) -> bytes:
     # One list and one join: every further copy of 50 MiB would be noticed.
     parts = [_HEADER]

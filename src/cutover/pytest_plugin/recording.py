@@ -15,7 +15,7 @@ from cutover.evidence import Record, Status
 from cutover.failures import CheckFailed, NotTrustworthy, NotVerified, Refused
 from cutover.journal import Journal
 from cutover.pytest_plugin.selection import gates_of
-from cutover.secrets import redact
+from cutover.secrets import redact, redact_all
 
 ATTRIBUTE: Final = "cutover_record"
 _OUTCOME: Final = pytest.StashKey["Outcome"]()
@@ -85,7 +85,7 @@ def finish_phase(
         outcome.take(Status.PASSED, "")
     _redact_report(report)
     if report.when == "teardown":
-        setattr(report, ATTRIBUTE, _record(item, outcome, journal, environment).as_json())
+        setattr(report, ATTRIBUTE, redact_all(_record(item, outcome, journal, environment).as_json()))
 
 
 def record_of(report: pytest.TestReport) -> Record | None:
