@@ -65,6 +65,7 @@ class Answer:
     body: bytes
     elapsed_s: float
     version: str | None = None
+    show_values: bool = False
 
     @property
     def source(self) -> str:
@@ -75,11 +76,20 @@ class Answer:
 
     @property
     def excerpt(self) -> str:
-        """Status, media type and the first 200 characters of the body, redacted, on one line."""
-        text = self.body[:400].decode("utf-8", "replace")
-        shown = redact(" ".join(text.split()))[:200]
+        """Status, media type, length and, redacted and on one line, what may be shown of the body.
+
+        The first 200 characters of an error's body. What a success holds is users' data: of JSON its
+        keys and types are shown, of anything else nothing, unless the run has --show-values.
+        """
         media = self.headers.get("content-type", "no content type")
-        return f"status {self.status}, {media}, {len(self.body)} bytes: {shown!r}"
+        told = f"status {self.status}, {media}, {len(self.body)} bytes"
+        if self.show_values or self.status >= 400:
+            text = self.body[:400].decode("utf-8", "replace")
+            return f"{told}: {redact(' '.join(text.split()))[:200]!r}"
+        try:
+            return f"{told}: {_shape(json.loads(self.body))}"
+        except ValueError:
+            return told
 
     @cached_property
     def json(self) -> Any:
@@ -104,10 +114,14 @@ class Client:
         kill_switch: KillSwitch,
         run: str,
         worker_version: str | None = None,
+        show_values: bool = False,
     ) -> None:
-        """run: prefix of every request id; worker_version: the version of the Worker to ask for."""
+        """run: prefix of every request id; worker_version: the version of the Worker to ask for;
+        show_values: whether messages may quote what successful answers hold.
+        """
         self._environment, self._journal, self._pacer = environment, journal, pacer
         self._kill_switch, self._run, self._worker_version = kill_switch, run, worker_version
+        self._show_values = show_values
         self._numbers = itertools.count(1)
         self._client = httpx.Client(
             trust_env=False,  # proxies and REQUESTS_CA_BUNDLE of the caller's shell must not change what is tested
@@ -173,6 +187,7 @@ class Client:
             response.content,
             elapsed,
             self._version(request.system, response.headers),
+            self._show_values,
         )
         self._remember_connection(request, response)
         self._write(request, request_id, elapsed, answer=answer, retries=retries)
@@ -348,6 +363,18 @@ def _tls(environment: Environment) -> ssl.SSLContext:
     if not any(system.url.startswith("https:") for system in environment.systems.values()):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and is made 30 ms faster
     return ssl.create_default_context()
+
+
+def _shape(value: Any, depth: int = 3) -> str:
+    """A JSON value without its values: keys, types, lengths of lists."""
+    if isinstance(value, dict):
+        if depth == 0:
+            return "{…}"
+        shown = [f"{redact(key)[:40]}: {_shape(inner, depth - 1)}" for key, inner in list(value.items())[:12]]
+        return "{" + ", ".join(shown) + (", …}" if len(value) > 12 else "}")
+    if isinstance(value, list):
+        return f"[{len(value)} of {_shape(value[0], depth - 1)}]" if value and depth else f"[{len(value)}]"
+    return "null" if value is None else type(value).__name__
 
 
 def _address(url: str) -> str:

@@ -206,7 +206,9 @@ def _expect_listed(target: Target, account: Account, files: dict[str, corpus.Lis
     known = {file_id: (file.stored_filename, file.size) for file_id, file in files.items()}
     if seen != known or len(entries) != len(known) or result.field("total") != len(known):
         wrong = [
-            (files[key].name if key in files else key, f"{seen.get(key, 'missing')} in place of {known.get(key)}")
+            (files[key].name, f"{seen.get(key, 'missing')} in place of {known[key]}")
+            if key in files
+            else (key, "is not a file of this account")  # whose it is, is not ours to print
             for key in {**known, **seen}
             if seen.get(key) != known.get(key)
         ]

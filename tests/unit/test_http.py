@@ -284,3 +284,28 @@ def test_certificate_that_is_not_trusted_is_named(connect: Connect) -> None:
         client, _ = connect(url)
         with pytest.raises(Unreachable, match="cannot be reached"):
             client.send(get(url))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "shown", "hidden"),
+    [
+        (
+            200,
+            b'{"files": [{"filename": "Ann Smith.csv", "size": 3}], "next": null}',
+            "files: [1 of {filename: str",
+            "Ann",
+        ),
+        (200, b"Ann,Smith\r\n", "11 bytes", "Ann"),
+        (400, b'{"error": "the name is taken"}', "the name is taken", "nothing"),
+    ],
+)
+def test_excerpt_masks_what_users_own(
+    serve: Serve, connect: Connect, status: int, body: bytes, shown: str, hidden: str
+) -> None:
+    """Of a success only the shape is shown, of an error its text."""
+    answer = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    server = serve(lambda _n, _head: answer)
+    client, _ = connect(server.url)
+    excerpt = client.send(get(server.url)).excerpt
+    assert shown in excerpt
+    assert hidden not in excerpt

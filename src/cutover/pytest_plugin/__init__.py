@@ -36,6 +36,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="copied into verdict.json, so that the caller knows the verdict is this run's (CUTOVER_NONCE)",
     )  # fmt: skip
     group.addoption(
+        "--show-values", dest="cutover_show_values", action="store_true",
+        help="quote what successful answers hold; it may be users' data, so keep such a report to yourself",
+    )  # fmt: skip
+    group.addoption(
         "--reports", dest="cutover_reports", metavar="DIR", help="where the run's folder is made (default: reports/)"
     )
     group.addoption(

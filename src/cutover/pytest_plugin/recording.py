@@ -147,7 +147,10 @@ def _explain(
     lines += [f"plan     {plan.args[0]}"] if plan else []
     lines += [f"runbook  docs/runbook.md#{getattr(item, 'originalname', item.name)}"]
     record = Record(item.nodeid, (), "", Status.FAILED, 0, 0, finding=outcome.finding)
-    if record.fingerprint:
+    never = item.get_closest_marker("never_waived")
+    if never is not None:
+        lines += [f"waiver   none is possible: {never.args[0]}"]
+    elif record.fingerprint:
         lines += [f"waiver   fingerprint {record.fingerprint} (waivers.toml)"]
     report.sections.append(("cutover", "\n".join(lines)))
 

@@ -110,6 +110,7 @@ class GateSession:
                 kill_switch=KillSwitch(self.project),
                 run=self.run_id + os.environ.get("PYTEST_XDIST_WORKER", ""),
                 worker_version=self.config.option.cutover_version,
+                show_values=self.config.option.cutover_show_values,
             )
         return self._client
 
