@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -75,11 +76,11 @@ def test_parts_listen_on_loopback_only(pair_up: PairState) -> None:
     """No socket of the pair is bound to another address."""
     inodes = set()
     for found in Processes(pair_up.pid).all:
-        for fd in Path(f"/proc/{found.pid}/fd").iterdir():
-            try:
-                inodes.add(str(fd.readlink()))
-            except OSError:
-                continue
+        # A child of PostgreSQL may end, and a file be closed, while we look.
+        with contextlib.suppress(OSError):
+            for fd in Path(f"/proc/{found.pid}/fd").iterdir():
+                with contextlib.suppress(OSError):
+                    inodes.add(str(fd.readlink()))
     listening = [
         line.split()[1]
         for file in ("tcp", "tcp6")
