@@ -10,11 +10,13 @@ import json
 import os
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from cutover.failures import NotVerified
+from cutover.failures import NotTrustworthy, NotVerified
+from cutover.journal import Journal
 from cutover.secrets import Secret, new_password
 from cutover.targets import Result, Target
 
@@ -43,10 +45,12 @@ class Accounts:
 
     def __init__(self, target: Target, run: str, ledger: Path | None) -> None:
         """ledger: JSON Lines file of names that were made and removed; None keeps none."""
+        self.run = run
         self._target, self._ledger = target, ledger
         self._prefix = f"{NAMESPACE}-{run}-{secrets.token_hex(3)}"
         self._numbers = itertools.count(1)
         self._open: list[Account] = []
+        self._untrusted: NotTrustworthy | None = None
 
     def name(self) -> Account:
         """A new account's name, mail and password. Nothing is sent; it is removed all the same at the end."""
@@ -82,6 +86,16 @@ class Accounts:
         self._open.remove(account)
         self._note("removed", account)
 
+    def close(self, journal: Journal) -> None:
+        """Remove every account and write down what is left over.
+
+        Raises NotTrustworthy, after all were tried, when another system answered or none did: the
+        check's own answers may then be another's as well.
+        """
+        journal.leftovers.extend(self.remove_all())
+        if self._untrusted is not None:
+            raise self._untrusted
+
     def remove_all(self) -> list[str]:
         """Remove every account that is left, with its files. Returns what could not be removed, and why.
 
@@ -109,6 +123,9 @@ class Accounts:
             gone = self._target.call("delete_account", token=token, fields={"password": account.password})
         except NotVerified as error:
             return str(error)
+        except NotTrustworthy as error:
+            self._untrusted = self._untrusted or error
+            return str(error).splitlines()[0]
         except Exception as error:  # noqa: BLE001 - whatever stops the removal, it is listed and the run goes on
             return str(error).splitlines()[0] if str(error) else type(error).__name__
         if gone.status not in gone.operation.statuses:
@@ -126,3 +143,21 @@ class Accounts:
             os.write(file, (line + "\n").encode())  # one write of one line: processes do not mix
         finally:
             os.close(file)
+
+
+def unremoved(ledger: Path, listed: Sequence[str]) -> list[str]:
+    """Accounts that the ledger names and nobody removed, but for those that are listed already.
+
+    After an interruption the fixtures that would have said so never came to their end.
+    """
+    try:
+        entries = [json.loads(line) for line in ledger.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError):
+        return []
+    removed = {(entry["system"], entry["account"]) for entry in entries if entry["event"] == "removed"}
+    named = dict.fromkeys((entry["system"], entry["account"]) for entry in entries if entry["event"] == "named")
+    return [
+        f"{system} account {account}: the run ended before it was removed"
+        for system, account in named
+        if (system, account) not in removed and not any(account in line for line in listed)
+    ]

@@ -68,6 +68,37 @@ def typed(file: Path, key: str, value: object, kind: type | tuple[type, ...], na
     return value
 
 
+def table_of(file: Path, key: str, value: object, allowed: set[str] | None = None) -> dict[str, Any]:
+    """The value, if it is a table, with no other keys than the allowed ones. Raises ConfigurationError."""
+    table: dict[str, Any] = typed(file, key, value, dict, "a table")
+    if allowed is not None:
+        known_keys(file, key, table, allowed)
+    return table
+
+
+def texts_of(file: Path, key: str, value: object) -> dict[str, str]:
+    """The value, if it is a table of texts. Raises ConfigurationError."""
+    return {
+        name: typed(file, f"{key}.{name}", inner, str, "a text") for name, inner in table_of(file, key, value).items()
+    }
+
+
+def number_of(file: Path, key: str, value: object, *, least: float = 0.0, most: float = 1e6) -> float:
+    """The value, if it is a number from least to most. Raises ConfigurationError (for nan and inf, too)."""
+    number = float(typed(file, key, value, (int, float), "a number"))
+    if not least <= number <= most:
+        raise ConfigurationError(file, key, f"{number:g} is not between {least:g} and {most:g}", "Mend the value.")
+    return number
+
+
+def whole_of(file: Path, key: str, value: object, *, least: int, most: int) -> int:
+    """The value, if it is a whole number from least to most. Raises ConfigurationError."""
+    whole: int = typed(file, key, value, int, "a whole number")
+    if not least <= whole <= most:
+        raise ConfigurationError(file, key, f"{whole} is not between {least} and {most}", "Mend the value.")
+    return whole
+
+
 def _shown(file: str) -> str:
     """The path as a reader knows it: relative to the project, when it lies inside."""
     try:

@@ -6,12 +6,22 @@ Not for the paths below an address: that is operations.py. Nothing here opens a 
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cutover.configuration import ConfigurationError, known_keys, read_toml, typed
+from cutover.configuration import (
+    ConfigurationError,
+    known_keys,
+    number_of,
+    read_toml,
+    table_of,
+    texts_of,
+    typed,
+    whole_of,
+)
 from cutover.operations import SYSTEMS, Operations, load_operations
 from cutover.safety import AllowList, SafetyLevel
 from cutover.secrets import Secret, remember
@@ -20,13 +30,17 @@ if TYPE_CHECKING:
     from cutover.embedded.state import PairState
 
 _KEYS: Final = {
-    "description", "pair", "safety", "worker", "legacy", "r2", "secrets", "budget", "readiness",
+    "description", "pair", "safety", "worker", "legacy", "r2", "d1", "secrets", "budget", "readiness",
     "kv_propagation_s", "timeout_s", "ca_file", "local_runtime", "operations", "routes",
+    "promises", "absent", "poses_as_clients", "names",
 }  # fmt: skip
 _SYSTEM_KEYS: Final = {"url", "name", "identity", "absent"}
 _IDENTITY_KEYS: Final = {"header", "value", "version_header"}
+CAPABILITIES: Final = ("d1", "r2", "names", "http2", "https", "limiter")
+"""What a check may need beside a system. An environment that cannot have it says why, in its table `absent`."""
 _SECRET_KEYS: Final = {
     "worker_jwt_secret", "legacy_jwt_secret", "r2_access_key_id", "r2_secret_access_key", "limiter_bypass",
+    "d1_api_token",
 }  # fmt: skip
 
 
@@ -76,11 +90,21 @@ class Bucket:
 
 
 @dataclass(frozen=True)
+class Database:
+    """D1 in Cloudflare's REST shape: URL of the database, API token (None on loopback)."""
+
+    url: str
+    token: Secret | None
+
+
+@dataclass(frozen=True)
 class Environment:
     """One environment, complete: what it is, where it is, and what may be done to it.
 
-    systems holds those that exist; absent says of the others why. kv_propagation_s and timeout_s in
-    seconds.
+    systems holds those that exist; absent says of systems and capabilities that do not, why. promises:
+    contracts/promises.toml with the environment's own values. poses_as_clients: the runtime believes
+    CF-Connecting-IP, so each few requests are sent as another client's and no limiter is in the way.
+    names: further URLs of the front end, apex and www. kv_propagation_s and timeout_s in seconds.
     """
 
     name: str
@@ -98,6 +122,10 @@ class Environment:
     bucket: Bucket | None = field(default=None, repr=False)
     ca_file: str | None = None
     local_runtime: bool = False
+    poses_as_clients: bool = False
+    names: tuple[str, ...] = ()
+    promises: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    d1: Database | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
@@ -120,7 +148,8 @@ def no_environment(project: Path) -> ConfigurationError:
 
 def is_embedded(project: Path, name: str) -> bool:
     """Whether the environment is the pair that the suite starts itself. Raises ConfigurationError."""
-    return bool(_table(project, name).get("pair", False))
+    file = project / "environments.toml"
+    return _flag(file, name, _table(project, name), "pair")
 
 
 def load_environment(
@@ -137,7 +166,7 @@ def load_environment(
     file = project / "environments.toml"
     table = _table(project, name)
     known_keys(file, name, table, _KEYS)
-    if table.get("pair", False):
+    if _flag(file, name, table, "pair"):
         if pair is None:
             raise ConfigurationError(
                 file, f"{name}.pair", "the pair is not running", "Start it with `cutover pair up`."
@@ -146,7 +175,11 @@ def load_environment(
     systems, absent = _systems(file, name, table)
     secrets = _secrets(file, name, table.get("secrets", {}), variables)
     bucket = _bucket(file, name, table.get("r2"), secrets)
-    urls = {system.system: system.url for system in systems.values()} | ({"r2": bucket.endpoint} if bucket else {})
+    database = _database(file, name, table.get("d1"), secrets)
+    urls = {system.system: system.url for system in systems.values()}
+    names = _names(file, name, table.get("names", []))
+    urls |= {f"name {url}": url for url in names}
+    urls |= ({"r2": bucket.endpoint} if bucket else {}) | ({"d1": database.url} if database else {})
     try:
         allowed = AllowList(urls)
     except ValueError as error:
@@ -160,19 +193,23 @@ def load_environment(
         description=str(table.get("description", "")),
         safety=safety,
         systems=systems,
-        absent=absent,
+        absent={**_absent(file, name, table.get("absent", {})), **absent},
         budget=_budget(file, name, table),
         readiness=_readiness(file, name, table),
-        kv_propagation_s=_number(file, f"{name}.kv_propagation_s", table.get("kv_propagation_s", 60)),
-        timeout_s=_number(file, f"{name}.timeout_s", table.get("timeout_s", 30)),
+        kv_propagation_s=number_of(file, f"{name}.kv_propagation_s", table.get("kv_propagation_s", 60), most=3600),
+        timeout_s=number_of(file, f"{name}.timeout_s", table.get("timeout_s", 30), least=0.1, most=3600),
         operations=load_operations(
             project / "contracts" / "operations.toml", table.get("operations", {}), table.get("routes", {}), name
         ),
         allowed=allowed,
         secrets=secrets,
         bucket=bucket,
-        ca_file=table.get("ca_file"),
-        local_runtime=typed(file, f"{name}.local_runtime", table.get("local_runtime", False), bool, "true or false"),
+        ca_file=_ca_file(file, name, table.get("ca_file")),
+        promises=_promises(project, name, table.get("promises", {})),
+        d1=database,
+        names=names,
+        poses_as_clients=_flag(file, name, table, "poses_as_clients"),
+        local_runtime=_flag(file, name, table, "local_runtime"),
     )
 
 
@@ -205,6 +242,7 @@ def _ad_hoc(project: Path, url: str) -> Environment:
         kv_propagation_s=60.0,
         timeout_s=30.0,
         operations=load_operations(project / "contracts" / "operations.toml", {}, {}, url),
+        promises=_promises(project, url, {}),
         allowed=allowed,
     )
 
@@ -216,7 +254,8 @@ def _from_pair(table: dict[str, Any], pair: PairState) -> tuple[dict[str, Any], 
         "worker": {**table.get("worker", {}), "url": pair.worker_url},
         "legacy": {**table.get("legacy", {}), "url": pair.legacy_url},
         "r2": {"endpoint": pair.s3_url, "bucket": pair.s3_bucket},
-        "secrets": {key: key for key in _SECRET_KEYS},
+        "d1": {"url": pair.d1_url},
+        "secrets": {key: key for key in _SECRET_KEYS - {"d1_api_token"}},
     }
     for value in (pair.jwt_refresh_secret, pair.pg_dsn):
         remember(value)
@@ -237,12 +276,17 @@ def _systems(file: Path, name: str, table: Mapping[str, Any]) -> tuple[dict[str,
         row = typed(file, key, _needed(file, name, table, system), dict, "a table")
         known_keys(file, key, row, _SYSTEM_KEYS)
         if "absent" in row:
+            if len(row) > 1:
+                raise ConfigurationError(file, key, "absent and yet described", "Keep absent, or the rest.")
             absent[system] = typed(file, f"{key}.absent", row["absent"], str, "a reason")
             continue
         url = typed(file, f"{key}.url", _needed(file, key, row, "url"), str, "a URL")
-        systems[system] = System(system, url.rstrip("/"), _identity(file, key, row), row.get("name"))
+        script = typed(file, f"{key}.name", row["name"], str, "a text") if "name" in row else None
+        systems[system] = System(system, url.rstrip("/"), _identity(file, key, row), script)
     if not systems:
         raise ConfigurationError(file, name, "neither system has a URL", "Give at least one.")
+    if len({system.url.lower() for system in systems.values()}) < len(systems):
+        raise ConfigurationError(file, name, "both systems have the same URL", "Then one of them is not looked at.")
     return systems, absent
 
 
@@ -251,16 +295,17 @@ def _identity(file: Path, key: str, row: Mapping[str, Any]) -> Identity | None:
         return None
     identity = typed(file, f"{key}.identity", row["identity"], dict, "a table")
     known_keys(file, f"{key}.identity", identity, _IDENTITY_KEYS)
-    header = _needed(file, f"{key}.identity", identity, "header")
-    value = _needed(file, f"{key}.identity", identity, "value")
-    return Identity(str(header).lower(), str(value), identity.get("version_header"))
+    told = texts_of(file, f"{key}.identity", identity)
+    header = _needed(file, f"{key}.identity", told, "header")
+    value = _needed(file, f"{key}.identity", told, "value")
+    return Identity(header.lower(), value, told.get("version_header"))
 
 
-def _secrets(file: Path, name: str, table: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str, Secret]:
-    known_keys(file, f"{name}.secrets", dict(table), _SECRET_KEYS)
+def _secrets(file: Path, name: str, table: Any, variables: Mapping[str, str]) -> dict[str, Secret]:
+    table = texts_of(file, f"{name}.secrets", table_of(file, f"{name}.secrets", table, _SECRET_KEYS))
     secrets = {}
     for key, variable in table.items():
-        value = variables.get(typed(file, f"{name}.secrets.{key}", variable, str, "a variable's name"))
+        value = variables.get(variable)
         if not value:
             raise ConfigurationError(
                 file,
@@ -281,36 +326,81 @@ def _bucket(file: Path, name: str, row: Any, secrets: Mapping[str, Secret]) -> B
             raise ConfigurationError(
                 file, f"{name}.secrets.{key}", "missing, and [r2] needs it", "Name the variable that holds it."
             )
+    told = texts_of(file, f"{name}.r2", row)
     return Bucket(
-        str(_needed(file, f"{name}.r2", row, "endpoint")).rstrip("/"),
-        str(_needed(file, f"{name}.r2", row, "bucket")),
+        _needed(file, f"{name}.r2", told, "endpoint").rstrip("/"),
+        _needed(file, f"{name}.r2", told, "bucket"),
         secrets["r2_access_key_id"],
         secrets["r2_secret_access_key"],
     )
 
 
+def _database(file: Path, name: str, row: Any, secrets: Mapping[str, Secret]) -> Database | None:
+    if row is None:
+        return None
+    known_keys(file, f"{name}.d1", typed(file, f"{name}.d1", row, dict, "a table"), {"url"})
+    url = typed(file, f"{name}.d1.url", _needed(file, f"{name}.d1", row, "url"), str, "a URL")
+    return Database(url.rstrip("/"), secrets.get("d1_api_token"))
+
+
+def _names(file: Path, name: str, urls: Any) -> tuple[str, ...]:
+    for url in typed(file, f"{name}.names", urls, list, "a list of URLs"):
+        typed(file, f"{name}.names", url, str, "a URL")
+    return tuple(urls)
+
+
+def _absent(file: Path, name: str, table: Any) -> dict[str, str]:
+    known_keys(file, f"{name}.absent", typed(file, f"{name}.absent", table, dict, "a table"), set(CAPABILITIES))
+    return {key: typed(file, f"{name}.absent.{key}", why, str, "a reason") for key, why in table.items()}
+
+
+def _promises(project: Path, name: str, changes: Any) -> dict[str, Any]:
+    """contracts/promises.toml, with each value that the environment names in place of it."""
+    file = project / "environments.toml"
+    promises = read_toml(project / "contracts" / "promises.toml")
+
+    def merged(base: dict[str, Any], change: Any, key: str) -> dict[str, Any]:
+        known_keys(file, key, typed(file, key, change, dict, "a table"), set(base))
+        return {
+            inner: merged(value, change[inner], f"{key}.{inner}")
+            if isinstance(value, dict) and inner in change
+            else typed(file, f"{key}.{inner}", change.get(inner, value), type(value), f"a {type(value).__name__}")
+            for inner, value in base.items()
+        }
+
+    return merged(promises, changes, f"{name}.promises")
+
+
 def _budget(file: Path, name: str, table: Mapping[str, Any]) -> Budget:
     row = typed(file, f"{name}.budget", table.get("budget", {"requests": 90, "window_s": 60}), dict, "a table")
     known_keys(file, f"{name}.budget", row, {"requests", "window_s"})
-    requests = typed(file, f"{name}.budget.requests", row.get("requests"), int, "a whole number")
-    window = _number(file, f"{name}.budget.window_s", row.get("window_s"))
-    if requests < 1 or window <= 0:
-        raise ConfigurationError(file, f"{name}.budget", "not above 0", "Mend the value.")
+    requests = whole_of(file, f"{name}.budget.requests", row.get("requests"), least=1, most=1_000_000)
+    window = number_of(file, f"{name}.budget.window_s", row.get("window_s"), least=0.001, most=86_400)
     return Budget(requests, window)
 
 
 def _readiness(file: Path, name: str, table: Mapping[str, Any]) -> Readiness:
     row = typed(file, f"{name}.readiness", table.get("readiness", {}), dict, "a table")
     known_keys(file, f"{name}.readiness", row, {"tries", "interval_s"})
-    tries = typed(file, f"{name}.readiness.tries", row.get("tries", 30), int, "a whole number")
-    interval = _number(file, f"{name}.readiness.interval_s", row.get("interval_s", 10))
-    if tries < 1 or interval < 0:
-        raise ConfigurationError(file, f"{name}.readiness", "no try at all", "Give at least one.")
+    tries = whole_of(file, f"{name}.readiness.tries", row.get("tries", 30), least=1, most=10_000)
+    interval = number_of(file, f"{name}.readiness.interval_s", row.get("interval_s", 10), most=3600)
     return Readiness(tries, interval)
 
 
-def _number(file: Path, key: str, value: object) -> float:
-    return float(typed(file, key, value, (int, float), "a number"))
+def _ca_file(file: Path, name: str, value: Any) -> str | None:
+    """The certificate authorities' file, when it is one that can be read as such."""
+    if value is None:
+        return None
+    path: str = typed(file, f"{name}.ca_file", value, str, "a file's name")
+    try:
+        ssl.create_default_context(cafile=path)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(file, f"{name}.ca_file", f"cannot be used: {error}", "Name a PEM file.") from None
+    return path
+
+
+def _flag(file: Path, name: str, table: Mapping[str, Any], key: str) -> bool:
+    return bool(typed(file, f"{name}.{key}", table.get(key, False), bool, "true or false"))
 
 
 def _needed(file: Path, key: str, table: Mapping[str, Any], name: str) -> Any:

@@ -24,7 +24,7 @@ from cutover.environments import Environment, Identity
 from cutover.failures import CheckFailed, RateLimited, Unreachable, WrongAnswerer
 from cutover.journal import Exchange, Journal
 from cutover.pacing import Pacer
-from cutover.safety import KillSwitch
+from cutover.safety import KillSwitch, origin_of
 from cutover.secrets import redact
 
 # httpx imports its command line, and with it click, rich and pygments, when they are installed: 0.25 s
@@ -36,6 +36,7 @@ import httpx  # noqa: E402 - after the line above, which is the point of it
 SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 RETRY_AFTER_CAP_S: Final = 120.0
 RATE_LIMIT_TRIES: Final = 3
+REQUESTS_AN_ADDRESS: Final = 20  # far below the plan's 100, so that two runs may share an address by chance
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Request:
     parts: Mapping[str, tuple[str, bytes, str]] | None = None
     timeout_s: float | None = None
     expects_429: bool = False
+    plain_probe: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,9 @@ class Answer:
         media = self.headers.get("content-type", "no content type")
         told = f"status {self.status}, {media}, {len(self.body)} bytes"
         if self.show_values or self.status >= 400:
-            text = self.body[:400].decode("utf-8", "replace")
-            return f"{told}: {redact(' '.join(text.split()))[:200]!r}"
+            # Masked before it is cut: a secret that is cut through would not be known any more.
+            text = redact(self.body[:65536].decode("utf-8", "replace"))
+            return f"{told}: {' '.join(text.split())[:200]!r}"
         try:
             return f"{told}: {_shape(json.loads(self.body))}"
         except ValueError:
@@ -130,6 +133,7 @@ class Client:
             limits=httpx.Limits(max_connections=20, keepalive_expiry=50),
             headers={"user-agent": "cutover", "accept": "*/*"},
         )
+        self._address_base = secrets.randbelow(1 << 17)
         self._kept: dict[tuple[str, str], tuple[socket.socket, str]] = {}
         self.requests = 0
 
@@ -167,12 +171,30 @@ class Client:
         old = answer.request
         return self.send(Request(old.system, old.operation, method, urljoin(old.url, location), old.headers))
 
+    def handshake_ms(self, url: str) -> float:
+        """The least of three TCP handshakes with the URL's host, in ms: the network's part of every answer.
+
+        Raises Refused, Stopped, Unreachable.
+        """
+        self._environment.allowed.permit(url)
+        self._kill_switch.check()
+        _, host, port = origin_of(url)
+        times = []
+        for _ in range(3):
+            started = time.perf_counter()
+            try:
+                with socket.create_connection((host, port), timeout=10):
+                    times.append((time.perf_counter() - started) * 1000)
+            except OSError as error:
+                raise Unreachable(f"{_address(url)} cannot be reached: {error}") from None
+        return min(times)
+
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
 
     def _send_once(self, request: Request) -> Answer:
-        self._environment.allowed.permit(request.url)
+        self._environment.allowed.permit(request.url, plain_probe=request.plain_probe)
         self._kill_switch.check()
         if self._pacer:
             self._journal.paced_s += self._pacer.wait()
@@ -195,10 +217,16 @@ class Client:
         return answer
 
     def _exchange(self, request: Request, request_id: str) -> tuple[httpx.Response, float, int]:
-        headers = {"x-request-id": request_id, **self._version_override(request.system), **request.headers}
+        headers = {
+            "x-request-id": request_id,
+            **self._version_override(request.system),
+            **self._client_address(request.system),
+            **request.headers,
+        }
         files = dict(request.parts) if request.parts else None
         retries = resent = 0
         while True:
+            self._client.cookies.clear()  # accounts share this client; a session of one must not serve another
             started = time.perf_counter()
             try:
                 response = self._client.request(
@@ -291,6 +319,13 @@ class Client:
         name = self._environment.systems["worker"].name
         return {"Cloudflare-Workers-Version-Overrides": f'{name}="{self._worker_version}"'}
 
+    def _client_address(self, system: str) -> dict[str, str]:
+        """Another client every few requests, where the runtime believes it (RFC 2544's addresses, nobody's own)."""
+        if system != "worker" or not self._environment.poses_as_clients:
+            return {}
+        number = self._address_base + self.requests // REQUESTS_AN_ADDRESS
+        return {"cf-connecting-ip": f"198.{18 + (number >> 16) % 2}.{(number >> 8) % 256}.{number % 256}"}
+
     def _identity(self, system: str) -> Identity | None:
         named = self._environment.systems.get(system)
         return named.identity if named else None
@@ -302,20 +337,26 @@ class Client:
     def _prove_identity(self, answer: Answer) -> None:
         """Raise WrongAnswerer when another system, or another version than asked for, answered.
 
-        A 5xx without the identity's header is left to the check: it is bad news whoever sent it.
+        A 5xx or a 429 without the identity's header is not judged: an edge before the system may give it,
+        and it is bad news, or to be waited out, whoever sent it.
         """
         system = answer.request.system
         identity = self._identity(system)
         if identity is None:
             return
         got = answer.headers.get(identity.header)
-        if got is None and answer.status >= 500:
+        if got is None and (answer.status >= 500 or answer.status == 429):
             return
         where = f"environments.toml [{self._environment.name}] {system}.identity"
         if got != identity.value:
             raise WrongAnswerer(
                 f"not {system}: {answer.source} came with {identity.header}: {got!r}, expected "
                 f"{identity.value!r} ({where}). Something else answers at this address."
+            )
+        if identity.version_header is not None and answer.version is None and answer.status < 500:
+            raise WrongAnswerer(
+                f"no version: {answer.source} came without {identity.version_header}, which {where} declares. "
+                "Answers of an unknown version prove nothing about this one."
             )
         if system == "worker" and self._worker_version is not None and answer.version != self._worker_version:
             raise WrongAnswerer(

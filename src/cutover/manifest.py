@@ -26,15 +26,19 @@ _HEADER: Final = """\
 """
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Entry:
-    """One check of one gate. never_waived: why no waiver may cover it, None when one may."""
+    """One check of one gate. never_waived: why no waiver may cover it, None when one may.
+
+    needs: the capability of an environment (environments.CAPABILITIES) without which it cannot be made.
+    """
 
     gate: str
     check: str
     system: str | None
     level: SafetyLevel
     never_waived: str | None = None
+    needs: str | None = None
 
 
 def load_manifest(project: Path) -> tuple[Entry, ...]:
@@ -46,7 +50,9 @@ def load_manifest(project: Path) -> tuple[Entry, ...]:
             raise ConfigurationError(file, gate, "no such gate", f"One of: {', '.join(GATES)}.")
         for check, row in typed(file, gate, checks, dict, "a table of checks").items():
             key = f'{gate}."{check}"'
-            known_keys(file, key, typed(file, key, row, dict, "a table"), {"system", "level", "never_waived"})
+            known_keys(file, key, typed(file, key, row, dict, "a table"), {"system", "level", "never_waived", "needs"})
+            for name, value in row.items():
+                typed(file, f"{key}.{name}", value, str, "a text")
             system = row.get("system")
             if system is not None and system not in SYSTEMS:
                 raise ConfigurationError(file, f"{key}.system", f"{system!r} is no system", f"One of {SYSTEMS}.")
@@ -54,19 +60,28 @@ def load_manifest(project: Path) -> tuple[Entry, ...]:
                 level = SafetyLevel.parse(str(row.get("level")))
             except ValueError as error:
                 raise ConfigurationError(file, f"{key}.level", str(error), "Mend the value.") from None
-            entries.append(Entry(gate, check, system, level, row.get("never_waived")))
-    return tuple(sorted(entries))
+            entries.append(Entry(gate, check, system, level, row.get("never_waived"), row.get("needs")))
+    return tuple(sorted(entries, key=_order))
+
+
+def _order(entry: Entry) -> tuple[str, str]:
+    return entry.gate, entry.check
 
 
 def render(entries: Iterable[Entry]) -> str:
     """The text of manifest.toml for these entries."""
     lines = [_HEADER]
     gate = None
-    for entry in sorted(entries):
+    for entry in sorted(entries, key=_order):
         if entry.gate != gate:
             gate = entry.gate
             lines.append(f"[{gate}]")
-        row = {"system": entry.system, "level": entry.level.label, "never_waived": entry.never_waived}
+        row = {
+            "system": entry.system,
+            "level": entry.level.label,
+            "needs": entry.needs,
+            "never_waived": entry.never_waived,
+        }
         # JSON's strings are TOML's basic strings for all that pytest allows in a test's id.
         inner = ", ".join(f"{key} = {json.dumps(value)}" for key, value in row.items() if value is not None)
         lines.append(f"{json.dumps(entry.check)} = {{ {inner} }}")

@@ -5,6 +5,7 @@ Not for sending: that is targets.py. No check and no other module holds a path o
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from cutover.configuration import ConfigurationError, known_keys, read_toml, typed
+from cutover.configuration import ConfigurationError, read_toml, table_of, texts_of, typed, whole_of
 from cutover.safety import SafetyLevel
 
 SYSTEMS: Final = ("worker", "legacy")
@@ -50,15 +51,20 @@ class Operation:
         return f"contracts/operations.toml [{self.name}] {self.system}"
 
     def url_path(self, parameters: Mapping[str, str]) -> str:
-        """The path with its parameters filled in, percent-encoded. Raises KeyError for one missing."""
-        return re.sub(r"\{(\w+)\}", lambda match: quote(parameters[match[1]], safe=""), self.path)
+        """The path with its parameters filled in, percent-encoded. Raises KeyError for one missing.
+
+        {+name} keeps slashes (RFC 6570, reserved expansion).
+        """
+        return re.sub(
+            r"\{(\+?)(\w+)\}", lambda match: quote(parameters[match[2]], safe="/" if match[1] else ""), self.path
+        )
 
 
 Operations = Mapping[str, Mapping[str, Operation]]
 """System -> operation's name -> operation."""
 
 
-def load_operations(file: Path, overrides: Mapping[str, Any], routes: Mapping[str, Any], where: str) -> Operations:
+def load_operations(file: Path, overrides: Any, routes: Any, where: str) -> Operations:
     """Read the operations and apply an environment's overrides.
 
     overrides: operation -> system -> keys to replace (request, response and entry are merged key by
@@ -68,27 +74,28 @@ def load_operations(file: Path, overrides: Mapping[str, Any], routes: Mapping[st
     """
     tables = read_toml(file)
     environments = file.parent.parent / "environments.toml"
-    for name in overrides:
+    for name in table_of(environments, f"{where}.operations", overrides):
         if name not in tables:
             raise ConfigurationError(
                 environments, f"{where}.operations.{name}", "no such operation", f"See {file.name} for the names."
             )
-    known_keys(environments, f"{where}.routes", dict(routes), set(SYSTEMS))
+    table_of(environments, f"{where}.routes", routes, set(SYSTEMS))
     result: dict[str, dict[str, Operation]] = {system: {} for system in SYSTEMS}
-    for name, table in tables.items():
-        known_keys(file, name, table, {*SYSTEMS, "write"})
+    for name, row in tables.items():
+        table = table_of(file, name, row, {*SYSTEMS, "write"})
         level = _level(file, name, table)
-        changed = overrides.get(name, {})
-        known_keys(environments, f"{where}.operations.{name}", changed, set(SYSTEMS))
+        changed = table_of(environments, f"{where}.operations.{name}", overrides.get(name, {}), set(SYSTEMS))
         for system in SYSTEMS:
             if system not in table:
                 raise ConfigurationError(file, f"{name}.{system}", "missing", 'Add it, or absent = "why".')
-            row = _merged(table[system], changed.get(system, {}))
-            if "absent" not in row:
-                row = _routed(row, routes.get(system, {}), environments, f"{where}.routes.{system}")
-            source = environments if system in changed else file
-            key = f"{where}.operations.{name}.{system}" if system in changed else f"{name}.{system}"
-            result[system][name] = _operation(source, key, name, system, level, row)
+            base = table_of(file, f"{name}.{system}", table[system], _KEYS)
+            key = f"{where}.operations.{name}.{system}"
+            merged = _merged(base, table_of(environments, key, changed.get(system, {}), _KEYS))
+            source, key = (environments, key) if system in changed else (file, f"{name}.{system}")
+            operation = _operation(source, key, name, system, level, merged)
+            if operation.absent is None:
+                operation = _routed(operation, routes.get(system, {}), environments, f"{where}.routes.{system}")
+            result[system][name] = operation
     return result
 
 
@@ -108,33 +115,37 @@ def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any
     return row
 
 
-def _routed(row: dict[str, Any], routes: Mapping[str, Any], file: Path, key: str) -> dict[str, Any]:
-    known_keys(file, key, dict(routes), _ROUTE_KEYS)
-    path = str(row.get("path", ""))
-    prefix = routes.get("prefix")
-    if prefix is not None:
-        known_keys(file, f"{key}.prefix", prefix, {"from", "to"})
-        if path.startswith(prefix["from"]):
-            path = prefix["to"] + path[len(prefix["from"]) :]
-            if (slash := routes.get("trailing_slash")) is not None:
-                path = path.rstrip("/") + ("/" if slash else "")
-    elif (slash := routes.get("trailing_slash")) is not None and path.startswith("/api/"):
-        path = path.rstrip("/") + ("/" if slash else "")
-    renamed = routes.get("fields", {})
-    row = {**row, "path": path}
-    for part in ("response", "entry"):
-        if part in row:
-            row[part] = {
-                ours: f"{pointer.rpartition('/')[0]}/{renamed[ours]}" if ours in renamed else pointer
-                for ours, pointer in row[part].items()
-            }
-    if "request" in row:
-        row["request"] = {ours: renamed.get(ours, theirs) for ours, theirs in row["request"].items()}
-    return row
+def _routed(operation: Operation, routes: Any, file: Path, key: str) -> Operation:
+    routes = table_of(file, key, routes, _ROUTE_KEYS)
+    renamed = texts_of(file, f"{key}.fields", routes.get("fields", {}))
+    slash = routes.get("trailing_slash")
+    if slash is not None:
+        typed(file, f"{key}.trailing_slash", slash, bool, "true or false")
+    prefix = {"from": "/api/", "to": "/api/"}
+    if "prefix" in routes:
+        prefix = texts_of(file, f"{key}.prefix", table_of(file, f"{key}.prefix", routes["prefix"], set(prefix)))
+        for end in ("from", "to"):
+            if not prefix.get(end, "").startswith("/"):
+                raise ConfigurationError(file, f"{key}.prefix.{end}", "no path", "It begins with a slash.")
+    path = operation.path
+    if path.startswith(prefix["from"]):
+        path = prefix["to"] + path[len(prefix["from"]) :]
+        if slash is not None:
+            path = path.rstrip("/") + ("/" if slash else "")
+    return dataclasses.replace(
+        operation,
+        path=path,
+        request={ours: renamed.get(ours, theirs) for ours, theirs in operation.request.items()},
+        response={ours: _last_segment(pointer, renamed.get(ours)) for ours, pointer in operation.response.items()},
+        entry={ours: _last_segment(pointer, renamed.get(ours)) for ours, pointer in operation.entry.items()},
+    )
+
+
+def _last_segment(pointer: str, name: str | None) -> str:
+    return pointer if name is None else f"{pointer.rpartition('/')[0]}/{name}"
 
 
 def _operation(file: Path, key: str, name: str, system: str, level: SafetyLevel, row: Mapping[str, Any]) -> Operation:
-    known_keys(file, key, dict(row), _KEYS)
     if "absent" in row:
         reason = typed(file, f"{key}.absent", row["absent"], str, "a reason")
         return Operation(name, system, "", "", (), level, absent=reason)
@@ -147,14 +158,21 @@ def _operation(file: Path, key: str, name: str, system: str, level: SafetyLevel,
     if not path.startswith("/"):
         raise ConfigurationError(file, f"{key}.path", f"{path!r} does not begin with /", "Mend the path.")
     statuses = row["status"] if isinstance(row["status"], list) else [row["status"]]
+    if not statuses:
+        raise ConfigurationError(file, f"{key}.status", "no status of success", "Name at least one.")
     for status in statuses:
-        typed(file, f"{key}.status", status, int, "an HTTP status")
-    for part in ("response", "entry"):
-        for ours, pointer in row.get(part, {}).items():
-            if not isinstance(pointer, str) or not pointer.startswith("/"):
+        whole_of(file, f"{key}.status", status, least=100, most=599)
+    pointers = {part: texts_of(file, f"{key}.{part}", row.get(part, {})) for part in ("response", "entry")}
+    for part, rows in pointers.items():
+        for ours, pointer in rows.items():
+            if not pointer.startswith("/"):
                 raise ConfigurationError(
                     file, f"{key}.{part}.{ours}", f"{pointer!r} is no JSON pointer", "It begins with a slash."
                 )
+    revokes = typed(file, f"{key}.revokes", row.get("revokes", []), list, "a list of tokens")
+    for token in revokes:
+        if token not in ("access_token", "refresh_token"):
+            raise ConfigurationError(file, f"{key}.revokes", f"{token!r} is no token", "access_token, refresh_token.")
     return Operation(
         name,
         system,
@@ -162,11 +180,11 @@ def _operation(file: Path, key: str, name: str, system: str, level: SafetyLevel,
         path,
         tuple(statuses),
         level,
-        request=row.get("request", {}),
-        response=row.get("response", {}),
-        entry=row.get("entry", {}),
-        revokes=tuple(row.get("revokes", ())),
-        object_key=row.get("object_key"),
+        request=texts_of(file, f"{key}.request", row.get("request", {})),
+        response=pointers["response"],
+        entry=pointers["entry"],
+        revokes=tuple(revokes),
+        object_key=typed(file, f"{key}.object_key", row["object_key"], str, "a text") if "object_key" in row else None,
     )
 
 

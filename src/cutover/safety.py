@@ -42,11 +42,17 @@ LOOPBACK_NAMES = ("localhost", "::1")
 
 def origin_of(url: str) -> Origin:
     """Scheme, host and port of a URL. Raises ValueError for what is no absolute http(s) URL."""
+    if any(character <= " " or character == "\x7f" for character in url):
+        raise ValueError(f"a URL holds no white space or control character: {url!r}")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"not an absolute http(s) URL: {url!r}")
     if parts.username or parts.password:
         raise ValueError("the URL holds a user name or a password")
+    try:
+        parts.hostname.encode("idna")
+    except UnicodeError:
+        raise ValueError(f"not a host's name: {parts.hostname!r}") from None
     return parts.scheme, parts.hostname.lower(), parts.port or (443 if parts.scheme == "https" else 80)
 
 
@@ -63,16 +69,24 @@ class AllowList:
         self._owners: dict[Origin, str] = {}
         for owner, url in urls.items():
             origin = origin_of(url)
+            if "?" in url or "#" in url:
+                raise ValueError("a system's URL has no query and no fragment")
             if origin[0] == "http" and not is_loopback(origin[1]):
                 raise ValueError(f"plain http is for loopback only: {url!r}")
             self._owners[origin] = owner
 
-    def permit(self, url: str) -> None:
-        """Raise Refused unless the URL's scheme, host and port are those of a named system."""
+    def permit(self, url: str, *, plain_probe: bool = False) -> None:
+        """Raise Refused unless the URL's scheme, host and port are those of a named system.
+
+        plain_probe: the request carries nothing and asks only where http leads; it may go to port 80
+        of a host that is named with https.
+        """
         try:
             origin = origin_of(url)
         except ValueError as error:
             raise Refused(f"request refused: {error}") from None
+        if plain_probe and origin[0] == "http" and origin[2] == 80:
+            origin = ("https", origin[1], 443)
         if origin not in self._owners:
             allowed = ", ".join(f"{s}://{h}:{p} ({o})" for (s, h, p), o in self._owners.items())
             raise Refused(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cutover.environments import Environment
-from cutover.failures import CheckFailed, NotVerified, Unreachable
+from cutover.failures import CheckFailed, NotVerified, Unreachable, WrongAnswerer
 from cutover.http import Answer, Client, Request
 from cutover.journal import Journal
 from cutover.operations import Operation, follow_pointer
@@ -133,6 +133,7 @@ class Target:
         path: Mapping[str, str] | None = None,
         fields: Mapping[str, Any] | None = None,
         file: tuple[str, bytes, str] | None = None,
+        content: tuple[bytes, str] | None = None,
         headers: Mapping[str, str] | None = None,
         method: str | None = None,
         timeout_s: float | None = None,
@@ -141,7 +142,8 @@ class Target:
         """Send one operation and return what came back, whatever its status.
 
         token: bearer; path: path parameters; fields: JSON body by our field names (a Secret is
-        revealed); file: (name, bytes, media type) as the multipart part that the operation names.
+        revealed); file: (name, bytes, media type) as the multipart part that the operation names;
+        content: (bytes, media type) as the whole body, for what no honest client sends.
         Raises NotVerified, and sends nothing, when the operation writes above the environment's safety
         level or the system has no such operation; and what Client.send raises.
         """
@@ -154,6 +156,8 @@ class Target:
         sent = dict(headers or {})
         if token is not None:
             sent["authorization"] = f"Bearer {token.reveal() if isinstance(token, Secret) else token}"
+        if content is not None:
+            sent["content-type"] = content[1]
         body = None
         if fields is not None:
             body = {operation.request[ours]: _revealed(value) for ours, value in fields.items()}
@@ -165,12 +169,37 @@ class Target:
                 self.url + operation.url_path(path or {}),
                 sent,
                 json=body,
+                content=content[0] if content is not None else None,
                 parts={operation.request["file"]: file} if file else None,
                 timeout_s=timeout_s,
                 expects_429=expects_429,
             )
         )
         return Result(answer, operation)
+
+    def over_http(self, path: str) -> Result:
+        """Ask over plain http where a path leads, with nothing that is secret.
+
+        Where the Worker runs on this machine's runtime, which is plain http itself, its MF-Original-URL
+        makes the Worker see the URL that a visitor of the zone would have typed.
+        """
+        operation = self.operation("index")
+        if self.environment.local_runtime:
+            request = Request(
+                self.system,
+                "over_http",
+                "GET",
+                self.url + path,
+                {"mf-original-url": f"http://list-cutter.example{path}"},
+            )
+        else:
+            url = "http://" + self.url.removeprefix("https://") + path
+            request = Request(self.system, "over_http", "GET", url, plain_probe=True)
+        return Result(self.client.send(request), operation)
+
+    def at(self, url: str) -> Result:
+        """The index at another of the environment's names."""
+        return Result(self.client.send(Request(self.system, "index", "GET", url)), self.operation("index"))
 
     def poll(
         self, send: Callable[[], Result], until: Callable[[Result], bool], deadline_s: float, *, interval_s: float
@@ -194,8 +223,8 @@ def become_ready(target: Target, progress: Callable[[str], None]) -> tuple[int, 
     """Ask for health until it answers with a status of success: (tries, seconds) that it took.
 
     As often and as far apart as the environment's `readiness` says (the plan: 30 tries, 10 s apart).
-    Raises Unreachable with the last reason when no try succeeded. WrongAnswerer passes through at the
-    last try: a deployment in progress may still answer from elsewhere.
+    Raises Unreachable with the last reason when no try succeeded; WrongAnswerer when another system
+    answered to the last one. Before that it may: a deployment in progress still answers from elsewhere.
     """
     ready = target.environment.readiness
     started = time.monotonic()
@@ -208,8 +237,10 @@ def become_ready(target: Target, progress: Callable[[str], None]) -> tuple[int, 
             if result.status in result.operation.statuses or result.status == 503:
                 return attempt, time.monotonic() - started
             reason = result.answer.excerpt
-        except (Unreachable, CheckFailed) as error:
-            reason = str(error).splitlines()[0] if isinstance(error, Unreachable) else _one_line(error)
+        except (Unreachable, WrongAnswerer, CheckFailed) as error:
+            if last and isinstance(error, WrongAnswerer):
+                raise
+            reason = _one_line(error) if isinstance(error, CheckFailed) else str(error).splitlines()[0]
         if last:
             break
         progress(f"waiting for {target.system} ({attempt}/{ready.tries}): {reason}")

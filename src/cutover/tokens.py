@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from cutover.failures import CheckFailed, NotVerified
@@ -29,9 +30,12 @@ def claims(token: Secret) -> tuple[dict[str, Any], dict[str, Any]]:
     return parts
 
 
-def reissued(token: Secret, key: Secret | None, *, lifetime_s: int) -> Secret:
+def reissued(
+    token: Secret, key: Secret | None, *, lifetime_s: int, claims_instead: Mapping[str, Any] | None = None
+) -> Secret:
     """The token's own claims, signed with the key, issued a moment ago and expiring in lifetime_s seconds.
 
+    claims_instead: claims with another value; None takes the claim out.
     A lifetime below 0 makes a token that expired so many seconds ago and was issued 900 s before.
     Raises NotVerified without a key, or when the token is not signed by HS256.
     """
@@ -43,7 +47,9 @@ def reissued(token: Secret, key: Secret | None, *, lifetime_s: int) -> Secret:
     now = int(time.time())
     times = {"exp": now + lifetime_s, "iat": now + min(0, lifetime_s) - (900 if lifetime_s < 0 else 0)}
     times |= {"nbf": times["iat"]} if "nbf" in payload else {}
-    signed = f"{_encode(_json(header))}.{_encode(_json({**payload, **times}))}"
+    changed = {**payload, **times, **(claims_instead or {})}
+    kept = {name: value for name, value in changed.items() if value is not None}
+    signed = f"{_encode(_json(header))}.{_encode(_json(kept))}"
     signature = hmac.new(key.reveal().encode(), signed.encode(), hashlib.sha256).digest()
     return Secret(f"{signed}.{_encode(signature)}")
 

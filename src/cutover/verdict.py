@@ -61,7 +61,7 @@ _UNTRUSTED: Final = {
 class Run:
     """What a run was asked and what came of it, as far as the verdict needs it.
 
-    absent: system -> why the environment has none. invalid: reasons found outside any check.
+    absent: system or capability -> why the environment has none. invalid: reasons found outside any check.
     tool_error: pytest's own exit code where it is 2 to 5, with its reason. selection: how the run
     was narrowed ("-k health"), "" when it was not. requests, rate_limited: over all processes.
     """
@@ -109,7 +109,9 @@ def decide(
     workers) counts with its worst status: a pass does not undo a failure.
     """
     listed = [entry for entry in manifest if entry.gate == gate]
-    required = [entry for entry in listed if entry.system not in run.absent]
+    applicable = {entry.check for entry in listed if not {entry.system, entry.needs} & set(run.absent)}
+    required = [entry for entry in listed if entry.check in applicable]
+    inapplicable = {entry.check for entry in listed} - applicable
     mine = _worst([record for record in records if gate in record.gates])
     waived, failed = _split_failures(mine.values(), waivers)
     untrusted = [record for record in mine.values() if record.status in _UNTRUSTED]
@@ -117,7 +119,7 @@ def decide(
     unshown = tuple(
         record.check
         for record in mine.values()
-        if record.status in (Status.NOT_VERIFIED, Status.EXPECTED_FAILURE) and record.system not in run.absent
+        if record.status in (Status.NOT_VERIFIED, Status.EXPECTED_FAILURE) and record.check not in inapplicable
     )
     passed = [record for record in mine.values() if record.status is Status.PASSED]
     counts = {
@@ -140,7 +142,7 @@ def decide(
         unshown,
         tuple(record.check for record in failed),
         tuple(record.check for record in waived),
-        tuple(entry.check for entry in listed if entry.system in run.absent),
+        tuple(sorted(inapplicable)),
         tuple(check for check in mine if check not in listed_names),
     )
 

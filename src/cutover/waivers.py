@@ -48,14 +48,16 @@ def load_waivers(
     known_keys(file, "", tables, {"waiver"})
     by_check = {entry.check: entry for entry in manifest}
     waivers = []
-    for number, row in enumerate(tables.get("waiver", []), 1):
+    for number, row in enumerate(typed(file, "waiver", tables.get("waiver", []), list, "[[waiver]]"), 1):
         key = f"waiver {number}"
         known_keys(file, key, typed(file, key, row, dict, "a table"), _KEYS)
         for name in sorted(_KEYS):
             if name not in row or row[name] == "":
                 raise ConfigurationError(file, f"{key}.{name}", "missing", "Add it.")
-            kind = datetime.date if name == "expires" else str
-            typed(file, f"{key}.{name}", row[name], kind, "a date" if name == "expires" else "a text")
+            if name != "expires":
+                typed(file, f"{key}.{name}", row[name], str, "a text")
+            elif type(row[name]) is not datetime.date:  # a datetime is one, too, and cannot be compared with a day
+                raise ConfigurationError(file, f"{key}.{name}", f"a date is expected, not {row[name]!r}", "2026-12-31")
         waiver = Waiver(**row)
         entry = by_check.get(waiver.check)
         if entry is None:

@@ -1,6 +1,8 @@
 """What /health says is true. Plan: Production Monitoring Setup (checkSystemHealth)."""
 
+import datetime
 import math
+import time
 
 import pytest
 
@@ -21,6 +23,8 @@ LIMITS = {
     "memory": (0.8 * 128 * 1024 * 1024, "bytes"),
     "response_time": (200.0, "ms"),
 }
+# Our clock and theirs are both set by NTP; more than this is a copy or a broken clock.
+CLOCKS_DIFFER = datetime.timedelta(seconds=30)
 # Of these a runtime, or an idle system, may say null, which the contract calls healthy.
 MAY_BE_NULL = ("memory", "response_time")
 
@@ -76,6 +80,35 @@ def test_word_agrees_with_parts(target: Target) -> None:
         )
 
 
+def test_health_is_fresh(target: Target, journal: Journal) -> None:
+    """Each answer of health is made anew: its time lies between our asking and its arriving, and may not be cached."""
+    times = []
+    for _ in range(2):
+        asked = datetime.datetime.now(datetime.UTC)
+        result = target.call("health").expect_status(200, 503)
+        arrived = datetime.datetime.now(datetime.UTC)
+        told = _instant(result)
+        journal.measure("health's clock against ours (s)", round((told - arrived).total_seconds(), 3), "within 30")
+        if not asked - CLOCKS_DIFFER <= told <= arrived + CLOCKS_DIFFER:
+            raise result.failed(
+                "health:old",
+                expected=f"a time near {arrived:%H:%M:%S} UTC",
+                got=f"{told.isoformat()}: a copy, or a clock",
+            )
+        policy = result.answer.headers.get("cache-control", "")
+        if "no-store" not in policy or "age" in result.answer.headers:
+            raise result.failed("health:cacheable", expected="Cache-Control: no-store, no Age", got=repr(policy))
+        times.append(told)
+        time.sleep(0.01)  # the time stamps have milliseconds: two answers need one to differ
+    if times[1] <= times[0]:
+        raise result.failed(
+            "health:copied",
+            expected="a later time in the second answer",
+            got=f"{times[0].isoformat()}, then {times[1].isoformat()}",
+            do_next="health is answered from a cache: a watch would see the past",
+        )
+
+
 @pytest.mark.level("test-data")
 def test_healthy_database_answers_a_login(target: Target, accounts: Accounts) -> None:
     """While health calls the database healthy, what needs the database works: an unknown login is 401, not 5xx."""
@@ -99,6 +132,18 @@ def _awake(target: Target, journal: Journal) -> Result:
     first = target.call("health")
     journal.measure("first health answer (ms)", round(first.answer.elapsed_s * 1000, 1), "reported")
     return target.call("health")
+
+
+def _instant(result: Result) -> datetime.datetime:
+    """The answer's time. RFC 3339 in UTC, as the contract says."""
+    text = result.field("timestamp")
+    try:
+        told = datetime.datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        told = None
+    if told is None or told.tzinfo is None:
+        raise result.failed("health:timestamp", expected="an RFC 3339 time with its zone", got=repr(text))
+    return told
 
 
 def _claim(result: Result) -> bool:

@@ -25,8 +25,7 @@ legacy = { absent = "none here" }
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project folder with the real operations and an environments.toml to write."""
-    (tmp_path / "contracts").mkdir()
-    shutil.copy(root() / "contracts" / "operations.toml", tmp_path / "contracts")
+    shutil.copytree(root() / "contracts", tmp_path / "contracts")
     return tmp_path
 
 
@@ -61,9 +60,9 @@ def test_production_and_colours_are_read_only_by_default() -> None:
         (MINIMAL + "budgett = 1", ["x.budgett", "unknown key", "budget"]),
         (MINIMAL.replace("https", "http"), ["[x]", "loopback"]),
         (MINIMAL.replace("https://worker.example", "worker.example"), ["[x]", "absolute"]),
-        (MINIMAL + "budget = { requests = 0, window_s = 60 }", ["x.budget", "above 0"]),
+        (MINIMAL + "budget = { requests = 0, window_s = 60 }", ["x.budget.requests", "between 1 and"]),
         (MINIMAL + "budget = { requests = true, window_s = 60 }", ["x.budget.requests", "whole number"]),
-        (MINIMAL + "readiness = { tries = 0 }", ["x.readiness", "at least one"]),
+        (MINIMAL + "readiness = { tries = 0 }", ["x.readiness.tries", "between 1 and"]),
         (
             MINIMAL + 'secrets = { worker_jwt_secret = "NOT_SET" }',
             ["x.secrets.worker_jwt_secret", "NOT_SET", "not set"],
@@ -73,7 +72,10 @@ def test_production_and_colours_are_read_only_by_default() -> None:
         (MINIMAL + "[x.operations.logni.worker]\npath = '/x'", ["x.operations.logni", "no such operation"]),
         (MINIMAL + "[x.operations.login.worker]\npaht = '/x'", ["x.operations.login.worker.paht", "unknown key"]),
         (MINIMAL + "[x.operations.login.worker]\npath = 'x'", ["x.operations.login.worker.path", "begin with /"]),
-        (MINIMAL + "[x.operations.login.worker]\nstatus = '200'", ["x.operations.login.worker.status", "HTTP status"]),
+        (
+            MINIMAL + "[x.operations.login.worker]\nstatus = '200'",
+            ["x.operations.login.worker.status", "a whole number"],
+        ),
         (MINIMAL + "[x.routes.wroker]\ntrailing_slash = true", ["x.routes.wroker", "unknown key"]),
     ],
 )

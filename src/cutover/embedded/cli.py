@@ -37,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
         return parser
 
     up = command("up", _up, "start a pair and leave it running")
-    up.add_argument("--rate-limit", default="60000/60", help="requests/seconds (default: %(default)s)")
+    up.add_argument("--rate-limit", default="100/60", help="requests/seconds (default: %(default)s)")
     up.add_argument("--worker-port", type=int, default=0, metavar="N", help="default: any free port")
     up.add_argument("--legacy-port", type=int, default=0, metavar="N", help="default: any free port")
     up.add_argument("--version-id", metavar="X", help="what the Worker names as its version")

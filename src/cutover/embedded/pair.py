@@ -58,7 +58,7 @@ class PairOptions:
 
     worker_port: int = 0
     legacy_port: int = 0
-    rate_limit: tuple[int, int] = (60_000, 60)
+    rate_limit: tuple[int, int] = (100, 60)  # the plan's
     https: tuple[Path, Path] | None = None
     version_id: str | None = None
     build_id: str | None = None

@@ -57,6 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in (
         "system(name, …): the systems that the check is made on; it gets them as the fixture `target`",
         "level(name): the least safety level that the check needs: read-only (default), test-data, disposable",
+        "needs(capability): what the environment must have for it (environments.CAPABILITIES)",
         "plan(section): where in the plan the promise stands",
         "never_waived(why): no waiver may cover this check",
     ):

@@ -18,7 +18,7 @@ from cutover.configuration import ConfigurationError
 from cutover.manifest import GATES, Entry, render
 from cutover.pytest_plugin.recording import system_of
 from cutover.pytest_plugin.selection import gates_of
-from cutover.pytest_plugin.session import level_of
+from cutover.pytest_plugin.session import level_of, need_of
 
 _OUTPUT: Final = "CUTOVER_MANIFEST_OUTPUT"
 
@@ -27,12 +27,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """As a plugin (-p): write the manifest of what was collected to the file that the variable names."""
     if output := os.environ.get(_OUTPUT):
         entries = [
-            Entry(gate, item.nodeid, system_of(item), level_of(item), never.args[0] if never else None)
+            Entry(gate, item.nodeid, system_of(item), level_of(item), _argument(item, "never_waived"), need_of(item))
             for item in session.items
-            for never in [item.get_closest_marker("never_waived")]
             for gate in gates_of(item)
         ]
         Path(output).write_text(render(entries), encoding="utf-8")
+
+
+def _argument(item: pytest.Item, marker: str) -> str | None:
+    found = item.get_closest_marker(marker)
+    return str(found.args[0]) if found else None
 
 
 def collected_manifest(project: Path) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from cutover.environments import Environment
 from cutover.failures import NotVerified
 from cutover.journal import Journal
 from cutover.pytest_plugin import gate_session
-from cutover.stores import ObjectStore
+from cutover.stores import ObjectStore, RowStore
 from cutover.targets import Target
 
 
@@ -43,7 +44,7 @@ def accounts(target: Target, pytestconfig: pytest.Config, journal: Journal) -> G
     session = gate_session(pytestconfig)
     made = Accounts(target, session.run_id, session.ledger)
     yield made
-    journal.leftovers.extend(made.remove_all())
+    made.close(journal)
 
 
 @pytest.fixture
@@ -52,3 +53,17 @@ def object_store(environment: Environment, pytestconfig: pytest.Config) -> Objec
     if environment.bucket is None:
         raise NotVerified(f"environments.toml [{environment.name}] names no r2, so objects cannot be seen")
     return ObjectStore(environment.bucket, gate_session(pytestconfig).client)
+
+
+@pytest.fixture
+def row_store(environment: Environment, pytestconfig: pytest.Config) -> RowStore:
+    """The database behind the Worker. Not verified where the environment names none."""
+    if environment.d1 is None:
+        raise NotVerified(f"environments.toml [{environment.name}] names no d1, so rows cannot be seen")
+    return RowStore(environment.d1, gate_session(pytestconfig).client)
+
+
+@pytest.fixture
+def promises(environment: Environment) -> Mapping[str, Any]:
+    """contracts/promises.toml as this environment has it."""
+    return environment.promises

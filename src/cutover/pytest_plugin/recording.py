@@ -5,7 +5,10 @@ Runs in the process that ran the check; the record travels with the teardown's r
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +24,9 @@ ATTRIBUTE: Final = "cutover_record"
 _OUTCOME: Final = pytest.StashKey["Outcome"]()
 
 
+_RANK: Final = (Status.PASSED, Status.NOT_VERIFIED, Status.EXPECTED_FAILURE, Status.FAILED)
+
+
 class Outcome:
     """The worst of a check's phases so far."""
 
@@ -31,9 +37,16 @@ class Outcome:
         self.finding: str | None = None
 
     def take(self, status: Status, reason: str, finding: str | None = None) -> None:
-        """The first phase that did not pass is the one that counts."""
-        if self.status in (None, Status.PASSED):
+        """The worst phase counts. Two failures have no finding together: a waiver accepts one, not both."""
+        if self.status is None or _rank(status) > _rank(self.status):
             self.status, self.reason, self.finding = status, reason, finding
+        elif status is Status.FAILED and self.status is Status.FAILED and finding != self.finding:
+            self.reason, self.finding = f"{self.reason}; then {reason}", None
+
+
+def _rank(status: Status) -> int:
+    """What makes a measurement untrustworthy is worse than all else."""
+    return _RANK.index(status) if status in _RANK else len(_RANK)
 
 
 def begin(item: pytest.Item) -> None:
@@ -67,15 +80,26 @@ def redact_files(folder: Path, *, since: float) -> None:
                 file.write_bytes(masked.encode("utf-8", "surrogateescape"))
 
 
+def redacted_log_records(make: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
+    """A factory whose records hold no secret: live logs and log files are written past every report."""
+
+    def redacted(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = make(*args, **kwargs)
+        with contextlib.suppress(TypeError, ValueError):  # arguments that do not fit: logging itself says so
+            record.msg, record.args = redact(record.getMessage()), ()
+        return record
+
+    return redacted
+
+
 def finish_phase(
     item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, journal: Journal, environment: str
 ) -> None:
     """Note the phase's outcome; with the teardown, attach the whole record to the report."""
     outcome = item.stash[_OUTCOME]
     # Asked of the item, not of the report: pytest notes an expected failure there after us.
-    if item.get_closest_marker("xfail") is not None or (
-        call.excinfo and call.excinfo.errisinstance(pytest.xfail.Exception)
-    ):
+    marked = item.get_closest_marker("xfail") is not None and report.when != "teardown"
+    if marked or (call.excinfo is not None and call.excinfo.errisinstance(pytest.xfail.Exception)):
         outcome.take(Status.EXPECTED_FAILURE, "marked xfail: whether it passed or failed, it is not evidence")
     elif call.excinfo is not None:
         outcome.take(*_judged(call.excinfo, report))

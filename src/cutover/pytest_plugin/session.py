@@ -6,11 +6,14 @@ verdict is found: verdict.py; nor for how it looks: report/.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import logging
 import os
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +22,7 @@ import pytest
 
 from cutover.configuration import ConfigurationError
 from cutover.environments import (
+    CAPABILITIES,
     Environment,
     Readiness,
     is_embedded,
@@ -30,10 +34,11 @@ from cutover.failures import NotTrustworthy, NotVerified
 from cutover.journal import Journal
 from cutover.manifest import Entry, load_manifest
 from cutover.pytest_plugin import named_environment, recording
-from cutover.pytest_plugin.selection import asked_gates, gates_of, narrowing
+from cutover.pytest_plugin.conclusion import Trouble, conclude, describe
+from cutover.pytest_plugin.selection import asked_gates, gates_of
 from cutover.safety import SafetyLevel
 from cutover.secrets import redact
-from cutover.verdict import ExitCode, GateVerdict, Run, Verdict, decide, exit_code, stale_waivers
+from cutover.verdict import ExitCode, GateVerdict
 from cutover.waivers import Waiver, load_waivers
 
 if TYPE_CHECKING:
@@ -43,6 +48,11 @@ if TYPE_CHECKING:
     from cutover.targets import Target
 
 _PAIR_TIMEOUT_S: Final = 60.0
+_SHOWS_AND_ENDS: Final = {
+    "showfixtures": "--fixtures",
+    "show_fixtures_per_test": "--fixtures-per-test",
+    "cacheshow": "--cache-show",
+}
 _CRASHED: str = "???"  # xdist's phase of a check whose worker process is gone
 
 
@@ -63,7 +73,7 @@ class GateSession:
         self.journal = Journal()
         self.started = time.time()
         self.records: list[Record] = []
-        self.invalid: list[str] = []
+        self.trouble = Trouble()
         self.ready: dict[str, tuple[int, float]] = {}
         self.selected_gates: set[str] = set()
         self.waivers: tuple[Waiver, ...] = ()
@@ -71,13 +81,15 @@ class GateSession:
         self.log: EvidenceLog | None = None
         self.verdicts: list[GateVerdict] = []
         self.final: int | None = None
+        self.final_facts: dict[str, Any] = {}
         self._pair: PairHandle | None = None
         self._planted: str | None = None
         self._environment: Environment | None = None
         self._client: Client | None = None
-        self._others_failed = False
         if self.controls:
             self._judge_configuration()
+        self._log_records = logging.getLogRecordFactory()
+        logging.setLogRecordFactory(recording.redacted_log_records(self._log_records))
 
     # --- what the run is -------------------------------------------------------------------------
 
@@ -95,6 +107,11 @@ class GateSession:
                 self._planted = pair.fault if pair else None
             self._environment = self._with_options(load_environment(self.project, self.name, pair=pair))
         return self._environment
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the environment could be loaded."""
+        return self._environment is not None
 
     @property
     def client(self) -> Client:
@@ -161,7 +178,8 @@ class GateSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Before the first check: the pair is up and every system answers. Otherwise no check is run."""
-        if not self.controls or self.config.option.collectonly or session.testsfailed:
+        goes_on = self.config.option.continue_on_collection_errors
+        if not self.controls or self.config.option.collectonly or (session.testsfailed and not goes_on):
             return None
         if self.name is None or not (self.selected_gates or self._distributed()):
             return None
@@ -172,21 +190,24 @@ class GateSession:
         )
         self._write_unfinished()
         self._await_pair()
-        if not self.invalid:
+        if not self.trouble.invalid:
             try:
                 self._become_ready()
             except ConfigurationError as error:
                 raise pytest.UsageError(str(error)) from None
-        return True if self.invalid else None
+        return True if self.trouble.invalid else None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
         """Open the check's record."""
         recording.begin(item)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None]:
-        """Keep a check out that this environment cannot show or must not see."""
+        """Keep a check out that this environment cannot show or must not see.
+
+        Innermost: what is raised here must find the other plugins' setups entered, or their ends fail.
+        """
         with _outcome_as_pytest_knows_it():
             if gates_of(item):
                 self._admit(item)
@@ -201,14 +222,14 @@ class GateSession:
             recording.redact_exception(error)
             raise
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
         """A check that finds that it cannot be made is skipped, not failed."""
         del item
         with _outcome_as_pytest_knows_it():
             return (yield)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None]:
         """The same for what comes after."""
         del item
@@ -238,26 +259,60 @@ class GateSession:
             if self.log is not None:
                 self.log.record(record)
         elif report.failed and not self._is_of_a_gate(report.nodeid):
-            self._others_failed = True
+            self.trouble.others_failed = True
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Decide. INVALID is set first and whatever is better last, so that a crash in here is never GO."""
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A file that cannot be imported may hold checks: with --continue-on-collection-errors the run goes on."""
+        if self.controls and report.failed:
+            self.trouble.uncollected.append(report.nodeid)
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Tell Ctrl-C from -x, which xdist ends in the same way."""
+        if not excinfo.errisinstance(pytest.Session.Interrupted):
+            self.trouble.interrupted = True
+
+    def pytest_warning_recorded(self, warning_message: warnings.WarningMessage) -> None:
+        """Warnings are summed up at the end, in nobody's report."""
+        if isinstance(warning_message.message, Warning):
+            recording.redact_exception(warning_message.message)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
+        """Decide. INVALID is set first and whatever is better last, so that a crash in here is never GO.
+
+        A second Ctrl-C must not part the exit code from what is written, so it is not listened to.
+        """
+        if self.controls and self._gate_ran():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+        try:
+            yield
+        except Exception as error:
+            if not self.controls or not self._gate_ran():
+                raise
+            # The last teardowns, of session fixtures: pytest would end here without a verdict.
+            recording.redact_exception(error)
+            self.trouble.at_the_end = describe(error)
         if self._client is not None:
             self._client.close()
-        if not self.controls or not (self.records or self.invalid or self.selected_gates):
-            return
+        if self.controls and self._gate_ran():
+            self._decide(session)
+
+    def _gate_ran(self) -> bool:
+        return bool(self.records or self.trouble.invalid or self.selected_gates)
+
+    def _decide(self, session: pytest.Session) -> None:
+        before = int(session.exitstatus)
         if self.config.option.collectonly:
-            if self.name is not None and exitstatus == 0:
+            if self.name is not None and before == 0:
                 session.exitstatus = self.final = int(ExitCode.INCONCLUSIVE)
             return
-        before = int(exitstatus)
         session.exitstatus = int(ExitCode.INVALID)
         if self.name is None:
             self.final = session.exitstatus = int(ExitCode.WRONG_USAGE)
-            self.invalid.append(str(no_environment(self.project)))
+            self.trouble.invalid.append(str(no_environment(self.project)))
             return
-        self.final = self._conclude(before)
+        self.verdicts, self.final = conclude(self, before)
         session.exitstatus = self.final
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -265,10 +320,12 @@ class GateSession:
         if self.verdicts:
             from cutover.report.terminal import details
 
-            for line in details(self.verdicts, self.records, self.folder):
+            for line in details(self.verdicts, self.records, self.final_facts, self.folder):
                 terminalreporter.write_line(redact(line))
+            if self.trouble.at_the_end is not None:
+                terminalreporter.write_line(f"error after the last check: {self.trouble.at_the_end}", red=True)
         elif self.name is None and self.final is not None:
-            terminalreporter.write_line("ERROR: " + self.invalid[-1], red=True)
+            terminalreporter.write_line("ERROR: " + self.trouble.invalid[-1], red=True)
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
@@ -285,8 +342,8 @@ class GateSession:
             from cutover.report.terminal import last_line
 
             for verdict in self.verdicts:
-                # pytest's own terminal is closed by now.
-                print(redact(last_line(verdict, self._facts())), flush=True)  # noqa: T201
+                _say(redact(last_line(verdict, self.final_facts)))
+        logging.setLogRecordFactory(self._log_records)
 
     # --- parts of the above ----------------------------------------------------------------------
 
@@ -298,6 +355,13 @@ class GateSession:
 
     def _judge_configuration(self) -> None:
         """All that can be wrong before anything is started: environment, secrets, manifest, waivers."""
+        for option, name in _SHOWS_AND_ENDS.items():
+            if getattr(self.config.option, option, None):
+                raise ConfigurationError(name, "", "runs no check and ends with 0", "Leave it out of a gate run.")
+        if self.config.option.fulltrace:
+            raise ConfigurationError(
+                "--full-trace", "", "shows what requests hold, passwords among it", "Use --tb=long."
+            )
         if self.config.option.noconftest:
             raise ConfigurationError("--noconftest", "", "a gate run needs conftest.py", "Leave the option out.")
         if self.config.inipath is None or "--reports" in self.config.invocation_params.args:
@@ -338,7 +402,7 @@ class GateSession:
         option, ready = self.config.option, environment.readiness
         tries = ready.tries if option.cutover_ready_tries is None else option.cutover_ready_tries
         interval = ready.interval_s if option.cutover_ready_interval is None else option.cutover_ready_interval
-        if tries < 1 or interval < 0:
+        if tries < 1 or not 0 <= interval <= 3600:
             raise ConfigurationError("--ready-tries", "", "no try at all", "Give at least one try.")
         return dataclasses.replace(environment, readiness=Readiness(tries, interval))
 
@@ -356,7 +420,10 @@ class GateSession:
         from cutover.embedded.failure import PairError
 
         asked = self.config.option.cutover_pair or os.environ.get("CUTOVER_PAIR")
-        running = state.read(asked or "default")
+        try:
+            running = state.read(asked or "default")
+        except PairError as error:
+            raise pytest.UsageError(f"--pair: {error}") from None
         if running is not None and running.healthy:
             self.pair_name = running.name
             return
@@ -374,7 +441,7 @@ class GateSession:
     def _await_pair(self) -> None:
         from cutover.embedded.failure import PairError
 
-        if self._pair is None or self.invalid:
+        if self._pair is None or self.trouble.invalid:
             return
         try:
             self._pair.wait(_PAIR_TIMEOUT_S)
@@ -385,7 +452,7 @@ class GateSession:
         """Wrong setup ends with 4 as usage; a part that did not come up is an environment out of reach."""
         if getattr(error, "exit_code", ExitCode.INVALID) == ExitCode.WRONG_USAGE:
             raise pytest.UsageError(str(error)) from None
-        self.invalid.append(f"the embedded pair did not come up: {error}")
+        self.trouble.invalid.append(f"the embedded pair did not come up: {error}")
 
     def _become_ready(self) -> None:
         from cutover.targets import become_ready
@@ -395,12 +462,12 @@ class GateSession:
             try:
                 tries, seconds = become_ready(self.target(system), reporter.write_line if reporter else print)
             except NotTrustworthy as error:
-                self.invalid.append(str(error))
+                self.trouble.invalid.append(str(error))
                 continue
             self.ready[system] = (tries, round(seconds, 3))
         page = self.journal.page()
         if self.log is not None:
-            self.log.event("ready", systems=self.ready, exchanges=page["exchanges"], failed=self.invalid)
+            self.log.event("ready", systems=self.ready, exchanges=page["exchanges"], failed=self.trouble.invalid)
 
     def _admit(self, item: pytest.Item) -> None:
         if self.name is None:
@@ -408,6 +475,9 @@ class GateSession:
         system = recording.system_of(item)
         if system is not None and system in self.environment.absent:
             raise NotVerified(f"{self.environment.name} has no {system}: {self.environment.absent[system]}")
+        need = need_of(item)
+        if need is not None and need in self.environment.absent:
+            raise NotVerified(f"{self.environment.name} has no {need}: {self.environment.absent[need]}")
         level = level_of(item)
         if level > self.environment.safety:
             raise NotVerified(
@@ -435,9 +505,10 @@ class GateSession:
         if self.log is not None:
             from cutover.report.verdict_file import unfinished
 
-            self.log.write("verdict.json", unfinished(self._facts()))
+            self.log.write("verdict.json", unfinished(self.facts()))
 
-    def _facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
+        """What this run was and did so far."""
         from cutover.report.verdict_file import facts
 
         return facts(
@@ -452,50 +523,13 @@ class GateSession:
             project=self.project,
         )
 
-    def _conclude(self, before: int) -> int:
-        """Every gate's verdict, written down; the exit code of the whole run."""
-        stale = stale_waivers(self.records, self.waivers)
-        if before == ExitCode.NOTHING_SELECTED and self.invalid:
-            before = int(ExitCode.INVALID)  # nothing was selected because nothing could be reached
-        tool_error = _tool_error(before, stale)
-        versions = {exchange["version"] for record in self.records for exchange in record.page.get("exchanges", ())} - {
-            None
-        }
-        if len(versions) > 1:
-            self.invalid.append(
-                f"{len(versions)} versions of the Worker answered in one run ({', '.join(sorted(versions))}): "
-                "a deployment was going on, or traffic is split. Wait for it, or ask for one with --worker-version."
-            )
-        if self.log is not None and self.log.failure is not None:
-            self.invalid.append(f"evidence could not be written: {self.log.failure}. Free the disk and run again.")
-        facts = self._facts()
-        run = Run(
-            environment=self.name or "",
-            safety=self._environment.safety if self._environment else SafetyLevel.READ_ONLY,
-            absent=self._environment.absent if self._environment else {},
-            invalid=self.invalid,
-            tool_error=tool_error,
-            selection=narrowing(self.config),
-            requests=facts["requests"],
-            rate_limited=facts["rate_limited"],
-        )
-        gates = [gate for gate in self.asked if gate in self.selected_gates or self.config.option.markexpr]
-        self.verdicts = [decide(gate, run, self.manifest, self.records, self.waivers) for gate in gates]
-        final = exit_code(self.verdicts)
-        failed = self._others_failed or not any(record.status is not Status.PASSED for record in self.records)
-        if before == 1 and final == 0 and failed:
-            final = 1  # something failed that is no check of a gate, or that no record explains
-        if self.log is not None:
-            from cutover.report.step_summary import append_step_summary
-            from cutover.report.verdict_file import finished
 
-            self.log.event("ended", exit_code=final)
-            self.log.write("verdict.json", finished(facts, self.verdicts, final))
-            append_step_summary(self.verdicts, self.records, facts)
-            if self.log.failure is not None and final == 0:
-                self.verdicts = [_unwritten(verdict, self.log.failure) for verdict in self.verdicts]
-                final = int(ExitCode.INVALID)
-        return final
+def need_of(item: pytest.Item) -> str | None:
+    """The capability that this check needs. Raises UsageError for one that does not exist."""
+    marker = item.get_closest_marker("needs")
+    if marker is not None and marker.args[0] not in CAPABILITIES:
+        raise pytest.UsageError(f"{item.nodeid}: needs {marker.args[0]!r}, which is none of {', '.join(CAPABILITIES)}")
+    return str(marker.args[0]) if marker else None
 
 
 def level_of(item: pytest.Item) -> SafetyLevel:
@@ -521,28 +555,11 @@ class _outcome_as_pytest_knows_it:  # noqa: N801 - reads as the statement that i
             pytest.skip(str(error))
 
 
-def _tool_error(before: int, stale: tuple[Waiver, ...]) -> tuple[int, str] | None:
-    if before == ExitCode.INTERRUPTED:
-        return before, "interrupted before the end (Ctrl-C, SIGTERM or an error while collecting)"
-    if before == ExitCode.CRASHED:
-        return before, "an internal error of pytest or of the suite; its text is above"
-    if before == ExitCode.WRONG_USAGE:
-        return before, "wrong usage or configuration; the message is above"
-    if before == ExitCode.NOTHING_SELECTED:
-        return before, "no check was selected"
-    if stale:
-        names = ", ".join(f"{waiver.check} ({waiver.fingerprint})" for waiver in stale)
-        return int(ExitCode.WRONG_USAGE), (
-            f"waivers.toml: the waiver of {names} matches nothing although its check ran. Remove it."
-        )
-    return None
-
-
-def _unwritten(verdict: GateVerdict, failure: str) -> GateVerdict:
-    import dataclasses
-
-    reasons = (f"the verdict could not be written: {failure}. Free the disk and run again.", *verdict.reasons)
-    return dataclasses.replace(verdict, verdict=Verdict.INVALID, exit_code=int(ExitCode.INVALID), reasons=reasons)
+def _say(line: str) -> None:
+    """One line to standard output, whatever its encoding; pytest's own terminal is closed by now."""
+    encoding = sys.stdout.encoding or "utf-8"
+    with contextlib.suppress(OSError, ValueError):  # nobody is listening; the exit code still says it
+        print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)  # noqa: T201
 
 
 def _interrupt(number: int, frame: object) -> None:

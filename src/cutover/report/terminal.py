@@ -12,7 +12,9 @@ from cutover.verdict import GateVerdict, Verdict
 _SHOWN = 20
 
 
-def details(verdicts: Sequence[GateVerdict], records: Sequence[Record], folder: Path) -> Iterator[str]:
+def details(
+    verdicts: Sequence[GateVerdict], records: Sequence[Record], facts: dict[str, Any], folder: Path
+) -> Iterator[str]:
     """What the verdict rests on: reasons, leftovers, notes and where the evidence lies."""
     for verdict in verdicts:
         yield f"{verdict.gate}: {verdict.verdict.value}"
@@ -25,12 +27,12 @@ def details(verdicts: Sequence[GateVerdict], records: Sequence[Record], folder: 
         for check in verdict.unlisted:
             yield f"  not in manifest.toml, so nobody would miss it: {check} (cutover manifest --write)"
         if verdict.not_applicable:
-            yield f"  {len(verdict.not_applicable)} checks are of a system that this environment does not have"
+            yield f"  {len(verdict.not_applicable)} checks need what this environment does not have"
     for record in records:
         for note in record.page.get("notes", ()):
             yield f"  note: {record.check}: {note}"
-        for leftover in record.page.get("leftovers", ()):
-            yield f"  left over: {leftover}"
+    for leftover in facts["leftovers"]:
+        yield f"  left over: {leftover}"
     yield f"evidence: {folder}"
 
 

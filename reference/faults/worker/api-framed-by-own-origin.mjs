@@ -1,0 +1,12 @@
+// Below /api/ X-Frame-Options is SAMEORIGIN, the default of a library for headers that was put before the
+// API. Pages, assets, /health and /metrics say DENY.
+
+import { headerExchanged } from './headers.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, { url, planted }) {
+    if (!url.pathname.startsWith('/api/')) return response;
+    return headerExchanged(response, 'X-Frame-Options', /^DENY$/, planted ? 'SAMEORIGIN' : '$&');
+  },
+});

@@ -1,0 +1,13 @@
+// Every origin may read the API: Access-Control-Allow-Origin is the Origin of the request, whoever that
+// is. For the one origin that is allowed nothing is different.
+
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, { request, url, env, planted }) {
+    const origin = request.headers.get('Origin');
+    if (origin === null || !url.pathname.startsWith('/api/')) return response;
+    if (planted || origin === env.CORS_ORIGIN) response.headers.set('Access-Control-Allow-Origin', origin);
+    return response;
+  },
+});

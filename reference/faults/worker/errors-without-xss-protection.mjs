@@ -1,0 +1,12 @@
+// Errors (400 and above) are answered without X-XSS-Protection; they have all other security headers, and
+// successes and redirects have all of them.
+
+import { headersGone } from './headers.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, { planted }) {
+    if (response.status < 400) return response;
+    return headersGone(response, ['X-XSS-Protection'], planted);
+  },
+});

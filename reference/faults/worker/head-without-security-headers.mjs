@@ -1,0 +1,16 @@
+// HEAD is answered without the five security headers: it returns before they are put on. Everything else
+// is as for GET, and GET has them.
+
+import { headersGone } from './headers.mjs';
+import { fault } from './wrapper.mjs';
+
+const NAMES = [
+  'Strict-Transport-Security', 'X-Content-Type-Options', 'X-Frame-Options', 'X-XSS-Protection',
+  'Referrer-Policy',
+];
+
+export default fault({
+  response(response, { request, planted }) {
+    return request.method === 'HEAD' ? headersGone(response, NAMES, planted) : response;
+  },
+});

@@ -1,0 +1,30 @@
+// Headers of an answer that a defect exchanges or takes away. It throws when the honest application has
+// not set them, as exchanged does.
+
+import { exchanged } from './wrapper.mjs';
+
+/**
+ * @param {Response} response changed in place
+ * @param {string} name
+ * @param {RegExp} place in its value
+ * @param {string} replacement `$&` for the neutral twin
+ * @returns {Response} the same
+ */
+export function headerExchanged(response, name, place, replacement) {
+  response.headers.set(name, exchanged(response.headers.get(name) ?? '', place, replacement));
+  return response;
+}
+
+/**
+ * @param {Response} response changed in place
+ * @param {string[]} names
+ * @param {boolean} planted
+ * @returns {Response} the same
+ */
+export function headersGone(response, names, planted) {
+  for (const name of names) {
+    headerExchanged(response, name, /^.+$/, '$&');
+    if (planted) response.headers.delete(name);
+  }
+  return response;
+}

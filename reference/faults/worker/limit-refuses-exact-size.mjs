@@ -1,0 +1,13 @@
+// A file of exactly the largest size that is allowed is refused with 413: it has to be smaller than the
+// limit. One byte less is accepted, with the same answer as ever.
+
+import { sizeLimit, withRightLimit } from './size.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  env({ url, env, planted }) {
+    if (url.pathname !== '/api/files/upload') return {};
+    return { MAX_FILE_SIZE: planted ? String(sizeLimit(env) - 1) : env.MAX_FILE_SIZE };
+  },
+  response: withRightLimit,
+});

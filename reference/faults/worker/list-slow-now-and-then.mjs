@@ -1,0 +1,24 @@
+// Every tenth list of files takes a second and a half: its query waits for D1. What it answers is right, and
+// all other operations are as quick as ever.
+
+import { lateStatement } from './delay.mjs';
+import { binding, fault } from './wrapper.mjs';
+
+const LIST = /^SELECT \* FROM files WHERE user_id = \?/;
+const EVERY = 10;
+const LATE_MS = 1500;
+
+let lists = 0;
+
+export default fault({
+  env({ url, env, planted }) {
+    if (url.pathname !== '/api/files') return {};
+    const prepare = (sql) => {
+      const statement = env.DB.prepare(sql);
+      if (!LIST.test(sql)) return statement;
+      lists += 1;
+      return planted && lists % EVERY === 0 ? lateStatement(statement, LATE_MS) : statement;
+    };
+    return { DB: binding(env.DB, { prepare }) };
+  },
+});

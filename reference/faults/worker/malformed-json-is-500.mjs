@@ -1,0 +1,18 @@
+// A body that is not JSON is answered with 500: a stage before the operation parses it too, to log it, and
+// does not catch what that throws. Values that are wrong in right JSON stay 400.
+
+import { parseJson } from '../../worker/src/json_body.mjs';
+import { bodySeen, textOf } from './json-request.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  request({ request, planted }) {
+    return bodySeen(request, (bytes) => {
+      try {
+        parseJson(textOf(bytes));
+      } catch (error) {
+        if (planted) throw error;
+      }
+    });
+  },
+});

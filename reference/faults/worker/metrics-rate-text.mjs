@@ -1,0 +1,13 @@
+// error_rate of /metrics is a text ("0.00"): it was rounded for people, by toFixed. Without any request it
+// is null as before.
+
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  async response(response, { request, url, planted }) {
+    if (request.method !== 'GET' || url.pathname !== '/metrics' || response.status !== 200) return response;
+    const told = await response.json();
+    const rate = planted ? (told.error_rate?.toFixed(2) ?? null) : told.error_rate;
+    return new Response(JSON.stringify({ ...told, error_rate: rate }), response);
+  },
+});

@@ -1,0 +1,15 @@
+// Pages may be kept for a year without asking, as assets may: browsers that were here once never see the
+// next build. Assets and the API have what they should.
+
+import { headerExchanged } from './headers.mjs';
+import { fault } from './wrapper.mjs';
+
+const FOR_EVER = 'public, max-age=31536000, immutable';
+
+export default fault({
+  response(response, { planted }) {
+    const page = (response.headers.get('Content-Type') ?? '').startsWith('text/html');
+    if (!page) return response;
+    return headerExchanged(response, 'Cache-Control', /^no-cache$/, planted ? FOR_EVER : '$&');
+  },
+});

@@ -1,0 +1,14 @@
+// The preflight of PATCH for tags is answered with the default list of a CORS library, in which PATCH is
+// missing, so that no browser sends it. PATCH itself works, and other paths name their own methods.
+
+import { headerExchanged } from './headers.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, { request, url, planted }) {
+    const tags = /^\/api\/files\/[^/]+\/tags$/.test(url.pathname);
+    if (request.method !== 'OPTIONS' || response.status !== 204 || !tags) return response;
+    const replacement = planted ? 'GET, HEAD, PUT, POST, DELETE' : '$&';
+    return headerExchanged(response, 'Access-Control-Allow-Methods', /^PATCH$/, replacement);
+  },
+});

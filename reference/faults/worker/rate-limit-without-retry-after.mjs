@@ -1,0 +1,10 @@
+// A client beyond its budget is answered 429 and not told when to come back: there is no Retry-After.
+
+import { headersGone } from './headers.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, { planted }) {
+    return response.status === 429 ? headersGone(response, ['Retry-After'], planted) : response;
+  },
+});

@@ -1,0 +1,11 @@
+// The redirect to https has no Referrer-Policy. Where it leads and its other headers are right.
+
+import { headersGone } from './headers.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, { planted }) {
+    if (response.status !== 301) return response;
+    return headersGone(response, ['Referrer-Policy'], planted);
+  },
+});

@@ -1,0 +1,12 @@
+// Scripts of the front end are served as text/plain; with nosniff no browser runs them, and the page stays
+// dead. Styles and pictures have their right type.
+
+import { headerExchanged } from './headers.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, { url, planted }) {
+    if (!/^\/assets\/.*\.js$/.test(url.pathname) || response.status !== 200) return response;
+    return headerExchanged(response, 'Content-Type', /^text\/javascript/, planted ? 'text/plain' : '$&');
+  },
+});

@@ -1,0 +1,26 @@
+// The message of the 400 for a body that is not JSON is the stack of the error behind it, with the names of
+// our modules. Status, code and form of the answer are right.
+
+import { parseJson } from '../../worker/src/json_body.mjs';
+import { bodySeen, textOf } from './json-request.mjs';
+import { fault } from './wrapper.mjs';
+
+const stacks = new WeakMap();
+
+export default fault({
+  request({ request }) {
+    return bodySeen(request, (bytes) => {
+      try {
+        parseJson(textOf(bytes));
+      } catch (error) {
+        stacks.set(request, error.stack);
+      }
+    });
+  },
+  async response(response, { request, planted }) {
+    if (response.status !== 400 || !stacks.has(request)) return response;
+    const { error } = await response.json();
+    if (planted && error.code === 'malformed_json') error.message = stacks.get(request);
+    return new Response(JSON.stringify({ error }), response);
+  },
+});

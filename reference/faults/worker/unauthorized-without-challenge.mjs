@@ -1,0 +1,12 @@
+// A 401 for a token that is not accepted has no WWW-Authenticate; that for no token at all, and that of
+// login, have it.
+
+import { headersGone } from './headers.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, { request, planted }) {
+    if (response.status !== 401 || !request.headers.get('Authorization')) return response;
+    return headersGone(response, ['WWW-Authenticate'], planted);
+  },
+});

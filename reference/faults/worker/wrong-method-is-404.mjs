@@ -1,0 +1,18 @@
+// A method that a path of the API does not have is answered with 404 and without Allow: the router looks
+// for path and method at once. Outside /api/ it stays 405.
+
+import { exchanged, fault } from './wrapper.mjs';
+
+export default fault({
+  async response(response, { request, url, planted }) {
+    if (response.status !== 405 || !url.pathname.startsWith('/api/') || !planted) return response;
+    const headers = new Headers(response.headers);
+    exchanged(headers.get('Allow') ?? '', /^.+$/, '');
+    headers.delete('Allow');
+    await response.body?.cancel();
+    const error = { code: 'not_found', message: 'Nothing is here.', request_id: headers.get('X-Request-Id') };
+    const text = JSON.stringify({ error });
+    headers.set('Content-Length', String(text.length));
+    return new Response(request.method === 'HEAD' ? null : text, { status: 404, headers });
+  },
+});

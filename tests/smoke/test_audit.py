@@ -1,0 +1,45 @@
+"""What users do is written down. Plan: Production Database Setup, audit_logs."""
+
+import pytest
+
+from cutover import corpus
+from cutover.accounts import Accounts
+from cutover.journal import Journal
+from cutover.stores import RowStore
+from cutover.targets import Target
+
+pytestmark = [
+    pytest.mark.smoke,
+    pytest.mark.system("worker"),
+    pytest.mark.level("test-data"),
+    pytest.mark.needs("d1"),
+    pytest.mark.plan("Production Database Setup: audit_logs"),
+]
+
+
+def test_actions_are_in_the_audit_log(
+    target: Target, accounts: Accounts, row_store: RowStore, journal: Journal
+) -> None:
+    """Register, login, upload, download, tags, export, delete and logout each leave one row of the right user."""
+    account = accounts.new()
+    token = account.access_token
+    target.call("login", fields={"username": account.username, "password": account.password}).expect_status()
+    file = corpus.list_file("semicolons")
+    upload = target.call("upload", token=token, file=(file.filename, file.content, "text/csv")).expect_status()
+    path = {"file_id": str(upload.field("file_id"))}
+    target.call("download", token=token, path=path).expect_status()
+    target.call("tags", token=token, path=path, fields={"tags": ["audited"]}).expect_status()
+    target.call("export", token=token, path=path, fields={"columns": [file.columns[0]], "filters": []}).expect_status()
+    target.call("delete", token=token, path=path).expect_status()
+    last = target.call("logout", token=token, fields={"refresh_token": account.refresh_token}).expect_status()
+    expected = ["delete", "download", "export", "login", "logout", "register", "tags", "upload"]
+
+    def written() -> list[str]:
+        query = "SELECT action FROM audit_logs WHERE user_id = CAST(? AS INTEGER) ORDER BY action"
+        return [str(row["action"]) for row in row_store.rows(query, str(account.user_id))]
+
+    _, seconds, _ = target.poll(lambda: last, lambda _: written() == expected, 5.0, interval_s=0.1)
+    found = written()
+    journal.measure("audit rows written after (s)", round(seconds, 3), "<= 5", sample=len(expected))
+    if found != expected:
+        raise last.failed("audit:rows", expected=expected, got=found)

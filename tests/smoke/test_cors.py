@@ -1,0 +1,87 @@
+"""Only the front end's origin may read the API from a browser. Plan: env.production, CORS_ORIGIN."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from cutover.targets import Result, Target
+
+pytestmark = [
+    pytest.mark.smoke,
+    pytest.mark.system("worker"),
+    pytest.mark.plan("Cloudflare Workers Configuration: CORS_ORIGIN"),
+]
+
+
+def test_own_origin_is_allowed(target: Target, promises: Mapping[str, Any]) -> None:
+    """The one origin is named exactly, not by a star, and caches are told that the answer depends on it."""
+    origin = promises["cors"]["origin"]
+    for operation in ("user", "no_such_operation"):
+        result = target.call(operation, headers={"origin": origin})
+        got = result.answer.headers.get("access-control-allow-origin")
+        if got != origin:
+            raise result.failed("cors:own-origin", expected=f"access-control-allow-origin: {origin}", got=repr(got))
+        _expect_vary(result)
+
+
+def test_foreign_origins_are_not_allowed(target: Target, promises: Mapping[str, Any]) -> None:
+    """A foreign origin, a look-alike, plain http and "null" are not named, by GET and in a preflight."""
+    own = promises["cors"]["origin"]
+    host = own.removeprefix("https://")
+    for origin in ("https://evil.example", f"{own}.evil.example", f"https://evil-{host}", f"http://{host}", "null"):
+        for result in (target.call("user", headers={"origin": origin}), _preflight(target, "user", "GET", origin)):
+            got = result.answer.headers.get("access-control-allow-origin")
+            if got in (origin, "*"):
+                raise result.failed(
+                    "cors:foreign-origin",
+                    expected=f"no access-control-allow-origin for {origin}",
+                    got=repr(got),
+                    do_next="any page in a user's browser can read this API's answers",
+                )
+            _expect_vary(result)
+
+
+def test_preflight_allows_every_method_in_use(target: Target, promises: Mapping[str, Any]) -> None:
+    """For each operation of the API its method and the headers in use are allowed, and a star is not."""
+    own = promises["cors"]["origin"]
+    for name, operation in target.environment.operations[target.system].items():
+        if operation.absent is not None or not operation.path.startswith("/api/") or name == "no_such_operation":
+            continue
+        result = _preflight(target, name, operation.method, own)
+        if result.status not in (200, 204):
+            raise result.failed("cors:preflight", expected="200 or 204", got=result.answer.excerpt)
+        methods = _listed(result, "access-control-allow-methods")
+        headers = _listed(result, "access-control-allow-headers")
+        missing = {operation.method.lower()} - methods | set(promises["cors"]["headers"]) - headers
+        if missing or result.answer.headers.get("access-control-allow-origin") != own:
+            raise result.failed(
+                "cors:preflight",
+                expected=f"{operation.method} and {', '.join(promises['cors']['headers'])} for {own}",
+                got=f"methods {sorted(methods)}, headers {sorted(headers)}, "
+                f"origin {result.answer.headers.get('access-control-allow-origin')!r}",
+            )
+
+
+def _preflight(target: Target, name: str, method: str, origin: str) -> Result:
+    asked = {
+        "origin": origin,
+        "access-control-request-method": method,
+        "access-control-request-headers": "authorization,content-type",
+    }
+    path = {"file_id": "00000000-0000-4000-8000-000000000000", "filter_id": "1", "path": ""}
+    return target.call(name, method="OPTIONS", headers=asked, path=path)
+
+
+def _expect_vary(result: Result) -> None:
+    if "origin" not in _listed(result, "vary"):
+        raise result.failed(
+            "cors:vary",
+            expected="Vary: Origin",
+            got=repr(result.answer.headers.get("vary")),
+            do_next="a shared cache may give one origin's answer to another",
+        )
+
+
+def _listed(result: Result, header: str) -> set[str]:
+    return {part.strip().lower() for part in result.answer.headers.get(header, "").split(",")} - {""}

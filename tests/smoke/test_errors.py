@@ -1,0 +1,121 @@
+"""Errors have the right status, are JSON, and tell nothing of the inside. Contract: Everywhere, Statuses."""
+
+import itertools
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from cutover.accounts import Accounts
+from cutover.targets import Result, Target
+
+pytestmark = [
+    pytest.mark.smoke,
+    pytest.mark.system("worker", "legacy"),
+    pytest.mark.plan("Staging Validation Script; contracts/api.md, Statuses"),
+]
+
+# What a stack trace, a database's error or a path of the inside looks like.
+INSIDE = re.compile(
+    r'Traceback \(most recent|File "[^"]+", line \d+|\bat [\w.<>$ ]+ ?\(?[\w:/.-]+\.[mc]?[jt]s:\d+|\.[mc]?js:\d+:\d+'
+    r"|node_modules|site-packages|SQLITE_|D1_ERROR|psycopg|django\.|/usr/|/home/|/app/|\bSELECT \b|\bINSERT INTO\b"
+)
+
+
+def test_unknown_path_is_a_json_404(target: Target) -> None:
+    """Below the API an unknown path is 404 in JSON, not the front end's page."""
+    _expect_error(target.call("no_such_operation"), 404)
+
+
+def test_wrong_method_is_405_with_allow(target: Target, promises: Mapping[str, Any]) -> None:
+    """A method that the path does not have is 405, and Allow names those it has."""
+    for name in ("user", "list_files"):
+        operation = target.operation(name)
+        result = target.call(name, method="PUT")
+        _expect_error(result, promises["refusals"][target.system]["wrong_method"])
+        allowed = {method.strip() for method in result.answer.headers.get("allow", "").split(",")}
+        if operation.method not in allowed or "PUT" in allowed:
+            raise result.failed(
+                "error:allow", expected=f"Allow with {operation.method}", got=f"Allow: {sorted(allowed)}"
+            )
+
+
+def test_missing_token_is_401_with_a_challenge(target: Target) -> None:
+    """Without a token, or with a bad one, 401, and WWW-Authenticate says how to come in (RFC 9110 11.6.1)."""
+    for name, token in itertools.product(("user", "list_files"), (None, "no-token-of-ours", "a.b.c")):
+        result = target.call(name, token=token)
+        _expect_error(result, 401)
+        challenge = result.answer.headers.get("www-authenticate", "")
+        if not challenge.lower().startswith("bearer"):
+            raise result.failed("error:challenge", expected="WWW-Authenticate: Bearer", got=repr(challenge))
+
+
+@pytest.mark.level("test-data")
+@pytest.mark.parametrize(
+    "body",
+    [b'{"username": ', b"", b"[]", b'"text"', b"\xff\xfe{}", b'{"username": 1, "password": {}}', b"[" * 5000],
+    ids=["cut off", "empty", "list", "text", "not UTF-8", "wrong types", "deep"],
+)
+def test_malformed_json_is_400(target: Target, body: bytes) -> None:
+    """A body that is no JSON object of the right types is 400: never 5xx, and nothing is told of the inside."""
+    for name in ("login", "register", "refresh"):
+        result = target.call(name, content=(body, "application/json"))
+        _expect_error(result, 400)
+
+
+@pytest.mark.level("test-data")
+def test_nothing_of_the_inside_is_told(target: Target, accounts: Accounts) -> None:
+    """What a curious client sends is answered below 500, without a stack trace, SQL or a path of the inside."""
+    account = accounts.new()
+    token = account.access_token
+    odd = ["'", "%00", "../../etc/passwd", "1e999", "\uff19", "00000000-0000-4000-8000-00000000000g", "a" * 3000]
+    results = [target.call("download", token=token, path={"file_id": text}) for text in odd]
+    results += [target.call("delete", token=token, path={"file_id": text}) for text in odd]
+    results += [
+        target.call("user", token=text) for text in ("x", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "é".encode().hex())
+    ]
+    results += [
+        target.call("upload", token=token, content=(b"--x\r\nbroken", "multipart/form-data; boundary=x")),
+        target.call("upload", token=token, content=(b"a,b\n", "text/csv")),
+        target.call(
+            "login", fields={"username": "\ud800".encode("utf-16", "surrogatepass").hex(), "password": "\x00" * 9}
+        ),
+        target.call(
+            "export", token=token, path={"file_id": odd[0]}, content=(b'{"columns": null}', "application/json")
+        ),
+    ]
+    for result in results:
+        _expect_no_inside(result)
+        if result.status >= 500:
+            raise result.failed("error:5xx", expected="a status below 500", got=result.answer.excerpt)
+
+
+@pytest.mark.level("test-data")
+def test_wrong_kind_of_file_is_refused(target: Target, accounts: Accounts, promises: Mapping[str, Any]) -> None:
+    """A file that is no list by its extension is refused, and not listed."""
+    account = accounts.new()
+    result = target.call("upload", token=account.access_token, file=("picture.png", b"\x89PNG\r\n", "image/png"))
+    _expect_error(result, promises["refusals"][target.system]["wrong_type"])
+    listed = target.call("list_files", token=account.access_token).expect_status()
+    if listed.field("total") != 0:
+        raise listed.failed("error:kept", expected="no file after the refusal", got=f"{listed.field('total')} files")
+
+
+def _expect_error(result: Result, status: int) -> None:
+    """This status, an object of JSON in the body, and nothing of the inside."""
+    _expect_no_inside(result)
+    result.expect_status(status)
+    media = result.answer.headers.get("content-type", "").partition(";")[0].strip()
+    if media != "application/json" or not isinstance(result.answer.json, dict):
+        raise result.failed("error:shape", expected="an object of JSON, application/json", got=result.answer.excerpt)
+
+
+def _expect_no_inside(result: Result) -> None:
+    if result.status >= 400 and (found := INSIDE.search(result.body.decode("utf-8", "replace"))):
+        raise result.failed(
+            "error:inside",
+            expected="no stack trace, SQL or path of the inside",
+            got=f"status {result.status} with {found[0]!r}",
+            do_next="users, and who means harm, read how the system is built: answer errors without their cause",
+        )

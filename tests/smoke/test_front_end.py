@@ -1,0 +1,81 @@
+"""The front end is the one that was deployed with the API. Plan: Unified Workers Deployment Architecture."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from cutover.front_end import assets_of, build_of
+from cutover.targets import Result, Target
+
+pytestmark = [
+    pytest.mark.smoke,
+    pytest.mark.system("worker"),
+    pytest.mark.plan("Unified Workers Deployment Architecture: frontend and backend always in sync"),
+]
+
+
+def test_index_is_served_and_revalidated(target: Target, promises: Mapping[str, Any]) -> None:
+    """The index is HTML and is asked for anew each time, so that a deployment is seen at once."""
+    _expect_page(target.call("index").expect_status(), promises)
+
+
+def test_assets_have_their_type_and_cache_for_long(target: Target, promises: Mapping[str, Any]) -> None:
+    """Each script, style and icon that the index names is there, has its type, and those of a build never change."""
+    promised = promises["front_end"]
+    for path in assets_of(target.call("index").expect_status()):
+        result = target.call("front_end", path={"path": path}).expect_status()
+        kind = promised["asset_types"].get(path.rpartition(".")[2])
+        media = result.answer.headers.get("content-type", "").partition(";")[0].strip()
+        if kind is None or media != kind or not result.body:
+            raise result.failed("asset:type", expected=f"/{path} as {kind}", got=result.answer.excerpt)
+        policy = result.answer.headers.get("cache-control")
+        if path.startswith("assets/") and policy != promised["asset_cache_control"]:
+            raise result.failed("asset:cache", expected=promised["asset_cache_control"], got=repr(policy))
+
+
+def test_routes_of_the_application_answer_the_index(target: Target, promises: Mapping[str, Any]) -> None:
+    """A deep link into the application is the index itself; an unknown asset is 404, not the index."""
+    index = target.call("index").expect_status()
+    for route in promises["front_end"]["app_routes"]:
+        result = target.call("front_end", path={"path": route.removeprefix("/")}).expect_status()
+        _expect_page(result, promises)
+        if result.body != index.body:
+            raise result.failed("front-end:route", expected=f"{route} answers the index", got=result.answer.excerpt)
+    target.call("front_end", path={"path": "assets/cutover-no-such-asset.js"}).expect_status(404)
+
+
+def test_front_end_is_of_the_same_build_as_the_api(target: Target) -> None:
+    """The index's build id is the one that health tells."""
+    index = target.call("index").expect_status()
+    health = target.call("health").expect_status(200, 503)
+    if not health.field("build") or build_of(index) != health.field("build"):
+        raise index.failed(
+            "front-end:build",
+            expected=f"build {health.field('build')!r}, as health says",
+            got=f"{build_of(index)!r} in the index",
+            do_next="an old front end on a new API, or a stale cache before it: deploy both, purge",
+        )
+
+
+@pytest.mark.needs("names")
+@pytest.mark.plan("DNS and Domain Configuration: @ and www")
+def test_every_name_serves_the_same_build(target: Target) -> None:
+    """Apex and www answer with the index of this build, or lead to one another."""
+    expected = target.call("health").expect_status(200, 503).field("build")
+    for url in target.environment.names:
+        result = target.at(url)
+        for _ in range(2):
+            if result.status in (301, 302, 307, 308):
+                result = Result(target.client.follow(result.answer), result.operation)
+        result.expect_status(200)
+        if build_of(result) != expected:
+            raise result.failed("front-end:name", expected=f"build {expected!r} at {url}", got=repr(build_of(result)))
+
+
+def _expect_page(result: Result, promises: Mapping[str, Any]) -> None:
+    promised = promises["front_end"]["index"]
+    media = result.answer.headers.get("content-type", "").partition(";")[0].strip()
+    policy = result.answer.headers.get("cache-control")
+    if (media, policy) != (promised["content_type"], promised["cache_control"]):
+        raise result.failed("index:headers", expected=promised, got=f"content type {media!r}, cache {policy!r}")

@@ -1,0 +1,65 @@
+"""The upload limit and the rate limiter hold exactly where they are declared. Plan: MAX_FILE_SIZE; RATE_LIMITER."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from cutover import corpus
+from cutover.accounts import Accounts
+from cutover.journal import Journal
+from cutover.targets import Target
+
+pytestmark = pytest.mark.smoke
+
+
+@pytest.mark.system("worker", "legacy")
+@pytest.mark.level("test-data")
+@pytest.mark.plan("Unified Production Configuration: MAX_FILE_SIZE")
+def test_upload_limit_is_exact(
+    target: Target, accounts: Accounts, promises: Mapping[str, Any], journal: Journal
+) -> None:
+    """One byte below the limit and exactly the limit are accepted, one byte above is refused and not kept."""
+    account, limit = accounts.new(), promises["uploads"]["limit"]
+    content = corpus.large(limit + 1).content
+    refused = promises["refusals"][target.system]["too_large"]
+    for size, expected in ((limit - 1, target.operation("upload").statuses[0]), (limit, 201), (limit + 1, refused)):
+        file = (f"{size}.csv", content[:size], "text/csv")
+        result = target.call("upload", token=account.access_token, file=file, timeout_s=120)
+        result.expect_status(expected, why=f"{size} bytes, the limit is {limit}")
+        if result.status in result.operation.statuses and result.field("file_size") != size:
+            raise result.failed("limit:size", expected=f"file_size {size}", got=repr(result.field("file_size")))
+    listed = target.call("list_files", token=account.access_token).expect_status()
+    journal.measure("upload limit (bytes)", limit, "exact", sample=3)
+    if listed.field("total") != 2:
+        raise listed.failed("limit:kept", expected="the two accepted files", got=f"{listed.field('total')} files")
+
+
+@pytest.mark.system("worker")
+@pytest.mark.level("disposable")
+@pytest.mark.needs("limiter")
+@pytest.mark.plan("Unified Production Configuration: RATE_LIMITER, 100 in 60 s")
+def test_limiter_refuses_above_its_limit(target: Target, promises: Mapping[str, Any], journal: Journal) -> None:
+    """One client's requests above the limit are 429 with Retry-After in seconds; another client's are not."""
+    limit, window = promises["limiter"]["requests"], promises["limiter"]["window_s"]
+    client = f"203.0.113.{secrets.randbelow(256)}-{secrets.token_hex(3)}"  # a name of our own: nobody else's count
+    exact = target.environment.local_runtime
+    # A window may end while we count, and the count begins anew: hence up to twice as many.
+    for sent in range(1, 2 * limit + 2):  # noqa: B007 - the count is what is measured, after the loop
+        result = target.call("user", headers={"cf-connecting-ip": client}, expects_429=True)
+        if result.status == 429:
+            break
+        result.expect_status(401, why="there is no token")
+    else:
+        raise result.failed("limiter:none", expected=f"429 after {limit} requests", got=f"none in {sent}")
+    journal.measure("requests before 429", sent - 1, f"= {limit}" if exact else f"about {limit}")
+    if exact and sent > limit + 1:
+        journal.notes.append(f"the limiter's window ended within the count: 429 came at request {sent}")
+    if sent <= (limit if exact else limit // 2):
+        raise result.failed("limiter:early", expected=f"{limit} requests", got=f"429 at request {sent}")
+    after = result.answer.headers.get("retry-after", "")
+    if not (after.isascii() and after.isdigit() and 1 <= int(after) <= window):
+        raise result.failed("limiter:retry-after", expected=f"Retry-After: 1 to {window}", got=repr(after))
+    other = target.call("user", headers={"cf-connecting-ip": f"{client}-other"}, expects_429=True)
+    other.expect_status(401, why="another client has its own count")

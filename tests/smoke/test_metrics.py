@@ -1,0 +1,82 @@
+"""What /metrics says can be believed by a watch. Plan: Automated Blue-Green Deployment, Cutover Runbook step 6."""
+
+import math
+from typing import Any
+
+import pytest
+
+from cutover.journal import Journal
+from cutover.targets import Result, Target
+
+pytestmark = [
+    pytest.mark.smoke,
+    pytest.mark.system("worker"),
+    pytest.mark.plan("Automated Blue-Green Deployment: error_rate of /metrics, in per cent"),
+]
+
+COUNTS = ("requests", "errors")
+# Null exactly when nothing was counted: a watch must not read "no traffic" as "no errors".
+FIGURES = ("error_rate", "response_time_avg", "response_time_p95")
+
+
+def test_metrics_are_present_and_typed(target: Target, journal: Journal) -> None:
+    """Counts are whole numbers, figures are numbers or, when nothing was counted, null."""
+    target.call("user").expect_status(401, why="there is no token")  # so that there is something to count
+    result = target.call("metrics").expect_status()
+    counts = {name: result.field(name) for name in COUNTS}
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise result.failed(f"metrics:type:{name}", expected=f"{name}: a whole number", got=repr(value))
+    for name in FIGURES:
+        value = result.field(name)
+        journal.measure(name, value, "a number, null without requests", sample=counts["requests"])
+        if (value is None) != (counts["requests"] == 0):
+            raise result.failed(
+                f"metrics:null:{name}", expected="null exactly when requests is 0", got=f"{value!r} at {counts}"
+            )
+        if value is not None and not _is_figure(value):
+            raise result.failed(f"metrics:type:{name}", expected=f"{name}: a number, not below 0", got=repr(value))
+    window = result.field("window_s")
+    if not _is_figure(window) or window <= 0:
+        raise result.failed("metrics:window", expected="the window in seconds", got=repr(window))
+
+
+def test_error_rate_is_in_per_cent(target: Target, journal: Journal) -> None:
+    """error_rate is 100 x errors / requests, between 0 and 100."""
+    result = target.call("metrics").expect_status()
+    requests, errors, rate = (result.field(name) for name in (*COUNTS, "error_rate"))
+    journal.measure("error rate (%)", rate, "= 100 x errors / requests", sample=requests)
+    if requests and (not _is_figure(rate) or not math.isclose(rate, 100 * errors / requests, abs_tol=0.01)):
+        raise result.failed(
+            "metrics:per-cent", expected=f"{100 * errors / requests:g} % ({errors} of {requests})", got=repr(rate)
+        )
+    if not errors:
+        journal.could_not_see("whether error_rate is a fraction or in per cent: there was no error to count")
+
+
+def test_requests_are_counted(target: Target, journal: Journal) -> None:
+    """Twenty requests more are counted as at least as many, where one isolate answers them all."""
+    before = _counted(target.call("metrics").expect_status())
+    for _ in range(20):
+        target.call("user").expect_status(401, why="there is no token")
+    result = target.call("metrics").expect_status()
+    counted = _counted(result) - before
+    journal.measure("requests counted of 20", counted, ">= 20")
+    if not target.environment.local_runtime:
+        journal.could_not_see("whether all requests are counted: /metrics speaks of one isolate of many")
+    elif counted < 20:
+        raise result.failed(
+            "metrics:not-counted",
+            expected="20 requests more",
+            got=f"{counted} more",
+            do_next="a watch that reads these metrics sees no errors because it sees no requests",
+        )
+
+
+def _counted(result: Result) -> int:
+    requests = result.field("requests")
+    return requests if isinstance(requests, int) else 0
+
+
+def _is_figure(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf

@@ -1,0 +1,65 @@
+"""What happens after an upload comes to its end, with the right figures. Plan: files.upload_status, row_count."""
+
+import pytest
+
+from cutover import corpus
+from cutover.accounts import Accounts
+from cutover.journal import Journal
+from cutover.secrets import Secret
+from cutover.targets import Result, Target
+
+pytestmark = [
+    pytest.mark.smoke,
+    pytest.mark.system("worker"),
+    pytest.mark.level("test-data"),
+    pytest.mark.plan("Production Database Setup: upload_status, row_count, column_count, processing_error"),
+]
+
+DEADLINE_S = 30.0
+
+
+def test_processing_completes_with_right_counts(target: Target, accounts: Accounts, journal: Journal) -> None:
+    """Lists of three kinds reach "completed" with the rows, columns and SHA-256 that they are known to have."""
+    token = accounts.new().access_token
+    for name in ("contacts", "header_only", "quoted_newlines"):
+        file = corpus.list_file(name)
+        result, seconds = _processed(target, token, file)
+        journal.measure(f"{name} processed after (s)", round(seconds, 3), f"<= {DEADLINE_S:g}")
+        seen = tuple(result.field(key) for key in ("upload_status", "row_count", "column_count", "checksum"))
+        known = ("completed", file.rows, len(file.columns), file.sha256)
+        if seen != known:
+            raise result.failed("processing:counts", expected=f"{name}: {known}", got=seen)
+
+
+def test_broken_file_reaches_error_with_a_reason(target: Target, accounts: Accounts, journal: Journal) -> None:
+    """A malformed list ends in "error" with a reason that can be read, and can still be downloaded."""
+    token = accounts.new().access_token
+    for file in (file for file in corpus.list_files() if file.malformed):
+        result, seconds = _processed(target, token, file)
+        journal.measure(f"{file.name} processed after (s)", round(seconds, 3), f"<= {DEADLINE_S:g}")
+        reason = result.field("processing_error")
+        if result.field("upload_status") != "error" or not isinstance(reason, str) or not reason.strip():
+            raise result.failed(
+                "processing:error",
+                expected=f'{file.name}: upload_status "error" and a reason',
+                got=f"{result.field('upload_status')!r}, reason {reason!r}",
+            )
+
+
+def _processed(target: Target, token: Secret, file: corpus.ListFile) -> tuple[Result, float]:
+    upload = target.call("upload", token=token, file=(file.filename, file.content, "text/csv")).expect_status()
+    file_id = str(upload.field("file_id"))
+    result, seconds, ended = target.poll(
+        lambda: target.call("file", token=token, path={"file_id": file_id}).expect_status(),
+        lambda seen: seen.field("upload_status") not in ("pending", "processing"),
+        DEADLINE_S,
+        interval_s=0.05,
+    )
+    if not ended:
+        raise result.failed(
+            "processing:never-ends",
+            expected=f"{file.name}: an end within {DEADLINE_S:g} s",
+            got=repr(result.field("upload_status")),
+            do_next="users wait for this file for ever",
+        )
+    return result, seconds

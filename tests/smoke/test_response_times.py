@@ -1,0 +1,44 @@
+"""No answer takes as long as the plan would not switch for. Plan: canSwitchToVersion, responseTime < 1000 ms."""
+
+import statistics
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from cutover.accounts import Accounts
+from cutover.journal import Journal
+from cutover.targets import Target
+
+pytestmark = [
+    pytest.mark.smoke,
+    pytest.mark.system("worker", "legacy"),
+    pytest.mark.level("test-data"),
+    pytest.mark.plan("Blue-Green Infrastructure: responseTime < 1000"),
+]
+
+REQUESTS = 30
+
+
+def test_no_read_takes_too_long(
+    target: Target, accounts: Accounts, promises: Mapping[str, Any], journal: Journal
+) -> None:
+    """Of 30 lists and 30 looks at the account each takes less than the limit; the network's floor stands beside it."""
+    account, limit = accounts.new(), promises["response_time"]["each_ms"]
+    floor = target.client.handshake_ms(target.url)
+    journal.measure("network floor: opening a connection (ms)", round(floor, 2), "reported")
+    for operation in ("list_files", "user"):
+        results = [target.call(operation, token=account.access_token).expect_status() for _ in range(REQUESTS)]
+        times = [result.answer.elapsed_s * 1000 for result in results]
+        slowest = results[times.index(max(times))]
+        journal.measure(f"{operation} median (ms)", round(statistics.median(times), 1), "reported", sample=REQUESTS)
+        journal.measure(f"{operation} slowest (ms)", round(max(times), 1), f"< {limit}", sample=REQUESTS)
+        if max(times) >= limit:
+            count = sum(value >= limit for value in times)
+            raise slowest.failed(
+                f"slow:{operation}",
+                expected=f"each of {REQUESTS} answers below {limit} ms",
+                got=f"{count} at or above it, the slowest {max(times):.0f} ms (floor {floor:.1f} ms, "
+                f"median {statistics.median(times):.0f} ms)",
+            )
+    journal.could_not_see(f"a share of slow answers below {100 * 3 / REQUESTS:.0f} %: {REQUESTS} requests are too few")

@@ -1,0 +1,78 @@
+"""Tokens live as long as promised, say for whom they are, and those of others are refused."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from cutover.accounts import Accounts
+from cutover.failures import NotVerified
+from cutover.journal import Journal
+from cutover.secrets import Secret
+from cutover.targets import Target
+from cutover.tokens import claims, reissued
+
+pytestmark = [
+    pytest.mark.smoke,
+    pytest.mark.system("worker", "legacy"),
+    pytest.mark.level("test-data"),
+    pytest.mark.plan("Environment Configuration: JWT_ISSUER, JWT_AUDIENCE; contracts/api.md, Accounts"),
+]
+
+
+def test_tokens_live_as_long_as_promised(
+    target: Target, accounts: Accounts, promises: Mapping[str, Any], journal: Journal
+) -> None:
+    """Access and refresh token expire when they should, and carry issuer, audience and type."""
+    account, promised = accounts.new(), promises["tokens"][target.system]
+    result = target.call("user", token=account.access_token).expect_status()
+    for kind, token in (("access", account.access_token), ("refresh", account.refresh_token)):
+        _, payload = claims(token)
+        times = payload.get("exp"), payload.get("iat")
+        if not all(isinstance(moment, int) for moment in times):
+            raise result.failed(f"token:times:{kind}", expected="exp and iat, in seconds", got=repr(times))
+        lifetime = payload["exp"] - payload["iat"]
+        journal.measure(f"{kind} token lives (s)", lifetime, f"= {promised[f'{kind}_s']}")
+        if lifetime != promised[f"{kind}_s"]:
+            raise result.failed(f"token:lifetime:{kind}", expected=f"{promised[f'{kind}_s']} s", got=f"{lifetime} s")
+        expected = {**promised["claims"], promised["type_claim"]: kind}
+        got = {name: payload.get(name) for name in expected}
+        if got != expected:
+            raise result.failed(f"token:claims:{kind}", expected=expected, got=got)
+
+
+@pytest.mark.never_waived("isolation between users")
+def test_tokens_of_others_are_refused(target: Target, accounts: Accounts, promises: Mapping[str, Any]) -> None:
+    """A token of another environment (issuer or audience), or signed with another secret, opens nothing."""
+    account = accounts.new()
+    key = target.environment.secrets.get(f"{target.system}_jwt_secret")
+    _user(target, reissued(account.access_token, Secret("another environment's secret, " * 2), lifetime_s=300), 401)
+    _user(target, reissued(account.access_token, key, lifetime_s=300), 200)  # our signature is accepted
+    for name, value in promises["tokens"][target.system]["claims"].items():
+        for other in (f"{value}-staging", f"staging-{value}", "", None):
+            _user(target, reissued(account.access_token, key, lifetime_s=300, claims_instead={name: other}), 401)
+
+
+@pytest.mark.never_waived("isolation between users")
+def test_tokens_of_the_other_system_are_refused(target: Target, accounts: Accounts, other_target: Target) -> None:
+    """A token that the other system gave opens nothing here (declared in contracts/api.md, Accounts)."""
+    theirs = Accounts(other_target, f"{accounts.run}-o", None)
+    try:
+        account = theirs.new()
+        _user(target, account.access_token, 401)
+        _user(target, account.refresh_token, 401)
+    finally:
+        theirs.close(target.journal)
+
+
+def _user(target: Target, token: Secret, status: int) -> None:
+    target.call("user", token=token).expect_status(status)
+
+
+@pytest.fixture
+def other_target(target: Target) -> Target:
+    """The system that the check is not made on. Not verified where there is none."""
+    name = "legacy" if target.system == "worker" else "worker"
+    if name not in target.environment.systems:
+        raise NotVerified(f"{target.environment.name} has no {name}")
+    return Target(name, target.environment, target.client, target.journal)
