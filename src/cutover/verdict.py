@@ -148,14 +148,14 @@ def decide(
 
 
 def stale_waivers(records: Iterable[Record], waivers: Iterable[Waiver]) -> tuple[Waiver, ...]:
-    """Waivers that match nothing although their check ran to its end: they accept what is no longer there."""
-    ended = [record for record in records if record.status in (Status.PASSED, Status.FAILED)]
-    return tuple(
-        waiver
-        for waiver in waivers
-        if any(record.check == waiver.check for record in ended)
-        and not any(record.check == waiver.check and record.fingerprint == waiver.fingerprint for record in ended)
-    )
+    """Waivers whose check passed: they accept what is no longer there.
+
+    A check that failed otherwise may not have come as far as the finding that is waived.
+    """
+    seen = list(records)
+    failed = {record.check for record in seen if record.status is Status.FAILED}
+    passed = {record.check for record in seen if record.status is Status.PASSED} - failed
+    return tuple(waiver for waiver in waivers if waiver.check in passed)
 
 
 def exit_code(verdicts: Sequence[GateVerdict]) -> int:

@@ -29,6 +29,8 @@ function isJson(headers) {
 export default {
   async fetch(request, env, ctx) {
     const url = new URL(request.url);
+    // The way to https is answered for the address that the visitor typed.
+    if (url.protocol === "http:" && url.hostname !== "127.0.0.1") return app.fetch(request, env, ctx);
     if (url.pathname.startsWith("/api/")) url.pathname = "/api/moved-to-v2";
     else if (/^\/v2\/.*\/$/.test(url.pathname)) url.pathname = `/api/${url.pathname.slice(4, -1)}`;
     else if (url.pathname.startsWith("/v2")) url.pathname = "/api/no-trailing-slash";

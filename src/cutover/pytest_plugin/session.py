@@ -268,7 +268,8 @@ class GateSession:
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Tell Ctrl-C from -x, which xdist ends in the same way."""
-        if not excinfo.errisinstance(pytest.Session.Interrupted):
+        # pytest's and xdist's own "Interrupted" are subclasses of KeyboardInterrupt; a signal raises the class itself.
+        if excinfo.type is KeyboardInterrupt or not issubclass(excinfo.type, KeyboardInterrupt):
             self.trouble.interrupted = True
 
     def pytest_warning_recorded(self, warning_message: warnings.WarningMessage) -> None:
