@@ -257,6 +257,10 @@ def _from_pair(table: dict[str, Any], pair: PairState) -> tuple[dict[str, Any], 
         "d1": {"url": pair.d1_url},
         "secrets": {key: key for key in _SECRET_KEYS - {"d1_api_token"}},
     }
+    granted = table.get("kv_propagation_s", 60)
+    if pair.kv_delay_s and isinstance(granted, (int, float)):  # what is no number is refused where it is read
+        # Two seconds more: checks ask once a second, and the machine may be busy.
+        filled["kv_propagation_s"] = max(granted, pair.kv_delay_s + 2)
     for value in (pair.jwt_refresh_secret, pair.pg_dsn):
         remember(value)
     return filled, {

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from cutover.embedded.state import PairState
 
+_KV_DELAY_LIMIT_S: Final = 300.0
 _PARTS: Final = ("worker", "legacy", "postgres", "supervisor")
 
 
@@ -40,6 +41,10 @@ def add_parser(subparsers: Any) -> None:
     up.add_argument("--rate-limit", default="100/60", help="requests/seconds (default: %(default)s)")
     up.add_argument("--worker-port", type=int, default=0, metavar="N", help="default: any free port")
     up.add_argument("--legacy-port", type=int, default=0, metavar="N", help="default: any free port")
+    up.add_argument(
+        "--kv-delay", type=float, default=0.0, metavar="S",
+        help="seconds until a write to KV is seen, up to 300 (default: at once)",
+    )  # fmt: skip
     up.add_argument("--version-id", metavar="X", help="what the Worker names as its version")
     up.add_argument("--json", action="store_true", help="print the state, without secrets")
     command("down", _down, "end a pair and remove its data")
@@ -85,6 +90,8 @@ def _up(args: argparse.Namespace) -> int:
     for option, port in (("--worker-port", args.worker_port), ("--legacy-port", args.legacy_port)):
         if not 0 <= port <= 65_535:
             raise PairError(f"{option} {port} is no port.", fix="0 to 65535", exit_code=USAGE)
+    if not 0 <= args.kv_delay <= _KV_DELAY_LIMIT_S:
+        raise PairError(f"--kv-delay {args.kv_delay:g} is no delay.", fix="0 to 300 seconds", exit_code=USAGE)
     if (found := state.read(args.name)) is not None:
         headline = f"The pair {args.name!r} is already up."
         if not found.healthy:
@@ -97,6 +104,7 @@ def _up(args: argparse.Namespace) -> int:
         legacy_port=args.legacy_port,
         rate_limit=(int(limit[1]), int(limit[2])),
         version_id=args.version_id,
+        kv_delay_s=args.kv_delay,
     )
     handle = pair.start(args.name, owned=False, options=options)
     try:
@@ -195,11 +203,20 @@ def _shown(found: PairState, *, as_json: bool, headline: str | None = None, seco
         "D1": found.d1_url,
         "version": found.version_id,
         "limit": f"{found.rate_limit[0]} requests in {found.rate_limit[1]} s",
+        "KV": _kv(found),
         "planted": found.fault or "nothing",
     }
     lines |= {f"{part} is dead": f"{how}; see `cutover pair logs`" for part, how in found.dead.items()}
     table = [f"  {name:<8} {value}" for name, value in lines.items()]
     return "\n".join([headline, *table] if headline else table)
+
+
+def _kv(found: PairState) -> str:
+    if not found.kv_delay_s:
+        return "a write is seen at once"
+    if "worker" in found.planted_systems:
+        return f"a write is seen at once while this is planted, after {found.kv_delay_s:g} s otherwise"
+    return f"a write is seen after {found.kv_delay_s:g} s"
 
 
 def _say(text: str) -> None:

@@ -53,7 +53,8 @@ class PairOptions:
     https: files of the Worker's key and certificate, to serve it over https. password_iterations: of
     PBKDF2, for both systems. max_file_size: bytes, for both systems. version_id, build_id: what the
     Worker says of itself, random when None. worker_vars: further variables of the Worker.
-    reference_dir: folder with both systems, the checkout's when None.
+    kv_delay_s: how long the honest Worker's writes to KV stay unseen, 0 for not at all; planted defects
+    and variants do not delay. reference_dir: folder with both systems, the checkout's when None.
     """
 
     worker_port: int = 0
@@ -65,6 +66,7 @@ class PairOptions:
     password_iterations: int | None = None
     max_file_size: int | None = None
     worker_vars: Mapping[str, str] = field(default_factory=dict)
+    kv_delay_s: float = 0.0
     reference_dir: Path | None = None
 
 
@@ -173,6 +175,7 @@ def start(name: str, *, owned: bool, options: PairOptions | None = None) -> Pair
         password_iterations=options.password_iterations,
         max_file_size=options.max_file_size,
         worker_vars=dict(options.worker_vars),
+        kv_delay_s=options.kv_delay_s,
     )
     complaints = tempfile.TemporaryFile()  # noqa: SIM115 - PairHandle closes it
     env = clean_environment() | {

@@ -27,6 +27,7 @@ class PairState:
     pg_dsn: libpq URI. d1_file: SQLite file behind D1, to be read only. s3_url, d1_url: bases of R2's
     S3 interface and of D1's REST interface. control_socket, log_dir, media_root, reference_dir: paths.
     fault: what is planted ("worker NAME planted"), None when both systems are honest.
+    kv_delay_s: how long the honest Worker's writes to KV stay unseen.
     pids: pid of each part (postgres, legacy, worker). dead: parts that have died since, with how.
     """
 
@@ -55,6 +56,7 @@ class PairState:
     legacy_secret_key: str = field(repr=False)
     limiter_bypass: str = field(repr=False)
     fault: str | None = None
+    kv_delay_s: float = 0.0
     pids: dict[str, int] = field(default_factory=dict)
     dead: dict[str, str] = field(default_factory=dict)
 

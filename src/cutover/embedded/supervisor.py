@@ -61,6 +61,7 @@ class Specification:
     password_iterations: int | None
     max_file_size: int | None
     worker_vars: dict[str, str]
+    kv_delay_s: float
 
     def line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
@@ -166,6 +167,11 @@ class Pair:
         ready = self._until_healthy()
         return self._publish(ready)
 
+    @property
+    def honest_entry(self) -> str:
+        """What the Worker serves when nothing is planted."""
+        return worker.DELAYED_KV if self.wanted.kv_delay_s else worker.HONEST
+
     def _host_settings(self) -> dict[str, Any]:
         wanted = self.wanted
         limit, period = wanted.rate_limit
@@ -187,13 +193,14 @@ class Pair:
             "BUILD_ID": self.build,
             "LIMITER_BYPASS": self.secrets["bypass"],
             **{name: str(value) for name, value in optional.items() if value is not None},
+            **({"KV_DELAY_S": f"{wanted.kv_delay_s:g}"} if wanted.kv_delay_s else {}),
             **wanted.worker_vars,
         }
         https = dict(zip(("keyPath", "certPath"), wanted.https, strict=True)) if wanted.https else None
         return {
             "host": "127.0.0.1",
             "port": wanted.worker_port,
-            "entry": worker.HONEST,
+            "entry": self.honest_entry,
             "vars": variables,
             "rateLimit": {"limit": limit, "period": period},
             "s3": {"accessKeyId": self.secrets["s3_access"], "secretAccessKey": self.secrets["s3"]},
@@ -283,6 +290,7 @@ class Pair:
             build_id=self.build,
             legacy_version=self.settings.version,
             rate_limit=self.wanted.rate_limit,
+            kv_delay_s=self.wanted.kv_delay_s,
             control_socket=str(self.folder / "control.sock"),
             log_dir=str(self.logs),
             reference_dir=self.wanted.reference,
@@ -351,7 +359,7 @@ class Pair:
     def _serve_worker(self, kind: str, name: str | None, mode: str) -> None:
         if self.host is None:
             raise PairError("There is no Worker yet.")
-        entry = worker.HONEST if name is None else f"{kind}/worker/{name}.mjs"
+        entry = self.honest_entry if name is None else f"{kind}/worker/{name}.mjs"
         # The host keeps its vars from one entry to the next; None takes one away.
         variables = {"FAULT": mode if name is not None and kind == "faults" else None}
         self.host.command({"cmd": "serve", "entry": entry, "vars": variables}, self.orders.wait)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 D1_ID: Final = "list-cutter"
 BUCKET: Final = "cutty-files"
 HONEST: Final = "worker/src/index.mjs"
+DELAYED_KV: Final = "variants/worker/kv-delay.mjs"
 _COMMAND_TIMEOUT_S: Final = 20.0
 
 # workerd's parent is Node.js; it has to end with it in whatever way. Node.js cannot ask for that.

@@ -1,0 +1,87 @@
+// The honest Worker with a KV that takes its time: a write to AUTH_TOKENS is seen only env.KV_DELAY_S seconds
+// later. Cloudflare's may take 60 s and longer, and reading one's own writes is not promised, not even where
+// they were made (https://developers.cloudflare.com/kv/concepts/how-kv-works/), so nobody sees them earlier here.
+// Not a planted defect: a run that grants KV that time must be GO.
+//
+// Everything stands in KV itself, since an isolate may be gone by the next request: under each key a list of
+// its latest states, oldest first, as JSON. The one that is seen is the last whose time has come.
+
+import honest from '../../worker/src/index.mjs';
+
+// KV refuses an expiry that is nearer than this.
+const KV_MINIMUM_TTL_S = 60;
+
+/** What was written: value null is a deletion, expires null is for ever; times in ms since 1970.
+ * @typedef {{value: string | null, visible: number, expires: number | null}} State */
+
+/** @param {Record<string, any>} env @returns {number} ms @throws when KV_DELAY_S is no number of seconds */
+function delayOf({ KV_DELAY_S: seconds }) {
+  const delay = Number(seconds) * 1000;
+  if (!seconds || !(delay >= 0)) throw new Error(`KV_DELAY_S must be a number of seconds: ${seconds}`);
+  return delay;
+}
+
+/**
+ * A KV namespace of texts whose writes are seen late. It has get, put and delete, which is what the Worker
+ * uses; anything else throws, lest it went on undelayed.
+ */
+class LateNamespace {
+  /** @param {KVNamespace} real @param {number} delay in ms */
+  constructor(real, delay) {
+    this.real = real;
+    this.delay = delay;
+  }
+
+  /** @param {string} key @returns {Promise<State[]>} */
+  async #states(key) {
+    const text = await this.real.get(key);
+    if (text === null) return [];
+    // What was written while another entry was served has no list and is seen.
+    return text.startsWith('[') ? JSON.parse(text) : [{ value: text, visible: 0, expires: null }];
+  }
+
+  /** @param {string} key @param {State} state to be seen from its time on */
+  async #write(key, state) {
+    const now = Date.now();
+    const before = await this.#states(key);
+    const seen = before.findLast(({ visible }) => visible <= now);
+    // What the seen one replaced is not seen again.
+    const states = [...before.filter((other) => other === seen || other.visible > now), state];
+    // A deletion may go once it is seen: where there is nothing, nothing is seen.
+    const last = Math.max(...states.map(({ visible, expires }) => Math.max(visible, expires ?? visible)));
+    const forEver = state.value !== null && state.expires === null;
+    const options = forEver ? {} : { expiration: Math.ceil(last / 1000) + KV_MINIMUM_TTL_S };
+    await this.real.put(key, JSON.stringify(states), options);
+  }
+
+  /** @param {string} key @param {'text' | 'json' | undefined} [type] @returns {Promise<any>} null when there is none */
+  async get(key, type = 'text') {
+    if (typeof key !== 'string' || !['text', 'json'].includes(type)) throw new Error('only one key, text or json');
+    const now = Date.now();
+    const seen = (await this.#states(key)).findLast(({ visible }) => visible <= now);
+    if (!seen || seen.value === null || (seen.expires !== null && seen.expires <= now)) return null;
+    return type === 'json' ? JSON.parse(seen.value) : seen.value;
+  }
+
+  /** @param {string} key @param {string} value @param {{expirationTtl?: number, expiration?: number}} [options] */
+  async put(key, value, { expirationTtl, expiration, ...others } = {}) {
+    if (typeof value !== 'string' || Object.keys(others).length > 0) throw new Error('only texts, without metadata');
+    if (expirationTtl < KV_MINIMUM_TTL_S) throw new Error(`KV refuses an expirationTtl of ${expirationTtl}`);
+    const now = Date.now();
+    const expires = expirationTtl ? now + expirationTtl * 1000 : expiration ? expiration * 1000 : null;
+    await this.#write(key, { value, visible: now + this.delay, expires });
+  }
+
+  /** @param {string} key */
+  async delete(key) {
+    await this.#write(key, { value: null, visible: Date.now() + this.delay, expires: null });
+  }
+}
+
+export default {
+  /** @param {Request} request @param {Record<string, any>} env @param {ExecutionContext} ctx */
+  async fetch(request, env, ctx) {
+    const late = new LateNamespace(env.AUTH_TOKENS, delayOf(env));
+    return honest.fetch(request, { ...env, AUTH_TOKENS: late }, ctx);
+  },
+};
