@@ -1,10 +1,15 @@
 """Test accounts: named, remembered before they are made, and removed again with all that they own.
 
-Not for accounts that people gave to the suite; and not for what registering must do: tests/smoke.
+Not for accounts that people gave to the suite; not for what registering must do: tests/smoke; and not
+for finding what a killed run left: sweep.py.
 """
 
 from __future__ import annotations
 
+import base64
+import errno
+import hashlib
+import hmac
 import itertools
 import json
 import os
@@ -17,7 +22,7 @@ from typing import Final
 
 from cutover.failures import NotTrustworthy, NotVerified
 from cutover.journal import Journal
-from cutover.secrets import Secret, new_password
+from cutover.secrets import PASSWORD_PREFIX, Secret, new_password
 from cutover.targets import Result, Target
 
 NAMESPACE: Final = "cutover"
@@ -36,17 +41,23 @@ class Account:
     refresh_token: Secret = field(default_factory=lambda: Secret(""), repr=False)
 
 
+class NotRemovedError(Exception):
+    """The system answered neither that the account is removed nor that there is none; the text says what."""
+
+
 class Accounts:
     """Makes accounts on a target and removes them.
 
     Names are cutover-RUN-RANDOM-N: never the same twice, also not in two runs at once. Each name is
     appended to the run's ledger before the request is sent, so that what a killed run left can be found.
+    With the environment's account_key a password follows from the name, so that it can be removed, too.
     """
 
     def __init__(self, target: Target, run: str, ledger: Path | None) -> None:
         """ledger: JSON Lines file of names that were made and removed; None keeps none."""
         self.run = run
         self._target, self._ledger = target, ledger
+        self._key = target.environment.secrets.get("account_key")
         self._prefix = f"{NAMESPACE}-{run}-{secrets.token_hex(3)}"
         self._numbers = itertools.count(1)
         self._open: list[Account] = []
@@ -55,7 +66,8 @@ class Accounts:
     def name(self) -> Account:
         """A new account's name, mail and password. Nothing is sent; it is removed all the same at the end."""
         username = f"{self._prefix}-{next(self._numbers)}"
-        account = Account(username, f"{username}@{MAIL_DOMAIN}", new_password())
+        password = derived_password(self._key, self._target.system, username) if self._key else new_password()
+        account = Account(username, f"{username}@{MAIL_DOMAIN}", password)
         self._open.append(account)
         self._note("named", account)
         return account
@@ -114,13 +126,7 @@ class Accounts:
 
     def _remove(self, account: Account) -> str | None:
         try:
-            login = self._target.call("login", fields={"username": account.username, "password": account.password})
-            if login.status == 401 and not account.access_token.reveal():
-                return None
-            if login.status not in login.operation.statuses:
-                return f"login answered {login.status}"
-            token = login.secret("access_token")
-            gone = self._target.call("delete_account", token=token, fields={"password": account.password})
+            found = remove_account(self._target, account.username, account.password)
         except NotVerified as error:
             return str(error)
         except NotTrustworthy as error:
@@ -128,21 +134,63 @@ class Accounts:
             return str(error).splitlines()[0]
         except Exception as error:  # noqa: BLE001 - whatever stops the removal, it is listed and the run goes on
             return str(error).splitlines()[0] if str(error) else type(error).__name__
-        if gone.status not in gone.operation.statuses:
-            return f"delete_account answered {gone.status}"
-        return None
+        return None if found or not account.access_token.reveal() else "login answered 401"
 
     def _note(self, event: str, account: Account) -> None:
-        if self._ledger is None:
-            return
-        line = json.dumps(
-            {"at": round(time.time(), 3), "event": event, "system": self._target.system, "account": account.username}
-        )
-        file = os.open(self._ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
-        try:
-            os.write(file, (line + "\n").encode())  # one write of one line: processes do not mix
-        finally:
-            os.close(file)
+        if self._ledger is not None:
+            environment, system = self._target.environment.name, self._target.system
+            note(self._ledger, event, environment, system, account.username, key_id(self._key) if self._key else None)
+
+
+def remove_account(target: Target, username: str, password: Secret) -> bool:
+    """Log in and delete the account with all that it owns. False when there is none: the login is refused with 401.
+
+    Asks a second time after any other answer, since somebody else may have been removing it at that moment.
+    Raises NotRemovedError when that is no better, and what Target.call raises.
+    """
+    there, problem = False, ""
+    for _ in range(2):
+        login = target.call("login", fields={"username": username, "password": password})
+        if login.status == 401:
+            return there
+        if login.status not in login.operation.statuses:
+            problem = f"login answered {login.status} (request {login.answer.request_id})"
+            continue
+        there, token = True, login.secret("access_token")
+        gone = target.call("delete_account", token=token, fields={"password": password})
+        if gone.status in gone.operation.statuses:
+            return True
+        problem = f"delete_account answered {gone.status} (request {gone.answer.request_id})"
+    raise NotRemovedError(problem)
+
+
+def derived_password(key: Secret, system: str, username: str) -> Secret:
+    """The password of that account: 132 bits of HMAC-SHA256 (RFC 2104) over system and name.
+
+    Whoever has the key has the password, without a list of passwords; `redact` knows its shape.
+    """
+    code = hmac.digest(key.reveal().encode(), f"{system}\n{username}".encode(), hashlib.sha256)
+    return Secret(PASSWORD_PREFIX + base64.urlsafe_b64encode(code).decode()[:22])
+
+
+def key_id(key: Secret) -> str:
+    """Eight hexadecimal digits that tell one account_key from another and do not give it away."""
+    return hmac.digest(key.reveal().encode(), b"cutover: id of this account_key", hashlib.sha256).hex()[:8]
+
+
+def note(ledger: Path, event: str, environment: str, system: str, account: str, key: str | None) -> None:
+    """Append one line to a ledger. event: named, removed, gone; key: id of the account_key, None for a random password.
+
+    Raises OSError when the line is not there as a whole.
+    """
+    fields = {"event": event, "environment": environment, "system": system, "account": account, "key": key}
+    line = (json.dumps({"at": round(time.time(), 3), **fields}) + "\n").encode()
+    file = os.open(ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    try:
+        if os.write(file, line) != len(line):  # one write of one line: processes do not mix
+            raise OSError(errno.ENOSPC, "the line was cut off", str(ledger))
+    finally:
+        os.close(file)
 
 
 def unremoved(ledger: Path, listed: Sequence[str]) -> list[str]:
@@ -154,7 +202,7 @@ def unremoved(ledger: Path, listed: Sequence[str]) -> list[str]:
         entries = [json.loads(line) for line in ledger.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError):
         return []
-    removed = {(entry["system"], entry["account"]) for entry in entries if entry["event"] == "removed"}
+    removed = {(entry["system"], entry["account"]) for entry in entries if entry["event"] in ("removed", "gone")}
     named = dict.fromkeys((entry["system"], entry["account"]) for entry in entries if entry["event"] == "named")
     return [
         f"{system} account {account}: the run ended before it was removed"

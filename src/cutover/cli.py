@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 
 from cutover.configuration import ConfigurationError, root
+from cutover.secrets import redact
 from cutover.verdict import ExitCode
 
 
@@ -19,11 +21,13 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    from cutover import sweep
     from cutover.embedded import cli as pair_cli
 
     parser = _Parser(prog="cutover", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
     pair_cli.add_parser(commands)
+    sweep.add_parser(commands)
     manifest = commands.add_parser("manifest", help="compare manifest.toml with the checks, or write it")
     manifest.add_argument("--write", action="store_true", help="write the file instead of comparing")
     manifest.set_defaults(run=_manifest)
@@ -33,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigurationError as error:
         print(f"cutover: {error}", file=sys.stderr)  # noqa: T201 - a command's message
         return ExitCode.WRONG_USAGE
+    except Exception:  # noqa: BLE001 - a traceback would end with 1, which is NO-GO
+        sys.stderr.write(redact(traceback.format_exc()))
+        return ExitCode.CRASHED
 
 
 def _manifest(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ Not for the paths below an address: that is operations.py. Nothing here opens a 
 
 from __future__ import annotations
 
+import hmac
 import os
 import ssl
 from collections.abc import Mapping
@@ -39,9 +40,11 @@ _IDENTITY_KEYS: Final = {"header", "value", "version_header"}
 CAPABILITIES: Final = ("d1", "r2", "names", "http2", "https", "limiter")
 """What a check may need beside a system. An environment that cannot have it says why, in its table `absent`."""
 _SECRET_KEYS: Final = {
+    "account_key",
     "worker_jwt_secret", "legacy_jwt_secret", "r2_access_key_id", "r2_secret_access_key", "limiter_bypass",
     "d1_api_token",
 }  # fmt: skip
+_ACCOUNT_KEY_LENGTH: Final = 32
 
 
 @dataclass(frozen=True)
@@ -269,6 +272,8 @@ def _from_pair(table: dict[str, Any], pair: PairState) -> tuple[dict[str, Any], 
         "r2_access_key_id": pair.s3_access_key,
         "r2_secret_access_key": pair.s3_secret_key,
         "limiter_bypass": pair.limiter_bypass,
+        # As random as the pair's secrets and gone with it, so that its id tells this pair from the next of its name.
+        "account_key": hmac.digest(pair.legacy_secret_key.encode(), b"cutover: account_key", "sha256").hex(),
     }
 
 
@@ -316,6 +321,13 @@ def _secrets(file: Path, name: str, table: Any, variables: Mapping[str, str]) ->
                 f"{name}.secrets.{key}",
                 f"the environment variable {variable} is not set",
                 f"Set {variable}; or remove the key, and the checks that need it count as not verified.",
+            )
+        if key == "account_key" and len(value) < _ACCOUNT_KEY_LENGTH:
+            raise ConfigurationError(
+                file,
+                f"{name}.secrets.{key}",
+                f"{variable} has fewer than {_ACCOUNT_KEY_LENGTH} characters, and passwords follow from it",
+                "Use a random one: openssl rand -hex 32.",
             )
         secrets[key] = Secret(value)
     return secrets
