@@ -17,7 +17,7 @@ help: ## what can be made
 setup: $(SETUP) ## make .venv from the lock files, and the Worker's npm packages
 
 smoke: setup ## the smoke gate: ENV=embedded starts a real Django and a real Worker on loopback
-	@$(BIN)/pytest -m smoke --env $(ENV)
+	@$(BIN)/pytest -n 2 -m smoke --env $(ENV)
 
 test: setup ## all tests: units, the pair's processes, each planted defect against the check that must catch it
 	$(BIN)/pytest -m "unit or pair or verdicts or sensitivity"

@@ -37,7 +37,7 @@ _KEYS: Final = {
 }  # fmt: skip
 _SYSTEM_KEYS: Final = {"url", "name", "identity", "absent"}
 _IDENTITY_KEYS: Final = {"header", "value", "version_header"}
-CAPABILITIES: Final = ("d1", "r2", "names", "http2", "https", "limiter")
+CAPABILITIES: Final = ("d1", "r2", "names", "https", "limiter")
 """What a check may need beside a system. An environment that cannot have it says why, in its table `absent`."""
 _SECRET_KEYS: Final = {
     "account_key",

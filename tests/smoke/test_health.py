@@ -128,10 +128,22 @@ def test_healthy_database_answers_a_login(target: Target, accounts: Accounts) ->
 
 
 def _awake(target: Target, journal: Journal) -> Result:
-    """Health's second answer: the first after an idle time wakes the databases, and its figures say that."""
+    """Health once it is awake and left alone: the second to fourth answer, the first that is healthy.
+
+    The first after an idle time wakes the databases, and its figures say that; and our own uploads of
+    another process may be in the way of one. What is unhealthy in each answer is the deployment's.
+    """
     first = target.call("health")
     journal.measure("first health answer (ms)", round(first.answer.elapsed_s * 1000, 1), "reported")
-    return target.call("health")
+    result, seconds, healthy = target.poll(
+        lambda: target.call("health"),
+        lambda seen: seen.status == 200 and seen.field("status") == "healthy",
+        1.0,
+        interval_s=0.5,
+    )
+    if healthy and seconds > 0.5:
+        journal.notes.append(f"health was not healthy at once, but after {seconds:.1f} s")
+    return result
 
 
 def _instant(result: Result) -> datetime.datetime:

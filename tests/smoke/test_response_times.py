@@ -18,27 +18,36 @@ pytestmark = [
 ]
 
 REQUESTS = 30
+SERIES = 3
 
 
 def test_no_read_takes_too_long(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], journal: Journal
 ) -> None:
-    """Of 30 lists and 30 looks at the account each takes less than the limit; the network's floor stands beside it."""
+    """Of 30 lists and 30 looks at the account each takes less than the limit; the network's floor stands beside it.
+
+    A series with a slow answer is measured anew, up to three times, since our own uploads may be in the way:
+    only what is slow in each series is the deployment's.
+    """
     account, limit = accounts.new(), promises["response_time"]["each_ms"]
     floor = target.client.handshake_ms(target.url)
     journal.measure("network floor: opening a connection (ms)", round(floor, 2), "reported")
     for operation in ("list_files", "user"):
-        results = [target.call(operation, token=account.access_token).expect_status() for _ in range(REQUESTS)]
-        times = [result.answer.elapsed_s * 1000 for result in results]
-        slowest = results[times.index(max(times))]
-        journal.measure(f"{operation} median (ms)", round(statistics.median(times), 1), "reported", sample=REQUESTS)
-        journal.measure(f"{operation} slowest (ms)", round(max(times), 1), f"< {limit}", sample=REQUESTS)
-        if max(times) >= limit:
-            count = sum(value >= limit for value in times)
+        for series in range(1, SERIES + 1):
+            results = [target.call(operation, token=account.access_token).expect_status() for _ in range(REQUESTS)]
+            times = [result.answer.elapsed_s * 1000 for result in results]
+            slow = sum(value >= limit for value in times)
+            journal.measure(f"{operation} median (ms)", round(statistics.median(times), 1), "reported", sample=REQUESTS)
+            journal.measure(f"{operation} slowest (ms)", round(max(times), 1), f"< {limit}", sample=REQUESTS)
+            if not slow:
+                break
+            journal.notes.append(f"{operation}: {slow} of {REQUESTS} at or above {limit} ms in series {series}")
+        else:
+            slowest = results[times.index(max(times))]
             raise slowest.failed(
                 f"slow:{operation}",
-                expected=f"each of {REQUESTS} answers below {limit} ms",
-                got=f"{count} at or above it, the slowest {max(times):.0f} ms (floor {floor:.1f} ms, "
+                expected=f"a series of {REQUESTS} answers below {limit} ms each, in {SERIES} series",
+                got=f"{slow} at or above it in the last, the slowest {max(times):.0f} ms (floor {floor:.1f} ms, "
                 f"median {statistics.median(times):.0f} ms)",
             )
     journal.could_not_see(f"a share of slow answers below {100 * 3 / REQUESTS:.0f} %: {REQUESTS} requests are too few")

@@ -19,7 +19,7 @@ pair = true
 safety = "disposable"
 local_runtime = true
 poses_as_clients = true
-absent = { names = "loopback", http2 = "loopback" }
+absent = { names = "loopback" }
 worker = { name = "list-cutter", identity = { header = "x-served-by", value = "list-cutter-worker" } }
 legacy = { identity = { header = "x-served-by", value = "list-cutter-django" } }
 budget = { requests = 60000, window_s = 60 }
