@@ -384,7 +384,15 @@ def _promises(project: Path, name: str, changes: Any) -> dict[str, Any]:
             for inner, value in base.items()
         }
 
-    return merged(promises, changes, f"{name}.promises")
+    result = merged(promises, changes, f"{name}.promises")
+    for table, key in (("security_headers", ""), ("cors", "headers"), ("front_end", "app_routes")):
+        row = result.get(table)
+        if not isinstance(row, dict) or not (row.get(key) if key else row):
+            where = f"{table}.{key}" if key else table
+            raise ConfigurationError(
+                project / "contracts" / "promises.toml", where, "promises nothing", "A check of nothing cannot fail."
+            )
+    return result
 
 
 def _budget(file: Path, name: str, table: Mapping[str, Any]) -> Budget:

@@ -48,10 +48,11 @@ def test_foreign_origins_are_not_allowed(target: Target, promises: Mapping[str, 
 
 def test_preflight_allows_every_method_in_use(target: Target, promises: Mapping[str, Any]) -> None:
     """For each operation of the API its method and the headers in use are allowed, and a star is not."""
-    own = promises["cors"]["origin"]
+    own, asked = promises["cors"]["origin"], 0
     for name, operation in target.environment.operations[target.system].items():
         if operation.absent is not None or name in NOT_READ_BY_THE_PAGE:
             continue
+        asked += 1
         result = _preflight(target, name, operation.method, own)
         if result.status not in (200, 204):
             raise result.failed("cors:preflight", expected="200 or 204", got=result.answer.excerpt)
@@ -65,6 +66,7 @@ def test_preflight_allows_every_method_in_use(target: Target, promises: Mapping[
                 got=f"methods {sorted(methods)}, headers {sorted(headers)}, "
                 f"origin {result.answer.headers.get('access-control-allow-origin')!r}",
             )
+    assert asked, "contracts/operations.toml names no operation that a page could ask for"
 
 
 def _preflight(target: Target, name: str, method: str, origin: str) -> Result:

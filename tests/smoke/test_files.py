@@ -87,11 +87,12 @@ def test_columns_and_rows_are_counted_right(target: Target, accounts: Accounts, 
 def test_file_names_come_back_as_given(target: Target, accounts: Accounts, journal: Journal) -> None:
     """Names with quotes, slashes, percent signs, emoji, combining and right-to-left letters are listed as given."""
     account = accounts.new()
-    uploads = {}
+    uploads: dict[str, corpus.ListFile] = {}
     for awkward in (file for file in corpus.list_files() if file.name.startswith("filename_")):
         result = _upload(target, account.access_token, awkward)
         result.expect_status(*result.operation.statuses, why=f"{awkward.name}: {awkward.description}")
         uploads[str(result.field("file_id"))] = awkward
+    assert uploads, "the corpus has no awkward file name"
     journal.measure("names compared", len(uploads), "each equal", sample=len(uploads))
     _expect_listed(target, account, uploads)
 
@@ -173,7 +174,9 @@ _STORED = "users' files are not stored as given: stop the cutover and look at th
 
 
 def _kinds() -> Sequence[corpus.ListFile]:
-    return [file for file in corpus.list_files() if not file.name.startswith("filename_")]
+    kinds = [file for file in corpus.list_files() if not file.name.startswith("filename_")]
+    assert any(kind.accepted and not kind.malformed for kind in kinds), "the corpus has no list to compare"
+    return kinds
 
 
 def _upload(target: Target, token: Secret, file: corpus.ListFile, *, timeout_s: float | None = None) -> Result:

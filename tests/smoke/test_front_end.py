@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cutover.failures import NotVerified
 from cutover.front_end import assets_of, build_of
 from cutover.targets import Result, Target
 
@@ -62,6 +63,10 @@ def test_front_end_is_of_the_same_build_as_the_api(target: Target) -> None:
 @pytest.mark.plan("DNS and Domain Configuration: @ and www")
 def test_every_name_serves_the_same_build(target: Target) -> None:
     """Apex and www answer with the index of this build, or lead to one another."""
+    if not target.environment.names:
+        raise NotVerified(
+            f"environments.toml [{target.environment.name}] lists no names, and does not say in absent.names why"
+        )
     expected = target.call("health").expect_status(200, 503).field("build")
     for url in target.environment.names:
         result = target.at(url)

@@ -34,7 +34,9 @@ def test_processing_completes_with_right_counts(target: Target, accounts: Accoun
 def test_broken_file_reaches_error_with_a_reason(target: Target, accounts: Accounts, journal: Journal) -> None:
     """A malformed list ends in "error" with a reason that can be read, and can still be downloaded."""
     token = accounts.new().access_token
-    for file in (file for file in corpus.list_files() if file.malformed):
+    broken = [file for file in corpus.list_files() if file.malformed]
+    assert broken, "the corpus has no malformed list"
+    for file in broken:
         result, seconds = _processed(target, token, file)
         journal.measure(f"{file.name} processed after (s)", round(seconds, 3), f"<= {DEADLINE_S:g}")
         reason = result.field("processing_error")

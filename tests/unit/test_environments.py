@@ -156,3 +156,15 @@ def test_pointer_leads_somewhere_or_raises_key_error(document: object, pointer: 
         follow_pointer(document, "/" + pointer)
     except KeyError:
         return
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [("app_routes = []", "front_end.app_routes"), ("headers = []", "cors.headers")],
+)
+def test_promise_of_nothing_is_refused(project: Path, line: str, place: str) -> None:
+    """A check that goes through an empty list cannot fail, so the list may not be empty."""
+    table = place.partition(".")[0]
+    with pytest.raises(ConfigurationError, match="promises nothing") as caught:
+        load(project, f"{MINIMAL}[x.promises.{table}]\n{line}")
+    assert place in str(caught.value)
