@@ -126,13 +126,8 @@ class Client:
         self._kill_switch, self._run, self._worker_version = kill_switch, run, worker_version
         self._show_values = show_values
         self._numbers = itertools.count(1)
-        self._client = httpx.Client(
-            trust_env=False,  # proxies and REQUESTS_CA_BUNDLE of the caller's shell must not change what is tested
-            verify=_tls(environment),
-            timeout=httpx.Timeout(environment.timeout_s, connect=min(10.0, environment.timeout_s)),
-            limits=httpx.Limits(max_connections=20, keepalive_expiry=50),
-            headers={"user-agent": "cutover", "accept": "*/*"},
-        )
+        self._client = self._new_client()
+        self._unkept_client: httpx.Client | None = None
         self._address_base = secrets.randbelow(1 << 17)
         self._kept: dict[tuple[str, str], tuple[socket.socket, str]] = {}
         self.requests = 0
@@ -191,7 +186,33 @@ class Client:
 
     def close(self) -> None:
         """Close all connections."""
-        self._client.close()
+        for client in (self._client, self._unkept_client):
+            if client is not None:
+                client.close()
+
+    def _new_client(self, *, kept: int = 20) -> httpx.Client:
+        environment = self._environment
+        return httpx.Client(
+            trust_env=False,  # proxies and REQUESTS_CA_BUNDLE of the caller's shell must not change what is tested
+            verify=_tls(environment),
+            timeout=httpx.Timeout(environment.timeout_s, connect=min(10.0, environment.timeout_s)),
+            # workerd ends a connection after 5 s without a request: one that is sent at that moment would be lost.
+            limits=httpx.Limits(max_connections=20, max_keepalive_connections=kept, keepalive_expiry=3),
+            headers={"user-agent": "cutover", "accept": "*/*"},
+        )
+
+    def _client_for(self, request: Request) -> httpx.Client:
+        """The one of the request's kind; the second is made when it is first needed.
+
+        Where workerd runs here, what may be done only once has a connection of its own. All of workerd is one thread:
+        while that calculates, its 5 s for the next request on a kept connection go on, and it ends a connection on
+        which one is waiting.
+        """
+        if request.method in SAFE_METHODS or not self._environment.local_runtime:
+            return self._client
+        if self._unkept_client is None:
+            self._unkept_client = self._new_client(kept=0)
+        return self._unkept_client
 
     def _send_once(self, request: Request) -> Answer:
         self._environment.allowed.permit(request.url, plain_probe=request.plain_probe)
@@ -225,11 +246,12 @@ class Client:
         }
         files = dict(request.parts) if request.parts else None
         retries = resent = 0
+        client = self._client_for(request)
         while True:
-            self._client.cookies.clear()  # accounts share this client; a session of one must not serve another
+            client.cookies.clear()  # accounts share this client; a session of one must not serve another
             started = time.perf_counter()
             try:
-                response = self._client.request(
+                response = client.request(
                     request.method,
                     request.url,
                     headers=headers,
@@ -244,10 +266,12 @@ class Client:
                     continue
                 self._write(request, request_id, time.perf_counter() - started, error=error, retries=retries)
                 raise Unreachable(self._unreachable(request, error)) from None
-            except httpx.RemoteProtocolError as error:
-                # What cannot be parsed as an answer may be what the one before left on this connection.
+            except (httpx.RemoteProtocolError, httpx.ReadError) as error:
+                # What cannot be parsed as an answer may be what the one before left on this connection; and where
+                # workerd runs here, a connection that is reset may be one that _client_for tells of.
                 before = self._kept.pop((request.system, _address(request.url)), None)
-                if before and resent == 0 and request.method in SAFE_METHODS:
+                explained = isinstance(error, httpx.RemoteProtocolError) or self._environment.local_runtime
+                if before and explained and resent == 0 and request.method in SAFE_METHODS:
                     resent = 1
                     self._journal.notes.append(f"broken keep-alive after {before[1]}: {error}; sent anew")
                     continue

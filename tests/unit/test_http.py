@@ -2,6 +2,7 @@
 
 import socket
 import socketserver
+import struct
 import threading
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -82,7 +83,12 @@ def connect(tmp_path: Path) -> Generator[Callable[..., tuple[Client, Journal]]]:
     clients: list[Client] = []
 
     def make(
-        url: str, *, identity: Identity | None = None, version: str | None = None, timeout_s: float = 2
+        url: str,
+        *,
+        identity: Identity | None = None,
+        version: str | None = None,
+        timeout_s: float = 2,
+        local_runtime: bool = False,
     ) -> tuple[Client, Journal]:
         environment = Environment(
             "test",
@@ -96,6 +102,7 @@ def connect(tmp_path: Path) -> Generator[Callable[..., tuple[Client, Journal]]]:
             timeout_s,
             {},
             AllowList({"worker": url}),
+            local_runtime=local_runtime,
         )
         journal = Journal()
         client = Client(
@@ -207,6 +214,43 @@ def test_connection_closed_while_idle_is_no_finding(serve: Serve, connect: Conne
         connection.shutdown(socket.SHUT_RDWR)
     assert client.send(get(server.url)).status == 200
     assert journal.notes == []
+
+
+@pytest.mark.parametrize(("local_runtime", "connections"), [(True, 3), (False, 1)])
+def test_what_is_done_once_has_its_own_connection_where_workerd_runs(
+    serve: Serve, connect: Connect, local_runtime: bool, connections: int
+) -> None:
+    """GET, POST, GET, POST: the two GETs share one connection, which no POST depends on."""
+    server = serve(lambda _n, _head: OK)
+    client, journal = connect(server.url, local_runtime=local_runtime)
+    for method in ("GET", "POST", "GET", "POST"):
+        assert client.send(get(server.url, method)).body == b"ok"
+    assert server.connections == connections
+    assert journal.notes == []
+
+
+@pytest.mark.parametrize("local_runtime", [True, False])
+def test_reset_of_a_kept_connection_is_survived_where_workerd_runs(
+    serve: Serve, connect: Connect, local_runtime: bool
+) -> None:
+    """The second request finds its connection reset: sent anew with a note there, a failure everywhere else."""
+
+    def script(number: int, _head: bytes) -> bytes | None:
+        if number == 1:  # closed without a word and without waiting: that is a reset
+            server.shutdown_request = server.close_request  # type: ignore[method-assign]  # for this one connection
+            server.open[0].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return None
+        return OK
+
+    server = serve(script)
+    client, journal = connect(server.url, local_runtime=local_runtime)
+    client.send(get(server.url))
+    if local_runtime:
+        assert client.send(get(server.url)).status == 200
+        assert "sent anew" in journal.notes[0]
+    else:
+        with pytest.raises(CheckFailed, match="broken-answer"):
+            client.send(get(server.url))
 
 
 def test_429_is_waited_out_and_counted(serve: Serve, connect: Connect) -> None:
