@@ -23,9 +23,10 @@ from cutover.configuration import (
     typed,
     whole_of,
 )
+from cutover.dsn import PostgresAddress, read_dsn
 from cutover.operations import SYSTEMS, Operations, load_operations
 from cutover.safety import AllowList, SafetyLevel
-from cutover.secrets import Secret, remember
+from cutover.secrets import Secret
 
 if TYPE_CHECKING:
     from cutover.embedded.state import PairState
@@ -33,16 +34,18 @@ if TYPE_CHECKING:
 _KEYS: Final = {
     "description", "pair", "safety", "worker", "legacy", "r2", "d1", "secrets", "budget", "readiness",
     "kv_propagation_s", "timeout_s", "ca_file", "local_runtime", "operations", "routes",
-    "promises", "absent", "poses_as_clients", "names",
+    "promises", "absent", "poses_as_clients", "names", "postgres", "media",
 }  # fmt: skip
 _SYSTEM_KEYS: Final = {"url", "name", "identity", "absent"}
 _IDENTITY_KEYS: Final = {"header", "value", "version_header"}
-CAPABILITIES: Final = ("d1", "r2", "names", "https", "limiter")
+CAPABILITIES: Final = (
+    "d1", "r2", "names", "https", "limiter", "postgres", "media",
+)  # fmt: skip
 """What a check may need beside a system. An environment that cannot have it says why, in its table `absent`."""
 _SECRET_KEYS: Final = {
     "account_key",
-    "worker_jwt_secret", "legacy_jwt_secret", "r2_access_key_id", "r2_secret_access_key", "limiter_bypass",
-    "d1_api_token",
+    "worker_jwt_secret", "worker_jwt_refresh_secret", "legacy_jwt_secret", "r2_access_key_id", "r2_secret_access_key",
+    "limiter_bypass", "d1_api_token", "postgres_dsn",
 }  # fmt: skip
 _ACCOUNT_KEY_LENGTH: Final = 32
 
@@ -108,6 +111,7 @@ class Environment:
     contracts/promises.toml with the environment's own values. poses_as_clients: the runtime believes
     CF-Connecting-IP, so each few requests are sent as another client's and no limiter is in the way.
     names: further URLs of the front end, apex and www. kv_propagation_s and timeout_s in seconds.
+    postgres, media: the legacy's database and its folder of uploaded files (absolute), to be read only.
     """
 
     name: str
@@ -129,6 +133,14 @@ class Environment:
     names: tuple[str, ...] = ()
     promises: Mapping[str, Any] = field(default_factory=dict, repr=False)
     d1: Database | None = field(default=None, repr=False)
+    postgres: PostgresAddress | None = field(default=None, repr=False)
+    media: Path | None = None
+
+    @property
+    def unnamed_stores(self) -> list[str]:
+        """The stores behind both systems that the environment does not name: nobody can look into them."""
+        stores = {"postgres": self.postgres, "media": self.media, "d1": self.d1, "r2": self.bucket}
+        return [name for name, there in stores.items() if there is None]
 
     @property
     def url(self) -> str:
@@ -179,12 +191,13 @@ def load_environment(
     secrets = _secrets(file, name, table.get("secrets", {}), variables)
     bucket = _bucket(file, name, table.get("r2"), secrets)
     database = _database(file, name, table.get("d1"), secrets)
+    postgres = _postgres(file, name, table.get("postgres"), secrets)
     urls = {system.system: system.url for system in systems.values()}
     names = _names(file, name, table.get("names", []))
     urls |= {f"name {url}": url for url in names}
     urls |= ({"r2": bucket.endpoint} if bucket else {}) | ({"d1": database.url} if database else {})
     try:
-        allowed = AllowList(urls)
+        allowed = AllowList(urls, {"postgres": (postgres.host, postgres.port)} if postgres else {})
     except ValueError as error:
         raise ConfigurationError(file, name, str(error), "Mend the URL.") from None
     try:
@@ -210,6 +223,8 @@ def load_environment(
         ca_file=_ca_file(file, name, table.get("ca_file")),
         promises=_promises(project, name, table.get("promises", {})),
         d1=database,
+        postgres=postgres,
+        media=_media(file, name, table.get("media")),
         names=names,
         poses_as_clients=_flag(file, name, table, "poses_as_clients"),
         local_runtime=_flag(file, name, table, "local_runtime"),
@@ -258,20 +273,22 @@ def _from_pair(table: dict[str, Any], pair: PairState) -> tuple[dict[str, Any], 
         "legacy": {**table.get("legacy", {}), "url": pair.legacy_url},
         "r2": {"endpoint": pair.s3_url, "bucket": pair.s3_bucket},
         "d1": {"url": pair.d1_url},
+        "postgres": {},
+        "media": pair.media_root,
         "secrets": {key: key for key in _SECRET_KEYS - {"d1_api_token"}},
     }
     granted = table.get("kv_propagation_s", 60)
     if pair.kv_delay_s and isinstance(granted, (int, float)):  # what is no number is refused where it is read
         # Two seconds more: checks ask once a second, and the machine may be busy.
         filled["kv_propagation_s"] = max(granted, pair.kv_delay_s + 2)
-    for value in (pair.jwt_refresh_secret, pair.pg_dsn):
-        remember(value)
     return filled, {
         "worker_jwt_secret": pair.jwt_secret,
+        "worker_jwt_refresh_secret": pair.jwt_refresh_secret,
         "legacy_jwt_secret": pair.legacy_secret_key,
         "r2_access_key_id": pair.s3_access_key,
         "r2_secret_access_key": pair.s3_secret_key,
         "limiter_bypass": pair.limiter_bypass,
+        "postgres_dsn": pair.pg_dsn,
         # As random as the pair's secrets and gone with it, so that its id tells this pair from the next of its name.
         "account_key": hmac.digest(pair.legacy_secret_key.encode(), b"cutover: account_key", "sha256").hex(),
     }
@@ -357,6 +374,54 @@ def _database(file: Path, name: str, row: Any, secrets: Mapping[str, Secret]) ->
     known_keys(file, f"{name}.d1", typed(file, f"{name}.d1", row, dict, "a table"), {"url"})
     url = typed(file, f"{name}.d1.url", _needed(file, f"{name}.d1", row, "url"), str, "a URL")
     return Database(url.rstrip("/"), secrets.get("d1_api_token"))
+
+
+def _postgres(file: Path, name: str, row: Any, secrets: Mapping[str, Secret]) -> PostgresAddress | None:
+    """The legacy's database, when its DSN leads to one host and proves who answers there."""
+    if row is None:
+        return None
+    table_of(file, f"{name}.postgres", row, {"host"})
+    key = f"{name}.secrets.postgres_dsn"
+    if "postgres_dsn" not in secrets:
+        raise ConfigurationError(file, key, "missing, and postgres needs it", "Name the variable that holds it.")
+    try:
+        address = read_dsn(secrets["postgres_dsn"].reveal())
+    except ValueError as error:
+        raise ConfigurationError(
+            file,
+            key,
+            f"the DSN cannot be used: {error}",
+            "Mend the variable's value; docs/environments.md has its form.",
+        ) from None
+    expected = typed(file, f"{name}.postgres.host", row.get("host", address.host), str, "a host's name")
+    if expected.lower() != address.host:
+        raise ConfigurationError(
+            file,
+            f"{name}.postgres.host",
+            f"{expected!r} is expected, the DSN leads to {address.host!r}",
+            "Is the variable another environment's? Set the right one, or mend the host.",
+        )
+    return address
+
+
+def _media(file: Path, name: str, value: Any) -> Path | None:
+    """The legacy's folder of uploaded files, when it is one that can be read."""
+    if value is None:
+        return None
+    key = f"{name}.media"
+    folder = Path(typed(file, key, value, str, "a folder's path"))
+    fix = "Name the folder as this machine sees it (mounted, or a copy)."
+    if not folder.is_absolute():
+        raise ConfigurationError(file, key, f"{value!r} is no absolute path", fix)
+    try:
+        folder = folder.resolve(strict=True)
+        usable = folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or "no path"
+        raise ConfigurationError(file, key, f"{value!r} cannot be used: {reason}", fix) from None
+    if not usable:
+        raise ConfigurationError(file, key, f"{value!r} is no folder that may be read", fix)
+    return folder
 
 
 def _names(file: Path, name: str, urls: Any) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Not for how fast: that is pacing.py.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from enum import IntEnum
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -62,11 +63,15 @@ def is_loopback(host: str) -> bool:
 
 
 class AllowList:
-    """The origins that an environment names. Everything else is refused before it is sent."""
+    """The origins and servers that an environment names. Everything else is refused before it is sent."""
 
-    def __init__(self, urls: dict[str, str]) -> None:
-        """urls: who lives there -> URL. Raises ValueError for a URL that cannot be allowed."""
+    def __init__(self, urls: Mapping[str, str], servers: Mapping[str, tuple[str, int]] | None = None) -> None:
+        """urls: who lives there -> URL; servers: the same for what speaks no HTTP -> (host, port).
+
+        Raises ValueError for a URL that cannot be allowed.
+        """
         self._owners: dict[Origin, str] = {}
+        self._servers = {(host.lower(), port): owner for owner, (host, port) in (servers or {}).items()}
         for owner, url in urls.items():
             origin = origin_of(url)
             if "?" in url or "#" in url:
@@ -92,6 +97,15 @@ class AllowList:
             raise Refused(
                 f"request refused: {origin[0]}://{origin[1]}:{origin[2]} is no host of this environment. "
                 f"Allowed: {allowed}. If it belongs to it, add it to environments.toml."
+            )
+
+    def permit_server(self, host: str, port: int) -> None:
+        """Raise Refused unless host and port are those of a named server that speaks no HTTP."""
+        if (host.lower(), port) not in self._servers:
+            allowed = ", ".join(f"{h}:{p} ({o})" for (h, p), o in self._servers.items()) or "none"
+            raise Refused(
+                f"connection refused: {host}:{port} is no server of this environment. Allowed: {allowed}. "
+                "If it belongs to it, add it to environments.toml."
             )
 
 

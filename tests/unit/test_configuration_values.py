@@ -19,6 +19,7 @@ from cutover.waivers import load_waivers
 
 pytestmark = pytest.mark.unit
 
+DSN = "postgresql://reader:a-long-password@db.example/list_cutter"
 FULL = """
 [full]
 description = "d"
@@ -30,7 +31,9 @@ worker = { url = "https://a.example", name = "n", identity = { header = "x", val
 legacy = { url = "https://b.example", identity = { header = "x", value = "y2" } }
 r2 = { endpoint = "https://c.example", bucket = "b" }
 d1 = { url = "https://d.example/d1" }
-secrets = { r2_access_key_id = "KEY", r2_secret_access_key = "KEY", worker_jwt_secret = "KEY" }
+postgres = { host = "db.example" }
+media = "/"
+secrets = { r2_access_key_id = "KEY", r2_secret_access_key = "KEY", worker_jwt_secret = "KEY", postgres_dsn = "DSN" }
 budget = { requests = 90, window_s = 60 }
 readiness = { tries = 1, interval_s = 1 }
 kv_propagation_s = 1
@@ -112,7 +115,7 @@ def load(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (environments, operations, manifest, waivers):
         monkeypatch.setattr(module, "read_toml", lambda path: copy.deepcopy(files[path.name]))
     listed = load_manifest(root())
-    environment = load_environment(root(), "full", variables={"KEY": "v" * 20})
+    environment = load_environment(root(), "full", variables={"KEY": "v" * 20, "DSN": DSN})
     load_waivers(root(), "full", listed, datetime.date(2026, 1, 1))
     assert math.isfinite(environment.kv_propagation_s + environment.timeout_s + environment.readiness.interval_s)
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cutover.configuration import ConfigurationError, root
 from cutover.environments import Environment, environment_names, load_environment
+from cutover.failures import Refused
 from cutover.operations import follow_pointer
 from cutover.safety import SafetyLevel
 
@@ -76,6 +77,13 @@ def test_production_and_colours_are_read_only_by_default() -> None:
             MINIMAL + "[x.operations.login.worker]\nstatus = '200'",
             ["x.operations.login.worker.status", "a whole number"],
         ),
+        (MINIMAL + "postgres = {}", ["x.secrets.postgres_dsn", "missing"]),
+        (MINIMAL + 'postgres = "postgresql://u:p@db.example/d"', ["x.postgres", "a table"]),
+        (MINIMAL + 'media = "/no/such/folder"', ["x.media", "No such file"]),
+        (MINIMAL + 'media = "media"', ["x.media", "no absolute path"]),
+        (MINIMAL + 'media = "/dev/null"', ["x.media", "no folder"]),
+        (MINIMAL + 'media = "/a\\u0000b"', ["x.media", "cannot be used"]),
+        (MINIMAL + "media = ['/tmp']", ["x.media", "a folder's path"]),
         (MINIMAL + "[x.routes.wroker]\ntrailing_slash = true", ["x.routes.wroker", "unknown key"]),
     ],
 )
@@ -126,6 +134,64 @@ def test_system_that_is_absent_says_why(project: Path) -> None:
     environment = load(project, MINIMAL)
     assert environment.absent == {"legacy": "none here"}
     assert list(environment.systems) == ["worker"]
+
+
+POSTGRES = MINIMAL + 'postgres = {}\nsecrets = { postgres_dsn = "DSN" }\n'
+DSN = "postgresql://reader:a-long-password@db.example:6543/list_cutter"
+
+
+def test_database_of_the_legacy_joins_the_allowed_servers(project: Path) -> None:
+    """The DSN's host and port are allowed, for PostgreSQL alone; every other is refused."""
+    environment = load(project, POSTGRES, DSN=DSN)
+    assert environment.postgres is not None
+    assert environment.postgres.shown == "postgresql://db.example:6543/list_cutter"
+    environment.allowed.permit_server("db.example", 6543)
+    for host, port in (("db.example", 5432), ("other.example", 6543), ("worker.example", 443)):
+        with pytest.raises(Refused, match=r"db\.example:6543"):
+            environment.allowed.permit_server(host, port)
+    with pytest.raises(Refused):
+        environment.allowed.permit("https://db.example:6543/")
+    assert "a-long-password" not in repr(environment)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "words"),
+    [
+        ("postgresql://reader:a-long-password@/list_cutter", "no host"),
+        ("postgresql://reader:a-long-password@a.example,b.example/list_cutter", "several hosts"),
+        (f"{DSN}?hostaddr=10.0.0.1", "hostaddr"),
+        (f"{DSN}?service=x", "service"),
+        (f"{DSN}?sslmode=require", "verify-full"),
+    ],
+)
+def test_dsn_that_leaves_something_open_is_wrong_configuration(project: Path, dsn: str, words: str) -> None:
+    """One message with the key and the fix, without the password; the run ends with 4."""
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        load(project, POSTGRES, DSN=dsn)
+    assert "x.secrets.postgres_dsn" in str(caught.value)
+    assert "a-long-password" not in str(caught.value)
+
+
+def test_dsn_of_another_environment_is_noticed(project: Path) -> None:
+    """Where the table names the host, a variable that leads elsewhere is refused."""
+    named = POSTGRES.replace("postgres = {}", 'postgres = { host = "DB.example" }')
+    assert load(project, named, DSN=DSN).postgres is not None
+    with pytest.raises(ConfigurationError, match=r"x.postgres.host.*'DB.example' is expected.*'live.example'"):
+        load(project, named, DSN=DSN.replace("db.example", "live.example"))
+
+
+def test_media_folder_is_known_by_its_real_path(project: Path, tmp_path: Path) -> None:
+    """A folder that exists is taken; without one there is none."""
+    (tmp_path / "media").mkdir()
+    (tmp_path / "mounted").symlink_to("media")
+    assert load(project, f'{MINIMAL}media = "{tmp_path}/mounted"').media == (tmp_path / "media").resolve()
+    assert load(project, MINIMAL).media is None
+
+
+def test_database_and_media_may_be_absent_with_a_reason(project: Path) -> None:
+    """They are capabilities that an environment may say that it cannot have."""
+    environment = load(project, MINIMAL + 'absent = { postgres = "behind a wall", media = "elsewhere" }')
+    assert environment.absent == {"postgres": "behind a wall", "media": "elsewhere", "legacy": "none here"}
 
 
 documents = st.recursive(

@@ -13,7 +13,8 @@ from cutover.environments import Environment
 from cutover.failures import NotVerified
 from cutover.journal import Journal
 from cutover.pytest_plugin import gate_session
-from cutover.stores import ObjectStore, RowStore
+from cutover.safety import KillSwitch
+from cutover.stores import LegacyRows, MediaFolder, ObjectStore, RowStore
 from cutover.targets import Target
 
 
@@ -61,6 +62,30 @@ def row_store(environment: Environment, pytestconfig: pytest.Config) -> RowStore
     if environment.d1 is None:
         raise NotVerified(f"environments.toml [{environment.name}] names no d1, so rows cannot be seen")
     return RowStore(environment.d1, gate_session(pytestconfig).client)
+
+
+@pytest.fixture
+def legacy_rows(environment: Environment, pytestconfig: pytest.Config, journal: Journal) -> Generator[LegacyRows]:
+    """The legacy's database, read-only. Not verified where the environment names none."""
+    if environment.postgres is None:
+        raise NotVerified(
+            f"environments.toml [{environment.name}] names no postgres, so the legacy's rows cannot be seen"
+        )
+    rows = LegacyRows(
+        environment.postgres, environment, journal=journal, kill_switch=KillSwitch(gate_session(pytestconfig).project)
+    )
+    yield rows
+    rows.close()
+
+
+@pytest.fixture
+def media_folder(environment: Environment) -> MediaFolder:
+    """The legacy's folder of uploaded files. Not verified where the environment names none."""
+    if environment.media is None:
+        raise NotVerified(
+            f"environments.toml [{environment.name}] names no media, so the legacy's files cannot be seen"
+        )
+    return MediaFolder(environment.media)
 
 
 @pytest.fixture
