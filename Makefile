@@ -19,8 +19,8 @@ setup: $(SETUP) ## make .venv from the lock files, and the Worker's npm packages
 smoke: setup ## the smoke gate: ENV=embedded starts a real Django and a real Worker on loopback
 	@$(BIN)/pytest -n 2 -m smoke --env $(ENV)
 
-test: setup ## all tests: units, the pair's processes, each planted defect against the check that must catch it
-	$(BIN)/pytest -m "unit or pair or verdicts or sensitivity"
+test: setup ## all tests: units, the pair's processes, planted defects against the checks that must catch them
+	$(BIN)/pytest -n 2 --dist loadgroup -m "unit or pair or verdicts or sensitivity"
 
 sensitivity: setup ## every planted defect against the whole gate, with the table
 	CUTOVER_SENSITIVITY=full $(BIN)/pytest -m sensitivity

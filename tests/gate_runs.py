@@ -66,7 +66,7 @@ def run_gate(*arguments: str, reports: Path, project: Path | None = None, **vari
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     return GateRun(done.returncode, done.stdout, reports)

@@ -1,48 +1,24 @@
-"""Prints the table of planted defects: which check caught each, with which exit code, and its twin's."""
+"""What the tests of planted defects share: a way to tell the table what came of each."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import pytest
 
 
-@dataclass
-class Row:
-    """One planted defect and what came of it."""
+@dataclass(frozen=True)
+class Told:
+    """What a test tells the table: kept in its report, which reaches the process that prints it."""
 
-    defect: str
-    system: str
-    check: str
-    planted: str = "not run"
-    neutral: str = "not run"
+    record: Callable[[str, object], None]
 
-
-@dataclass
-class Table:
-    """All of them, in the order in which they ran."""
-
-    rows: dict[str, Row] = field(default_factory=dict)
+    def __call__(self, fault: Mapping[str, Any], check: str, mode: Literal["planted", "neutral"], came: str) -> None:
+        """One cell: what came of a defect or of its twin."""
+        self.record("planted defect", [fault["system"], fault["name"], check.rpartition("::")[2], mode, came])
 
 
-TABLE = pytest.StashKey[Table]()
-
-
-@pytest.fixture(scope="session")
-def table(pytestconfig: pytest.Config) -> Table:
-    """The table of this run."""
-    pytestconfig.stash[TABLE] = Table()
-    return pytestconfig.stash[TABLE]
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The table, above pytest's closing line."""
-    rows = config.stash.get(TABLE, Table()).rows.values()
-    if not rows:
-        return
-    heads = ("planted defect", "system", "check that catches it", "planted", "twin")
-    lines = [heads, *((row.defect, row.system, row.check, row.planted, row.neutral) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
-    terminalreporter.section("planted defects")
-    for line in lines:
-        terminalreporter.write_line(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        )
+@pytest.fixture
+def told(record_property: Callable[[str, object], None]) -> Told:
+    """Writes a cell of the table."""
+    return Told(record_property)

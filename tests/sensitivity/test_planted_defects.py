@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import pytest
 from tests.gate_runs import GateRun, run_gate
-from tests.sensitivity.conftest import Row, Table
+from tests.sensitivity.conftest import Told
 
 from cutover.configuration import root
 from cutover.embedded import pair
@@ -40,28 +40,25 @@ def _run(fault: dict[str, Any], mode: Literal["planted", "neutral"], own_pair: P
         pair.serve(own_pair.name, fault["system"], None)
 
 
-def _row(table: Table, fault: dict[str, Any]) -> Row:
-    check = CAUGHT_BY[fault["name"]].rpartition("::")[2]
-    return table.rows.setdefault(f"{fault['system']}/{fault['name']}", Row(fault["name"], fault["system"], check))
-
-
 @each_defect
-def test_planted_defect_is_caught(fault: dict[str, Any], own_pair: PairState, table: Table, tmp_path: Path) -> None:
+def test_planted_defect_is_caught(fault: dict[str, Any], own_pair: PairState, told: Told, tmp_path: Path) -> None:
     """NO-GO, exit code 1, and the check that should catch the defect is among those that failed."""
     done = _run(fault, "planted", own_pair, tmp_path / "reports")
     failed = done.verdict["gates"][0]["failed"]
     others = len(failed) - (CAUGHT_BY[fault["name"]] in failed)
-    _row(table, fault).planted = f"exit {done.code}" + (f", and {others} more checks" if others else "")
+    came = f"exit {done.code}" + (f", and {others} more checks" if others else "")
+    told(fault, CAUGHT_BY[fault["name"]], "planted", came)
     assert done.code == 1, done.output
     assert CAUGHT_BY[fault["name"]] in failed, done.output
 
 
 @each_defect
-def test_neutral_twin_is_clean(fault: dict[str, Any], own_pair: PairState, table: Table, tmp_path: Path) -> None:
+def test_neutral_twin_is_clean(fault: dict[str, Any], own_pair: PairState, told: Told, tmp_path: Path) -> None:
     """The same wrapper without the defect: GO of the whole gate, or the one check passed."""
     done = _run(fault, "neutral", own_pair, tmp_path / "reports")
     counts = done.verdict["gates"][0]["counts"]
-    _row(table, fault).neutral = "GO" if done.code == 0 else f"check passed, exit {done.code}"
+    came = "GO" if done.code == 0 else f"check {'failed' if counts['failed'] else 'passed'}, exit {done.code}"
+    told(fault, CAUGHT_BY[fault["name"]], "neutral", came)
     assert (counts["failed"], counts["not_verified"]) == (0, 0), done.output
     assert counts["passed"] >= 1, done.output
     assert done.code == (0 if FULL else 10), done.output
