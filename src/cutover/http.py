@@ -41,7 +41,13 @@ REQUESTS_AN_ADDRESS: Final = 20  # far below the plan's 100, so that two runs ma
 
 @dataclass(frozen=True)
 class Request:
-    """What to send. parts: multipart form field -> (file name, bytes, media type)."""
+    """What to send. parts: multipart form field -> (file name, bytes, media type).
+
+    expects_429: a flood that is meant: the budget, which is there so that nothing is refused, does not hold it back,
+    and a 429 is an answer like any other. http2: offer HTTP/2 in the handshake (ALPN, RFC 7301); the answer says what
+    it came by. of_name: it goes to another of the environment's names, and the check itself judges who answers there,
+    in which version.
+    """
 
     system: str
     operation: str
@@ -54,11 +60,13 @@ class Request:
     timeout_s: float | None = None
     expects_429: bool = False
     plain_probe: bool = False
+    http2: bool = False
+    of_name: bool = False
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. elapsed_s: from the first byte sent to the last byte received."""
+    """What came back. elapsed_s: from the first byte sent to the last byte received. protocol: "HTTP/1.1", "HTTP/2"."""
 
     request: Request
     request_id: str
@@ -68,6 +76,7 @@ class Answer:
     elapsed_s: float
     version: str | None = None
     show_values: bool = False
+    protocol: str = "HTTP/1.1"
 
     @property
     def source(self) -> str:
@@ -127,6 +136,7 @@ class Client:
         self._show_values = show_values
         self._numbers = itertools.count(1)
         self._client = self._new_client()
+        self._http2_client: httpx.Client | None = None
         self._unkept_client: httpx.Client | None = None
         self._address_base = secrets.randbelow(1 << 17)
         self._kept: dict[tuple[str, str], tuple[socket.socket, str]] = {}
@@ -164,7 +174,17 @@ class Client:
             raise CheckFailed("no-location", expected="a Location header", got=answer.excerpt, source=answer.source)
         method = "GET" if answer.status == 303 and answer.request.method != "HEAD" else answer.request.method
         old = answer.request
-        return self.send(Request(old.system, old.operation, method, urljoin(old.url, location), old.headers))
+        return self.send(
+            Request(
+                old.system,
+                old.operation,
+                method,
+                urljoin(old.url, location),
+                old.headers,
+                http2=old.http2,
+                of_name=old.of_name,
+            )
+        )
 
     def handshake_ms(self, url: str) -> float:
         """The least of three TCP handshakes with the URL's host, in ms: the network's part of every answer.
@@ -186,15 +206,16 @@ class Client:
 
     def close(self) -> None:
         """Close all connections."""
-        for client in (self._client, self._unkept_client):
+        for client in (self._client, self._http2_client, self._unkept_client):
             if client is not None:
                 client.close()
 
-    def _new_client(self, *, kept: int = 20) -> httpx.Client:
+    def _new_client(self, *, http2: bool = False, kept: int = 20) -> httpx.Client:
         environment = self._environment
         return httpx.Client(
             trust_env=False,  # proxies and REQUESTS_CA_BUNDLE of the caller's shell must not change what is tested
-            verify=_tls(environment),
+            verify=_tls(environment),  # of its own: what is offered in the handshake is written into the context
+            http2=http2,
             timeout=httpx.Timeout(environment.timeout_s, connect=min(10.0, environment.timeout_s)),
             # workerd ends a connection after 5 s without a request: one that is sent at that moment would be lost.
             limits=httpx.Limits(max_connections=20, max_keepalive_connections=kept, keepalive_expiry=3),
@@ -202,22 +223,26 @@ class Client:
         )
 
     def _client_for(self, request: Request) -> httpx.Client:
-        """The one of the request's kind; the second is made when it is first needed.
+        """The one of the request's kind; two of them are made when first needed.
 
-        Where workerd runs here, what may be done only once has a connection of its own. All of workerd is one thread:
-        while that calculates, its 5 s for the next request on a kept connection go on, and it ends a connection on
-        which one is waiting.
+        HTTP/2 is offered by a client of its own: all other checks know one protocol. Where workerd runs here, what
+        may be done only once has a connection of its own. All of workerd is one thread: while that calculates, its
+        5 s for the next request on a kept connection go on, and it ends a connection on which one is waiting.
         """
-        if request.method in SAFE_METHODS or not self._environment.local_runtime:
-            return self._client
-        if self._unkept_client is None:
-            self._unkept_client = self._new_client(kept=0)
-        return self._unkept_client
+        if not request.http2:
+            if request.method in SAFE_METHODS or not self._environment.local_runtime:
+                return self._client
+            if self._unkept_client is None:
+                self._unkept_client = self._new_client(kept=0)
+            return self._unkept_client
+        if self._http2_client is None:
+            self._http2_client = self._new_client(http2=True)
+        return self._http2_client
 
     def _send_once(self, request: Request) -> Answer:
         self._environment.allowed.permit(request.url, plain_probe=request.plain_probe)
         self._kill_switch.check()
-        if self._pacer:
+        if self._pacer and not request.expects_429:
             self._journal.paced_s += self._pacer.wait()
         request_id = f"{self._run}-{next(self._numbers)}"
         self._look_at_kept_connection(request)
@@ -231,6 +256,7 @@ class Client:
             elapsed,
             self._version(request.system, response.headers),
             self._show_values,
+            response.http_version,
         )
         self._remember_connection(request, response)
         self._write(request, request_id, elapsed, answer=answer, retries=retries)
@@ -366,7 +392,7 @@ class Client:
         """
         system = answer.request.system
         identity = self._identity(system)
-        if identity is None:
+        if identity is None or answer.request.of_name:
             return
         got = answer.headers.get(identity.header)
         if got is None and (answer.status >= 500 or answer.status == 429):
@@ -409,7 +435,8 @@ class Client:
                 redact(urlsplit(request.url).path),
                 answer.status if answer else None,
                 round(elapsed * 1000, 2),
-                answer.version if answer else None,
+                # Another name's version is no second version of this deployment: its check compares it.
+                answer.version if answer and not request.of_name else None,
                 retries,
                 redact(f"{type(error).__name__}: {error}") if error else None,
             )
@@ -425,7 +452,8 @@ def _tls(environment: Environment) -> ssl.SSLContext:
     """The system's certificate authorities, or those of ca_file; none where every address is plain loopback."""
     if environment.ca_file:
         return ssl.create_default_context(cafile=environment.ca_file)
-    if not any(system.url.startswith("https:") for system in environment.systems.values()):
+    urls = (*(system.url for system in environment.systems.values()), *environment.names)
+    if not any(url.startswith("https:") for url in urls):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and is made 30 ms faster
     return ssl.create_default_context()
 

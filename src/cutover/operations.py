@@ -29,7 +29,8 @@ class Operation:
     path holds {parameters}; request maps our field names to the deployment's; response and entry map
     them to JSON pointers (RFC 6901), entry's being relative to one element of a list. revokes: the
     tokens that must be refused afterwards. object_key: where R2 keeps what is uploaded. absent says
-    why the system has no such operation, None when it has.
+    why the system has no such operation, None when it has. needs: the capability of an environment (CAPABILITIES
+    there) without which there is no such operation in it.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Operation:
     revokes: tuple[str, ...] = ()
     object_key: str | None = None
     absent: str | None = None
+    needs: str | None = None
 
     @property
     def where(self) -> str:
@@ -82,8 +84,9 @@ def load_operations(file: Path, overrides: Any, routes: Any, where: str) -> Oper
     table_of(environments, f"{where}.routes", routes, set(SYSTEMS))
     result: dict[str, dict[str, Operation]] = {system: {} for system in SYSTEMS}
     for name, row in tables.items():
-        table = table_of(file, name, row, {*SYSTEMS, "write"})
+        table = table_of(file, name, row, {*SYSTEMS, "write", "needs"})
         level = _level(file, name, table)
+        needs = typed(file, f"{name}.needs", table["needs"], str, "a capability") if "needs" in table else None
         changed = table_of(environments, f"{where}.operations.{name}", overrides.get(name, {}), set(SYSTEMS))
         for system in SYSTEMS:
             if system not in table:
@@ -95,7 +98,7 @@ def load_operations(file: Path, overrides: Any, routes: Any, where: str) -> Oper
             operation = _operation(source, key, name, system, level, merged)
             if operation.absent is None:
                 operation = _routed(operation, routes.get(system, {}), environments, f"{where}.routes.{system}")
-            result[system][name] = operation
+            result[system][name] = dataclasses.replace(operation, needs=needs)
     return result
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from cutover.environments import Environment
 from cutover.failures import CheckFailed, NotVerified, Unreachable, WrongAnswerer
-from cutover.http import Answer, Client, Request
+from cutover.http import SAFE_METHODS, Answer, Client, Request
 from cutover.journal import Journal
 from cutover.operations import Operation, follow_pointer
+from cutover.safety import SafetyLevel
 from cutover.secrets import Secret
 
 CONTRACT: Final = "contracts/api.md"
@@ -107,11 +108,22 @@ class Result:
         )
 
 
+class Watch(Protocol):
+    """Who wants to know what is sent to a target."""
+
+    def before(self, operation: Operation, level: SafetyLevel, path: Mapping[str, str]) -> None:
+        """About to be sent; level: what it may do. What is raised here keeps it from being sent."""
+
+    def after(self, result: Result, path: Mapping[str, str]) -> None:
+        """What came back."""
+
+
 class Target:
     """One system of an environment."""
 
     def __init__(self, system: str, environment: Environment, client: Client, journal: Journal) -> None:
         self.system, self.environment = system, environment
+        self.watch: Watch | None = None
         self.client, self.journal = client, journal
         self.url = environment.systems[system].url
 
@@ -131,6 +143,7 @@ class Target:
         *,
         token: Secret | str | None = None,
         path: Mapping[str, str] | None = None,
+        query: str = "",
         fields: Mapping[str, Any] | None = None,
         file: tuple[str, bytes, str] | None = None,
         content: tuple[bytes, str] | None = None,
@@ -138,21 +151,20 @@ class Target:
         method: str | None = None,
         timeout_s: float | None = None,
         expects_429: bool = False,
+        http2: bool = False,
     ) -> Result:
         """Send one operation and return what came back, whatever its status.
 
-        token: bearer; path: path parameters; fields: JSON body by our field names (a Secret is
-        revealed); file: (name, bytes, media type) as the multipart part that the operation names;
-        content: (bytes, media type) as the whole body, for what no honest client sends.
-        Raises NotVerified, and sends nothing, when the operation writes above the environment's safety
-        level or the system has no such operation; and what Client.send raises.
+        token: bearer; path: path parameters; query: as it stands in the URL, percent-encoded; fields: JSON body
+        by our field names (a Secret is revealed); file: (name, bytes, media type) as the multipart part that the
+        operation names; content: (bytes, media type) as the whole body, for what no honest client sends; http2: offer
+        HTTP/2; expects_429: it is part of a flood, which the environment has to be disposable for.
+        Raises NotVerified, and sends nothing, when what is sent may write above the environment's safety
+        level, or the system or the environment has no such operation; and what Client.send raises.
         """
         operation = self.operation(name)
-        if operation.level > self.environment.safety:
-            raise NotVerified(
-                f"{name} needs safety {operation.level.label}, {self.environment.name} allows "
-                f"{self.environment.safety.label} (environments.toml)"
-            )
+        level = SafetyLevel.DISPOSABLE if expects_429 else _level_of(operation, method or operation.method)
+        self._permit(operation, method or operation.method, level)
         sent = dict(headers or {})
         if token is not None:
             sent["authorization"] = f"Bearer {token.reveal() if isinstance(token, Secret) else token}"
@@ -161,21 +173,42 @@ class Target:
         body = None
         if fields is not None:
             body = {operation.request[ours]: _revealed(value) for ours, value in fields.items()}
-        answer = self.client.send(
+        return self._sent(
+            operation,
+            level,
+            path or {},
             Request(
                 self.system,
                 name,
                 method or operation.method,
-                self.url + operation.url_path(path or {}),
+                self.url + operation.url_path(path or {}) + (f"?{query}" if query else ""),
                 sent,
                 json=body,
                 content=content[0] if content is not None else None,
                 parts={operation.request["file"]: file} if file else None,
                 timeout_s=timeout_s,
                 expects_429=expects_429,
-            )
+                http2=http2,
+            ),
         )
-        return Result(answer, operation)
+
+    def _permit(self, operation: Operation, method: str, level: SafetyLevel) -> None:
+        missing = self.environment.absent.get(operation.needs or "")
+        if missing is not None and method == operation.method:
+            raise NotVerified(f"{operation.name} needs {operation.needs}, {self.environment.name} has none: {missing}")
+        if level > self.environment.safety:
+            raise NotVerified(
+                f"{operation.name} by {method} needs safety {level.label}, {self.environment.name} allows "
+                f"{self.environment.safety.label} (environments.toml)"
+            )
+
+    def _sent(self, operation: Operation, level: SafetyLevel, path: Mapping[str, str], request: Request) -> Result:
+        if self.watch is not None:
+            self.watch.before(operation, level, path)
+        result = Result(self.client.send(request), operation)
+        if self.watch is not None:
+            self.watch.after(result, path)
+        return result
 
     def over_http(self, path: str) -> Result:
         """Ask over plain http where a path leads, with nothing that is secret.
@@ -197,9 +230,10 @@ class Target:
             request = Request(self.system, "over_http", "GET", url, plain_probe=True)
         return Result(self.client.send(request), operation)
 
-    def at(self, url: str) -> Result:
-        """The index at another of the environment's names."""
-        return Result(self.client.send(Request(self.system, "index", "GET", url)), self.operation("index"))
+    def at(self, url: str, *, http2: bool = False) -> Result:
+        """The index at another of the environment's names, whoever answers there: that is for the check to judge."""
+        request = Request(self.system, "index", "GET", url, http2=http2, of_name=True)
+        return Result(self.client.send(request), self.operation("index"))
 
     def poll(
         self, send: Callable[[], Result], until: Callable[[Result], bool], deadline_s: float, *, interval_s: float
@@ -250,6 +284,17 @@ def become_ready(target: Target, progress: Callable[[str], None]) -> tuple[int, 
         f"{reason}. Is it deployed and running, and is the address in environments.toml "
         f"[{target.environment.name}] right?"
     )
+
+
+def _level_of(operation: Operation, method: str) -> SafetyLevel:
+    """The safety level of sending this method to the operation's path.
+
+    Its own method: as the contract declares it. Another one that is safe (RFC 9110 9.2.1) asks for nothing
+    that writes, whatever the path; any other might write, where the deployment is not as it should be.
+    """
+    if method == operation.method:
+        return operation.level
+    return SafetyLevel.READ_ONLY if method in SAFE_METHODS else max(SafetyLevel.TEST_DATA, operation.level)
 
 
 def _one_line(error: CheckFailed) -> str:
