@@ -24,6 +24,7 @@ from cutover.configuration import (
     whole_of,
 )
 from cutover.dsn import PostgresAddress, read_dsn
+from cutover.manifest import GATES
 from cutover.operations import SYSTEMS, Operations, load_operations
 from cutover.safety import AllowList, SafetyLevel
 from cutover.secrets import Secret
@@ -34,12 +35,12 @@ if TYPE_CHECKING:
 _KEYS: Final = {
     "description", "pair", "safety", "worker", "legacy", "r2", "d1", "secrets", "budget", "readiness",
     "kv_propagation_s", "timeout_s", "ca_file", "local_runtime", "operations", "routes",
-    "promises", "absent", "poses_as_clients", "names", "postgres", "media",
+    "promises", "absent", "poses_as_clients", "names", "read_only_form", "accounts", "postgres", "media",
 }  # fmt: skip
 _SYSTEM_KEYS: Final = {"url", "name", "identity", "absent"}
 _IDENTITY_KEYS: Final = {"header", "value", "version_header"}
 CAPABILITIES: Final = (
-    "d1", "r2", "names", "https", "limiter", "postgres", "media",
+    "d1", "r2", "names", "https", "limiter", "registration", "http2", "postgres", "media",
 )  # fmt: skip
 """What a check may need beside a system. An environment that cannot have it says why, in its table `absent`."""
 _SECRET_KEYS: Final = {
@@ -104,13 +105,24 @@ class Database:
 
 
 @dataclass(frozen=True)
+class NamedAccount:
+    """An account that somebody gave to the suite. variable: that which holds its name, to speak of it."""
+
+    username: Secret
+    password: Secret
+    variable: str
+
+
+@dataclass(frozen=True)
 class Environment:
     """One environment, complete: what it is, where it is, and what may be done to it.
 
     systems holds those that exist; absent says of systems and capabilities that do not, why. promises:
     contracts/promises.toml with the environment's own values. poses_as_clients: the runtime believes
     CF-Connecting-IP, so each few requests are sent as another client's and no limiter is in the way.
-    names: further URLs of the front end, apex and www. kv_propagation_s and timeout_s in seconds.
+    names: further URLs of the front end, apex and www. read_only_form: gate -> why no more of it is asked for
+    here than the checks that only look; empty unless safety is read-only. accounts: system -> those given to the
+    suite, where it cannot register any. kv_propagation_s and timeout_s in seconds.
     postgres, media: the legacy's database and its folder of uploaded files (absolute), to be read only.
     """
 
@@ -133,6 +145,8 @@ class Environment:
     names: tuple[str, ...] = ()
     promises: Mapping[str, Any] = field(default_factory=dict, repr=False)
     d1: Database | None = field(default=None, repr=False)
+    read_only_form: Mapping[str, str] = field(default_factory=dict)
+    accounts: Mapping[str, tuple[NamedAccount, ...]] = field(default_factory=dict, repr=False)
     postgres: PostgresAddress | None = field(default=None, repr=False)
     media: Path | None = None
 
@@ -181,6 +195,7 @@ def load_environment(
     file = project / "environments.toml"
     table = _table(project, name)
     known_keys(file, name, table, _KEYS)
+    given = variables
     if _flag(file, name, table, "pair"):
         if pair is None:
             raise ConfigurationError(
@@ -226,6 +241,8 @@ def load_environment(
         postgres=postgres,
         media=_media(file, name, table.get("media")),
         names=names,
+        accounts=_accounts(file, name, table, systems, safety, given),
+        read_only_form=_read_only_form(file, name, safety, table.get("read_only_form", {})),
         poses_as_clients=_flag(file, name, table, "poses_as_clients"),
         local_runtime=_flag(file, name, table, "local_runtime"),
     )
@@ -433,6 +450,63 @@ def _names(file: Path, name: str, urls: Any) -> tuple[str, ...]:
 def _absent(file: Path, name: str, table: Any) -> dict[str, str]:
     known_keys(file, f"{name}.absent", typed(file, f"{name}.absent", table, dict, "a table"), set(CAPABILITIES))
     return {key: typed(file, f"{name}.absent.{key}", why, str, "a reason") for key, why in table.items()}
+
+
+def _read_only_form(file: Path, name: str, safety: SafetyLevel, table: Any) -> dict[str, str]:
+    """The gates of which the environment asks for the read-only form, each with the reason."""
+    key = f"{name}.read_only_form"
+    known_keys(file, key, typed(file, key, table, dict, "a table"), set(GATES))
+    reasons = texts_of(file, key, table)
+    for gate, reason in reasons.items():
+        if not reason.strip():
+            raise ConfigurationError(file, f"{key}.{gate}", "no reason", "Say why the rest is not asked for.")
+    if reasons and safety is not SafetyLevel.READ_ONLY:
+        raise ConfigurationError(
+            file, key, f"safety is {safety.label}, so checks that write may run", "Remove it, or lower safety."
+        )
+    return reasons
+
+
+def _accounts(
+    file: Path,
+    name: str,
+    table: Mapping[str, Any],
+    systems: Mapping[str, System],
+    safety: SafetyLevel,
+    variables: Mapping[str, str],
+) -> dict[str, tuple[NamedAccount, ...]]:
+    """The accounts of each system that were given to the suite, read from the variables that are named."""
+    key = f"{name}.accounts"
+    if "accounts" not in table:
+        return {}
+    if "registration" not in table.get("absent", {}):
+        raise ConfigurationError(file, f"{name}.absent.registration", "missing, and accounts are named", "Say why.")
+    if safety < SafetyLevel.TEST_DATA:
+        raise ConfigurationError(file, key, f"safety is {safety.label}, so none would log in", "Remove it.")
+    accounts = {}
+    for system, rows in table_of(file, key, table["accounts"], set(systems)).items():
+        found = []
+        for number, row in enumerate(typed(file, f"{key}.{system}", rows, list, "a list of accounts"), 1):
+            where = f"{key}.{system} {number}"
+            told = texts_of(file, where, table_of(file, where, row, {"username", "password"}))
+            named = {part: _needed(file, where, told, part) for part in ("username", "password")}
+            values = {part: _value(file, f"{where}.{part}", variable, variables) for part, variable in named.items()}
+            found.append(NamedAccount(values["username"], values["password"], named["username"]))
+        if len({account.username for account in found}) < max(2, len(found)):
+            raise ConfigurationError(
+                file,
+                f"{key}.{system}",
+                "not two or more, all different",
+                "Name two: one user must not see the other's.",
+            )
+        accounts[system] = tuple(found)
+    return accounts
+
+
+def _value(file: Path, key: str, variable: str, variables: Mapping[str, str]) -> Secret:
+    if not (value := variables.get(variable)):
+        raise ConfigurationError(file, key, f"the environment variable {variable} is not set", f"Set {variable}.")
+    return Secret(value)
 
 
 def _promises(project: Path, name: str, changes: Any) -> dict[str, Any]:

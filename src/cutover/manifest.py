@@ -30,7 +30,7 @@ _HEADER: Final = """\
 class Entry:
     """One check of one gate. never_waived: why no waiver may cover it, None when one may.
 
-    needs: the capability of an environment (environments.CAPABILITIES) without which it cannot be made.
+    needs: the capabilities of an environment (environments.CAPABILITIES) without which it cannot be made.
     """
 
     gate: str
@@ -38,7 +38,7 @@ class Entry:
     system: str | None
     level: SafetyLevel
     never_waived: str | None = None
-    needs: str | None = None
+    needs: tuple[str, ...] = ()
 
 
 def load_manifest(project: Path) -> tuple[Entry, ...]:
@@ -60,8 +60,12 @@ def load_manifest(project: Path) -> tuple[Entry, ...]:
                 level = SafetyLevel.parse(str(row.get("level")))
             except ValueError as error:
                 raise ConfigurationError(file, f"{key}.level", str(error), "Mend the value.") from None
-            entries.append(Entry(gate, check, system, level, row.get("never_waived"), row.get("needs")))
+            entries.append(Entry(gate, check, system, level, row.get("never_waived"), _needs(row)))
     return tuple(sorted(entries, key=_order))
+
+
+def _needs(row: dict[str, str]) -> tuple[str, ...]:
+    return tuple(row["needs"].split(", ")) if "needs" in row else ()
 
 
 def _order(entry: Entry) -> tuple[str, str]:
@@ -79,7 +83,7 @@ def render(entries: Iterable[Entry]) -> str:
         row = {
             "system": entry.system,
             "level": entry.level.label,
-            "needs": entry.needs,
+            "needs": ", ".join(entry.needs) or None,
             "never_waived": entry.never_waived,
         }
         # JSON's strings are TOML's basic strings for all that pytest allows in a test's id.

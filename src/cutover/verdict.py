@@ -23,6 +23,7 @@ class Verdict(StrEnum):
     """The word of a gate."""
 
     GO = "GO"
+    GO_READ_ONLY = "GO (read-only form)"  # a word of its own, so that nobody takes it for the whole gate's
     NO_GO = "NO-GO"
     INCONCLUSIVE = "INCONCLUSIVE"
     INVALID = "INVALID"
@@ -44,6 +45,7 @@ class ExitCode(IntEnum):
 
 _CODES: Final = {
     Verdict.GO: ExitCode.GO,
+    Verdict.GO_READ_ONLY: ExitCode.GO,
     Verdict.NO_GO: ExitCode.NO_GO,
     Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
     Verdict.INVALID: ExitCode.INVALID,
@@ -61,7 +63,8 @@ _UNTRUSTED: Final = {
 class Run:
     """What a run was asked and what came of it, as far as the verdict needs it.
 
-    absent: system or capability -> why the environment has none. invalid: reasons found outside any check.
+    absent: system or capability -> why the environment has none. read_only_form: gate -> why the environment
+    asks for no more of it than what only looks. invalid: reasons found outside any check.
     tool_error: pytest's own exit code where it is 2 to 5, with its reason. selection: how the run
     was narrowed ("-k health"), "" when it was not. requests, rate_limited: over all processes.
     """
@@ -69,6 +72,7 @@ class Run:
     environment: str
     safety: SafetyLevel
     absent: Mapping[str, str] = field(default_factory=dict)
+    read_only_form: Mapping[str, str] = field(default_factory=dict)
     invalid: Sequence[str] = ()
     tool_error: tuple[int, str] | None = None
     selection: str = ""
@@ -81,6 +85,8 @@ class GateVerdict:
     """A gate's verdict with the reasons and names behind it.
 
     counts: required, passed, failed, waived, not_verified, missing. reasons: most important first.
+    read_only_form: why the environment asks for this form of the gate, None for the whole gate; not_in_form:
+    the checks that are no part of it.
     """
 
     gate: str
@@ -94,6 +100,8 @@ class GateVerdict:
     waived: tuple[str, ...] = ()
     not_applicable: tuple[str, ...] = ()
     unlisted: tuple[str, ...] = ()
+    read_only_form: str | None = None
+    not_in_form: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -106,11 +114,18 @@ def decide(
     """The verdict of one gate.
 
     Order: tool error, INVALID, NO-GO, INCONCLUSIVE, GO. A check that ran several times (a rerun, two
-    workers) counts with its worst status: a pass does not undo a failure.
+    workers) counts with its worst status: a pass does not undo a failure. In the read-only form the checks
+    above that level are not required, and its GO is another word.
     """
     listed = [entry for entry in manifest if entry.gate == gate]
-    applicable = {entry.check for entry in listed if not {entry.system, entry.needs} & set(run.absent)}
-    required = [entry for entry in listed if entry.check in applicable]
+    applicable = {entry.check for entry in listed if not {entry.system, *entry.needs} & set(run.absent)}
+    form = run.read_only_form.get(gate)
+    beyond = {
+        entry.check
+        for entry in listed
+        if form is not None and entry.level > SafetyLevel.READ_ONLY and entry.check in applicable
+    }
+    required = [entry for entry in listed if entry.check in applicable - beyond]
     inapplicable = {entry.check for entry in listed} - applicable
     mine = _worst([record for record in records if gate in record.gates])
     waived, failed = _split_failures(mine.values(), waivers)
@@ -119,7 +134,7 @@ def decide(
     unshown = tuple(
         record.check
         for record in mine.values()
-        if record.status in (Status.NOT_VERIFIED, Status.EXPECTED_FAILURE) and record.check not in inapplicable
+        if record.status in (Status.NOT_VERIFIED, Status.EXPECTED_FAILURE) and record.check not in inapplicable | beyond
     )
     passed = [record for record in mine.values() if record.status is Status.PASSED]
     counts = {
@@ -132,6 +147,8 @@ def decide(
     }
     listed_names = {entry.check for entry in listed}
     verdict, code, reasons = _judge(run, required, failed, untrusted, unshown, missing, mine)
+    if verdict is Verdict.GO and form is not None:
+        verdict = Verdict.GO_READ_ONLY
     return GateVerdict(
         gate,
         verdict,
@@ -144,6 +161,8 @@ def decide(
         tuple(record.check for record in waived),
         tuple(sorted(inapplicable)),
         tuple(check for check in mine if check not in listed_names),
+        form,
+        tuple(sorted(beyond)),
     )
 
 
@@ -165,6 +184,12 @@ def exit_code(verdicts: Sequence[GateVerdict]) -> int:
         if wanted in codes:
             return int(wanted)
     return int(ExitCode.GO) if codes else int(ExitCode.NOTHING_SELECTED)
+
+
+def word(verdicts: Sequence[GateVerdict], code: int) -> Verdict | None:
+    """The word of the gate that this exit code comes from, a read-only form's first; None when it is no gate's."""
+    words = [verdict.verdict for verdict in verdicts if verdict.exit_code == code]
+    return Verdict.GO_READ_ONLY if Verdict.GO_READ_ONLY in words else next(iter(words), None)
 
 
 def _judge(

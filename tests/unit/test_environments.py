@@ -15,6 +15,10 @@ from cutover.safety import SafetyLevel
 
 pytestmark = pytest.mark.unit
 
+VARIABLES = {"CUTOVER_STAGING_JWT_SECRET": "s" * 20} | {
+    f"CUTOVER_PRODUCTION_{name}": f"its value {name}"
+    for name in ("JWT_SECRET", "LEGACY_SECRET", "USER_1", "USER_2", "PASSWORD_1", "PASSWORD_2")
+}
 MINIMAL = """
 [x]
 safety = "test-data"
@@ -38,17 +42,25 @@ def load(project: Path, text: str, **variables: str) -> Environment:
 def test_checked_in_environments_are_all_valid() -> None:
     """Every environment of the project can be loaded; the embedded one only with a running pair."""
     names = environment_names(root())
-    assert names == ["embedded", "local", "staging", "production", "blue", "green"]
+    assert names == ["embedded", "local", "staging", "production", "production-accounts", "blue", "green"]
     for name in names[1:]:
-        environment = load_environment(root(), name, variables={"CUTOVER_STAGING_JWT_SECRET": "s" * 20})
+        environment = load_environment(root(), name, variables=VARIABLES)
         assert environment.systems["worker"].identity is not None
         assert environment.budget.requests < 100  # the plan's limiter allows 100 in 60 s
 
 
 def test_production_and_colours_are_read_only_by_default() -> None:
-    """No check that writes runs on production unless somebody raises the level in the open."""
+    """No check that writes runs on production unless somebody names the environment that says so, and has accounts."""
     for name in ("production", "blue", "green"):
-        assert load_environment(root(), name).safety is SafetyLevel.READ_ONLY
+        environment = load_environment(root(), name)
+        assert environment.safety is SafetyLevel.READ_ONLY
+        assert environment.read_only_form["smoke"]
+    writing = load_environment(root(), "production-accounts", variables=VARIABLES)
+    assert writing.systems == load_environment(root(), "production").systems
+    assert (writing.safety, writing.read_only_form) == (SafetyLevel.TEST_DATA, {})
+    assert {len(accounts) for accounts in writing.accounts.values()} == {2}
+    with pytest.raises(ConfigurationError, match="CUTOVER_PRODUCTION_JWT_SECRET is not set"):
+        load_environment(root(), "production-accounts", variables={})
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The rules of verdict.py, on every combination that Hypothesis thinks of."""
 
+import dataclasses
 import datetime
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from cutover.evidence import Record, Status
 from cutover.manifest import Entry
 from cutover.safety import SafetyLevel
-from cutover.verdict import ExitCode, GateVerdict, Run, Verdict, decide, exit_code, stale_waivers
+from cutover.verdict import ExitCode, GateVerdict, Run, Verdict, decide, exit_code, stale_waivers, word
 from cutover.waivers import Waiver
 
 pytestmark = pytest.mark.unit
@@ -46,6 +47,27 @@ def test_go_means_every_listed_check_passed_and_nothing_else_came(manifest: list
     assert (verdict.verdict is Verdict.GO) == evidence_suffices
     assert (verdict.exit_code == 0) == evidence_suffices
     assert bool(verdict.reasons) != evidence_suffices
+
+
+@given(manifests, st.sets(st.sampled_from(NAMES)), records)
+def test_read_only_form_is_never_plain_go_and_asks_for_all_that_looks(
+    manifest: list[Entry], writing: set[str], seen: list[Record]
+) -> None:
+    """Its GO is another word, and comes exactly when what only looks is GO by itself and nothing else failed."""
+    levels = [
+        dataclasses.replace(e, level=SafetyLevel.TEST_DATA if e.check in writing else SafetyLevel.READ_ONLY)
+        for e in manifest
+    ]
+    run = Run("x", SafetyLevel.READ_ONLY, read_only_form={"smoke": "why"})
+    verdict = decide("smoke", run, levels, seen, ())
+    left_out = {e.check for e in levels if e.level > SafetyLevel.READ_ONLY}
+    not_run = (Status.NOT_VERIFIED, Status.EXPECTED_FAILURE)
+    looked = [r for r in seen if not (r.check in left_out and r.status in not_run)]
+    whole = decide("smoke", RUN, [e for e in levels if e.check not in left_out], looked, ())
+    assert verdict.verdict is not Verdict.GO
+    assert (verdict.verdict is Verdict.GO_READ_ONLY) == (whole.verdict is Verdict.GO)
+    assert (verdict.exit_code, set(verdict.not_in_form)) == (whole.exit_code, left_out)
+    assert word([whole, verdict], 0) is (Verdict.GO_READ_ONLY if whole.exit_code == 0 else None)
 
 
 @given(manifests, records, st.sampled_from(Status))

@@ -43,6 +43,7 @@ MANIFEST = """
 """
 
 MakeProject = Callable[..., Path]
+WholeProject = Callable[[str], Path]
 
 
 @pytest.fixture
@@ -59,6 +60,21 @@ def make_project(tmp_path: Path) -> MakeProject:
         (project / "manifest.toml").write_text(manifest)
         (project / "waivers.toml").write_text(waivers)
         (project / "tests" / "smoke" / "test_tiny.py").write_text(checks)
+        return project
+
+    return make
+
+
+@pytest.fixture
+def whole_project(make_project: MakeProject) -> WholeProject:
+    """Make a project folder with all checks of this one, whose environments.toml ends with that text."""
+
+    def make(environments: str) -> Path:
+        project = make_project(manifest=(root() / "manifest.toml").read_text(), environments=environments)
+        shutil.rmtree(project / "tests" / "smoke")
+        shutil.copytree(
+            root() / "tests" / "smoke", project / "tests" / "smoke", ignore=shutil.ignore_patterns("__pycache__")
+        )
         return project
 
     return make

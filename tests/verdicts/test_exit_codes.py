@@ -77,7 +77,7 @@ def test_no_environment_is_wrong_usage(gate: Any, make_project: MakeProject, wor
     for more, variables in (((), {}), (("--env", ""), {}), ((), {"CUTOVER_ENV": ""})):
         done = gate(project, *workers, *more, env=None, **variables)
         assert done.code == 4, done.output
-        assert "embedded, local, staging, production, blue, green" in done.output
+        assert "embedded, local, staging, production, production-accounts, blue, green" in done.output
         assert "Traceback" not in done.output
 
 

@@ -1,13 +1,11 @@
 """A deployment with other routes and other token names is run without a change in any check."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 from tests.gate_runs import run_gate
-from tests.verdicts.conftest import MakeProject
+from tests.verdicts.conftest import WholeProject
 
-from cutover.configuration import root
 from cutover.embedded import pair
 from cutover.embedded.state import PairState
 
@@ -19,7 +17,7 @@ pair = true
 safety = "disposable"
 local_runtime = true
 poses_as_clients = true
-absent = { names = "loopback" }
+absent = { names = "loopback", http2 = "plain http" }
 worker = { name = "list-cutter", identity = { header = "x-served-by", value = "list-cutter-worker" } }
 legacy = { identity = { header = "x-served-by", value = "list-cutter-django" } }
 budget = { requests = 60000, window_s = 60 }
@@ -33,11 +31,9 @@ fields = { access_token = "access", refresh_token = "refresh" }
 """
 
 
-def test_second_route_table_runs_the_same_gate(own_pair: PairState, make_project: MakeProject, reports: Path) -> None:
+def test_second_route_table_runs_the_same_gate(own_pair: PairState, whole_project: WholeProject, reports: Path) -> None:
     """The whole smoke gate is GO on /v2/…/ with access and refresh, and NO-GO there with the first table."""
-    project = make_project(manifest=(root() / "manifest.toml").read_text(), environments=ROUTES)
-    shutil.rmtree(project / "tests" / "smoke")
-    shutil.copytree(root() / "tests" / "smoke", project / "tests" / "smoke")
+    project = whole_project(ROUTES)
     pair.serve_variant(own_pair.name, "renamed-routes")
     try:
         named = ["-m", "smoke", "--pair", own_pair.name, "--env"]

@@ -57,7 +57,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in (
         "system(name, …): the systems that the check is made on; it gets them as the fixture `target`",
         "level(name): the least safety level that the check needs: read-only (default), test-data, disposable",
-        "needs(capability): what the environment must have for it (environments.CAPABILITIES)",
+        "needs(capability, …): what the environment must have for it (environments.CAPABILITIES)",
+        "accounts(number): how many accounts the check uses at the same time (default: 1)",
         "plan(section): where in the plan the promise stands",
         "never_waived(why): no waiver may cover this check",
     ):

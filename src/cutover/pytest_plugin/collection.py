@@ -18,7 +18,7 @@ from cutover.configuration import ConfigurationError
 from cutover.manifest import GATES, Entry, render
 from cutover.pytest_plugin.recording import system_of
 from cutover.pytest_plugin.selection import gates_of
-from cutover.pytest_plugin.session import level_of, need_of
+from cutover.pytest_plugin.session import level_of, needs_of
 
 _OUTPUT: Final = "CUTOVER_MANIFEST_OUTPUT"
 
@@ -27,7 +27,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """As a plugin (-p): write the manifest of what was collected to the file that the variable names."""
     if output := os.environ.get(_OUTPUT):
         entries = [
-            Entry(gate, item.nodeid, system_of(item), level_of(item), _argument(item, "never_waived"), need_of(item))
+            Entry(gate, item.nodeid, system_of(item), level_of(item), _argument(item, "never_waived"), needs_of(item))
             for item in session.items
             for gate in gates_of(item)
         ]

@@ -48,6 +48,7 @@ def conclude(session: GateSession, before: int) -> tuple[list[GateVerdict], int]
         environment=facts["environment"],
         safety=session.environment.safety if session.loaded else SafetyLevel.READ_ONLY,
         absent=session.environment.absent if session.loaded else {},
+        read_only_form=session.environment.read_only_form if session.loaded else {},
         invalid=invalid,
         tool_error=_tool_error(before, stale_waivers(session.records, session.waivers)),
         selection=narrowing(session.config),

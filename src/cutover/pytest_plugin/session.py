@@ -476,13 +476,15 @@ class GateSession:
         system = recording.system_of(item)
         if system is not None and system in self.environment.absent:
             raise NotVerified(f"{self.environment.name} has no {system}: {self.environment.absent[system]}")
-        need = need_of(item)
-        if need is not None and need in self.environment.absent:
-            raise NotVerified(f"{self.environment.name} has no {need}: {self.environment.absent[need]}")
+        for need in needs_of(item):
+            if need in self.environment.absent:
+                raise NotVerified(f"{self.environment.name} has no {need}: {self.environment.absent[need]}")
         level = level_of(item)
         if level > self.environment.safety:
+            beyond = set(gates_of(item)) <= set(self.environment.read_only_form)
             raise NotVerified(
-                f"needs safety {level.label}, {self.environment.name} allows {self.environment.safety.label} "
+                ("not part of the read-only form: " if beyond else "")
+                + f"needs safety {level.label}, {self.environment.name} allows {self.environment.safety.label} "
                 "(environments.toml)"
             )
 
@@ -525,12 +527,13 @@ class GateSession:
         )
 
 
-def need_of(item: pytest.Item) -> str | None:
-    """The capability that this check needs. Raises UsageError for one that does not exist."""
-    marker = item.get_closest_marker("needs")
-    if marker is not None and marker.args[0] not in CAPABILITIES:
-        raise pytest.UsageError(f"{item.nodeid}: needs {marker.args[0]!r}, which is none of {', '.join(CAPABILITIES)}")
-    return str(marker.args[0]) if marker else None
+def needs_of(item: pytest.Item) -> tuple[str, ...]:
+    """The capabilities that this check needs. Raises UsageError for one that does not exist."""
+    needs = tuple(sorted({str(name) for marker in item.iter_markers("needs") for name in marker.args}))
+    for name in needs:
+        if name not in CAPABILITIES:
+            raise pytest.UsageError(f"{item.nodeid}: needs {name!r}, which is none of {', '.join(CAPABILITIES)}")
+    return needs
 
 
 def level_of(item: pytest.Item) -> SafetyLevel:

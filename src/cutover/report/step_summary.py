@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cutover.evidence import Record, Status
-from cutover.report.terminal import last_line
+from cutover.report.terminal import functions, last_line
 from cutover.secrets import redact
 from cutover.verdict import GateVerdict
 
@@ -25,7 +25,11 @@ def append_step_summary(verdicts: Sequence[GateVerdict], records: Sequence[Recor
         lines.append(f"### {verdict.gate}: {verdict.verdict.value}\n")
         lines.append(_escaped(last_line(verdict, facts)) + "\n")
         lines += [f"- {_escaped(reason)}" for reason in verdict.reasons[:_REASONS_SHOWN]]
-    rows = [record for record in records if record.status is not Status.PASSED]
+        if verdict.not_in_form:
+            names = ", ".join(functions(verdict.not_in_form))
+            lines.append(_escaped(f"Not part of the read-only form ({verdict.read_only_form}), so not shown: {names}"))
+    beyond = {check for verdict in verdicts for check in verdict.not_in_form}
+    rows = [record for record in records if record.status is not Status.PASSED and record.check not in beyond]
     if rows:
         lines += ["", "| check | status | reason |", "|---|---|---|"]
         lines += [f"| {_escaped(row.check)} | {row.status.value} | {_escaped(row.reason)} |" for row in rows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,22 @@ def details(
             yield f"  not in manifest.toml, so nobody would miss it: {check} (cutover manifest --write)"
         if verdict.not_applicable:
             yield f"  {len(verdict.not_applicable)} checks need what this environment does not have"
+        if verdict.not_in_form:
+            yield (
+                f"  not part of the read-only form ({verdict.read_only_form}), so not shown: "
+                f"{', '.join(functions(verdict.not_in_form))}"
+            )
     for record in records:
         for note in record.page.get("notes", ()):
             yield f"  note: {record.check}: {note}"
     for leftover in facts["leftovers"]:
         yield f"  left over: {leftover}"
     yield f"evidence: {folder}"
+
+
+def functions(checks: Iterable[str]) -> list[str]:
+    """The names of the checks' functions, each once: a check stands there for both systems and all its kinds."""
+    return list(dict.fromkeys(check.rpartition("::")[2].partition("[")[0] for check in checks))
 
 
 def last_line(verdict: GateVerdict, facts: dict[str, Any]) -> str:
@@ -44,6 +54,8 @@ def last_line(verdict: GateVerdict, facts: dict[str, Any]) -> str:
     for name in ("failed", "waived", "not_verified", "missing"):
         if counts[name]:
             shown += f", {counts[name]} {name.replace('_', ' ')}"
+    if verdict.not_in_form:
+        shown += f", {len(verdict.not_in_form)} not part of the read-only form"
     partial = " (partial)" if verdict.missing and verdict.verdict is Verdict.INCONCLUSIVE else ""
     where = "" if facts["url"] == facts["environment"] else f" ({facts['url']})" if facts["url"] else ""
     retries = f", {facts['connect_retries']} connect retries" if facts["connect_retries"] else ""

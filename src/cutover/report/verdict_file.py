@@ -12,7 +12,7 @@ from cutover.configuration import ConfigurationError, read_toml
 from cutover.environments import Environment
 from cutover.evidence import Record
 from cutover.secrets import redact_all
-from cutover.verdict import ExitCode, GateVerdict, Verdict
+from cutover.verdict import ExitCode, GateVerdict, Verdict, word
 
 
 def facts(
@@ -42,6 +42,7 @@ def facts(
         "urls": {system.system: system.url for system in environment.systems.values()} if environment else {},
         "safety": environment.safety.label if environment else "",
         "absent": dict(environment.absent) if environment else {},
+        "read_only_form": dict(environment.read_only_form) if environment else {},
         "started": round(started, 3),
         "duration_s": round(time.time() - started, 3),
         "asked_version": asked_version,
@@ -65,12 +66,11 @@ def unfinished(run_facts: dict[str, Any]) -> str:
 
 def finished(run_facts: dict[str, Any], verdicts: Sequence[GateVerdict], exit_code: int) -> str:
     """The file's text at the end. "verdict" is that of the gate which the exit code comes from."""
-    deciding = next((verdict for verdict in verdicts if verdict.exit_code == exit_code), None)
-    word = deciding.verdict.value if deciding else (Verdict.NO_GO if exit_code == 1 else Verdict.TOOL_ERROR).value
+    deciding = word(verdicts, exit_code) or (Verdict.NO_GO if exit_code == 1 else Verdict.TOOL_ERROR)
     return _text(
         {
             **run_facts,
-            "verdict": word,
+            "verdict": deciding.value,
             "exit_code": int(exit_code),
             "reasons": [reason for verdict in verdicts for reason in verdict.reasons],
             "gates": [verdict.as_json() for verdict in verdicts],
