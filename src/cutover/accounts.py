@@ -1,7 +1,7 @@
 """Test accounts: named, remembered before they are made, and removed again with all that they own.
 
-Not for accounts that people gave to the suite; not for what registering must do: tests/smoke; and not
-for finding what a killed run left: sweep.py.
+Not for accounts that people gave to the suite: named_accounts.py; not for what registering must do: tests/smoke; and
+not for finding what a killed run left: sweep.py.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cutover.failures import NotTrustworthy, NotVerified
 from cutover.journal import Journal
@@ -31,7 +31,10 @@ MAIL_DOMAIN: Final = "cutover.invalid"
 
 @dataclass
 class Account:
-    """One account of one system, with the tokens of its registration."""
+    """One account of one system, with the tokens of its registration or login.
+
+    before: ids of the files that a named account had before the check; none for an account of our own.
+    """
 
     username: str
     email: str
@@ -39,6 +42,11 @@ class Account:
     user_id: object = None
     access_token: Secret = field(default_factory=lambda: Secret(""), repr=False)
     refresh_token: Secret = field(default_factory=lambda: Secret(""), repr=False)
+    before: frozenset[str] = frozenset()
+
+    def own(self, listed: Result) -> list[dict[str, Any]]:
+        """The files of a list that were not there before the check."""
+        return [entry for entry in listed.entries("files") if str(entry["file_id"]) not in self.before]
 
 
 class NotRemovedError(Exception):
@@ -53,24 +61,43 @@ class Accounts:
     With the environment's account_key a password follows from the name, so that it can be removed, too.
     """
 
-    def __init__(self, target: Target, run: str, ledger: Path | None) -> None:
-        """ledger: JSON Lines file of names that were made and removed; None keeps none."""
-        self.run = run
+    def __init__(self, target: Target, run: str, ledger: Path | None, *, at_once: int = 1, label: str = "") -> None:
+        """ledger: JSON Lines file of names that were made and removed; None keeps none. at_once: how many the check
+        says that it uses at the same time, which matters where there are only so many (named_accounts.py).
+        label: hexadecimal digits that nobody else uses, where two systems get accounts of the same names.
+        """
+        self.run, self._at_once = run, at_once
         self._target, self._ledger = target, ledger
         self._key = target.environment.secrets.get("account_key")
-        self._prefix = f"{NAMESPACE}-{run}-{secrets.token_hex(3)}"
+        self._prefix = f"{NAMESPACE}-{run}-{label or secrets.token_hex(3)}"
         self._numbers = itertools.count(1)
         self._open: list[Account] = []
         self._untrusted: NotTrustworthy | None = None
 
-    def name(self) -> Account:
-        """A new account's name, mail and password. Nothing is sent; it is removed all the same at the end."""
-        username = f"{self._prefix}-{next(self._numbers)}"
-        password = derived_password(self._key, self._target.system, username) if self._key else new_password()
-        account = Account(username, f"{username}@{MAIL_DOMAIN}", password)
+    @property
+    def system(self) -> str:
+        """The system that they are on."""
+        return self._target.system
+
+    def beside(self, target: Target) -> Accounts:
+        """Accounts of the same kind on the other system, to be closed by whoever asked for them."""
+        return Accounts(target, self.run, self._ledger)
+
+    def name(self, ending: str = "") -> Account:
+        """A new account's name, mail and password. Nothing is sent; it is removed all the same at the end.
+
+        ending: what the name ends with, for names of a special kind.
+        """
+        account = self._invented(ending)
         self._open.append(account)
         self._note("named", account)
         return account
+
+    def _invented(self, ending: str = "") -> Account:
+        base = f"{self._prefix}-{next(self._numbers)}"
+        username = base + ending
+        password = derived_password(self._key, self._target.system, username) if self._key else new_password()
+        return Account(username, f"{base}@{MAIL_DOMAIN}", password)
 
     def register(self, account: Account) -> Result:
         """Send the registration of that account and return what came back, whatever it is."""
@@ -183,12 +210,16 @@ def key_id(key: Secret) -> str:
     return hmac.digest(key.reveal().encode(), b"cutover: id of this account_key", hashlib.sha256).hex()[:8]
 
 
-def note(ledger: Path, event: str, environment: str, system: str, account: str, key: str | None) -> None:
+def note(
+    ledger: Path, event: str, environment: str, system: str, account: str, key: str | None, *, thing: str | None = None
+) -> None:
     """Append one line to a ledger. event: named, removed, gone; key: id of the account_key, None for a random password.
 
+    thing: "file ID" or "filter ID" that was made or unmade in a named account; `account` is then its variable.
     Raises OSError when the line is not there as a whole.
     """
     fields = {"event": event, "environment": environment, "system": system, "account": account, "key": key}
+    fields |= {"thing": thing} if thing else {}
     line = (json.dumps({"at": round(time.time(), 3), **fields}) + "\n").encode()
     file = os.open(ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     try:
@@ -199,7 +230,7 @@ def note(ledger: Path, event: str, environment: str, system: str, account: str, 
 
 
 def unremoved(ledger: Path, listed: Sequence[str]) -> list[str]:
-    """Accounts that the ledger names and nobody removed, but for those that are listed already.
+    """Accounts, and things in named accounts, that the ledger names and nobody removed, but for what is listed already.
 
     After an interruption the fixtures that would have said so never came to their end.
     """
@@ -207,10 +238,16 @@ def unremoved(ledger: Path, listed: Sequence[str]) -> list[str]:
         entries = [json.loads(line) for line in ledger.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError):
         return []
-    removed = {(entry["system"], entry["account"]) for entry in entries if entry["event"] in ("removed", "gone")}
-    named = dict.fromkeys((entry["system"], entry["account"]) for entry in entries if entry["event"] == "named")
+    open_ones: dict[tuple[str, str], str] = {}
+    for entry in entries:
+        account, thing = entry["account"], entry.get("thing")
+        key = entry["system"], thing or account
+        if entry["event"] in ("named", "made"):
+            open_ones[key] = f"{thing} of {account}" if thing else f"account {account}"
+        else:
+            open_ones.pop(key, None)
     return [
-        f"{system} account {account}: the run ended before it was removed"
-        for system, account in named
-        if (system, account) not in removed and not any(account in line for line in listed)
+        f"{system} {what}: the run ended before it was removed"
+        for (system, name), what in open_ones.items()
+        if not any(name in line for line in listed)
     ]

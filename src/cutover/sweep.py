@@ -1,7 +1,7 @@
-"""Finds the test accounts that killed runs left, in the ledgers of their reports, and removes them.
+"""Finds what killed runs left, in the ledgers of their reports, and removes it: test accounts, files in named accounts.
 
-Not for accounts that no ledger names, nor for what a run that ends by itself removes: accounts.py. Files
-and objects go with their account (delete_account).
+Not for what no ledger names, nor for what a run that ends by itself removes: accounts.py. Files and objects go
+with a test account (delete_account); of an account that was given to the suite only what a run put there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cutover.configuration import ConfigurationError, root
-from cutover.environments import Environment, is_embedded, load_environment, no_environment
+from cutover.environment_option import named_environment
+from cutover.environments import Environment, is_embedded
 from cutover.safety import KillSwitch, SafetyLevel
 from cutover.secrets import Secret, redact
 from cutover.verdict import ExitCode
@@ -35,18 +36,30 @@ SETTLED_S: Final = 60.0
 _NAME: Final = re.compile(r"cutover-[a-z0-9]+-[0-9a-f]{6}-[0-9]+")
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)([smhd])|0")
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_CLOSING: Final = ("removed", "gone")
+_THING: Final = re.compile(r"(file|filter) ([A-Za-z0-9-]{1,64})")
+_OPENING: Final = ("named", "made")
+_CLOSING: Final = ("removed", "gone", "unmade")
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """An account that was named and not removed. named: Unix time; key: id of the account_key of its password."""
+    """An account that was named and not removed. named: Unix time; key: id of the account_key of its password.
+
+    thing: "file ID" or "filter ID" that was made in a named account and not removed; `account` is then the variable
+    that holds its name, or the several that the check used.
+    """
 
     system: str
     account: str
     named: float
     key: str | None
     ledger: Path
+    thing: str | None = None
+
+    @property
+    def what(self) -> str:
+        """What it is, in the one word that a list has room for."""
+        return self.thing or self.account
 
 
 class Outcome(Enum):
@@ -82,13 +95,16 @@ def leftovers(reports: Path, environment: str) -> list[Leftover]:
     closed = set()
     for ledger in sorted(reports.glob(f"*/{LEDGER}")):
         for line in _lines(ledger):
-            if line["environment"] != environment or not _NAME.fullmatch(line["account"]):
+            thing = line.get("thing")
+            known = _THING.fullmatch(thing) if isinstance(thing, str) else _NAME.fullmatch(line["account"])
+            if line["environment"] != environment or not known:
                 continue
-            identity = line["system"], line["account"]
+            identity = line["system"], thing or line["account"]
             if line["event"] in _CLOSING:
                 closed.add(identity)
-            elif line["event"] == "named":
-                named[identity] = Leftover(*identity, float(line["at"]), line.get("key"), ledger)
+            elif line["event"] in _OPENING:
+                key = line.get("key")
+                named[identity] = Leftover(line["system"], line["account"], float(line["at"]), key, ledger, thing)
     return sorted(
         (found for identity, found in named.items() if identity not in closed),
         key=lambda found: (found.named, found.system, found.account),
@@ -128,12 +144,12 @@ class Sweep:
     def rows(self, found: Iterable[Leftover], *, dry_run: bool) -> Iterator[Row]:
         """What becomes of each, as it happens. dry_run: nothing is sent and nothing written."""
         for leftover in found:
-            if (reason := self._out_of_reach(leftover)) or self._key is None:
+            if reason := self._out_of_reach(leftover):
                 yield Row(leftover, Outcome.LEFT, reason)
             elif dry_run:
                 yield Row(leftover, Outcome.LISTED)
             else:
-                yield self._remove(leftover, self._key)
+                yield self._remove(leftover)
 
     def _out_of_reach(self, leftover: Leftover) -> str:
         """Why it cannot be removed, known before anything is sent; empty when it can."""
@@ -141,6 +157,10 @@ class Sweep:
 
         if leftover.system not in self._environment.systems:
             return f"{self._environment.name} has no {leftover.system} any more"
+        if leftover.thing is not None:
+            given = {account.variable for account in self._environment.accounts.get(leftover.system, ())}
+            lost = [name for name in leftover.account.split(", ") if name not in given]
+            return f"accounts.{leftover.system} does not name {', '.join(lost)} any more" if lost else ""
         if leftover.key is None:
             return "its run had no secrets.account_key, so nobody knows its password"
         if self._key is None:
@@ -149,8 +169,7 @@ class Sweep:
             return "its run had another account_key, so this one does not give its password"
         return ""
 
-    def _remove(self, leftover: Leftover, key: Secret) -> Row:
-        from cutover.accounts import derived_password, remove_account
+    def _remove(self, leftover: Leftover) -> Row:
         from cutover.failures import CheckFailed, NotTrustworthy, NotVerified
 
         system = leftover.system
@@ -162,17 +181,32 @@ class Sweep:
             self._lost[system] = _first_line(error)
             return Row(leftover, Outcome.UNREACHED, self._lost[system])
         try:
-            there = remove_account(target, leftover.account, derived_password(key, system, leftover.account))
+            there = self._removed(leftover, target)
         except NotTrustworthy as error:
             self._lost[system] = _first_line(error)
             return Row(leftover, Outcome.UNREACHED, self._lost[system])
         except Exception as error:  # noqa: BLE001 - it is listed, and the next one's turn comes
             return Row(leftover, Outcome.LEFT, _first_line(error))
         if there:
-            return self._closed(leftover, "removed", Outcome.REMOVED)
+            return self._closed(leftover, "unmade" if leftover.thing else "removed", Outcome.REMOVED)
+        if leftover.thing is not None:
+            return self._closed(leftover, "unmade", Outcome.GONE)
         if time.time() - leftover.named < SETTLED_S:
             return Row(leftover, Outcome.GONE, "as young as it is, the next sweep looks once more")
         return self._closed(leftover, "gone", Outcome.GONE)
+
+    def _removed(self, leftover: Leftover, target: Target) -> bool:
+        """Whether it was there to be removed."""
+        if leftover.thing is not None:
+            from cutover.named_accounts import remove_thing
+
+            kind, _, identity = leftover.thing.partition(" ")
+            return remove_thing(target, leftover.account.split(", "), kind, identity)
+        from cutover.accounts import derived_password, remove_account
+
+        if self._key is None:  # _out_of_reach has said so
+            return False
+        return remove_account(target, leftover.account, derived_password(self._key, leftover.system, leftover.account))
 
     def _reached(self, system: str) -> Target:
         """The system, once it has proved who it is: no password is sent to anybody else."""
@@ -187,7 +221,7 @@ class Sweep:
 
         name = self._environment.name
         try:
-            note(leftover.ledger, event, name, leftover.system, leftover.account, leftover.key)
+            note(leftover.ledger, event, name, leftover.system, leftover.account, leftover.key, thing=leftover.thing)
         except OSError as error:
             return Row(leftover, outcome, f"not noted in {leftover.ledger}: {error.strerror}")
         return Row(leftover, outcome)
@@ -205,8 +239,9 @@ def add_parser(commands: Any) -> None:
     """Add `sweep` to the subparsers of the command line."""
     sweep = commands.add_parser(
         "sweep",
-        help="remove test accounts that killed runs left",
-        description="Removes test accounts that killed runs left, with their files. 0: nothing is left; 10: something "
+        help="remove what killed runs left",
+        description="Removes test accounts that killed runs left, with their files, "
+        "and what they left in named accounts. 0: nothing is left; 10: something "
         "is (in a dry run: something was found); 11: a system cannot be reached.",
     )
     sweep.add_argument("--env", metavar="NAME", help="environment of environments.toml (CUTOVER_ENV)")
@@ -222,7 +257,7 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """The command. Raises ConfigurationError, with nothing sent."""
     project = root()
-    environment = _environment(project, options.env or os.environ.get("CUTOVER_ENV"), options.pair)
+    environment, _ = named_environment(project, options.env, options.pair)
     if environment.safety < SafetyLevel.TEST_DATA and not options.dry_run:
         raise ConfigurationError(
             project / "environments.toml",
@@ -241,28 +276,6 @@ def run(options: argparse.Namespace) -> int:
     found = _of_this_pair(project, environment, leftovers(reports, environment.name))
     old = [leftover for leftover in found if now - leftover.named >= least]
     return _swept(project, environment, old, young=len(found) - len(old), dry_run=options.dry_run, now=now)
-
-
-def _environment(project: Path, name: str | None, pair_name: str | None) -> Environment:
-    if not name:
-        raise no_environment(project)
-    if not is_embedded(project, name):
-        if pair_name is not None:
-            raise ConfigurationError("--pair", "", f"{name} is no pair of this machine", "Leave the option out.")
-        return load_environment(project, name)
-    from cutover.embedded import state
-    from cutover.embedded.failure import PairError
-
-    asked = pair_name or os.environ.get("CUTOVER_PAIR") or "default"
-    try:
-        pair = state.read(asked)
-    except PairError as error:
-        raise ConfigurationError("--pair", "", str(error).replace("\n", " "), "Mend the name.") from None
-    if pair is None:
-        raise ConfigurationError(
-            "--pair", "", f"no pair {asked!r} is up", "Name one that is; the data of a pair ends with it."
-        )
-    return load_environment(project, name, pair=pair)
 
 
 def _of_this_pair(project: Path, environment: Environment, found: list[Leftover]) -> list[Leftover]:
@@ -294,15 +307,15 @@ def _swept(
         run=new_run_id(),
     )
     counts = dict.fromkeys(Outcome, 0)
-    width = max((len(leftover.account) for leftover in old), default=0)
+    width = max((len(leftover.what) for leftover in old), default=0)
     if old:
-        _say(f"{'system':<8}{'account':<{width + 2}}{'age':<8}what was done")
+        _say(f"{'system':<8}{'what':<{width + 2}}{'age':<8}what was done")
     sweep = Sweep(environment, lambda system: Target(system, environment, client, journal))
     try:
         for row in sweep.rows(old, dry_run=dry_run):
             counts[row.outcome] += 1
             leftover = row.leftover
-            _say(f"{leftover.system:<8}{leftover.account:<{width + 2}}{_span(now - leftover.named):<8}{row.text}")
+            _say(f"{leftover.system:<8}{leftover.what:<{width + 2}}{_span(now - leftover.named):<8}{row.text}")
     except KeyboardInterrupt:
         _say("interrupted; what stands above is done")
         return ExitCode.INTERRUPTED

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 
-import boto3
 import psycopg
 import pytest
 from tests.gate_runs import clean_environment, pytest_command, run_gate
+from tests.holdings import holdings, rows_of
 from tests.verdicts.conftest import MakeProject
 
 from cutover.accounts import key_id, note
@@ -62,35 +62,6 @@ def pair_here() -> Generator[PairState]:
         yield handle.wait(90)
     finally:
         handle.stop()
-
-
-def holdings(found: PairState) -> dict[str, int]:
-    """How many accounts, rows of files, objects and files on disk there are on both systems."""
-    store = boto3.client(
-        "s3",
-        endpoint_url=found.s3_url,
-        aws_access_key_id=found.s3_access_key,
-        aws_secret_access_key=found.s3_secret_key,
-        region_name="auto",
-    )
-    with (
-        contextlib.closing(sqlite3.connect(f"file:{found.d1_file}?mode=ro", uri=True)) as d1,
-        psycopg.connect(found.pg_dsn) as postgres,
-    ):
-        return {
-            "worker users": d1.execute("SELECT count(*) FROM users").fetchone()[0],
-            "worker files": d1.execute("SELECT count(*) FROM files").fetchone()[0],
-            "objects": store.list_objects_v2(Bucket=found.s3_bucket)["KeyCount"],
-            "legacy users": _count(postgres, "auth_user"),
-            "legacy files": _count(postgres, "list_cutter_savedfile"),
-            "media": sum(file.is_file() for file in Path(found.media_root).rglob("*")),
-        }
-
-
-def _count(postgres: psycopg.Connection, table: str) -> int:
-    row = postgres.execute(psycopg.sql.SQL("SELECT count(*) FROM {}").format(psycopg.sql.Identifier(table))).fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 def sweep_command(*arguments: str) -> list[str]:
@@ -167,7 +138,7 @@ def test_killed_run_is_swept(pair_here: PairState, tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(f"file:{pair_here.d1_file}?mode=ro", uri=True)) as d1:
         kill_when(lambda: d1.execute("SELECT count(*) FROM files").fetchone()[0] >= 2, pair_here, reports)
     with psycopg.connect(pair_here.pg_dsn, autocommit=True) as postgres:
-        kill_when(lambda: _count(postgres, "list_cutter_savedfile") >= 2, pair_here, reports)
+        kill_when(lambda: rows_of(postgres, "list_cutter_savedfile") >= 2, pair_here, reports)
     left = holdings(pair_here)
     assert all(left.values()), left
     names = open_accounts(reports)

@@ -12,6 +12,7 @@ from cutover.configuration import ConfigurationError
 from cutover.environments import Environment
 from cutover.failures import NotVerified
 from cutover.journal import Journal
+from cutover.named_accounts import accounts_on
 from cutover.pytest_plugin import gate_session
 from cutover.safety import KillSwitch
 from cutover.stores import LegacyRows, MediaFolder, ObjectStore, RowStore
@@ -40,10 +41,11 @@ def target(request: pytest.FixtureRequest) -> Target:
 
 
 @pytest.fixture
-def accounts(target: Target, pytestconfig: pytest.Config, journal: Journal) -> Generator[Accounts]:
-    """Makes test accounts on the target; all are removed after the check, what is left is listed."""
-    session = gate_session(pytestconfig)
-    made = Accounts(target, session.run_id, session.ledger)
+def accounts(request: pytest.FixtureRequest, target: Target, journal: Journal) -> Generator[Accounts]:
+    """Makes test accounts on the target, or lends those that it names; all is removed after the check, or listed."""
+    session = gate_session(request.config)
+    marker = request.node.get_closest_marker("accounts")
+    made = accounts_on(target, session.run_id, session.ledger, at_once=marker.args[0] if marker else 1)
     yield made
     made.close(journal)
 
