@@ -18,6 +18,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.needs("registration")
 def test_register_gives_working_tokens(target: Target, accounts: Accounts) -> None:
     """A registration answers with the account and two tokens, and the access token opens that account."""
     account = accounts.name()
@@ -28,6 +29,7 @@ def test_register_gives_working_tokens(target: Target, accounts: Accounts) -> No
     _expect_owner(_user(target, result.secret("access_token")), account)
 
 
+@pytest.mark.needs("registration")
 @pytest.mark.never_waived("isolation between users")
 def test_second_registration_of_a_name_is_refused(target: Target, accounts: Accounts) -> None:
     """A name that is taken is refused with 400, and the account that holds it keeps its password."""
@@ -116,6 +118,7 @@ def test_expired_token_is_refused(target: Target, accounts: Accounts) -> None:
         _user(target, expired).expect_status(401, why=f"the token expired {seconds} s ago")
 
 
+@pytest.mark.needs("registration")
 def test_deleted_account_is_gone(target: Target, accounts: Accounts) -> None:
     """A deleted account cannot log in, and its tokens are refused."""
     account = accounts.new()

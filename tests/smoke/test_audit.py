@@ -12,7 +12,7 @@ pytestmark = [
     pytest.mark.smoke,
     pytest.mark.system("worker"),
     pytest.mark.level("test-data"),
-    pytest.mark.needs("d1"),
+    pytest.mark.needs("d1", "registration"),
     pytest.mark.plan("Production Database Setup: audit_logs"),
 ]
 

@@ -7,6 +7,7 @@ import pytest
 
 from cutover.failures import NotVerified
 from cutover.front_end import assets_of, build_of
+from cutover.journal import Journal
 from cutover.targets import Result, Target
 
 pytestmark = [
@@ -61,21 +62,34 @@ def test_front_end_is_of_the_same_build_as_the_api(target: Target) -> None:
 
 @pytest.mark.needs("names")
 @pytest.mark.plan("DNS and Domain Configuration: @ and www")
-def test_every_name_serves_the_same_build(target: Target) -> None:
-    """Apex and www answer with the index of this build, or lead to one another."""
+def test_every_name_serves_the_same_build(target: Target, journal: Journal) -> None:
+    """Apex and www answer with the index of this very deployment, or lead to one another."""
     if not target.environment.names:
         raise NotVerified(
             f"environments.toml [{target.environment.name}] lists no names, and does not say in absent.names why"
         )
-    expected = target.call("health").expect_status(200, 503).field("build")
+    health = target.call("health").expect_status(200, 503)
+    build, identity = health.field("build"), target.environment.systems[target.system].identity
     for url in target.environment.names:
         result = target.at(url)
         for _ in range(2):
             if result.status in (301, 302, 307, 308):
                 result = Result(target.client.follow(result.answer), result.operation)
-        result.expect_status(200)
-        if build_of(result) != expected:
-            raise result.failed("front-end:name", expected=f"build {expected!r} at {url}", got=repr(build_of(result)))
+        result.expect_status(200, why=f"{url} is a name of the front end")
+        if identity is not None and (got := result.answer.headers.get(identity.header)) != identity.value:
+            raise result.failed(
+                "front-end:name-answerer",
+                expected=f"{identity.header}: {identity.value} at {url}",
+                got=repr(got),
+                do_next="this name still leads elsewhere: DNS records and routes of the zone",
+            )
+        journal.measure(f"version at {url}", result.answer.version, f"= {health.answer.version}")
+        if (build_of(result), result.answer.version) != (build, health.answer.version):
+            raise result.failed(
+                "front-end:name",
+                expected=f"build {build!r} and version {health.answer.version!r} at {url}, as at {target.url}",
+                got=f"build {build_of(result)!r}, version {result.answer.version!r}",
+            )
 
 
 def _expect_page(result: Result, promises: Mapping[str, Any]) -> None:

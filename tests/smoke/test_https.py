@@ -2,16 +2,18 @@
 
 import pytest
 
+from cutover.failures import NotVerified
+from cutover.journal import Journal
 from cutover.targets import Target
 
 pytestmark = [
     pytest.mark.smoke,
     pytest.mark.system("worker"),
-    pytest.mark.needs("https"),
     pytest.mark.plan("SSL Certificate Configuration: enforceHTTPS"),
 ]
 
 
+@pytest.mark.needs("https")
 @pytest.mark.parametrize("place", ["root", "api", "app"])
 def test_http_is_redirected_with_path_and_query(target: Target, place: str) -> None:
     """301 to the same URL with https: host, path and query as they were."""
@@ -23,3 +25,21 @@ def test_http_is_redirected_with_path_and_query(target: Target, place: str) -> N
     expected = "https:" + asked.removeprefix("http:")
     if (result.status, location) != (301, expected):
         raise result.failed("https:redirect", expected=f"301 to {expected}", got=f"{result.status} to {location!r}")
+
+
+@pytest.mark.needs("http2")
+def test_https_speaks_http2(target: Target, journal: Journal) -> None:
+    """The API and each name of the front end agree on HTTP/2 in the handshake (ALPN), and answer by it."""
+    urls = (target.url, *target.environment.names)
+    if plain := [url for url in urls if not url.startswith("https:")]:
+        raise NotVerified(f"plain http agrees on no protocol, and absent.http2 does not say why: {', '.join(plain)}")
+    for url in urls:
+        result = target.call("health", http2=True) if url == target.url else target.at(url, http2=True)
+        journal.measure(f"protocol of {url}", result.answer.protocol, "= HTTP/2")
+        if result.answer.protocol != "HTTP/2":
+            raise result.failed(
+                "https:http2",
+                expected=f"HTTP/2 at {url}, which our handshake offers",
+                got=f"{result.answer.protocol}, status {result.status}",
+                do_next="pages load slowly: look at the zone's HTTP/2 setting, and at what stands before it",
+            )
