@@ -1,6 +1,7 @@
 """What /metrics says can be believed by a watch. Plan: Automated Blue-Green Deployment, Cutover Runbook step 6."""
 
 import math
+import time
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ pytestmark = [
     pytest.mark.plan("Automated Blue-Green Deployment: error_rate of /metrics, in per cent"),
 ]
 
+REQUESTS = 20
+BLIND = "a watch that reads these metrics sees no errors because it sees no requests"
 COUNTS = ("requests", "errors")
 # Null exactly when nothing was counted: a watch must not read "no traffic" as "no errors".
 FIGURES = ("error_rate", "response_time_avg", "response_time_p95")
@@ -55,22 +58,41 @@ def test_error_rate_is_in_per_cent(target: Target, journal: Journal) -> None:
 
 
 def test_requests_are_counted(target: Target, journal: Journal) -> None:
-    """Twenty requests more are counted as at least as many, where one isolate answers them all."""
-    before = _counted(target.call("metrics").expect_status())
-    for _ in range(20):
-        target.call("user").expect_status(401, why="there is no token")
-    result = target.call("metrics").expect_status()
-    counted = _counted(result) - before
-    journal.measure("requests counted of 20", counted, ">= 20")
+    """Twenty requests more are counted as at least as many, where one isolate answers them all.
+
+    The window slides: what came a window ago leaves the count while ours comes in. So the twenty are sent anew, for
+    10 s at most, until that was not in the way. What the count lacks then is only excused when it is seen to shrink.
+    """
+    most, deadline, tries = -math.inf, time.monotonic() + 10, 0
+    while most < REQUESTS and (tries == 0 or (target.environment.local_runtime and time.monotonic() < deadline)):
+        before, tries = _counted(target.call("metrics").expect_status()), tries + 1
+        for _ in range(REQUESTS):
+            target.call("user").expect_status(401, why="there is no token")
+        result = target.call("metrics").expect_status()
+        after = _counted(result)
+        most = max(most, after - before)
+        if target.environment.local_runtime and after < REQUESTS:  # ours alone are as many, all within the window
+            raise result.failed("metrics:not-counted", expected=f"{REQUESTS} or more", got=after, do_next=BLIND)
+    journal.measure(f"requests counted of {REQUESTS}", most, f">= {REQUESTS}", sample=tries)
     if not target.environment.local_runtime:
         journal.could_not_see("whether all requests are counted: /metrics speaks of one isolate of many")
-    elif counted < 20:
-        raise result.failed(
-            "metrics:not-counted",
-            expected="20 requests more",
-            got=f"{counted} more",
-            do_next="a watch that reads these metrics sees no errors because it sees no requests",
-        )
+    elif most < REQUESTS:
+        if not _shrinks(target, after):
+            raise result.failed(
+                "metrics:not-counted", expected=f"{REQUESTS} requests more", got=f"{most} more, at best", do_next=BLIND
+            )
+        journal.could_not_see("whether all requests are counted: as many leave the window as come, in each try")
+
+
+def _shrinks(target: Target, count: int) -> bool:
+    """Whether the count goes down while we only look, for 5 s at most."""
+    seen = [count]
+
+    def less(result: Result) -> bool:
+        seen.append(_counted(result))
+        return seen[-1] < seen[-2]
+
+    return target.poll(lambda: target.call("metrics").expect_status(), less, 5.0, interval_s=0.05)[2]
 
 
 def _counted(result: Result) -> int:
