@@ -1,0 +1,264 @@
+"""contracts/parity.toml: what values stand for, how lists are matched, what must be covered.
+
+Not for what may differ: acceptances.py. Nothing here looks at an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from cutover.configuration import ConfigurationError, read_toml, table_of, texts_of, typed
+from cutover.operations import SYSTEMS, Operations
+
+FILE: Final = "contracts/parity.toml"
+BODIES: Final = ("json", "csv", "bytes")
+ROLES: Final = ("anonymous", "owner", "other", "admin")
+_VALUES: Final = ("id", "token", "instant")
+
+
+@dataclass(frozen=True)
+class ListRule:
+    """How the elements of a list are matched: by the value of a key, or by place; and whether order counts."""
+
+    key: str | None = None
+    ordered: bool = True
+
+
+@dataclass(frozen=True)
+class ErrorForm:
+    """How a system tells an error. Pointers into its body; fields: where the reasons by field stand."""
+
+    form: str
+    reason: str
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    fields: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination that a run must have shown: operation, role, both statuses."""
+
+    operation: str
+    role: str
+    baseline: int
+    candidate: int
+
+
+class Place:
+    """A place in a JSON body: its path and what stands there. Made once for each path, so a walk is cheap.
+
+    value: "" for what is simply itself, else "instant", "token" or "id NAMESPACE". plain: the keys of an object
+    below which something that is simply itself was seen.
+    """
+
+    __slots__ = ("_children", "_rules", "elements", "list", "namespace", "path", "plain", "value")
+
+    def __init__(self, rules: Rules, path: str) -> None:
+        self.path = path
+        word = rules.value_of(path)
+        self.value, _, self.namespace = word.partition(" ")
+        self.list = rules.list_of(path)
+        self._rules = rules
+        self._children: dict[str, Place] = {}
+        self.plain: set[str] = set()
+        self.elements: Place | None = None
+
+    def child(self, key: str) -> Place:
+        """The place of that key of an object."""
+        found = self._children.get(key)
+        if found is None:
+            escaped = key.replace("~", "~0").replace("/", "~1")  # RFC 6901
+            found = self._children[key] = Place(self._rules, f"{self.path}/{escaped}")
+            if not found.value:
+                self.plain.add(key)
+        return found
+
+    def element(self) -> Place:
+        """The place of each element of a list."""
+        if self.elements is None:
+            self.elements = Place(self._rules, f"{self.path}/*")
+        return self.elements
+
+
+@dataclass(frozen=True)
+class Rules:
+    """All of parity.toml. moves: operation -> (legacy's pointer, Worker's pointer) of fields that both have
+    under different names; entry_moves: the same, relative to each element of the operation's list.
+    fields: (system, operation) -> the deployment's request key -> our field name.
+    """
+
+    bodies: Mapping[str, str]
+    values: Mapping[str, str]
+    lists: Mapping[str, ListRule]
+    errors: Mapping[str, ErrorForm]
+    ignored_headers: Mapping[str, str]
+    cells: tuple[Cell, ...]
+    moves: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    fields: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    _roots: dict[str, Place] = field(default_factory=dict, compare=False, repr=False)
+
+    def body_of(self, operation: str) -> str:
+        """How that operation's successful body is read."""
+        return self.bodies.get(operation, "json")
+
+    def root(self, operation: str) -> Place:
+        """The place of that operation's whole body. Rules are the same for all of them; paths are not shared."""
+        found = self._roots.get(operation)
+        if found is None:
+            found = self._roots[operation] = Place(self, "")
+        return found
+
+    def value_of(self, path: str) -> str:
+        """What stands at that path."""
+        found = _matching(self.values, path)
+        return found if found is not None else ""
+
+    def list_of(self, path: str) -> ListRule:
+        """How a list at that path is matched."""
+        found = _matching(self.lists, path)
+        return found if found is not None else ListRule()
+
+
+def _matching(table: Mapping[str, Any], path: str) -> Any:
+    if path in table:
+        return table[path]
+    for pattern, value in table.items():
+        if pattern.startswith("*/") and path.endswith(pattern[1:]):
+            return value
+    return None
+
+
+def load_rules(project: Path, operations: Operations) -> Rules:
+    """Read contracts/parity.toml. Raises ConfigurationError."""
+    file = project / FILE
+    tables = read_toml(file)
+    wanted = {"bodies", "values", "lists", "errors", "ignored_headers", "coverage"}
+    for name in wanted:
+        if name not in tables:
+            raise ConfigurationError(file, name, "missing", "Add the table.")
+    table_of(file, "", tables, wanted)
+    bodies = texts_of(file, "bodies", tables["bodies"])
+    for name, body in bodies.items():
+        _known_operation(file, f"bodies.{name}", name, operations)
+        if body not in BODIES:
+            raise ConfigurationError(file, f"bodies.{name}", f"{body!r} is no kind of body", f"One of {BODIES}.")
+    values = texts_of(file, "values", tables["values"])
+    for path, word in values.items():
+        _path(file, f"values.{path}", path)
+        kind, _, namespace = word.partition(" ")
+        if kind not in _VALUES or (kind == "id") != bool(namespace):
+            raise ConfigurationError(
+                file, f"values.{path}", f"{word!r} is no meaning", 'One of "id NAMESPACE", "token", "instant".'
+            )
+    lists = table_of(file, "lists", tables["lists"])
+    errors = table_of(file, "errors", tables["errors"], set(SYSTEMS))
+    for system in SYSTEMS:
+        if system not in errors:
+            raise ConfigurationError(file, f"errors.{system}", "missing", "Say how that system tells an error.")
+    ignored = texts_of(file, "ignored_headers", tables["ignored_headers"])
+    for name, why in ignored.items():
+        if not why.strip():
+            raise ConfigurationError(file, f"ignored_headers.{name}", "no reason", "Say why it means nothing.")
+    return Rules(
+        bodies,
+        values,
+        {path: _list_rule(file, f"lists.{path}", path, row) for path, row in lists.items()},
+        {system: _error_form(file, f"errors.{system}", row) for system, row in errors.items()},
+        {name.lower(): why for name, why in ignored.items()},
+        _cells(file, tables["coverage"], operations),
+        {name: _moves(name, operations) for name in operations["worker"]},
+        {
+            (system, name): {sent: ours for ours, sent in operation.request.items()}
+            for system, table in operations.items()
+            for name, operation in table.items()
+        },
+    )
+
+
+def _known_operation(file: Path, key: str, name: str, operations: Operations) -> None:
+    if name not in operations["worker"]:
+        raise ConfigurationError(file, key, f"no operation {name!r}", "See contracts/operations.toml.")
+
+
+def _path(file: Path, key: str, path: str) -> None:
+    """Refuse what no place is ever called: a rule that never holds is a misspelt one."""
+    if not path.startswith(("/", "*/")):
+        raise ConfigurationError(file, key, "is no place", "It begins with / (a JSON pointer) or */ (wherever).")
+
+
+def _pointer(file: Path, key: str, value: Any) -> str:
+    text: str = typed(file, key, value, str, "a JSON pointer")
+    if not text.startswith("/"):
+        raise ConfigurationError(file, key, f"{text!r} is no JSON pointer", "It begins with /.")
+    return text
+
+
+def _list_rule(file: Path, key: str, path: str, row: Any) -> ListRule:
+    _path(file, key, path)
+    told = texts_of(file, key, table_of(file, key, row, {"key", "order"}))
+    if told.get("order", "promised") not in ("promised", "free"):
+        raise ConfigurationError(file, f"{key}.order", f"{told['order']!r}", 'It is "promised" or "free".')
+    if told.get("key") == "":
+        raise ConfigurationError(file, f"{key}.key", "no name", "Name the key, or leave it out.")
+    return ListRule(told.get("key"), told.get("order", "promised") == "promised")
+
+
+def _error_form(file: Path, key: str, row: Any) -> ErrorForm:
+    table = table_of(file, key, row, {"form", "reason", "required", "optional", "fields"})
+    texts = texts_of(file, key, {name: table[name] for name in ("form", "reason", "fields") if name in table})
+    for name in ("form", "reason"):
+        if not texts.get(name):
+            raise ConfigurationError(file, f"{key}.{name}", "missing", "Add it.")
+    for name in ("reason", *(["fields"] if texts.get("fields") else [])):
+        _pointer(file, f"{key}.{name}", texts[name])
+    lists = {}
+    for name in ("required", "optional"):
+        pointers = typed(file, f"{key}.{name}", table.get(name, []), list, "a list of JSON pointers")
+        lists[name] = tuple(_pointer(file, f"{key}.{name}", value) for value in pointers)
+    return ErrorForm(texts["form"], texts["reason"], lists["required"], lists["optional"], texts.get("fields", ""))
+
+
+def _cells(file: Path, table: Any, operations: Operations) -> tuple[Cell, ...]:
+    cells = []
+    if not table_of(file, "coverage", table):
+        raise ConfigurationError(file, "coverage", "nothing is required", "Name what a run must have shown.")
+    for name, roles in table.items():
+        _known_operation(file, f"coverage.{name}", name, operations)
+        if not table_of(file, f"coverage.{name}", roles, set(ROLES)):
+            raise ConfigurationError(file, f"coverage.{name}", "no role", f"One of {ROLES}, or drop the line.")
+        for role, statuses in roles.items():
+            key = f"coverage.{name}.{role}"
+            if not typed(file, key, statuses, list, "a list of statuses"):
+                raise ConfigurationError(file, key, "no status", "Name what must have been seen, or drop the line.")
+            for status in statuses:
+                baseline, slash, candidate = str(status).partition("/")
+                if isinstance(status, bool) or not (_is_status(baseline) and (_is_status(candidate) or not slash)):
+                    raise ConfigurationError(file, key, f"{status!r} is no status", '200, or "400/413".')
+                cells.append(Cell(name, role, int(baseline), int(candidate or baseline)))
+    return tuple(cells)
+
+
+def _is_status(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and 100 <= int(text) <= 599
+
+
+def _moves(name: str, operations: Operations) -> tuple[tuple[str, str], ...]:
+    """Pointers of the fields that operations.toml names on both systems and that stand elsewhere on each."""
+    legacy, worker = operations["legacy"][name], operations["worker"][name]
+    moves = [
+        (pointer, worker.response[ours])
+        for ours, pointer in legacy.response.items()
+        if ours in worker.response and worker.response[ours] != pointer
+    ]
+    for list_field, pointer in legacy.response.items():
+        if legacy.entry and list_field in worker.response and list_field == name.removeprefix("list_"):
+            moves += [
+                (f"{pointer}/*{inner}", f"{worker.response[list_field]}/*{worker.entry[ours]}")
+                for ours, inner in legacy.entry.items()
+                if ours in worker.entry and worker.entry[ours] != inner
+            ]
+    return tuple(moves)
