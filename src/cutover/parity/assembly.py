@@ -1,0 +1,94 @@
+"""Puts a parity run together from an environment: targets, stores where they are named, administrators.
+
+For the gate's fixture, for the command and for tests alike. Not for playing: run.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from cutover.accounts import Account
+from cutover.environments import Environment
+from cutover.failures import NotVerified
+from cutover.http import Client
+from cutover.journal import Journal
+from cutover.parity.run import SHORTENING_S, ParityRun
+from cutover.parity.state import held_by_legacy, held_by_worker
+from cutover.safety import KillSwitch
+from cutover.standing import Standing
+from cutover.stores import LegacyRows, MediaFolder, ObjectStore, RowStore
+from cutover.targets import Target
+
+
+@contextlib.contextmanager
+def parity_run(
+    project: Path,
+    environment: Environment,
+    client: Client,
+    journal: Journal,
+    *,
+    run: str,
+    ledger: Path | None,
+    candidate: str = "worker",
+    show_values: bool = False,
+    seed: int = 0,
+    shortening_s: float = SHORTENING_S,
+) -> Iterator[ParityRun]:
+    """A run of the environment's legacy as baseline against its Worker, or against itself (candidate="legacy").
+
+    What both hold is compared where all four stores are named. Raises NotVerified where a system is absent, and
+    what ParityRun raises.
+    """
+    for system in {"legacy", candidate}:
+        if system not in environment.systems:
+            raise NotVerified(f"{environment.name} has no {system}: {environment.absent[system]}")
+    baseline = Target("legacy", environment, client, journal)
+    other = Target(candidate, environment, client, journal)
+    row_store = RowStore(environment.d1, client) if environment.d1 else None
+    rows = None
+    if environment.postgres is not None:
+        rows = LegacyRows(environment.postgres, environment, journal=journal, kill_switch=KillSwitch(project))
+    held = None
+    if rows is not None and row_store is not None and environment.media is not None and environment.bucket is not None:
+        held = _Held(
+            environment, rows, MediaFolder(environment.media), row_store, ObjectStore(environment.bucket, client)
+        )
+    try:
+        yield ParityRun(
+            project,
+            environment,
+            baseline,
+            other,
+            run=run,
+            ledger=ledger,
+            journal=journal,
+            show_values=show_values,
+            seed=seed,
+            make_admin=Standing(environment, row_store).make_admin if row_store is not None else None,
+            held=held,
+            shortening_s=shortening_s,
+        )
+    finally:
+        if rows is not None:
+            rows.close()
+
+
+class _Held:
+    """Asks the stores behind a target what they hold of some accounts."""
+
+    def __init__(
+        self, environment: Environment, rows: LegacyRows, media: MediaFolder, row_store: RowStore, objects: ObjectStore
+    ) -> None:
+        self._rows, self._media, self._row_store, self._objects = rows, media, row_store, objects
+        key = environment.operations["worker"]["upload"].object_key
+        self._form = {"object_key": key} if key else {}
+
+    def __call__(self, target: Target, accounts: Sequence[Account]) -> Any:
+        names = [account.username for account in accounts]
+        gone = {account.username: account.user_id for account in accounts if account.user_id is not None}
+        if target.system == "legacy":
+            return held_by_legacy(self._rows, self._media, names, gone=gone)
+        return held_by_worker(self._row_store, self._objects, names, gone=gone, **self._form)

@@ -1,0 +1,208 @@
+"""Journeys that nobody wrote: a state machine draws them while both systems are driven.
+
+The same seed draws the same journeys, as the gate wants it; `cutover parity explore` draws new ones. What
+differs does not end a journey, so that one difference does not hide the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from cutover.parity.journeys import sentences as say
+from cutover.parity.player import Played, Player, Playing
+from cutover.parity.steps import Journey, Own, Step
+
+STEPS: Final = 12
+_ACTORS: Final = ("ann", "bob")
+_OPERATORS: Final = ("=", "!=", "<", "<=", ">", ">=")
+_WORDS: Final = (
+    "", "a", "A", "b", "Ada", "ada", "Zoë", "Zoe\u0301", " a ", "10", "9", "010", "9.0", "1e1", "-1", ".5", "+3", "abc",
+    "1,5", 'q"q', "o'n", "x;y", "l1\nl2", "\u00a0", "9007199254740993", "9007199254740992", "ß",
+    "SS", "🙂", "=1+1", "NaN",
+)  # fmt: skip
+
+_SURROGATES: Final[list[Any]] = ["Cs"]
+
+_cells = st.sampled_from(_WORDS) | st.text(
+    st.characters(exclude_categories=_SURROGATES, exclude_characters="\0"), max_size=8
+)
+_names = st.sampled_from(("name", "age", "a", "b", "Name", "x y", "é", ""))
+_actors = st.sampled_from(_ACTORS)
+_file_names = st.builds(
+    "{}{}".format,
+    st.sampled_from(("list", "O'Brien", 'the "last"', "café", "cafe\u0301", "100%", "a;b", "\u0440\u0443\u0441", "📇",
+                     "two  spaces", "x" * 200)),
+    st.sampled_from((".csv", ".CSV", ".tsv", ".txt")),
+)  # fmt: skip
+_tags = st.lists(st.sampled_from(("b", "a", "c", " a ", "A", "é", "e\u0301", "x" * 64, "two words", "🙂")), max_size=6)
+_not_tags = st.sampled_from(("a", None, 5, {"a": 1}, [5], [""], ["x" * 65], [["a"]]))
+
+
+@st.composite
+def _tables(draw: st.DrawFn) -> bytes:
+    """A small list: header and rows, of any of the delimiters, line ends and ways of quoting."""
+    delimiter = draw(st.sampled_from((",", ",", ";", "\t")))
+    end = draw(st.sampled_from(("\r\n", "\n", "\r")))
+    header = draw(st.lists(_names, min_size=1, max_size=4))
+    rows = draw(st.lists(st.lists(_cells, max_size=5), max_size=6))
+    always = draw(st.booleans())
+
+    def field(text: str) -> str:
+        quoted = always or any(mark in text for mark in (delimiter, '"', "\r", "\n", ",", ";", "\t"))
+        return '"' + text.replace('"', '""') + '"' if quoted else text
+
+    lines = [delimiter.join(map(field, row)) for row in (header, *rows)]
+    text = end.join(lines) + (end if draw(st.booleans()) else "")
+    encoding = draw(st.sampled_from(("utf-8", "utf-8", "utf-8-sig", "cp1252")))
+    content = text.encode(encoding, "replace") or b"a\n"
+    return content + (b'"open' if draw(st.integers(0, 9)) == 0 else b"")  # now and then a malformed one
+
+
+_operands = _cells | st.integers(-(2**60), 2**60) | st.sampled_from((10, 9, 1, 0))
+_filters = st.one_of(
+    st.tuples(_names, st.sampled_from(_OPERATORS), _operands),
+    st.tuples(_names, st.just("BETWEEN"), st.lists(_operands, min_size=2, max_size=2)),
+    st.tuples(_names, st.just("IN"), st.lists(_operands, min_size=1, max_size=3)),
+    st.tuples(_names, st.sampled_from(("LIKE", "", None)), st.none() | st.booleans() | _cells),
+)
+
+
+def machine(player: Player, take: Callable[[Played], None]) -> type[RuleBasedStateMachine]:
+    """A state machine that drives both systems through that player, and hands over each journey that it played."""
+
+    class Journeys(RuleBasedStateMachine):
+        """One journey of two users."""
+
+        files = Bundle("files")
+        number = 0
+
+        def __init__(self) -> None:
+            super().__init__()
+            Journeys.number += 1
+            self.count = 0
+            self.playing: Playing | None = None
+
+        @initialize()
+        def begin(self) -> None:
+            story = "drawn by the state machine"
+            self.playing = player.begin(Journey(f"generated {Journeys.number}", story, _ACTORS, ()))
+
+        def do(self, step: Step) -> None:
+            assert self.playing is not None
+            if not self.playing.played.cut_short:
+                self.playing.step(step)
+
+        @rule(target=files, actor=_actors, name=_file_names, content=_tables())
+        def upload(self, actor: str, name: str, content: bytes) -> Any:
+            self.count += 1
+            saved = f"file {self.count}"
+            self.do(say.upload(actor, name, content, saves=saved))
+            return (actor, saved)
+
+        @rule(target=files, file=files, content=_tables())
+        def upload_again(self, file: Any, content: bytes) -> Any:
+            self.count += 1
+            saved = f"file {self.count}"
+            self.do(say.upload(file[0], "list.csv", content, saves=saved))
+            return multiple((file[0], saved), file)
+
+        @rule(file=files, labels=_tags)
+        def tag(self, file: Any, labels: list[str]) -> None:
+            self.do(say.tags(file[0], file[1], labels))
+
+        @rule(file=files, labels=_not_tags)
+        def tag_wrongly(self, file: Any, labels: Any) -> None:
+            self.do(say.tags(file[0], file[1], labels))
+
+        @rule(file=files, chosen=st.lists(_names, min_size=1, max_size=4), filters=st.lists(_filters, max_size=2))
+        def cut(self, file: Any, chosen: list[str], filters: list[Any]) -> None:
+            self.do(say.export(file[0], file[1], chosen, *filters))
+
+        @rule(file=files)
+        def download(self, file: Any) -> None:
+            self.do(say.download(file[0], file[1]))
+
+        @rule(file=files)
+        def columns(self, file: Any) -> None:
+            self.do(say.columns(file[0], file[1]))
+
+        @rule(actor=_actors)
+        def look(self, actor: str) -> None:
+            self.do(say.list_files(actor))
+
+        @rule(file=consumes(files))
+        def delete(self, file: Any) -> None:
+            self.do(say.delete(file[0], file[1]))
+            self.do(say.list_files(file[0]))
+
+        @rule(file=files, what=st.sampled_from(("download", "columns", "delete", "tags", "export")))
+        def trespass(self, file: Any, what: str) -> None:
+            owner, saved = file
+            other = "bob" if owner == "ann" else "ann"
+            steps = {
+                "download": say.download(other, saved, owner=owner),
+                "columns": say.columns(other, saved, owner=owner),
+                "delete": say.delete(other, saved, owner=owner),
+                "tags": say.tags(other, saved, ["taken"], owner=owner),
+                "export": say.export(other, saved, ["a"], owner=owner),
+            }
+            self.do(steps[what])
+
+        @rule(actor=_actors)
+        def log_in(self, actor: str) -> None:
+            self.do(say.login(actor))
+
+        @rule(actor=_actors)
+        def refresh(self, actor: str) -> None:
+            self.do(say.refresh(actor))
+            self.do(say.user(actor))
+
+        @rule(actor=_actors, body=st.sampled_from((b"{", b"[]", b"null", b'{"username": 5}', b"\xff", b"{}")))
+        def malformed_login(self, actor: str, body: bytes) -> None:
+            self.do(say.raw("login", actor, body))
+
+        @rule(actor=_actors)
+        def wrong_password(self, actor: str) -> None:
+            self.do(say.login(actor, password=Own("password", after="x")))
+
+        @rule(actor=_actors, name=st.sampled_from(("program.exe", "list", ".csv", "empty.csv")))
+        def refused_upload(self, actor: str, name: str) -> None:
+            self.do(say.upload(actor, name, b"" if name == "empty.csv" else b"a\n1\n", saves="refused"))
+
+        def teardown(self) -> None:
+            if self.playing is not None:
+                if not self.playing.played.cut_short:
+                    self.playing.read_back()
+                take(self.playing.played)
+
+    return Journeys
+
+
+def generate(player: Player, take: Callable[[Played], None], *, journeys: int, seed: int, steps: int = STEPS) -> None:
+    """Draw and play so many journeys. The same seed draws the same ones; take gets each when it is over."""
+    drawn = machine(player, take)
+    quiet = settings(
+        max_examples=journeys,
+        stateful_step_count=steps,
+        database=None,
+        deadline=None,
+        derandomize=False,  # the seed decides
+        phases=(Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+    )
+    run_state_machine_as_test(hypothesis.seed(seed)(drawn), settings=quiet)
