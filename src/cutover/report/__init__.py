@@ -1,1 +1,1 @@
-"""How a verdict is shown: terminal, verdict.json, GitHub's step summary. Computes no result."""
+"""How a verdict is shown: terminal, verdict.json, GitHub's step summary, HTML pages. Computes no result."""

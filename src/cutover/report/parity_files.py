@@ -1,0 +1,55 @@
+"""parity.json and parity.html of a run's folder, from its sums and its verdict. Not for judging: parity/summary.py."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cutover.evidence import EvidenceLog
+from cutover.operations import Operations
+from cutover.parity.summary import Summary, as_json
+from cutover.secrets import redact_all
+from cutover.verdict import GateVerdict
+
+
+def write_parity_files(
+    log: EvidenceLog,
+    folder: Path,
+    summary: Summary,
+    facts: Mapping[str, Any],
+    verdict: GateVerdict,
+    *,
+    statuses: Mapping[str, str],
+    operations: Operations,
+    show_values: bool,
+    not_asked: str,
+    more: Mapping[str, Any] | None = None,
+    systems: tuple[str, str] = ("legacy", "worker"),
+) -> None:
+    """Write both. systems: baseline and candidate; facts: those of verdict.json; statuses: check -> status;
+    not_asked: why an operation that both systems have was not exercised; more: further tables of parity.json.
+    """
+    from cutover.report.parity_page import earlier_runs, parity_page
+
+    absent = {
+        name: f"{system}: {operation.absent}"
+        for system, table in operations.items()
+        for name, operation in table.items()
+        if operation.absent is not None
+    }
+    data = as_json(
+        summary,
+        facts,
+        verdict=verdict.verdict.value,
+        exit_code=int(verdict.exit_code),
+        reasons=verdict.reasons,
+        systems=systems,
+        statuses=statuses,
+        absent={**dict.fromkeys(operations["worker"], not_asked), **absent},
+        show_values=show_values,
+    )
+    data = redact_all({**data, **(more or {})})
+    log.write("parity.json", json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+    log.write("parity.html", parity_page(data, earlier_runs(folder)))
