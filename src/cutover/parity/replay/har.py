@@ -1,0 +1,164 @@
+"""HAR 1.2 (http://www.softwareishard.com/blog/har-12-spec/), entry by entry, without reading the whole file.
+
+A HAR is a secret: of an entry only method, URL, status and, where one is named, the header with the identity
+are looked at; cookies, authorization and bodies are not kept. Not for access logs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, Final
+
+from cutover.parity.replay.recorded import NotReadable, Recorded, read_method, read_target
+
+LARGEST_ENTRY: Final = 256 * 2**20
+"""Bytes of one entry, with the answer's body: what is larger is passed over as broken."""
+_PART: Final = 1 << 20
+_STRUCTURE: Final = re.compile(rb'["{}\[\],:]')
+_IN_STRING: Final = re.compile(rb'["\\]')
+
+
+class NotHar(ValueError):  # noqa: N818 - the whole file, not one entry of it
+    """The file holds no list log.entries."""
+
+
+def raw_entries(file: BinaryIO, eat: Callable[[bytes], object]) -> Iterator[bytes | None]:
+    """Each element of /log/entries as it is written; None for one that is too large or that the file's end cuts off.
+
+    eat: is given every byte of the file in order, up to the end of the element that is yielded next. Raises NotHar when
+    the file ends before such a list begins.
+    """
+    scan = _Scan(file, eat)
+    scan.seek_entries()
+    while not scan.ended:
+        found, element = scan.element()
+        if found:
+            yield element
+
+
+def read_entry(number: int, raw: bytes | None, header: str | None) -> Recorded:
+    """The request of an entry. header: the request header that names the identity, or None. Raises NotReadable."""
+    if raw is None:
+        raise NotReadable("the file ends within it, or it is too large")
+    try:
+        entry = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise NotReadable("it is no JSON") from None
+    request = entry.get("request") if isinstance(entry, dict) else None
+    if not isinstance(request, dict):
+        raise NotReadable("it has no request")
+    method, url = request.get("method"), request.get("url")
+    if not isinstance(method, str) or not isinstance(url, str):
+        raise NotReadable("its method or its url is no text")
+    target = read_target(url)
+    return Recorded(
+        number,
+        read_method(method),
+        target.path,
+        target.query,
+        _identity(request.get("headers"), header) if header is not None else None,
+        _status(entry.get("response")),
+        target.host,
+    )
+
+
+def _identity(headers: Any, wanted: str) -> str | None:
+    for row in headers if isinstance(headers, list) else ():
+        name, value = (row.get("name"), row.get("value")) if isinstance(row, dict) else (None, None)
+        if isinstance(name, str) and name.lower() == wanted.lower() and isinstance(value, str):
+            return value if value not in ("", "-") else None
+    return None
+
+
+def _status(response: Any) -> int | None:
+    """The recorded status; browsers write 0 for a request that was never answered."""
+    status = response.get("status") if isinstance(response, dict) else None
+    return status if type(status) is int and 100 <= status <= 599 else None
+
+
+class _Scan:
+    """Walks over JSON by its structure alone: strings, brackets, commas. What stands between is not looked at."""
+
+    def __init__(self, file: BinaryIO, eat: Callable[[bytes], object]) -> None:
+        self._file, self._eat = file, eat
+        self._data, self._at = bytearray(), 0
+        self._too_large = False
+        self.ended = False
+
+    def seek_entries(self) -> None:
+        """Go behind the bracket that opens /log/entries."""
+        path: list[str] = []
+        text, name = "", ""  # the last string; the key whose value comes next
+        while (at := self._find(_STRUCTURE)) is not None:
+            sign = self._sign(at)
+            self._at = at + 1
+            if sign == b'"':
+                self._pass_string()
+                text = self._data[at + 1 : self._at - 1].decode("utf-8", "replace")
+            elif sign == b":":
+                name = text
+            elif sign == b"[" and path == ["", "log"] and name == "entries":
+                self._drop()
+                return
+            elif sign in (b"{", b"["):
+                path.append(name)
+                name = ""
+            else:
+                name = ""
+                if sign != b"," and path:
+                    path.pop()
+            self._drop()
+        raise NotHar("it has no list log.entries")
+
+    def element(self) -> tuple[bool, bytes | None]:
+        """Whether one more was found, and the element, None when it is not whole."""
+        depth = 0
+        self._too_large = False
+        while (at := self._find(_STRUCTURE)) is not None:
+            sign = self._sign(at)
+            self._at = at + 1
+            if depth == 0 and sign in (b",", b"]"):
+                element = bytes(self._data[:at]).strip()
+                self.ended = sign == b"]"
+                self._drop()
+                return bool(element) or self._too_large or not self.ended, None if self._too_large else element
+            if sign == b'"':
+                self._pass_string()
+            elif sign in (b"{", b"["):
+                depth += 1
+            elif sign in (b"}", b"]"):
+                depth -= 1
+        self.ended = True
+        self._drop()
+        return True, None
+
+    def _pass_string(self) -> None:
+        """Go behind the quote that closes the string; to the end of the file when none does."""
+        while (at := self._find(_IN_STRING)) is not None:
+            closes = self._sign(at) == b'"'
+            self._at = at + (1 if closes else 2)
+            if closes:
+                return
+
+    def _sign(self, at: int) -> bytes:
+        return bytes(self._data[at : at + 1])
+
+    def _find(self, pattern: re.Pattern[bytes]) -> int | None:
+        while (match := pattern.search(self._data, self._at)) is None:
+            self._at = max(self._at, len(self._data))
+            if len(self._data) > LARGEST_ENTRY:
+                self._too_large = True
+                self._drop()
+            part = self._file.read(_PART)
+            if not part:
+                return None
+            self._data += part
+        return match.start()
+
+    def _drop(self) -> None:
+        passed = min(self._at, len(self._data))
+        self._eat(bytes(self._data[:passed]))
+        del self._data[:passed]
+        self._at -= passed

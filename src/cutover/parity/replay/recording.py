@@ -1,0 +1,138 @@
+"""A recording as a file: which format it has, its lines or entries one by one, and what tells it from another.
+
+Reads plain files and gzip, never more than one line or entry at a time. Not for what a line says: access_log.py,
+har.py.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from cutover.configuration import ConfigurationError
+from cutover.parity.replay import har
+from cutover.parity.replay.access_log import LONGEST_LINE, Keys, read_combined, read_json
+from cutover.parity.replay.recorded import Broken, NotReadable, Recorded
+
+FORMATS: Final = ("har", "combined", "jsonl")
+_ENDINGS: Final = {".har": "har", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_GZIP: Final = b"\x1f\x8b"
+_BOM: Final = b"\xef\xbb\xbf"
+_TOO_LONG: Final = b"\0too long"
+
+
+class Recording:
+    """A file of requests. size: bytes on disk."""
+
+    def __init__(self, file: Path, *, form: str | None, keys: Keys, header: str | None) -> None:
+        """form: one of FORMATS, None to find out. header: of a HAR's request, names the identity.
+
+        Raises ConfigurationError for a file that cannot be read.
+        """
+        self.file, self._keys, self._header = file, keys, header
+        try:
+            self.size = file.stat().st_size
+            with file.open("rb") as begin:
+                self._packed = begin.read(2) == _GZIP
+            self.form = form or self._found_form()
+        except OSError as error:
+            raise _unreadable(file, error.strerror or str(error)) from None
+        except (EOFError, zlib.error) as error:
+            raise _unreadable(file, f"it is no gzip file ({error})") from None
+        self._hash = hashlib.sha256()
+
+    @property
+    def unit(self) -> str:
+        """What is counted: "line" or "entry"."""
+        return "entry" if self.form == "har" else "line"
+
+    def total(self) -> int:
+        """How many lines or entries there are. Reads the file once."""
+        count = 0
+        try:
+            with self._open() as file:
+                if self.form == "har":
+                    return sum(1 for _ in har.raw_entries(file, lambda _: None))
+                last = b"\n"
+                while part := file.read(1 << 20):
+                    count, last = count + part.count(b"\n"), part[-1:]
+                return count + (last != b"\n")
+        except har.NotHar as error:
+            raise _unreadable(self.file, f"it is no HAR: {error}") from None
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            return count + 1  # cut off within its compression; the line that it cuts is a broken one
+        except OSError as error:
+            raise _unreadable(self.file, error.strerror or str(error)) from None
+
+    def raw(self) -> Iterator[tuple[int, bytes | None]]:
+        """Number, from 1, and bytes of each line or entry; None for one that is not whole."""
+        self._hash = hashlib.sha256()
+        number = 0
+        try:
+            with self._open() as file:
+                source = har.raw_entries(file, self._hash.update) if self.form == "har" else self._lines(file)
+                for raw in source:
+                    number += 1
+                    yield number, raw
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            yield number + 1, None
+        except OSError as error:
+            raise _unreadable(self.file, error.strerror or str(error)) from None
+
+    def digest(self) -> str:
+        """32 hexadecimal digits of the SHA-256 of all bytes up to the last line or entry that `raw` gave."""
+        return self._hash.hexdigest()[:32]
+
+    def read(self, number: int, raw: bytes | None) -> Recorded | Broken | None:
+        """What it says; None for an empty line, which is no request and nothing broken."""
+        try:
+            if self.form == "har":
+                return har.read_entry(number, raw, self._header)
+            if raw is None:
+                raise NotReadable("the file ends within its compression")
+            if raw == _TOO_LONG:
+                raise NotReadable(f"it is longer than {LONGEST_LINE} bytes")
+            line = raw.removeprefix(_BOM) if number == 1 else raw
+            if not line.strip():
+                return None
+            return read_json(number, line, self._keys) if self.form == "jsonl" else read_combined(number, line)
+        except NotReadable as error:
+            return Broken(number, str(error))
+
+    def _lines(self, file: BinaryIO) -> Iterator[bytes]:
+        while line := file.readline(LONGEST_LINE + 1):
+            self._hash.update(line)
+            if len(line) > LONGEST_LINE and not line.endswith(b"\n"):
+                while rest := file.readline(LONGEST_LINE):
+                    self._hash.update(rest)
+                    if rest.endswith(b"\n"):
+                        break
+                line = _TOO_LONG
+            yield line.rstrip(b"\r\n")
+
+    def _open(self) -> BinaryIO:
+        # gzip's reader is a BinaryIO in all but its declaration.
+        return gzip.open(self.file, "rb") if self._packed else self.file.open("rb")  # type: ignore[return-value]
+
+    def _found_form(self) -> str:
+        suffixes = [suffix.lower() for suffix in self.file.suffixes if suffix.lower() != ".gz"]
+        if suffixes and suffixes[-1] in _ENDINGS:
+            return _ENDINGS[suffixes[-1]]
+        with self._open() as file:
+            begin = file.read(LONGEST_LINE).removeprefix(_BOM).lstrip()
+        if not begin.startswith(b"{"):
+            return "combined"
+        try:
+            first = json.loads(begin.partition(b"\n")[0])
+        except (ValueError, RecursionError):
+            return "har"
+        return "har" if isinstance(first, dict) and isinstance(first.get("log"), dict) else "jsonl"
+
+
+def _unreadable(file: Path, why: str) -> ConfigurationError:
+    return ConfigurationError(file, "", f"cannot be replayed: {why}", "Name a HAR, a combined log or JSON lines.")

@@ -1,0 +1,198 @@
+"""Recordings are read line by line: what was written is read back, and nothing ends the reading."""
+
+import io
+import json
+import string
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cutover.parity.replay import har
+from cutover.parity.replay.access_log import Keys, read_combined, read_json
+from cutover.parity.replay.recorded import NotReadable, Recorded, holds_a_secret, read_target
+
+pytestmark = pytest.mark.unit
+
+METHODS = st.sampled_from(["GET", "HEAD", "POST", "DELETE", "PATCH"])
+SAFE = string.ascii_letters + string.digits + "-._~!$&'()*+,;=:@%/"
+PATHS = st.text(SAFE, max_size=40).map(lambda text: f"/{text}")
+QUERIES = st.text(SAFE, max_size=30)
+USERS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
+    lambda name: name not in ("-", '""') and " [" not in name
+)
+HOSTS = st.sampled_from(["127.0.0.1", "2001:db8::17", "::1", "client.example"])
+STATUSES = st.integers(100, 599)
+
+
+def escaped(text: str, style: str) -> str:
+    r"""As servers write a field: Apache \" \\ \xNN and C's own, nginx \xNN for all of it."""
+    written = ""
+    for byte in text.encode():
+        character = chr(byte)
+        if style == "apache" and character in '"\\':
+            written += f"\\{character}"
+        elif style == "apache" and character in "\n\t\r":
+            written += {"\n": "\\n", "\t": "\\t", "\r": "\\r"}[character]
+        elif character in '"\\' or not 32 <= byte < 127:
+            written += f"\\x{byte:02X}"
+        else:
+            written += character
+    return written
+
+
+@given(HOSTS, USERS, METHODS, PATHS, QUERIES, STATUSES, st.sampled_from(["apache", "nginx"]), st.booleans())
+def test_combined_line_is_read_back(
+    host: str, user: str, method: str, path: str, query: str, status: int, style: str, short: bool
+) -> None:
+    """Every field that is kept comes back as it was, whatever the user is called and however the server escapes."""
+    target = f"{path}?{query}" if query else path
+    line = f'{host} - {escaped(user, style)} [22/Nov/2026:18:02:03 +0530] "{method} {target} HTTP/1.1" {status} 17'
+    line += "" if short else f' "https://a.example/?q=\\"x\\"" "{escaped(user, style)}" 0.004'
+    assert read_combined(7, line.encode()) == Recorded(7, method, path, query, user, status)
+
+
+@given(st.one_of(st.none(), USERS), METHODS, PATHS, QUERIES, st.one_of(st.none(), STATUSES))
+def test_json_line_is_read_back(user: str | None, method: str, path: str, query: str, status: int | None) -> None:
+    """The same for a line of JSON, by keys, by JSON pointers and with a whole request line."""
+    target = f"{path}?{query}" if query else path
+    wanted = Recorded(3, method, path, query, user, status)
+    plain = {"user": user, "method": method, "path": target, "status": status}
+    nested = {"auth": {"who": user}, "request": f"{method} {target} HTTP/2.0", "status": status}
+    assert read_json(3, json.dumps(plain).encode(), Keys()) == wanted
+    assert read_json(3, json.dumps(nested).encode(), Keys(identity="/auth/who")) == wanted
+
+
+@given(st.one_of(st.binary(max_size=300), st.text(max_size=200).map(str.encode)))
+def test_no_bytes_end_the_reading(data: bytes) -> None:
+    """Any bytes are a request or a broken line; no other exception comes out."""
+    framed = [
+        data,
+        b'1.1.1.1 - - [22/Nov/2026:18:02:03 +0000] "' + data + b'" 200 1',
+        b'{"method":"GET","path":"' + data,
+    ]
+    for line in framed:
+        for read in (lambda line: read_combined(1, line), lambda line: read_json(1, line, Keys())):
+            try:
+                found = read(line)
+            except NotReadable:
+                continue
+            assert found.no_http or (found.path.startswith("/") and found.path.isascii())
+
+
+JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=20)),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=8), inner, max_size=4)),
+    max_leaves=12,
+)
+
+
+@given(st.lists(JSON_VALUES, max_size=6), JSON_VALUES, st.booleans(), st.integers(1, 40), st.data())
+def test_har_is_read_entry_by_entry(
+    entries: list[Any], other: Any, indented: bool, part: int, data: st.DataObject
+) -> None:
+    """Each element of log.entries comes whole, however the file is cut into parts; bytes are eaten once, in order."""
+    document = {"a": {"log": {"entries": [1]}}, "log": {"version": "1.2", "pages": [other, {"entries": [0]}],
+                                                        "entries": entries, "comment": other}}  # fmt: skip
+    raw = json.dumps(document, indent=2 if indented else None, ensure_ascii=data.draw(st.booleans())).encode()
+    eaten = bytearray()
+    found = list(har.raw_entries(Slowly(raw, part), eaten.extend))
+    assert [json.loads(element or b"?") for element in found] == entries
+    assert raw.startswith(eaten)
+    cut = data.draw(st.integers(0, len(raw)))
+    try:
+        shorter = list(har.raw_entries(Slowly(raw[:cut], part), lambda _: None))
+    except har.NotHar:
+        return
+    assert shorter == found or (shorter[-1] is None and shorter[:-1] == found[: len(shorter) - 1])
+
+
+class Slowly(io.BytesIO):
+    """A file that gives a few bytes at a time."""
+
+    def __init__(self, data: bytes, part: int) -> None:
+        super().__init__(data)
+        self.part = part
+
+    def read(self, size: int | None = -1) -> bytes:
+        """A few bytes, however many are asked for."""
+        del size
+        return super().read(self.part)
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_end_the_reading_of_a_har(data: bytes) -> None:
+    """Whatever stands in the list is an entry or a broken one."""
+    for raw in har.raw_entries(io.BytesIO(b'{"log":{"entries":[' + data), lambda _: None):
+        try:
+            har.read_entry(1, raw, "x-user")
+        except NotReadable:
+            continue
+    with pytest.raises(har.NotHar):
+        list(har.raw_entries(io.BytesIO(b'{"log":{"entries":{"a":[1]}}}'), lambda _: None))
+
+
+def test_har_entry_keeps_nothing_that_is_secret() -> None:
+    """Of an entry there remain method, path, query, status, host and the one header that was asked for."""
+    entry = {
+        "request": {
+            "method": "GET",
+            "url": "https://Api.Example:8443/api/files?x=1#part",
+            "headers": [{"name": "Authorization", "value": "Bearer sesame"}, {"name": "X-User", "value": "ann"}],
+            "cookies": [{"name": "session", "value": "sesame"}],
+            "postData": {"text": "sesame"},
+        },
+        "response": {"status": 200, "content": {"text": "sesame"}},
+    }
+    found = har.read_entry(4, json.dumps(entry).encode(), "x-user")
+    assert found == Recorded(4, "GET", "/api/files", "x=1", "ann", 200, "api.example:8443")
+    assert "sesame" not in repr(vars(found))
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"", "no time stamp"),
+        (b"1.1.1.1 - - [22/Nov/2026:18:02:03 +0000] GET / 200", "no request in quotes"),
+        (b'1.1.1.1 - - [32/Nov/2026:18:02:03 +0000] "GET / HTTP/1.1" 200 1', "no time"),
+        (b'1.1.1.1 - - [22/Nov/2026:18:02:03 +0000] "GET / HTTP/1.1" 700 1', "none of HTTP"),
+        (b'1.1.1.1 - - [22/Nov/2026:18:02:03 +0000] "GET /a b HTTP/1.1" 200 1', "no HTTP request"),
+        (b'1.1.1.1 - - [22/Nov/2026:18:02:03 +0000] "GET / HTTP/1.1" 200 1 "cut', "combined format"),
+    ],
+)
+def test_broken_combined_line_is_named(line: bytes, reason: str) -> None:
+    """The reason says what is wrong and quotes nothing."""
+    with pytest.raises(NotReadable, match=reason):
+        read_combined(1, line)
+
+
+def test_what_a_server_refused_as_no_http_is_no_broken_line() -> None:
+    r"""A TLS handshake on a plain port was answered 400 and is told as such; answered 200 it is a broken line."""
+    line = rb'1.1.1.1 - - [22/Nov/2026:18:02:03 +0000] "\x16\x03\x01" %d 150 "-" "-"'
+    assert read_combined(1, line % 400).no_http
+    with pytest.raises(NotReadable):
+        read_combined(1, line % 200)
+
+
+@pytest.mark.parametrize(
+    ("written", "path", "query", "host"),
+    [
+        ("/a/b?c=d&e", "/a/b", "c=d&e", ""),
+        ("http://[2001:DB8::1]:8080/x?y", "/x", "y", "[2001:db8::1]:8080"),
+        ("https://a.example?y=1", "/", "y=1", "a.example"),
+        ("/caf\u00e9/%C3%A9", "/caf%C3%A9/%C3%A9", "", ""),
+        ('/"<>', "/%22%3C%3E", "", ""),
+    ],
+)
+def test_targets(written: str, path: str, query: str, host: str) -> None:
+    """Origin form and absolute form, and what no URL holds is encoded."""
+    found = read_target(written)
+    assert (found.path, found.query, found.host) == (path, query, host)
+
+
+def test_a_secret_in_a_query_is_known() -> None:
+    """By its name or by its shape; an ordinary query is none."""
+    assert holds_a_secret("access_token=x")
+    assert holds_a_secret("a=eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.c2ln")
+    assert not holds_a_secret("page=2&q=keys%20and%20tokens&sort=name")
