@@ -17,8 +17,13 @@ from cutover.operations import SYSTEMS
 from cutover.safety import SafetyLevel
 
 FILE: Final = "manifest.toml"
-GATES: Final = ("smoke",)
+GATES: Final = ("smoke", "parity")
 """Markers that make a check part of a gate, in the order in which their verdicts are given."""
+
+CLOSING: Final = {
+    "parity": ("contracts/parity.toml::coverage", "contracts/accepted_differences.toml::every_line_holds"),
+}
+"""Checks of a gate that only the sum of its other checks shows; its conclusion makes their records."""
 
 _HEADER: Final = """\
 # What each gate must have shown. A check that is listed and did not run is missing, and the verdict is not GO.

@@ -47,6 +47,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how often to ask whether the systems are up (default: the environment's)",
     )  # fmt: skip
     group.addoption(
+        "--shorten", dest="cutover_shortening_s", type=float, metavar="S", default=25.0,
+        help="seconds in which parity looks for the shortest journey to what it found (default: 25; 0: not at all)",
+    )  # fmt: skip
+    group.addoption(
         "--ready-interval", dest="cutover_ready_interval", type=float, metavar="S", help="seconds between the tries"
     )
 

@@ -15,10 +15,11 @@ from typing import Final
 import pytest
 
 from cutover.configuration import ConfigurationError
-from cutover.manifest import GATES, Entry, render
+from cutover.manifest import CLOSING, GATES, Entry, render
 from cutover.pytest_plugin.recording import system_of
 from cutover.pytest_plugin.selection import gates_of
 from cutover.pytest_plugin.session import level_of, needs_of
+from cutover.safety import SafetyLevel
 
 _OUTPUT: Final = "CUTOVER_MANIFEST_OUTPUT"
 
@@ -30,6 +31,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             Entry(gate, item.nodeid, system_of(item), level_of(item), _argument(item, "never_waived"), needs_of(item))
             for item in session.items
             for gate in gates_of(item)
+        ]
+        entries += [
+            Entry(gate, check, None, SafetyLevel.TEST_DATA) for gate, checks in CLOSING.items() for check in checks
         ]
         Path(output).write_text(render(entries), encoding="utf-8")
 

@@ -17,6 +17,7 @@ from cutover.verdict import ExitCode, GateVerdict, Run, Verdict, decide, exit_co
 from cutover.waivers import Waiver
 
 if TYPE_CHECKING:
+    from cutover.pytest_plugin.parity_conclusion import ParityConclusion
     from cutover.pytest_plugin.session import GateSession
 
 
@@ -41,6 +42,7 @@ def conclude(session: GateSession, before: int) -> tuple[list[GateVerdict], int]
     before = _pytests_own(before, session, failed=failed)
     if session.log is not None:
         session.log.event("ended", pytest=before)
+    parity = _parity(session)
     invalid = [*trouble.invalid, *_found_at_the_end(session)]
     facts = session.facts()
     facts["leftovers"] += unremoved(session.ledger, facts["leftovers"])
@@ -63,11 +65,26 @@ def conclude(session: GateSession, before: int) -> tuple[list[GateVerdict], int]
     if session.log is not None:
         session.log.write("verdict.json", finished(facts, verdicts, final))
         append_step_summary(verdicts, session.records, facts)
+        if parity is not None:
+            parity.write(verdicts, facts)
+            session.told += parity.lines()
         if session.log.failure is not None and final == 0:  # the file still says that the run did not end
             verdicts = [_unwritten(verdict, session.log.failure) for verdict in verdicts]
             final = int(ExitCode.INVALID)
     session.final_facts = facts
     return verdicts, final
+
+
+def _parity(session: GateSession) -> ParityConclusion | None:
+    """What only the sum of all journeys shows, added to the records."""
+    if not any("parity" in record.gates for record in session.records):
+        return None
+    from cutover.pytest_plugin.parity_conclusion import parity_conclusion
+
+    found = parity_conclusion(session)
+    if found is not None:
+        found.add_records()
+    return found
 
 
 def _unwritten(verdict: GateVerdict, failure: str) -> GateVerdict:

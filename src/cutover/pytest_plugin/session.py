@@ -82,6 +82,7 @@ class GateSession:
         self.verdicts: list[GateVerdict] = []
         self.final: int | None = None
         self.final_facts: dict[str, Any] = {}
+        self.told: list[str] = []
         self._pair: PairHandle | None = None
         self._planted: str | None = None
         self._environment: Environment | None = None
@@ -323,6 +324,8 @@ class GateSession:
 
             for line in details(self.verdicts, self.records, self.final_facts, self.folder):
                 terminalreporter.write_line(redact(line))
+            for line in self.told:
+                terminalreporter.write_line(redact(line))
             if self.trouble.at_the_end is not None:
                 terminalreporter.write_line(f"error after the last check: {self.trouble.at_the_end}", red=True)
         elif self.name is None and self.final is not None:
@@ -375,6 +378,10 @@ class GateSession:
                 "--alluredir=DIR.",
             )
         self.manifest = load_manifest(self.project)
+        if "parity" in self.asked and self.name is not None:
+            from cutover.pytest_plugin.parity_conclusion import judge_contracts
+
+            judge_contracts(self.project, self.name)
         if self.name is None:
             # Which checks a run without -m selects is known after the collection; with -m it is known now.
             if self.config.option.markexpr and not self.config.option.collectonly:
