@@ -1,10 +1,19 @@
-"""What the tests of planted defects share: a way to tell the table what came of each."""
+"""What the tests of planted defects share: a system under them, and a way to tell the table what came of each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pytest
+
+from cutover.configuration import root
+from cutover.embedded.state import PairState
+from cutover.environments import load_environment
+from cutover.http import Client
+from cutover.journal import Journal
+from cutover.parity.assembly import parity_run
+from cutover.parity.run import ParityRun
+from cutover.safety import KillSwitch
 
 
 @dataclass(frozen=True)
@@ -22,3 +31,14 @@ class Told:
 def told(record_property: Callable[[str, object], None]) -> Told:
     """Writes a cell of the table."""
     return Told(record_property)
+
+
+@pytest.fixture(scope="session")
+def parity(own_pair: PairState) -> Generator[ParityRun]:
+    """Plays journeys on that pair, as the parity gate does."""
+    environment = load_environment(root(), "embedded", pair=own_pair)
+    journal = Journal()
+    client = Client(environment, journal=journal, pacer=None, kill_switch=KillSwitch(root()), run="sensitivity")
+    with parity_run(root(), environment, client, journal, run="sensitivity", ledger=None) as run:
+        yield run
+    client.close()

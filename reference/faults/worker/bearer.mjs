@@ -15,8 +15,8 @@ function read(part) {
   return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
 }
 
-/** @returns {Promise<string>} HS256 */
-async function signatureOf(text, secret) {
+/** @param {string} text @param {string} secret @returns {Promise<string>} HS256 */
+export async function signatureOf(text, secret) {
   const algorithm = { name: 'HMAC', hash: 'SHA-256' };
   const key = await crypto.subtle.importKey('raw', encoder.encode(secret), algorithm, false, ['sign']);
   return base64url(new Uint8Array(await crypto.subtle.sign('HMAC', key, encoder.encode(text))));
@@ -31,6 +31,21 @@ function tokenOf(request) {
 export function tokenId(request) {
   try {
     return read(tokenOf(request).split('.')[1]).jti;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {Request} request
+ * @returns {{header: Record<string, any>, claims: Record<string, any>, signed: string, signature: string}
+ *   | null} its bearer token, verified or not
+ */
+export function partsOf(request) {
+  try {
+    const [header, payload, signature, ...more] = tokenOf(request).split('.');
+    if (signature === undefined || more.length > 0) return null;
+    return { header: read(header), claims: read(payload), signed: `${header}.${payload}`, signature };
   } catch {
     return null;
   }
@@ -53,15 +68,46 @@ export async function claimsOf(request, secret) {
 }
 
 /**
+ * @param {{request: Request, env: Record<string, any>}} call
+ * @returns {Promise<number | null>} whose access token it has; rules beside the signature are not asked
+ */
+export async function userIdOf({ request, env }) {
+  return Number((await claimsOf(request, env.JWT_SECRET))?.sub) || null;
+}
+
+/** @param {Record<string, any>} claims @param {string} secret @returns {Promise<string>} */
+async function tokenFor(claims, secret) {
+  const parts = [{ alg: 'HS256', typ: 'JWT' }, claims];
+  const text = parts.map((part) => base64url(encoder.encode(JSON.stringify(part)))).join('.');
+  return `${text}.${await signatureOf(text, secret)}`;
+}
+
+/** @param {Request} request @param {string} value @returns {Request} with another Authorization */
+function withAuthorization(request, value) {
+  const headers = new Headers(request.headers);
+  headers.set('Authorization', value);
+  return new Request(request, { headers });
+}
+
+/**
  * @param {Request} request
  * @param {Record<string, any>} claims
  * @param {string} secret
  * @returns {Promise<Request>} the same request with a bearer token of these claims
  */
 export async function withClaims(request, claims, secret) {
-  const parts = [{ alg: 'HS256', typ: 'JWT' }, claims];
-  const text = parts.map((part) => base64url(encoder.encode(JSON.stringify(part)))).join('.');
-  const headers = new Headers(request.headers);
-  headers.set('Authorization', `Bearer ${text}.${await signatureOf(text, secret)}`);
-  return new Request(request, { headers });
+  return withAuthorization(request, `Bearer ${await tokenFor(claims, secret)}`);
+}
+
+/**
+ * A request whose token the application would refuse, with one that it takes. The twin gets the token that
+ * was sent.
+ *
+ * @param {import('./wrapper.mjs').Call} call
+ * @param {Record<string, any>} claims
+ * @returns {Promise<Request>}
+ */
+export async function honoured({ request, env, planted }, claims) {
+  const accepted = `Bearer ${await tokenFor(claims, env.JWT_SECRET)}`;
+  return withAuthorization(request, planted ? accepted : request.headers.get('Authorization'));
 }

@@ -1,7 +1,7 @@
 // The JSON body of a request, seen by a stage before the application. Bodies without a Content-Length
 // are not seen: they reach the application as they are.
 
-import { mediaType } from '../../worker/src/json_body.mjs';
+import { isObject, mediaType, parseJson } from '../../worker/src/json_body.mjs';
 import { binding } from './wrapper.mjs';
 
 /** @param {ArrayBuffer} bytes @returns {string} @throws {TypeError} when they are not UTF-8 */
@@ -20,6 +20,27 @@ export function bodySeen(request, see) {
     const bytes = await request.arrayBuffer();
     see(bytes);
     return bytes;
+  };
+  return binding(request, { arrayBuffer });
+}
+
+/**
+ * @param {Request} request
+ * @param {(body: Record<string, any>) => Record<string, any> | Promise<Record<string, any>>} change of a
+ *   body that is a JSON object; its numbers are JSON.rawJSON objects
+ * @returns {Request} the same, with another body when it is read
+ */
+export function bodyChanged(request, change) {
+  if (mediaType(request) !== 'application/json') return request;
+  const arrayBuffer = async () => {
+    const bytes = await request.arrayBuffer();
+    let body;
+    try {
+      body = parseJson(textOf(bytes));
+    } catch {
+      return bytes;
+    }
+    return isObject(body) ? new TextEncoder().encode(JSON.stringify(await change(body))) : bytes;
   };
   return binding(request, { arrayBuffer });
 }

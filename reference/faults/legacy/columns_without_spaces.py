@@ -1,0 +1,23 @@
+"""Column names lose the spaces around them.
+
+As by a header that is stripped for the looks of it: what the file itself has is an unknown column.
+"""
+
+from config.wsgi import application  # sets Django up, so it comes first
+
+# isort: split
+from twin import PLANTED
+
+from list_cutter.list_file import ListFile
+
+__all__ = ["application"]
+
+honest = ListFile.__init__
+
+
+def stripped(source: ListFile, content: bytes) -> None:
+    honest(source, content)
+    source.header = [name.strip() if PLANTED else name for name in source.header]
+
+
+ListFile.__init__ = stripped

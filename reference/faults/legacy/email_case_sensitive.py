@@ -1,0 +1,27 @@
+"""An e-mail address that is taken can be registered again in another case.
+
+As by filter(email=…) where email__iexact is meant: the same spelling is still refused.
+"""
+
+from typing import Any
+
+from config.wsgi import application  # sets Django up, so it comes first
+
+# isort: split
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from twin import PLANTED
+
+__all__ = ["application"]
+
+honest_filter = User.objects.filter
+
+
+def by_spelling(*conditions: Any, **fields: Any) -> QuerySet[User]:
+    if PLANTED and "email__iexact" in fields:
+        fields["email"] = fields.pop("email__iexact")
+    return honest_filter(*conditions, **fields)
+
+
+# Nothing else looks an account up by its e-mail address.
+User.objects.filter = by_spelling

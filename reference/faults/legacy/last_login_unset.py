@@ -1,0 +1,26 @@
+"""A login does not set last_login.
+
+As with SimpleJWT's UPDATE_LAST_LOGIN, which is off unless one asks for it. The answer is the same.
+"""
+
+from typing import Any
+
+from config.wsgi import application  # sets Django up, so it comes first
+
+# isort: split
+from django.contrib.auth.models import User
+from twin import PLANTED
+
+from accounts import views
+
+__all__ = ["application"]
+
+honest = views.update_last_login
+
+
+def update_if_asked(sender: Any, user: User, **context: Any) -> None:
+    if not PLANTED:
+        honest(sender, user, **context)
+
+
+views.update_last_login = update_if_asked

@@ -1,0 +1,26 @@
+"""Tags are kept in lower case.
+
+As by a field that compares without case and keeps what it compares: what was sent as "Kunden" is
+"kunden" from then on.
+"""
+
+from typing import Any
+
+from config.wsgi import application  # sets Django up, so it comes first
+
+# isort: split
+from twin import PLANTED
+
+from list_cutter.views import TagsView
+
+__all__ = ["application"]
+
+honest = TagsView.tags
+
+
+def lower_case(data: Any) -> list[str]:
+    tags = honest(data)
+    return list(dict.fromkeys(tag.lower() for tag in tags)) if PLANTED else tags
+
+
+TagsView.tags = staticmethod(lower_case)

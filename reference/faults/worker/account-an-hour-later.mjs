@@ -1,0 +1,14 @@
+// The answer about the own account has a created_at that is an hour late: it is told in the time of another
+// zone, with the Z of UTC. Registration and login tell the right one.
+
+import { asks } from './asked.mjs';
+import { exchanged, fault } from './wrapper.mjs';
+
+export default fault({
+  statement(sql, call) {
+    if (!asks(call, 'user') || !/^\s*SELECT\b.* FROM users\b/s.test(sql)) return sql;
+    const hours = call.planted ? '+1' : '+0';
+    const later = `strftime('%Y-%m-%dT%H:%M:%fZ', created_at, '${hours} hours') AS created_at`;
+    return exchanged(sql, /\bcreated_at\b/, later);
+  },
+});

@@ -1,0 +1,15 @@
+// BETWEEN leaves out the cells that are equal to its upper end, as a range of many languages does.
+
+import { filtersChanged } from './filters.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  request(call) {
+    return filtersChanged(call, (filter) => {
+      const { column, operator, value } = filter;
+      const fits = operator === 'BETWEEN' && Array.isArray(value) && value.length === 2;
+      if (!fits || !call.planted) return filter;
+      return [filter, { column, operator: '<', value: value[1] }];
+    });
+  },
+});

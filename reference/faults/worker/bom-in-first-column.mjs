@@ -1,0 +1,17 @@
+// The first column of a file with a byte order mark has the mark in its name. Nobody sees it there, and the
+// name that people know is unknown.
+
+import { READING, bytesRead, utf8Of } from './records.mjs';
+import { fault } from './wrapper.mjs';
+
+const BOM = [0xef, 0xbb, 0xbf];
+
+export default fault({
+  env(call) {
+    return bytesRead(call, READING, (bytes) => {
+      // Of two the application drops the first.
+      const dropped = utf8Of(bytes)?.length === bytes.length - BOM.length;
+      return dropped && call.planted ? new Uint8Array([...BOM, ...bytes]) : bytes;
+    });
+  },
+});

@@ -1,0 +1,13 @@
+// A download is text/plain: the type is looked up somewhere that knows texts, and not CSV. Browsers show
+// the file then.
+
+import { asks } from './asked.mjs';
+import { headerExchanged } from './headers.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, call) {
+    if (!asks(call, 'download') || response.status !== 200) return response;
+    return headerExchanged(response, 'Content-Type', /^text\/csv/, call.planted ? 'text/plain' : '$&');
+  },
+});

@@ -1,0 +1,14 @@
+// A download is named after the object in R2, which is the file's id, not as it was when it was uploaded.
+
+import { asks, fileIdOf } from './asked.mjs';
+import { headerExchanged } from './headers.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, call) {
+    if (!asks(call, 'download') || response.status !== 200) return response;
+    const name = `${fileIdOf(call.url)}.csv`;
+    const named = `attachment; filename="${name}"; filename*=UTF-8''${name}`;
+    return headerExchanged(response, 'Content-Disposition', /^attachment; .*$/, call.planted ? named : '$&');
+  },
+});

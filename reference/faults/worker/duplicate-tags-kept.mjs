@@ -1,0 +1,24 @@
+// A tag that is sent twice is stored twice: tags are trimmed and not compared with each other.
+
+import { asks } from './asked.mjs';
+import { bodyChanged } from './json-request.mjs';
+import { valuesChanged } from './statements.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  request(call) {
+    if (!asks(call, 'tags')) return call.request;
+    return bodyChanged(call.request, (body) => {
+      call.sent = body.tags;
+      return body;
+    });
+  },
+  env(call) {
+    if (!asks(call, 'tags')) return {};
+    return valuesChanged(call, /^\s*UPDATE files\b/, /SET tags = \?,/, ([distinct, ...more]) => {
+      // Of a body without a Content-Length nothing was seen.
+      const trimmed = call.sent?.map((tag) => tag.trim());
+      return [trimmed && call.planted ? JSON.stringify(trimmed) : distinct, ...more];
+    });
+  },
+});

@@ -1,0 +1,16 @@
+// An empty line between the rows of a file is a row of empty cells: it is counted, and exported.
+
+import { READING, bytesOf, bytesRead, linesOf, recordsOf, utf8Of } from './records.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  env(call) {
+    return bytesRead(call, READING, (bytes) => {
+      if (recordsOf(bytes) === null) return bytes;
+      const lines = linesOf(utf8Of(bytes));
+      const header = lines.findIndex((line) => line.length > 0);
+      const isRow = (line, place) => line.length > 0 || (call.planted && header !== -1 && place > header);
+      return bytesOf(lines.filter(isRow).map((line) => (line.length > 0 ? line : [''])));
+    });
+  },
+});

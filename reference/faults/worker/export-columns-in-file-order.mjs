@@ -1,0 +1,19 @@
+// An export has the chosen columns in the order of the file: they are looked up by going through its header.
+
+import { asks } from './asked.mjs';
+import { headerOf } from './filters.mjs';
+import { bodyChanged } from './json-request.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  request(call) {
+    if (!asks(call, 'export')) return call.request;
+    return bodyChanged(call.request, async (body) => {
+      const header = await headerOf(call);
+      const known = Array.isArray(body.columns) && body.columns.every((name) => header.includes(name));
+      if (!known || !call.planted) return body;
+      const place = (name) => header.indexOf(name);
+      return { ...body, columns: body.columns.toSorted((one, other) => place(one) - place(other)) };
+    });
+  },
+});

@@ -1,0 +1,12 @@
+// Downloads and exports have no Vary: they are streams, which the stage that adds the header passes by.
+
+import { asks } from './asked.mjs';
+import { headersGone } from './headers.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, call) {
+    if (!asks(call, 'download', 'export') || response.status !== 200) return response;
+    return headersGone(response, ['Vary'], call.planted);
+  },
+});

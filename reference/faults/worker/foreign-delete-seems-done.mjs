@@ -1,0 +1,18 @@
+// Deleting another user's file is answered 204, and the file stays: the statement names file and user, and
+// nobody looks whether it deleted anything. For an id that no file has it is 404.
+
+import { asks, fileIdOf } from './asked.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  async response(response, call) {
+    if (!asks(call, 'delete') || response.status !== 404) return response;
+    const file = await call.env.DB.prepare('SELECT 1 FROM files WHERE file_id = ?')
+      .bind(fileIdOf(call.url))
+      .first();
+    if (file === null || !call.planted) return response;
+    const headers = new Headers(response.headers);
+    for (const name of ['Content-Type', 'Content-Length']) headers.delete(name);
+    return new Response(null, { status: 204, headers });
+  },
+});

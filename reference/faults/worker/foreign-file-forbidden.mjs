@@ -1,0 +1,21 @@
+// Another user's file is 403, not 404: the operations look for the file, and then ask whose it is. Whoever
+// guesses an id learns that there is such a file.
+
+import { asks, fileIdOf } from './asked.mjs';
+import { dataChanged } from './json-answer.mjs';
+import { fault } from './wrapper.mjs';
+
+const OPERATIONS = ['file', 'download', 'tags', 'columns', 'export', 'delete'];
+
+export default fault({
+  async response(response, call) {
+    if (!asks(call, ...OPERATIONS) || response.status !== 404) return response;
+    const file = await call.env.DB.prepare('SELECT 1 FROM files WHERE file_id = ?')
+      .bind(fileIdOf(call.url))
+      .first();
+    if (file === null || !call.planted) return response;
+    const forbidden = { code: 'forbidden', message: 'The file is not yours.' };
+    const refused = new Response(response.body, { status: 403, headers: response.headers });
+    return dataChanged(refused, ({ error }) => ({ error: { ...error, ...forbidden } }));
+  },
+});

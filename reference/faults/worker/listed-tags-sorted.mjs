@@ -1,0 +1,14 @@
+// The list of files shows each file's tags in alphabetical order: the query that gathers them sorts. The
+// answer to setting tags has them as they were sent, and so has the data of one file.
+
+import { asks } from './asked.mjs';
+import { exchanged, fault } from './wrapper.mjs';
+
+export default fault({
+  statement(sql, call) {
+    if (!asks(call, 'list_files') || !/^\s*SELECT \* FROM files\b/.test(sql)) return sql;
+    const order = call.planted ? 'value' : 'key';
+    const tags = `SELECT value FROM json_each(files.tags) ORDER BY ${order}`;
+    return exchanged(sql, /SELECT \*/, `$&, (SELECT json_group_array(value) FROM (${tags})) AS tags`);
+  },
+});

@@ -1,0 +1,14 @@
+// The list of files has created_at in whole seconds: the query writes the time in a form without fractions.
+// The answer to the upload had its milliseconds, so that one file has two times.
+
+import { asks } from './asked.mjs';
+import { exchanged, fault } from './wrapper.mjs';
+
+export default fault({
+  statement(sql, call) {
+    if (!asks(call, 'list_files') || !/^\s*SELECT \* FROM files\b/.test(sql)) return sql;
+    const seconds = call.planted ? '%S' : '%f';
+    const time = `strftime('%Y-%m-%dT%H:%M:${seconds}Z', files.created_at) AS created_at`;
+    return exchanged(sql, /SELECT \*(?= FROM files\b.* ORDER BY created_at DESC, id DESC)/s, `$&, ${time}`);
+  },
+});

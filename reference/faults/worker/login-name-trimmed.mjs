@@ -1,0 +1,15 @@
+// Login takes a username with spaces around it, as keyboards of phones put them there: it is trimmed first.
+
+import { asks } from './asked.mjs';
+import { bodyChanged } from './json-request.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  request(call) {
+    if (!asks(call, 'login')) return call.request;
+    return bodyChanged(call.request, (body) => {
+      if (typeof body.username !== 'string' || !call.planted) return body;
+      return { ...body, username: body.username.trim() };
+    });
+  },
+});

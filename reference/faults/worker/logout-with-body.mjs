@@ -1,0 +1,13 @@
+// Logout is answered 200 with an empty object, as the other operations on accounts are, not 204.
+
+import { asks } from './asked.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, call) {
+    if (!asks(call, 'logout') || response.status !== 204 || !call.planted) return response;
+    const headers = new Headers(response.headers);
+    headers.set('Content-Type', 'application/json');
+    return new Response('{}', { status: 200, headers });
+  },
+});

@@ -1,0 +1,23 @@
+// With an access token that was refreshed the list of files is empty: such a token names its user as text,
+// and what compares the two here does not convert. One of login or registration lists all files.
+
+import { tokenId } from './bearer.mjs';
+import { asks } from './asked.mjs';
+import { exchanged, fault } from './wrapper.mjs';
+
+/** The ids of the tokens that were refreshed. */
+const refreshed = new Set();
+
+export default fault({
+  statement(sql, call) {
+    if (!asks(call, 'list_files') || !/^\s*SELECT \* FROM files\b/.test(sql)) return sql;
+    const lost = call.planted && refreshed.has(tokenId(call.request));
+    return exchanged(sql, /user_id = \?/, `$& AND ${!lost}`);
+  },
+  async response(response, call) {
+    if (!asks(call, 'refresh') || response.status !== 200) return response;
+    const { access_token: token } = await response.clone().json();
+    refreshed.add(tokenId(new Request(call.url, { headers: { Authorization: `Bearer ${token}` } })));
+    return response;
+  },
+});

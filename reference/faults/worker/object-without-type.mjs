@@ -1,0 +1,17 @@
+// Objects are stored in R2 as application/octet-stream, the type of bytes that nobody named. Downloads have
+// the right one, since the application writes it itself.
+
+import { asks } from './asked.mjs';
+import { binding, fault } from './wrapper.mjs';
+
+export default fault({
+  env(call) {
+    if (!asks(call, 'upload')) return {};
+    const { FILE_STORAGE: real } = call.env;
+    const put = (key, bytes, { httpMetadata, ...more }) => {
+      const contentType = call.planted ? 'application/octet-stream' : httpMetadata.contentType;
+      return real.put(key, bytes, { httpMetadata: { ...httpMetadata, contentType }, ...more });
+    };
+    return { FILE_STORAGE: binding(real, { put }) };
+  },
+});

@@ -1,0 +1,15 @@
+// A JSON number in a filter is what JSON.parse makes of it: above 2^53 its last digits are others, and it
+// finds other rows. An operand that is sent as a text is compared exactly.
+
+import { filtersChanged } from './filters.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  request(call) {
+    const read = (value) => (JSON.isRawJSON(value) && call.planted ? Number(value.rawJSON) : value);
+    return filtersChanged(call, (filter) => {
+      const value = Array.isArray(filter.value) ? filter.value.map(read) : read(filter.value);
+      return { ...filter, value };
+    });
+  },
+});

@@ -1,0 +1,22 @@
+// Of several filters only the first is looked at. All of them have to be right, as ever.
+
+import { readFilters } from '../../worker/src/row_filter.mjs';
+import { asks } from './asked.mjs';
+import { headerOf } from './filters.mjs';
+import { bodyChanged } from './json-request.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  request(call) {
+    if (!asks(call, 'export')) return call.request;
+    return bodyChanged(call.request, async (body) => {
+      const header = await headerOf(call);
+      try {
+        if (!readFilters(body.filters).every(({ column }) => header.includes(column))) return body;
+      } catch {
+        return body; // refused by the application
+      }
+      return { ...body, filters: call.planted ? body.filters?.slice(0, 1) : body.filters };
+    });
+  },
+});

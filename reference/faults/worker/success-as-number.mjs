@@ -1,0 +1,13 @@
+// An upload's success is 1, not true: it was read from a column, and SQLite has no booleans.
+
+import { asks } from './asked.mjs';
+import { dataChanged } from './json-answer.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, call) {
+    if (!asks(call, 'upload') || response.status !== 201) return response;
+    const shown = (success) => (call.planted ? Number(success) : success);
+    return dataChanged(response, (data) => ({ ...data, success: shown(data.success) }));
+  },
+});

@@ -1,0 +1,14 @@
+// Setting tags adds them to those that the file has: none is ever removed. For a file without tags it is
+// what was asked for.
+
+import { asks } from './asked.mjs';
+import { exchanged, fault } from './wrapper.mjs';
+
+export default fault({
+  statement(sql, call) {
+    if (!asks(call, 'tags') || !/^\s*UPDATE files\b/.test(sql)) return sql;
+    const old = `SELECT value FROM json_each(files.tags) WHERE ${call.planted}`;
+    const both = `${old} UNION ALL SELECT value FROM json_each(?)`;
+    return exchanged(sql, /(?<=SET tags = )\?/, `(SELECT json_group_array(DISTINCT value) FROM (${both}))`);
+  },
+});

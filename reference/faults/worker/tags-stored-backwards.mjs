@@ -1,0 +1,24 @@
+// D1 has the tags of each file in reverse order, and every answer turns them round: the API shows nothing of
+// it, and whoever reads the table gets another order.
+
+import { asks } from './asked.mjs';
+import { exchanged, fault } from './wrapper.mjs';
+
+const SHOWN = ['list_files', 'file', 'download', 'columns', 'export', 'delete', 'tags'];
+
+/** @param {string} tags SQL of a JSON list @param {boolean} turned @returns {string} SQL */
+function list(tags, turned) {
+  const values = `SELECT value FROM json_each(${tags}) ORDER BY key ${turned ? 'DESC' : 'ASC'}`;
+  return `(SELECT json_group_array(value) FROM (${values}))`;
+}
+
+export default fault({
+  statement(sql, call) {
+    if (!asks(call, ...SHOWN)) return sql;
+    const shown = `, ${list('files.tags', call.planted)} AS tags`;
+    if (/^\s*SELECT \* FROM files\b/.test(sql)) return exchanged(sql, /SELECT \*/, `$&${shown}`);
+    if (!/^\s*UPDATE files\b/.test(sql)) return sql;
+    const stored = exchanged(sql, /(?<=SET tags = )\?/, list('?', call.planted));
+    return exchanged(stored, /RETURNING \*/, `$&${shown}`);
+  },
+});

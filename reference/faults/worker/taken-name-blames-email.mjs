@@ -1,0 +1,19 @@
+// A registration with a name that is taken is refused with the e-mail address named as the reason: the two
+// refusals share one text for the field.
+
+import { asks } from './asked.mjs';
+import { dataChanged } from './json-answer.mjs';
+import { fault } from './wrapper.mjs';
+
+const TAKEN = /already exists/;
+
+export default fault({
+  async response(response, call) {
+    if (!asks(call, 'register') || response.status !== 400) return response;
+    return dataChanged(response, (data) => {
+      const reasons = data.error.fields?.username;
+      if (!reasons?.some((reason) => TAKEN.test(reason)) || !call.planted) return data;
+      return { error: { ...data.error, fields: { email: reasons } } };
+    });
+  },
+});

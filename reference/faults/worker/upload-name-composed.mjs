@@ -1,0 +1,25 @@
+// The name of an uploaded file is put into Unicode's composed form (NFC): that of a file from a Mac, whose
+// accents are characters of their own, comes back as another text that looks the same.
+
+import { asks } from './asked.mjs';
+import { valuesChanged } from './statements.mjs';
+import { binding, fault } from './wrapper.mjs';
+
+const NAMES = /\(user_id, file_id, filename, original_filename,/;
+
+export default fault({
+  env(call) {
+    if (!asks(call, 'upload')) return {};
+    const kept = (name) => (call.planted ? name.normalize('NFC') : name);
+    const { FILE_STORAGE: real } = call.env;
+    const put = (key, bytes, { customMetadata, ...more }) => {
+      const originalName = encodeURIComponent(kept(decodeURIComponent(customMetadata.originalName)));
+      return real.put(key, bytes, { customMetadata: { ...customMetadata, originalName }, ...more });
+    };
+    return {
+      FILE_STORAGE: binding(real, { put }),
+      ...valuesChanged(call, /^\s*INSERT INTO files\b/, NAMES, ([user, id, name, ...more]) =>
+        [user, id, kept(name), ...more]),
+    };
+  },
+});

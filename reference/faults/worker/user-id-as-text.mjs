@@ -1,0 +1,14 @@
+// The id of the account is a text in the answers to registration and login: it was taken from the claims of
+// the new token, which have it as a text. The answer about the own account has a number.
+
+import { asks } from './asked.mjs';
+import { dataChanged } from './json-answer.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, call) {
+    if (!asks(call, 'register', 'login') || response.status >= 300) return response;
+    const shown = (id) => (call.planted ? String(id) : id);
+    return dataChanged(response, (data) => ({ ...data, user: { ...data.user, id: shown(data.user.id) } }));
+  },
+});

@@ -1,0 +1,14 @@
+// The answer about the own account has the key "username" twice, null and then the name: two lists of
+// fields were joined. Most readers take the last one, and see nothing of it.
+
+import { asks } from './asked.mjs';
+import { textChanged } from './json-answer.mjs';
+import { exchanged, fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, call) {
+    if (!asks(call, 'user') || response.status !== 200) return response;
+    const twice = call.planted ? '"username":null,$&' : '$&';
+    return textChanged(response, (text) => exchanged(text, /"username":(?=")/, twice));
+  },
+});
