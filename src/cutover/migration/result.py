@@ -1,0 +1,84 @@
+"""What a reconciliation has shown, as the gate's checks and reconciliation.json have it: exact counts, masked samples.
+
+Not for finding: run.py; nor for judging: the checks.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from cutover.migration.findings import Findings, Part
+from cutover.migration.masking import shown_values
+
+FILE: Final = "reconciliation.json"
+
+
+@dataclass
+class Reconciliation:
+    """One run. tables: RowNumbers by table of D1; owners: the same of rows counted by owner. written: by side, what was
+    written during the run, None when it is proven that nothing was. unverified: part -> why it was not shown."""
+
+    environment: str
+    direction: str
+    thorough: bool
+    findings: Findings
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    owners: dict[str, dict[str, Any]] = field(default_factory=dict)
+    keys: dict[str, Any] = field(default_factory=dict)
+    objects: dict[str, Any] = field(default_factory=dict)
+    logins: dict[str, Any] = field(default_factory=dict)
+    written: dict[str, str | None] = field(default_factory=dict)
+    unverified: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def as_json(self, *, show_values: bool = False) -> dict[str, Any]:
+        """Plain data. show_values: samples are in the clear."""
+        return {
+            "schema": 1,
+            **{key: value for key, value in vars(self).items() if key != "findings"},
+            "seconds": round(self.seconds, 3),
+            "total_findings": self.findings.total,
+            "findings": found_in(self.findings, show_values=show_values),
+            "values_shown": show_values,
+        }
+
+
+def found_in(findings: Findings, *, show_values: bool) -> list[dict[str, Any]]:
+    """Each place and kind with its exact count and its first samples."""
+    rows = []
+    for (part, table, column, kind), count in findings.counts.items():
+        samples = []
+        for finding in findings.samples[part, table, column, kind]:
+            expected, got = shown_values(finding, show_values=show_values)
+            samples.append({"key": finding.key, "expected": expected, "got": got, "note": finding.note})
+        rows.append(
+            {"part": part.value, "table": table, "column": column, "kind": kind.value, "count": count,
+             "samples": samples}
+        )  # fmt: skip
+    return rows
+
+
+def places(data: dict[str, Any], *parts: Part, table: str | None = None) -> list[dict[str, Any]]:
+    """The findings of some parts, of one table when it is given, from the file's data."""
+    wanted = {part.value for part in parts}
+    return [row for row in data["findings"] if row["part"] in wanted and (table is None or row["table"] == table)]
+
+
+def sentence(row: dict[str, Any]) -> str:
+    """One place in words: what, where, how often, and its first sample."""
+    place = row["table"] + (f".{row['column']}" if row["column"] else "")
+    text = f"{row['count']} {row['kind']}: {place}"
+    for sample in row["samples"][:1]:
+        text += f", first key {sample['key'] or 'unknown'}"
+        if row["column"]:
+            text += f" (expected {sample['expected']}, got {sample['got']})"
+        text += f", {sample['note']}" if sample["note"] else ""
+    return text
+
+
+def text_of_file(data: dict[str, Any]) -> str:
+    """The file's text."""
+    return json.dumps(data, indent=1, ensure_ascii=True) + "\n"

@@ -1,0 +1,113 @@
+"""An SQLite file as a side of a migration: the one behind a local D1, or a copy of it. Opened for reading only.
+
+Not for an export: export.py makes such a file of it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from cutover.failures import CheckFailed, Unreachable
+from cutover.migration.reading import Cell, Dialect, Unrenderable
+from cutover.safety import KillSwitch
+
+BATCH_BYTES: Final = 700_000
+_BUSY_S: Final = 10.0
+_NO_JSON: Final = ("JSON cannot hold BLOB", "malformed JSON")
+_TOO_BIG: Final = ("string or blob too big", "out of memory")
+
+
+class SqliteSide:
+    """One file. A reader sees one state from its first query on; several begin at the same time and are compared."""
+
+    label = "D1"
+    dialect = Dialect.SQLITE
+    tells_writes = True
+
+    def __init__(self, file: Path, kill_switch: KillSwitch) -> None:
+        """Raises Unreachable for what is no database that can be read."""
+        self._file, self._kill_switch = file, kill_switch
+        self._watch = SqliteReader(file, kill_switch, snapshot=False)
+        self._watch.query("SELECT count(*) FROM sqlite_master")
+        self._began = self._version()
+
+    def reader(self) -> SqliteReader:
+        """One more connection."""
+        return SqliteReader(self._file, self._kill_switch)
+
+    def mark(self, tables: Sequence[str]) -> str:
+        """Inode, size and time of the file and of its log: every write changes one, and so does a checkpoint."""
+        del tables  # it tells of all
+        found = []
+        for file in (self._file, self._file.with_name(f"{self._file.name}-wal")):
+            try:
+                stat = file.stat()
+                found.append(f"{stat.st_ino} {stat.st_size} {stat.st_mtime_ns}")
+            except FileNotFoundError:
+                found.append("none")
+        return "; ".join(found)
+
+    def written_since(self, mark: str, tables: Sequence[str]) -> str | None:
+        """Whether the file is another, as far as its marks tell."""
+        return None if self.mark(tables) == mark else "the file was written, or its log was put into it"
+
+    def written_meanwhile(self, tables: Sequence[str]) -> str | None:
+        """What others have committed since this object was made, as SQLite itself tells."""
+        del tables
+        return None if self._version() == self._began else "another connection has written into the file"
+
+    def _version(self) -> Cell:
+        # Changes with what others commit while this connection is open: https://www.sqlite.org/pragma.html
+        return self._watch.query("PRAGMA data_version")[0][0]
+
+    def close(self) -> None:
+        """Close what watches."""
+        self._watch.close()
+
+
+class SqliteReader:
+    """One connection to the file."""
+
+    dialect = Dialect.SQLITE
+    batch_bytes = BATCH_BYTES
+
+    def __init__(self, file: Path, kill_switch: KillSwitch, *, snapshot: bool = True) -> None:
+        """snapshot: all queries see one state. Raises Unreachable."""
+        self.where = str(file)
+        self._kill_switch = kill_switch
+        try:
+            self._connection = sqlite3.connect(
+                f"file:{quote(str(file))}?mode=ro", uri=True, timeout=_BUSY_S, isolation_level=None,
+                check_same_thread=False,
+            )  # fmt: skip
+            self._connection.text_factory = bytes
+            self._connection.execute("PRAGMA query_only = 1")
+            if snapshot:
+                self._connection.execute("BEGIN")
+                self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.Error as error:
+            raise Unreachable(f"{file} cannot be read as an SQLite database: {error}. Is it D1's file?") from None
+
+    def query(self, sql: str) -> list[Sequence[Cell]]:
+        """The rows. Raises Stopped, Unrenderable, CheckFailed for a query that is refused, Unreachable."""
+        self._kill_switch.check()
+        try:
+            return self._connection.execute(sql).fetchall()
+        except sqlite3.Error as error:
+            told = str(error)
+            if any(text in told for text in (*_NO_JSON, *_TOO_BIG)):
+                raise Unrenderable(told, too_big=any(text in told for text in _TOO_BIG)) from None
+            if isinstance(error, sqlite3.OperationalError) and ("no such" in told or "syntax" in told):
+                raise CheckFailed(
+                    "migration:sqlite:query", expected="an answer from SQLite", got=told, source=self.where,
+                    do_next="is this the database of the Worker, with all its migrations?",
+                ) from None  # fmt: skip
+            raise Unreachable(f"{self.where} cannot be read to its end: {told}") from None
+
+    def close(self) -> None:
+        """Close it."""
+        self._connection.close()
