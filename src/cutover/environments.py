@@ -36,11 +36,12 @@ _KEYS: Final = {
     "description", "pair", "safety", "worker", "legacy", "r2", "d1", "secrets", "budget", "readiness",
     "kv_propagation_s", "timeout_s", "ca_file", "local_runtime", "operations", "routes",
     "promises", "absent", "poses_as_clients", "names", "read_only_form", "accounts", "postgres", "media",
+    "migrated_accounts",
 }  # fmt: skip
 _SYSTEM_KEYS: Final = {"url", "name", "identity", "absent"}
 _IDENTITY_KEYS: Final = {"header", "value", "version_header"}
 CAPABILITIES: Final = (
-    "d1", "r2", "names", "https", "limiter", "registration", "http2", "postgres", "media",
+    "d1", "r2", "names", "https", "limiter", "registration", "http2", "postgres", "media", "migrated",
 )  # fmt: skip
 """What a check may need beside a system. An environment that cannot have it says why, in its table `absent`."""
 _SECRET_KEYS: Final = {
@@ -49,6 +50,7 @@ _SECRET_KEYS: Final = {
     "limiter_bypass", "d1_api_token", "postgres_dsn",
 }  # fmt: skip
 _ACCOUNT_KEY_LENGTH: Final = 32
+_PAIR_ACCOUNTS: Final = "the pair's migrated accounts"
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,8 @@ class Environment:
     here than the checks that only look; empty unless safety is read-only. accounts: system -> those given to the
     suite, where it cannot register any. kv_propagation_s and timeout_s in seconds.
     postgres, media: the legacy's database and its folder of uploaded files (absolute), to be read only.
+    migrated_accounts: file of accounts that came by the migration, with passwords (migration/migrated_accounts.py).
+    d1_file, d1_export: an SQLite file or an export that the migration gate reads in D1's place.
     """
 
     name: str
@@ -149,6 +153,9 @@ class Environment:
     accounts: Mapping[str, tuple[NamedAccount, ...]] = field(default_factory=dict, repr=False)
     postgres: PostgresAddress | None = field(default=None, repr=False)
     media: Path | None = None
+    d1_file: Path | None = None
+    d1_export: Path | None = None
+    migrated_accounts: Path | None = None
 
     @property
     def unnamed_stores(self) -> list[str]:
@@ -238,8 +245,11 @@ def load_environment(
         ca_file=_ca_file(file, name, table.get("ca_file")),
         promises=_promises(project, name, table.get("promises", {})),
         d1=database,
+        d1_file=_file(file, name, table.get("d1"), "file"),
+        d1_export=_file(file, name, table.get("d1"), "export"),
         postgres=postgres,
         media=_media(file, name, table.get("media")),
+        migrated_accounts=_migrated_accounts(file, name, table.get("migrated_accounts"), variables),
         names=names,
         accounts=_accounts(file, name, table, systems, safety, given),
         read_only_form=_read_only_form(file, name, safety, table.get("read_only_form", {})),
@@ -284,6 +294,9 @@ def _ad_hoc(project: Path, url: str) -> Environment:
 
 def _from_pair(table: dict[str, Any], pair: PairState) -> tuple[dict[str, Any], Mapping[str, str]]:
     """Fill the addresses and secrets of the running pair into the table; they stand nowhere else."""
+    from cutover.embedded.folders import pair_folder  # here, since an environment without a pair does not need it
+
+    accounts = pair_folder(pair.name) / "migration" / "accounts.json"
     filled = {
         **table,
         "worker": {**table.get("worker", {}), "url": pair.worker_url},
@@ -292,8 +305,13 @@ def _from_pair(table: dict[str, Any], pair: PairState) -> tuple[dict[str, Any], 
         "d1": {"url": pair.d1_url},
         "postgres": {},
         "media": pair.media_root,
+        "migrated_accounts": _PAIR_ACCOUNTS,
         "secrets": {key: key for key in _SECRET_KEYS - {"d1_api_token"}},
     }
+    absent = table.get("absent", {})
+    if not accounts.exists() and isinstance(absent, dict):  # what is no table is refused where it is read
+        why = "this pair holds no migrated accounts (pytest -m migration makes them)"
+        filled["absent"] = {"migrated": why, **absent}
     granted = table.get("kv_propagation_s", 60)
     if pair.kv_delay_s and isinstance(granted, (int, float)):  # what is no number is refused where it is read
         # Two seconds more: checks ask once a second, and the machine may be busy.
@@ -306,6 +324,7 @@ def _from_pair(table: dict[str, Any], pair: PairState) -> tuple[dict[str, Any], 
         "r2_secret_access_key": pair.s3_secret_key,
         "limiter_bypass": pair.limiter_bypass,
         "postgres_dsn": pair.pg_dsn,
+        _PAIR_ACCOUNTS: str(accounts),
         # As random as the pair's secrets and gone with it, so that its id tells this pair from the next of its name.
         "account_key": hmac.digest(pair.legacy_secret_key.encode(), b"cutover: account_key", "sha256").hex(),
     }
@@ -388,9 +407,25 @@ def _bucket(file: Path, name: str, row: Any, secrets: Mapping[str, Secret]) -> B
 def _database(file: Path, name: str, row: Any, secrets: Mapping[str, Secret]) -> Database | None:
     if row is None:
         return None
-    known_keys(file, f"{name}.d1", typed(file, f"{name}.d1", row, dict, "a table"), {"url"})
+    known_keys(file, f"{name}.d1", typed(file, f"{name}.d1", row, dict, "a table"), {"url", "file", "export"})
+    if "url" not in row and len(row) == 1:
+        return None
     url = typed(file, f"{name}.d1.url", _needed(file, f"{name}.d1", row, "url"), str, "a URL")
     return Database(url.rstrip("/"), secrets.get("d1_api_token"))
+
+
+def _file(file: Path, name: str, row: Any, key: str) -> Path | None:
+    """A file that stands in D1's place, when it can be read."""
+    if not isinstance(row, dict) or key not in row:
+        return None
+    if len(row.keys() & {"file", "export"}) > 1:
+        raise ConfigurationError(file, f"{name}.d1", "a file and an export", "Name the one that is to be read.")
+    path = Path(typed(file, f"{name}.d1.{key}", row[key], str, "a file's path"))
+    if not path.is_absolute() or not path.is_file() or not os.access(path, os.R_OK):
+        raise ConfigurationError(
+            file, f"{name}.d1.{key}", f"{str(path)!r} is no absolute path of a file that may be read", "Mend the path."
+        )
+    return path
 
 
 def _postgres(file: Path, name: str, row: Any, secrets: Mapping[str, Secret]) -> PostgresAddress | None:
@@ -559,6 +594,20 @@ def _ca_file(file: Path, name: str, value: Any) -> str | None:
         ssl.create_default_context(cafile=path)
     except (OSError, ValueError) as error:
         raise ConfigurationError(file, f"{name}.ca_file", f"cannot be used: {error}", "Name a PEM file.") from None
+    return path
+
+
+def _migrated_accounts(file: Path, name: str, variable: Any, variables: Mapping[str, str]) -> Path | None:
+    """The file that the variable names. A pair's may not be there yet: it is written when it is migrated into."""
+    if variable is None:
+        return None
+    key = f"{name}.migrated_accounts"
+    value = variables.get(typed(file, key, variable, str, "a variable's name"))
+    if not value:
+        raise ConfigurationError(file, key, f"the environment variable {variable} is not set", f"Set {variable}.")
+    path = Path(value)
+    if variable != _PAIR_ACCOUNTS and not path.is_file():
+        raise ConfigurationError(file, key, f"{variable} names no file", "Mend the path.")
     return path
 
 

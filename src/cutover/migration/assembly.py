@@ -1,0 +1,128 @@
+"""Makes a reconciliation of an environment: both sides from what environments.toml names, and the parts in their order.
+
+Not for reconciling: run.py.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from cutover.environments import Budget, Environment
+from cutover.failures import NotVerified
+from cutover.http import Client
+from cutover.journal import Journal
+from cutover.migration.d1_rest import D1RestSide
+from cutover.migration.export import ExportSide
+from cutover.migration.findings import Findings
+from cutover.migration.login_part import judge_logins
+from cutover.migration.mapping import MigrationMapping
+from cutover.migration.object_part import objects_part
+from cutover.migration.postgres import PostgresSide
+from cutover.migration.progress import Progress
+from cutover.migration.reading import Side
+from cutover.migration.resume import Proven, last_cut_off
+from cutover.migration.run import DIRECTIONS, Run
+from cutover.migration.sqlite_file import SqliteSide
+from cutover.pacing import Pacer
+from cutover.safety import KillSwitch, is_loopback, origin_of
+
+CLOUDFLARE: Final = Budget(1200, 300.0)
+"""1,200 requests in five minutes, for each user: https://developers.cloudflare.com/fundamentals/api/reference/limits/"""
+
+
+def judge_sides(environment: Environment) -> None:
+    """Raise NotVerified where the environment does not name both databases."""
+    missing = [
+        name
+        for name, there in (
+            ("postgres", environment.postgres),
+            ("d1", environment.d1 or environment.d1_file or environment.d1_export),
+        )
+        if there is None
+    ]
+    if missing:
+        raise NotVerified(f"environments.toml [{environment.name}] names no {' and no '.join(missing)}")
+
+
+@contextmanager
+def reconciliation(
+    project: Path,
+    environment: Environment,
+    mapping: MigrationMapping,
+    folder: Path,
+    *,
+    journal: Journal,
+    run: str,
+    reverse: bool = False,
+    thorough: bool = False,
+    resume_from: Path | None = None,
+    progress: Progress | None = None,
+    findings: Findings | None = None,
+) -> Iterator[Run]:
+    """A run that is ready to begin; both sides are closed at the end.
+
+    folder: of this run. journal: what is sent to D1 is written there. resume_from: the reports among which one that was
+    cut off is looked for. Raises NotVerified where a side is not named, ConfigurationError, NotTrustworthy.
+    """
+    judge_sides(environment)
+    assert environment.postgres is not None  # judged
+    kill_switch = KillSwitch(project)
+    head = head_of(environment, mapping, reverse=reverse)
+    proven = last_cut_off(resume_from, head) if resume_from is not None else Proven()
+    with ExitStack() as stack:
+        d1 = _d1(environment, journal, kill_switch, run, stack)
+        stack.callback(d1.close)
+        legacy = PostgresSide(environment.postgres, environment, kill_switch)
+        stack.callback(legacy.close)
+        yield Run(
+            mapping,
+            environment,
+            legacy,
+            d1,
+            folder,
+            head,
+            reverse=reverse,
+            thorough=thorough,
+            proven=proven,
+            progress=Progress() if progress is None else progress,
+            findings=Findings() if findings is None else findings,
+            rest=(objects_part(kill_switch.check), judge_logins),
+        )
+
+
+def head_of(environment: Environment, mapping: MigrationMapping, *, reverse: bool) -> dict[str, Any]:
+    """What two runs must have in common for the one to go on where the other ended."""
+    place = environment.d1_file or environment.d1_export or (environment.d1.url if environment.d1 else "")
+    return {
+        "schema": 1,
+        "environment": environment.name,
+        "direction": DIRECTIONS[reverse],
+        "mapping": mapping.digest,
+        "postgres": environment.postgres.shown if environment.postgres else "",
+        "d1": str(place),
+    }
+
+
+def _d1(environment: Environment, journal: Journal, kill_switch: KillSwitch, run: str, stack: ExitStack) -> Side:
+    if environment.d1_file is not None:
+        return SqliteSide(environment.d1_file, kill_switch)
+    if environment.d1_export is not None:
+        return ExportSide(environment.d1_export, kill_switch)
+    assert environment.d1 is not None  # judged
+    from cutover.embedded.folders import base
+
+    local = is_loopback(origin_of(environment.d1.url)[1])
+    budget = environment.budget if local else CLOUDFLARE
+    client = Client(
+        dataclasses.replace(environment, budget=budget),
+        journal=journal,
+        pacer=Pacer(base() / "pacing", environment.d1.url, budget),
+        kill_switch=kill_switch,
+        run=f"{run}d1",
+    )
+    stack.callback(client.close)
+    return D1RestSide(environment.d1, client)

@@ -1,0 +1,163 @@
+"""Whether migrated accounts can still log in: the form of every hash, and real logins where a password is known.
+
+A hash that Workers cannot verify is a failed migration even when it was copied byte for byte. Not for comparing the
+hashes of both sides: rows.py. No hash is kept or shown.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cutover.failures import CheckFailed
+from cutover.migration.findings import Finding, Findings, Kind, Part
+from cutover.migration.mapping import LoginRules
+from cutover.migration.migrated_accounts import MigratedAccount
+from cutover.targets import Result, Target
+
+_SHA256_BYTES: Final = 32
+# contracts/api.md, Accounts: pbkdf2_sha256$ITERATIONS$SALT$HASH, Django's form.
+_FORM: Final = re.compile(r"([A-Za-z0-9_]+)\$([0-9]+)\$([^$]+)\$([A-Za-z0-9+/]+={0,2})")
+_DIGITS: Final = 9
+_BY_PREFIX: Final = {"!": "no password (Django's mark)", "": "nothing"}
+ACTIVE_COLUMN: Final = "is_active"
+
+
+@dataclass
+class LoginNumbers:
+    """Exact numbers. accounts: all that were judged; disabled: of any form, since they may not log in anyway; verified:
+    of a form that the Worker verifies. logged_in, refused: real logins that ended as they must."""
+
+    accounts: int = 0
+    disabled: int = 0
+    verified: int = 0
+    logged_in: int = 0
+    refused: int = 0
+
+    def as_json(self) -> dict[str, int]:
+        """Plain data."""
+        return dict(vars(self))
+
+
+def login_columns(rules: LoginRules, key: str) -> tuple[str, str, str]:
+    """The columns of D1 that `judge_hashes` takes, in its order. key: of the table's rows."""
+    return key, ACTIVE_COLUMN, rules.column
+
+
+def judge_hashes(rules: LoginRules, rows: Iterable[Sequence[Any]], findings: Findings) -> LoginNumbers:
+    """Judge the hash of every account. rows: cells of D1 as `login_columns` names them, one a user.
+
+    Adds one finding for each active account whose hash the Worker refuses; it tells the hash's algorithm and
+    iterations and nothing else of it.
+    """
+    numbers = LoginNumbers()
+    for key, active, stored in rows:
+        numbers.accounts += 1
+        if active == 0 and isinstance(active, int):
+            numbers.disabled += 1
+            continue
+        reason = why_unusable(rules, stored)
+        if reason is None:
+            numbers.verified += 1
+            continue
+        expected = f"{rules.algorithm}, at most {rules.max_iterations:,} iterations"
+        findings.add(
+            Finding(
+                Part.LOGINS,
+                rules.table,
+                Kind.UNUSABLE,
+                _text(key),
+                rules.column,
+                json.dumps(expected),
+                json.dumps(reason, ensure_ascii=False),
+                "this user could not log in",
+            )
+        )
+    return numbers
+
+
+def why_unusable(rules: LoginRules, stored: Any) -> str | None:
+    """Why the Worker cannot verify this hash, in words that hold no part of salt or hash; None when it can.
+
+    Cloudflare's runtime refuses PBKDF2 above 100,000 iterations with a NotSupportedError (workerd issue 1346).
+    """
+    text = _text(stored) if stored is not None else ""
+    if text[:1] in _BY_PREFIX:
+        return _BY_PREFIX[text[:1]]
+    form = _FORM.fullmatch(text)
+    algorithm = text.partition("$")[0]
+    if algorithm != rules.algorithm:
+        known = re.fullmatch(r"[a-z][a-z0-9_]{2,24}", algorithm)
+        return f"algorithm {algorithm}" if known and "$" in text else "no hash in Django's form"
+    if form is None:
+        return f"{algorithm} that is cut or malformed"
+    iterations = form[2]
+    if iterations.startswith("0") or len(iterations) > _DIGITS:
+        more = "…" if len(iterations) > _DIGITS else ""
+        return f"{algorithm}, {iterations[:_DIGITS]}{more} iterations"
+    if int(iterations) > rules.max_iterations:
+        return f"{algorithm}, {int(iterations):,} iterations"
+    try:
+        length = len(base64.b64decode(form[4], validate=True))
+    except binascii.Error:
+        return f"{algorithm} whose hash is cut or malformed"
+    return None if length == _SHA256_BYTES else f"{algorithm} whose hash has {length} bytes of {_SHA256_BYTES}"
+
+
+def log_in_all(worker: Target, accounts: Sequence[MigratedAccount], numbers: LoginNumbers, findings: Findings) -> None:
+    """Log in every account whose password is known, on the Worker; disabled ones must be refused.
+
+    A wrong password is sent for each as well: a Worker that takes any password lets everybody in. Adds one finding for
+    each account that ends otherwise. Raises CheckFailed when the Worker answers a login with neither 200 nor 401.
+    """
+    for account in accounts:
+        result = _log_in(worker, account, account.password.reveal())
+        let_in = result.status in result.operation.statuses
+        if let_in != account.active:
+            findings.add(_otherwise(account, result.status))
+            continue
+        if let_in:
+            result.secret("access_token")
+            numbers.logged_in += 1
+        else:
+            numbers.refused += 1
+        wrong = _log_in(worker, account, account.password.reveal() + "x")
+        if wrong.status in wrong.operation.statuses:
+            findings.add(_otherwise(account, wrong.status, "with a wrong password"))
+
+
+def _log_in(worker: Target, account: MigratedAccount, password: str) -> Result:
+    result = worker.call("login", fields={"username": account.username.reveal(), "password": password})
+    if result.status not in (*result.operation.statuses, 401):
+        raise CheckFailed(
+            "logins:answer",
+            expected="status 200 or 401",
+            got=result.answer.excerpt,
+            source=result.answer.source,
+            contract=f"{result.operation.where}; contracts/api.md, Accounts",
+            do_next="is the Worker's database the one that was migrated into?",
+        )
+    return result
+
+
+def _otherwise(account: MigratedAccount, status: int, how: str = "with its own password") -> Finding:
+    expected = "logged in" if account.active and how.endswith("own password") else "refused (401)"
+    return Finding(
+        Part.LOGINS,
+        "users",
+        Kind.UNUSABLE,
+        account.label,
+        None,
+        json.dumps(expected),
+        json.dumps(f"status {status}"),
+        f"a {'' if account.active else 'disabled '}migrated account, {how}",
+    )
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)

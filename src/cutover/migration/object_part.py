@@ -1,0 +1,139 @@
+"""Objects as a part of a reconciliation: the rows that name them, read from both sides, and where the bytes lie.
+
+Not for comparing files with objects: objects.py.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from cutover.migration.bucket import BulkBucket
+from cutover.migration.file_index import file_columns
+from cutover.migration.findings import Findings
+from cutover.migration.media import BulkMedia
+from cutover.migration.objects import reconcile_objects
+from cutover.migration.progress import Progress
+from cutover.migration.ranges import RangePlan
+from cutover.migration.reading import Cell, Dialect, Reader, text_of, whole
+from cutover.migration.rows import Mismatched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cutover.migration.run import Reconciled
+
+_DOUBLE: Final = 2**53
+"""From here on D1's REST interface rounds whole numbers, as JavaScript does."""
+
+
+def objects_part(stop: Callable[[], None]) -> Callable[[Reconciled, Findings, Progress], None]:
+    """The part, ready to be run. stop: raises when the run must end, called before each request."""
+
+    def part(run: Reconciled, findings: Findings, progress: Progress) -> None:
+        environment, mapping = run.environment, run.mapping
+        missing = [name for name, there in (("media", environment.media), ("r2", environment.bucket)) if there is None]
+        table = mapping.table(mapping.objects.table)
+        if missing:
+            run.result.unverified["objects"] = (
+                f"environments.toml [{environment.name}] names no {' and no '.join(missing)}"
+            )
+            return
+        if table not in run.tables:
+            run.result.unverified["objects"] = f"{table.target} could not be read: its schema is not as mapped"
+            return
+        assert environment.media is not None and environment.bucket is not None  # noqa: PT018 - both were asked for above
+        columns = file_columns(mapping)
+        bucket = BulkBucket(
+            environment.bucket, environment.allowed, timeout_s=environment.timeout_s, ca_file=environment.ca_file,
+            stop=stop,
+        )  # fmt: skip
+        try:
+            numbers = reconcile_objects(
+                mapping,
+                rows_of(run.legacy, table.source, table.source_key, columns.legacy),
+                rows_of(run.d1, table.target, table.target_key, columns.worker),
+                BulkMedia(environment.media),
+                bucket,
+                findings,
+                reverse=run.reverse,
+                thorough=run.thorough,
+                progress=_Told(progress),
+            )
+        finally:
+            bucket.close()
+        run.result.objects = numbers.as_json()
+        if numbers.not_verified:
+            run.result.unverified["objects in the thorough form"] = (
+                f"not looked at: {'; '.join(numbers.not_verified)}. --thorough reads every byte"
+            )
+        if numbers.unsettled:
+            run.result.unverified["quiet objects"] = f"changed while they were read: {'; '.join(numbers.unsettled[:5])}"
+
+    return part
+
+
+def rows_of(reader: Reader, table: str, key: str, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The columns of every row, in order of the key, in ranges of bounded size. Texts as str."""
+    first, last, count = reader.query(
+        f'SELECT CAST(min("{key}") AS text), CAST(max("{key}") AS text), count(*) FROM "{table}"'  # noqa: S608
+    )[0]
+    if first is None or last is None:
+        return
+    names = ", ".join(f'"{name}"' for name in columns)
+    at = columns.index(key)
+    plan = RangePlan(whole(first), whole(last), whole(count), reader.batch_bytes)
+    while (keys := plan.take()) is not None:
+        begin = keys.first
+        while begin <= keys.last:
+            began = time.monotonic()
+            limit = f" LIMIT {keys.limit}" if keys.limit else ""
+            behind = f'FROM "{table}" WHERE "{key}" BETWEEN {begin} AND {keys.last} ORDER BY "{key}"{limit}'
+            rows = reader.query(f"SELECT {names} {behind}")
+            if reader.dialect is Dialect.SQLITE and any(map(_may_be_rounded, rows)):
+                rows = _with_all_digits(reader, rows, columns, behind)
+            size = sum(len(cell) if isinstance(cell, bytes) else 8 for row in rows for cell in row)
+            plan.learn(keys, len(rows), size, time.monotonic() - began)
+            for row in rows:
+                yield tuple(map(_value, row))
+            if not keys.limit or len(rows) < keys.limit:
+                break
+            begin = whole(rows[-1][at]) + 1
+
+
+def _may_be_rounded(row: Sequence[Cell]) -> bool:
+    return any(isinstance(cell, (int, float)) and abs(cell) >= _DOUBLE for cell in row)
+
+
+def _with_all_digits(
+    reader: Reader, rows: Sequence[Sequence[Cell]], columns: Sequence[str], behind: str
+) -> list[Sequence[Cell]]:
+    """The rows with their whole numbers as they are stored, asked for as a text. Raises Mismatched."""
+    whole_numbers = ", ".join(f"""CASE typeof("{name}") WHEN 'integer' THEN "{name}" END""" for name in columns)
+    exact = [json.loads(text_of(row[0])) for row in reader.query(f"SELECT json_array({whole_numbers}) {behind}")]
+    if len(exact) != len(rows):
+        raise Mismatched(f"{reader.where} answered {len(rows)} rows, then {len(exact)} of the same range: run it again")
+    return [
+        tuple(cell if number is None else number for cell, number in zip(row, numbers, strict=True))
+        for row, numbers in zip(rows, exact, strict=True)
+    ]
+
+
+def _value(cell: Cell) -> Any:
+    return text_of(cell) if isinstance(cell, bytes) else cell
+
+
+class _Told:
+    """The progress of objects.py on the run's own."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._doing, self._done = progress, "", 0
+
+    def __call__(self, doing: str, done: int, total: int) -> None:
+        if doing != self._doing:
+            self._doing, self._done = doing, 0
+            self._progress.begin(doing, total, unit="")
+        self._progress.more(done - self._done)
+        self._done = done
