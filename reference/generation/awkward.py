@@ -1,0 +1,166 @@
+"""Kinds of rows and files that a Django may hold and a migration must not pass over: each is a switch of the generator.
+
+What follows from each stands in reference/migration/awkward.toml. Not for the default set: that holds only what the
+mapping can carry.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from generation import rows
+from generation.accounts import PASSWORDS, django_hash
+
+LARGEST_FILE = 52_428_800
+"""Bytes: contracts/api.md, Files."""
+
+ARGON2 = "argon2$argon2id$v=19$m=102400,t=2,p=8$c2FsdA$YWJj"
+BCRYPT = "bcrypt$$2b$12$abcdefghijklmnopqrstuv"
+
+
+class Place:
+    """Where awkward rows go: one connection, one media folder. Each kind gets an account of its own."""
+
+    def __init__(self, connection: psycopg.Connection, media: Path, name: str) -> None:
+        self.connection, self.media, self.name = connection, media, name
+        self.users: list[int] = []
+        self.files: list[int] = []
+
+    def user(self, **values: Any) -> int:
+        """One more account, with these columns instead of usual ones."""
+        password, salt, iterations = PASSWORDS[-1]
+        row = {
+            "username": f"awkward-{self.name}-{len(self.users)}", "first_name": "", "last_name": "", "email": "",
+            "password": django_hash(password, salt, iterations), "is_staff": False, "is_active": True,
+            "is_superuser": False, "date_joined": "2020-02-29 12:00:00.000001+00", "last_login": None,
+        }  # fmt: skip
+        self.users.append(self._insert("auth_user", row | values))
+        return self.users[-1]
+
+    def file(self, owner: int, content: bytes | None = b"a,b\r\n1,2\r\n", **values: Any) -> int:
+        """One more file. content: None writes no bytes."""
+        file_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{self.name} {owner} {len(self.files)}")
+        path = f"uploads/{owner}/{file_id}.csv"
+        row = {
+            "user_id": owner, "file_id": file_id, "file_name": "list.csv", "file_path": path,
+            "file_size": len(content or b"a,b\r\n1,2\r\n"), "uploaded_at": "2020-02-29 12:00:00.000001+00",
+            "system_tags": ["uploaded"], "user_tags": [], "metadata": '{"columns": ["a", "b"]}',
+        }  # fmt: skip
+        if content is not None:
+            rows.put_media(self.media, path, content, self.media.stat(), set())
+        self.files.append(self._insert("list_cutter_savedfile", row | values))
+        return self.files[-1]
+
+    def _insert(self, table: str, row: dict[str, Any]) -> int:
+        marks = ", ".join(["%s"] * len(row))
+        query = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks}) RETURNING id"  # noqa: S608 - names of ours
+        found = self.connection.execute(query.encode(), list(row.values())).fetchone()
+        assert found is not None
+        return int(found[0])
+
+
+KINDS: dict[str, Callable[[Place], object]] = {
+    "hash-of-other-algorithm": lambda place: place.user(password=ARGON2),
+    "too-many-iterations": lambda place: place.user(password=django_hash("x", "salt", 100_001)),
+    "no-usable-password": lambda place: place.user(password="!" + "k" * 40),
+    "disabled-account-of-any-hash": lambda place: place.user(is_active=False, password=BCRYPT),
+    "infinite-login": lambda place: place.user(last_login="infinity"),
+    "minus-infinite-date": lambda place: place.user(date_joined="-infinity"),
+    "year-10000": lambda place: place.user(last_login="10000-01-01 00:00:00+00"),
+    "before-christ": lambda place: place.user(date_joined="0044-03-15 12:00:00+00 BC"),
+    "first-and-last-instant": lambda place: place.user(
+        date_joined="0001-01-01 00:00:00+00", last_login="9999-12-31 23:59:59.999999+00"
+    ),
+    "first-name": lambda place: place.user(first_name="Ann"),
+    "superuser-without-staff": lambda place: place.user(is_superuser=True),
+    "row-without-bytes": lambda place: place.file(place.user(), None),
+    "bytes-of-other-size": lambda place: place.file(place.user(), file_size=11),
+    "path-of-old-form": lambda place: place.file(place.user(), file_path="2019/list.csv"),
+    "empty-file": lambda place: place.file(place.user(), b"", file_size=0),
+    "nul-in-file": lambda place: place.file(place.user(), b"a,b\r\n1,\0\r\n"),
+    "too-wide-file": lambda place: place.file(place.user(), b"," * 100_000 + b"\r\n"),
+    "largest-file": lambda place: place.file(place.user(), b"a,b\r\n" + b"x" * (LARGEST_FILE - 5)),
+    "name-too-long-for-metadata": lambda place: place.file(place.user(), file_name="\U0001f642" * 251 + ".csv"),
+    "metadata-too-long-for-a-row": lambda place: place.file(place.user(), metadata='["' + "x" * 3_000_000 + '"]'),
+    "tag-of-nothing": lambda place: place.file(place.user(), user_tags=["a", None]),
+    "tags-in-tags": lambda place: place.file(place.user(), user_tags=[["a", "b"], ["c", "d"]]),
+}
+
+
+def kind(function: Callable[[Place], object]) -> Callable[[Place], object]:
+    """Register it under its name."""
+    KINDS[function.__name__.replace("_", "-")] = function
+    return function
+
+
+@kind
+def email_twice(place: Place) -> None:
+    for _ in range(3):
+        place.user(email="twice@example.org")
+
+
+@kind
+def emails_alike(place: Place) -> None:
+    """To SQLite's UNIQUE, which compares bytes, these are three."""
+    for email in ("Alike@example.org", "alike@example.org", "alike@example.org "):
+        place.user(email=email)
+
+
+@kind
+def same_name_twice(place: Place) -> None:
+    owner = place.user()
+    place.file(owner)
+    place.file(owner)
+
+
+@kind
+def two_rows_of_one_file(place: Place) -> None:
+    owner = place.user()
+    first = place.file(owner)
+    path = place.connection.execute("SELECT file_path FROM list_cutter_savedfile WHERE id = %s", (first,)).fetchone()
+    assert path is not None
+    place.file(owner, None, file_path=path[0])
+
+
+@kind
+def file_of_no_user(place: Place) -> None:
+    """As a restore without constraints leaves it."""
+    name, definition = place.connection.execute(
+        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE conrelid = 'list_cutter_savedfile'::regclass AND contype = 'f'"
+    ).fetchone() or ("", "")
+    place.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")  # none may be waiting when the table is altered
+    rule = definition.removesuffix(" NOT VALID")
+    place.connection.execute(f'ALTER TABLE list_cutter_savedfile DROP CONSTRAINT "{name}"'.encode())
+    place.file(2_000_000_000)
+    # For new rows alone, and so the old one stays.
+    place.connection.execute(f'ALTER TABLE list_cutter_savedfile ADD CONSTRAINT "{name}" {rule} NOT VALID'.encode())
+
+
+@kind
+def bytes_of_no_row(place: Place) -> None:
+    """Left in the media folder by an upload that was cut short."""
+    owner = place.user()
+    left = f"uploads/{owner}/{uuid.uuid5(uuid.NAMESPACE_URL, place.name)}.csv"
+    rows.put_media(place.media, left, b"a,b\r\n", place.media.stat(), set())
+
+
+@kind
+def group_in_use(place: Place) -> None:
+    found = place.connection.execute("INSERT INTO auth_group (name) VALUES ('editors') RETURNING id").fetchone()
+    assert found is not None
+    query = "INSERT INTO auth_user_groups (user_id, group_id) VALUES (%s, %s)"
+    place.connection.execute(query, (place.user(), found[0]))
+
+
+@kind
+def permission_in_use(place: Place) -> None:
+    place.connection.execute(
+        "INSERT INTO auth_user_user_permissions (user_id, permission_id) SELECT %s, min(id) FROM auth_permission",
+        (place.user(),),
+    )

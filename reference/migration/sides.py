@@ -1,0 +1,90 @@
+"""Where both sides are, from the command line and the environment; secrets from the environment alone.
+
+Not for talking to them.
+"""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+from migration.d1 import D1
+from migration.django import Django
+from migration.failure import MigrationError
+from migration.mapping import Mapping
+from migration.media import Media
+from migration.r2 import R2
+
+# option -> variable; the help says what each is
+ADDRESSES = {
+    "media-root": ("MIGRATE_MEDIA_ROOT", "Django's media folder"),
+    "d1-url": ("MIGRATE_D1_URL", "D1's REST address, up to and with the database's id"),
+    "s3-url": ("MIGRATE_S3_URL", "R2's S3 endpoint"),
+    "bucket": ("MIGRATE_S3_BUCKET", "R2's bucket"),
+}
+SECRETS = {
+    "MIGRATE_PG_DSN": "PostgreSQL's URI with the password",
+    "MIGRATE_S3_ACCESS_KEY": "R2's access key id",
+    "MIGRATE_S3_SECRET_KEY": "R2's secret access key",
+}
+D1_TOKEN = "MIGRATE_D1_TOKEN"  # noqa: S105 - the variable's name; a local D1 wants none
+
+
+@dataclass
+class Sides:
+    mapping: Mapping
+    django: Django = field(repr=False)
+    media: Media
+    d1: D1 = field(repr=False)
+    r2: R2 = field(repr=False)
+    batch: int
+    quiet: bool = False
+
+
+def add_options(parser: ArgumentParser) -> None:
+    for name, (variable, text) in ADDRESSES.items():
+        parser.add_argument(f"--{name}", default=os.environ.get(variable), metavar="…", help=f"{text} ({variable})")
+    parser.add_argument("--batch", type=int, default=500, metavar="ROWS", help="rows a batch (500)")
+    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+
+
+def connect(options: Namespace, mapping: Mapping) -> Sides:
+    """Raises MigrationError naming what is missing or cannot be reached; no secret is in it."""
+    missing = [variable for name, (variable, _) in ADDRESSES.items() if not getattr(options, name.replace("-", "_"))]
+    missing += [name for name in SECRETS if not os.environ.get(name)]
+    if missing:
+        raise MigrationError(f"set {', '.join(missing)} (--help says what each is)")
+    if options.batch < 1:
+        raise MigrationError("--batch: one row or more")
+    if not Path(options.media_root).is_dir():
+        raise MigrationError(f"--media-root: {options.media_root} is no folder")
+    try:
+        django = Django(os.environ["MIGRATE_PG_DSN"], options.batch)
+    except psycopg.OperationalError as error:
+        state = error.sqlstate or "no connection"
+        raise MigrationError(f"PostgreSQL (MIGRATE_PG_DSN) cannot be reached: {state}") from None
+    return Sides(
+        mapping,
+        django,
+        Media(Path(options.media_root)),
+        D1(options.d1_url, os.environ.get(D1_TOKEN, ""), options.batch),
+        R2(
+            options.s3_url,
+            options.bucket,
+            os.environ["MIGRATE_S3_ACCESS_KEY"],
+            os.environ["MIGRATE_S3_SECRET_KEY"],
+        ),
+        options.batch,
+        options.quiet,
+    )
+
+
+def target_of(options: Namespace, command: str) -> str:
+    """Which target a journal's run wrote to, so that it is not gone on with, or undone, elsewhere."""
+    if command == "reverse":
+        return f"PostgreSQL and {Path(options.media_root).resolve()}"
+    return f"{options.d1_url} and {options.s3_url}/{options.bucket}"
