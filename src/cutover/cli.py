@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     from cutover import sweep
     from cutover.embedded import cli as pair_cli
+    from cutover.migration import cli as migration_cli
     from cutover.parity import cli as parity_cli
 
     parser = _Parser(prog="cutover", description=__doc__)
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pair_cli.add_parser(commands)
     sweep.add_parser(commands)
     parity_cli.add_parser(commands)
+    migration_cli.add_parser(commands)
     manifest = commands.add_parser("manifest", help="compare manifest.toml with the checks, or write it")
     manifest.add_argument("--write", action="store_true", help="write the file instead of comparing")
     manifest.set_defaults(run=_manifest)

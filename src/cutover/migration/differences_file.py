@@ -1,0 +1,73 @@
+"""A CSV of every single finding, for repair: where it is, what was expected, what is there. One line a finding.
+
+Not for samples and counts: result.py.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from cutover.configuration import ConfigurationError
+from cutover.migration.findings import Finding
+from cutover.migration.masking import shown_values
+from cutover.secrets import redact
+
+COLUMNS: Final = ("part", "table", "kind", "key", "column", "expected", "got", "note")
+# What a spreadsheet calculates with, but for plain negative numbers.
+_FORMULA: Final = re.compile(r"[=+@\t\r]|-(?![0-9.]+$)")
+
+
+class DifferencesFile:
+    """The file, being written; give it to `Findings(sink=…)`. Only its owner may read it. For several threads.
+
+    expected and got are JSON texts, empty where there is none; masked, they are descriptions. A cell that a spreadsheet
+    would take for a formula begins with an apostrophe more.
+    """
+
+    def __init__(self, path: Path, *, show_values: bool) -> None:
+        """Raises ConfigurationError for a file that cannot be written. One of that name is replaced, a link is not
+        followed."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            handle = os.open(path, flags, 0o600)
+            os.fchmod(handle, 0o600)
+        except OSError as error:
+            raise ConfigurationError(
+                "--differences", "", f"{str(path)!r} cannot be written: {error.strerror}", "Name another file."
+            ) from None
+        self._file = os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="")
+        self._writer, self._lock, self._show_values = csv.writer(self._file), threading.Lock(), show_values
+        self._writer.writerow(COLUMNS)
+        self.count = 0
+
+    def __call__(self, finding: Finding) -> None:
+        """Write it down."""
+        if self._show_values:
+            expected, got = finding.expected or "", finding.got or ""
+        else:
+            expected, got = shown_values(finding, show_values=False)
+        cells = (
+            finding.part.value, finding.table, finding.kind.value, finding.key, finding.column or "", expected, got,
+            finding.note,
+        )  # fmt: skip
+        with self._lock:
+            self._writer.writerow([_harmless(redact(cell)) for cell in cells])
+            self.count += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if _FORMULA.match(cell) else cell

@@ -1,0 +1,45 @@
+"""reconciliation.html of a run's folder, from reconciliation.json and the verdict. Not for either of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cutover.configuration import ConfigurationError
+from cutover.evidence import EvidenceLog
+from cutover.migration.mapping import load_mapping
+from cutover.migration.result import FILE
+from cutover.secrets import redact_all
+from cutover.verdict import GateVerdict
+
+PAGE = "reconciliation.html"
+
+
+def write_reconciliation_page(
+    log: EvidenceLog, project: Path, data: Mapping[str, Any], verdict: GateVerdict, facts: Mapping[str, Any]
+) -> None:
+    """Write the page. data: those of reconciliation.json; facts: those of verdict.json."""
+    from cutover.report.reconciliation_page import reconciliation_page
+
+    try:
+        columns = {table.target: [column.name for column in table.columns] for table in load_mapping(project).tables}
+    except ConfigurationError:  # the run has said so, and ends with 4
+        columns = {}
+    run = {
+        **facts,
+        "verdict": verdict.verdict.value,
+        "exit_code": int(verdict.exit_code),
+        "reasons": verdict.reasons,
+    }
+    log.write(PAGE, reconciliation_page(redact_all(data), redact_all(run), columns))
+
+
+def data_of(folder: Path) -> dict[str, Any] | None:
+    """The reconciliation of a run's folder; None where there is none, or it did not come to its end."""
+    try:
+        data = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) and "ended" not in data else None

@@ -1,0 +1,91 @@
+"""A reconciliation on the terminal: one line a table, what was found in which column, what was not verified.
+
+Not for the verdict: terminal.py; nor for the page: reconciliation_page.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from cutover.report.html.tables import any_text
+from cutover.report.run_data import inner, rows, whole, word, words
+
+_PLACES: Final = 40
+_HEADINGS: Final = ("", "source", "target", "compared", "findings")
+
+
+def reconciliation_lines(data: Mapping[str, Any]) -> Iterator[str]:
+    """The lines, of data as reconciliation.json has them. Numbers are exact; values are as masked as the data are."""
+    found = rows(data, "findings") or []
+    yield from _aligned([_HEADINGS, *_numbers(data, found)])
+    for each in found[:_PLACES]:
+        place = word(each, "table") + (f".{each['column']}" if each.get("column") else "")
+        samples = rows(each, "samples") or []
+        first = samples[0] if samples else {}
+        told = f", {first['note']}" if first.get("note") else ""
+        values = f": expected {word(first, 'expected')}, got {word(first, 'got')}" if each.get("column") else ""
+        yield f"  {word(each, 'count')} {word(each, 'kind')} in {place}, first {word(first, 'key')}{values}{told}"
+    if len(found) > _PLACES:
+        yield f"  and {len(found) - _PLACES} more places, in reconciliation.html"
+    for part, why in (inner(data, "unverified") or {}).items():
+        yield f"  not verified: {part}: {any_text(why)}"
+    for side, what in (inner(data, "written") or {}).items():
+        if what:
+            yield f"  written during the run: {side}: {any_text(what)}"
+    for note in words(data, "notes"):
+        yield f"  note: {note}"
+
+
+def _numbers(data: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[str]]:
+    """Name, source, target, what was compared, findings, as texts; every finding is counted in one of the lines."""
+    seen = 0
+
+    def count(*, part: str | None = None, table: str | None = None) -> str:
+        nonlocal seen
+        here = [
+            whole(each, "count") or 0
+            for each in found
+            if (part is None or each.get("part") == part) and (table is None or each.get("table") == table)
+        ]
+        seen += sum(here)
+        return f"{sum(here):,}"
+
+    for name, numbers in (inner(data, "tables") or {}).items():
+        compared = f"{_number(numbers, 'bytes')} bytes"
+        yield (
+            name,
+            _number(numbers, "source_rows"),
+            _number(numbers, "target_rows"),
+            compared,
+            count(part="rows", table=name),
+        )
+    objects = inner(data, "objects") or {}
+    if objects:
+        one, other = _number(objects, "files"), _number(objects, "objects")
+        source, target = (one, other) if data.get("direction") != "reverse" else (other, one)
+        compared = f"{_number(objects, 'compared_bytes')} bytes"
+        yield "files and objects", source, target, compared, count(part="objects")
+    else:
+        yield "files and objects", "-", "-", "-", count(part="objects")
+    keys = inner(data, "keys") or {}
+    followed = sum(value for value in (inner(keys, "references") or {}).values() if isinstance(value, int))
+    yield "keys and owners", "", "", f"{followed:,} references", count(part="keys")
+    logins = inner(data, "logins") or {}
+    yield "logins", "", "", f"{_number(logins, 'accounts')} accounts", count(part="logins")
+    yield "schema", "", "", "", count(part="schema")
+    total = whole(data, "total_findings")
+    if total is None or total != seen:
+        yield "elsewhere", "", "", "", "?" if total is None else f"{total - seen:,}"
+
+
+def _number(numbers: Any, key: str) -> str:
+    value = numbers.get(key) if isinstance(numbers, Mapping) else None
+    return f"{value:,}" if isinstance(value, int) else "-"
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(len(line[place]) for line in lines) for place in range(len(_HEADINGS))]
+    for name, *figures in lines:
+        cells = [figure.rjust(width) for figure, width in zip(figures, widths[1:], strict=True)]
+        yield "  ".join([name.ljust(widths[0]), *cells]).rstrip()
