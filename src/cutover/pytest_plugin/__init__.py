@@ -51,6 +51,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="seconds in which parity looks for the shortest journey to what it found (default: 25; 0: not at all)",
     )  # fmt: skip
     group.addoption(
+        "--direction", dest="cutover_direction", choices=("forward", "reverse"), default="forward",
+        help="migration: from Django to the Worker (default), or back after a rollback",
+    )  # fmt: skip
+    group.addoption(
         "--ready-interval", dest="cutover_ready_interval", type=float, metavar="S", help="seconds between the tries"
     )
 

@@ -34,6 +34,7 @@ class Trouble:
 
 def conclude(session: GateSession, before: int) -> tuple[list[GateVerdict], int]:
     """Every gate's verdict, written down, and the exit code of the whole run. before: pytest's own code."""
+    from cutover.pytest_plugin.migration_conclusion import conclude_migration
     from cutover.report.step_summary import append_step_summary
     from cutover.report.verdict_file import finished
 
@@ -68,6 +69,7 @@ def conclude(session: GateSession, before: int) -> tuple[list[GateVerdict], int]
         if parity is not None:
             parity.write(verdicts, facts)
             session.told += parity.lines()
+        session.told += conclude_migration(session, verdicts, facts)
         if session.log.failure is not None and final == 0:  # the file still says that the run did not end
             verdicts = [_unwritten(verdict, session.log.failure) for verdict in verdicts]
             final = int(ExitCode.INVALID)

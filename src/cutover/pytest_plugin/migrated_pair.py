@@ -1,0 +1,94 @@
+"""Before the migration gate's first check on the embedded pair: something to migrate, migrated.
+
+Not for any other environment: what is there is what is judged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from cutover.configuration import ConfigurationError
+from cutover.environments import Environment, is_embedded
+from cutover.failures import NotTrustworthy
+from cutover.journal import Journal
+from cutover.safety import KillSwitch
+from cutover.stores import LegacyRows, RowStore
+
+if TYPE_CHECKING:
+    from cutover.pytest_plugin.session import GateSession
+
+
+def filled_pair(session: GateSession, environment: Environment) -> None:
+    """Generate and migrate a small set of data where the environment is the pair and both databases are empty.
+
+    Raises NotTrustworthy when that does not work: there is nothing to judge then.
+    """
+    from cutover.embedded import migrated, state
+    from cutover.embedded.failure import PairError
+
+    if session.name is None or session.pair_name is None or not is_embedded(session.project, session.name):
+        return
+    pair = state.read(session.pair_name)
+    if pair is None:
+        raise NotTrustworthy(f"the pair {session.pair_name!r} is not up any more")
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    try:
+        migrated.fill(pair, lambda: _both_are_empty(session, environment), reporter.write_line if reporter else print)
+    except PairError as error:
+        raise NotTrustworthy(f"the pair could not be given data to migrate: {error}") from None
+
+
+@contextlib.contextmanager
+def last_logins_kept(session: GateSession, environment: Environment) -> Iterator[None]:
+    """On the embedded pair, put back what logins write into D1: the next reconciliation reads it."""
+    if session.name is None or environment.d1 is None or not is_embedded(session.project, session.name):
+        yield
+        return
+    rows = RowStore(environment.d1, session.client)
+    before = rows.rows("SELECT json_group_array(json_array(id, last_login)) AS times FROM users")[0]["times"]
+    try:
+        yield
+    finally:
+        rows.rows(
+            "UPDATE users SET last_login = times.value ->> 1 FROM json_each(CAST(? AS TEXT)) AS times "
+            "WHERE users.id = times.value ->> 0 AND users.last_login IS NOT times.value ->> 1",
+            before,
+        )
+
+
+@contextlib.contextmanager
+def logins_carried_over(session: GateSession) -> Iterator[None]:
+    """On the embedded pair, migrate what logins on both systems wrote into Django's rows: the next reconciliation reads
+    both sides. Elsewhere somebody else runs the delta."""
+    from cutover.embedded import migrated, state
+    from cutover.embedded.failure import PairError
+
+    yield
+    pair = state.read(session.pair_name) if session.pair_name is not None else None
+    if pair is not None and session.name is not None and is_embedded(session.project, session.name):
+        try:
+            migrated.migrate(pair, "delta")
+        except PairError as error:
+            raise NotTrustworthy(f"the logins could not be migrated: {error}") from None
+
+
+def _both_are_empty(session: GateSession, environment: Environment) -> bool:
+    from cutover.migration.mapping import load_mapping
+
+    if environment.postgres is None or environment.d1 is None:
+        raise ConfigurationError("environments.toml", environment.name, "the pair has no databases", "Start it anew.")
+    mapping = load_mapping(session.project)
+    legacy = LegacyRows(environment.postgres, environment, journal=Journal(), kill_switch=KillSwitch(session.project))
+    worker = RowStore(environment.d1, session.client)
+    try:
+        for table in mapping.tables:
+            count = f'SELECT count(*) AS n FROM "{table.source}"'  # noqa: S608
+            if legacy.rows(count)[0]["n"]:
+                return False
+            if worker.rows(f'SELECT count(*) AS n FROM "{table.target}"')[0]["n"]:  # noqa: S608
+                return False
+    finally:
+        legacy.close()
+    return True

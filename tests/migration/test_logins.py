@@ -1,0 +1,65 @@
+"""Whether migrated users can still log in: a hash that is copied right and cannot be verified is a lost account."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from cutover.environments import Environment
+from cutover.failures import CheckFailed, NotVerified
+from cutover.journal import Journal
+from cutover.migration.checks import expect_none
+from cutover.migration.findings import Findings, Part
+from cutover.migration.logins import LoginNumbers, log_in_all
+from cutover.migration.migrated_accounts import migrated_accounts
+from cutover.migration.result import found_in, sentence
+from cutover.targets import Target
+
+pytestmark = [
+    pytest.mark.migration,
+    pytest.mark.needs("postgres", "d1"),
+    pytest.mark.never_waived("users would be locked out"),
+    pytest.mark.plan("Data Migration Execution: users"),
+]
+NEXT = (
+    "Django hashes anew at the next login with PBKDF2PasswordHasher.iterations = 100000; the rest reset their passwords"
+)
+
+
+def test_every_hash_can_be_verified(reconciliation: Mapping[str, Any], journal: Journal) -> None:
+    """Every active account has a hash of a form and cost that the Worker's runtime verifies."""
+    if "logins" in reconciliation["unverified"]:
+        raise NotVerified(reconciliation["unverified"]["logins"])
+    if reconciliation["direction"] == "reverse":
+        return  # Django verifies every hash that it or the Worker ever wrote
+    if not reconciliation["logins"].get("accounts"):
+        raise NotVerified("no account was looked at")
+    journal.measure("hashes verified", reconciliation["logins"]["verified"], "every active account's")
+    expect_none(
+        reconciliation, Part.LOGINS, "logins:hashes", do_next=NEXT,
+        promised="PBKDF2-SHA256 with at most 100,000 iterations for every account that may log in",
+    )  # fmt: skip
+
+
+@pytest.mark.system("worker")
+@pytest.mark.level("test-data")
+def test_migrated_accounts_log_in(
+    target: Target, environment: Environment, logins_undone: Mapping[str, Any], journal: Journal
+) -> None:
+    """Accounts whose passwords are known log in with them and with no other; disabled ones do not."""
+    if logins_undone["direction"] == "reverse":
+        raise NotVerified("logins are tried on the Worker, which is not the target of this direction")
+    numbers, findings = LoginNumbers(), Findings()
+    log_in_all(target, migrated_accounts(environment), numbers, findings)
+    journal.measure("logged in", numbers.logged_in, "each active account")
+    journal.measure("refused", numbers.refused, "each disabled account")
+    if findings.total:
+        raise CheckFailed(
+            "logins:real",
+            expected="each active account logs in with its password, and with no other; no disabled one does",
+            got="; ".join(map(sentence, found_in(findings, show_values=False))),
+            source="worker, login",
+            do_next="compare the form of the hash with that of an account that logs in",
+        )
+    if not numbers.logged_in:
+        raise NotVerified("no account with a known password is active")

@@ -1,0 +1,34 @@
+"""Accounts that came by the migration: the same list, bytes, columns and cuts on both systems, under the same ids."""
+
+from collections.abc import Generator
+
+import pytest
+
+from cutover.environments import Environment
+from cutover.migration.migrated_accounts import MigratedAccount, migrated_accounts
+from cutover.parity.migrated import play_migrated
+from cutover.parity.run import ParityRun, show_migrated
+from cutover.pytest_plugin import gate_session
+from cutover.pytest_plugin.migrated_pair import logins_carried_over
+
+pytestmark = [
+    pytest.mark.parity,
+    pytest.mark.level("test-data"),
+    pytest.mark.needs("migrated"),
+    pytest.mark.never_waived("loss of data"),
+    pytest.mark.plan("Data Migration Execution: validation"),
+]
+
+
+@pytest.fixture
+def accounts(environment: Environment, pytestconfig: pytest.Config) -> Generator[list[MigratedAccount]]:
+    """Those with known passwords. On the embedded pair the time of their logins is migrated afterwards."""
+    with logins_carried_over(gate_session(pytestconfig)):
+        yield migrated_accounts(environment)
+
+
+def test_migrated_accounts_find_what_they_had(
+    parity: ParityRun, accounts: list[MigratedAccount], request: pytest.FixtureRequest
+) -> None:
+    """Login with the old password, list, download, columns and export are equal, and so are the ids."""
+    show_migrated(parity, lambda player, take: play_migrated(player, take, accounts), request.node.nodeid)
