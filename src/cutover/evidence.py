@@ -33,7 +33,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Record:
-    """What one check of one run showed. started: Unix time in seconds; duration_s in seconds."""
+    """What one check of one run showed. started: Unix time in seconds; duration_s in seconds.
+
+    findings: fingerprints of the single things that a check found, where each is waived for itself, on whichever of
+    the check's parameters it shows; empty where the check has one finding.
+    """
 
     check: str
     gates: tuple[str, ...]
@@ -47,6 +51,7 @@ class Record:
     plan: str | None = None
     summary: str = ""
     page: dict[str, Any] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str | None:
@@ -57,13 +62,20 @@ class Record:
 
     def as_json(self) -> dict[str, Any]:
         """Plain data, with the fingerprint."""
-        return {**vars(self), "gates": list(self.gates), "status": self.status.value, "fingerprint": self.fingerprint}
+        return {
+            **vars(self),
+            "gates": list(self.gates),
+            "status": self.status.value,
+            "findings": list(self.findings),
+            "fingerprint": self.fingerprint,
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """The record that `as_json` gave."""
         known = {key: value for key, value in data.items() if key != "fingerprint"}
-        return cls(**{**known, "gates": tuple(known["gates"]), "status": Status(known["status"])})
+        lists = {name: tuple(known.get(name, ())) for name in ("gates", "findings")}
+        return cls(**{**known, **lists, "status": Status(known["status"])})
 
 
 class EvidenceLog:

@@ -10,8 +10,11 @@ class CheckFailed(AssertionError):  # noqa: N818 - what happened, in the words o
     """The deployment did not do what was promised. The check is failed.
 
     finding: stable name of what was found ("status:register"), the source of the waiver's
-    fingerprint, so it holds no value that changes from run to run.
+    fingerprint, so it holds no value that changes from run to run. findings: the fingerprints of all that
+    was found, where a check finds several things that are waived each for itself; empty where it finds one.
     """
+
+    findings: tuple[str, ...] = ()
 
     def __init__(
         self,

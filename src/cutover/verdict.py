@@ -13,7 +13,7 @@ from typing import Any, Final
 from cutover.evidence import Record, Status
 from cutover.manifest import Entry
 from cutover.safety import SafetyLevel
-from cutover.waivers import Waiver
+from cutover.waivers import Waiver, base_of
 
 RATE_LIMITED_SHARE_LIMIT: Final = 0.02
 """Above this share of answers with 429 that the run provoked itself, its budget was wrong: INVALID."""
@@ -174,7 +174,16 @@ def stale_waivers(records: Iterable[Record], waivers: Iterable[Waiver]) -> tuple
     seen = list(records)
     failed = {record.check for record in seen if record.status is Status.FAILED}
     passed = {record.check for record in seen if record.status is Status.PASSED} - failed
-    return tuple(waiver for waiver in waivers if waiver.check in passed)
+    # A waiver of all of a check's parts is stale when every part that ran passed.
+    return tuple(
+        waiver
+        for waiver in waivers
+        if waiver.check in passed
+        or (
+            any(base_of(check) == waiver.check for check in passed)
+            and not any(base_of(record.check) == waiver.check for record in seen if record.check not in passed)
+        )
+    )
 
 
 def exit_code(verdicts: Sequence[GateVerdict]) -> int:
@@ -240,9 +249,17 @@ def _worst(records: Iterable[Record]) -> dict[str, Record]:
 
 def _split_failures(records: Iterable[Record], waivers: Iterable[Waiver]) -> tuple[list[Record], list[Record]]:
     accepted = {(waiver.check, waiver.fingerprint) for waiver in waivers}
+
+    def is_waived(record: Record) -> bool:
+        if (record.check, record.fingerprint) in accepted:
+            return True
+        names = (record.check, base_of(record.check))
+        each = [any((name, found) in accepted for name in names) for found in record.findings]
+        return bool(each) and all(each)
+
     waived: list[Record] = []
     failed: list[Record] = []
     for record in records:
         if record.status is Status.FAILED:
-            (waived if (record.check, record.fingerprint) in accepted else failed).append(record)
+            (waived if is_waived(record) else failed).append(record)
     return waived, failed

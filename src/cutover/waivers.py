@@ -20,7 +20,11 @@ _KEYS: Final = {"check", "environment", "fingerprint", "reason", "owner", "expir
 
 @dataclass(frozen=True)
 class Waiver:
-    """One accepted finding. expires: the last day on which it holds (UTC)."""
+    """One accepted finding. expires: the last day on which it holds (UTC).
+
+    check: as in manifest.toml; or without its [parameters], for a defect that shows on many operations of a gate whose
+    findings have fingerprints of their own (contract).
+    """
 
     check: str
     environment: str
@@ -35,6 +39,11 @@ class Waiver:
         return f"{FILE} [{self.check} {self.fingerprint}]"
 
 
+def base_of(check: str) -> str:
+    """A check's name without its [parameters]."""
+    return check.partition("[")[0]
+
+
 def load_waivers(
     project: Path, environment: str, manifest: Iterable[Entry], today: datetime.date
 ) -> tuple[Waiver, ...]:
@@ -46,7 +55,12 @@ def load_waivers(
     file = project / FILE
     tables = read_toml(file)
     known_keys(file, "", tables, {"waiver"})
-    by_check = {entry.check: entry for entry in manifest}
+    by_check: dict[str, Entry] = {}
+    for each in manifest:
+        by_check[each.check] = each
+        whole = by_check.setdefault(base_of(each.check), each)
+        if each.never_waived is not None and whole.never_waived is None:
+            by_check[base_of(each.check)] = each  # what no waiver may cover in one part, none may cover in all
     waivers = []
     for number, row in enumerate(typed(file, "waiver", tables.get("waiver", []), list, "[[waiver]]"), 1):
         key = f"waiver {number}"

@@ -35,13 +35,14 @@ class Outcome:
         self.status: Status | None = None
         self.reason = ""
         self.finding: str | None = None
+        self.findings: tuple[str, ...] = ()
 
-    def take(self, status: Status, reason: str, finding: str | None = None) -> None:
+    def take(self, status: Status, reason: str, finding: str | None = None, findings: tuple[str, ...] = ()) -> None:
         """The worst phase counts. Two failures have no finding together: a waiver accepts one, not both."""
         if self.status is None or _rank(status) > _rank(self.status):
-            self.status, self.reason, self.finding = status, reason, finding
+            self.status, self.reason, self.finding, self.findings = status, reason, finding, findings
         elif status is Status.FAILED and self.status is Status.FAILED and finding != self.finding:
-            self.reason, self.finding = f"{self.reason}; then {reason}", None
+            self.reason, self.finding, self.findings = f"{self.reason}; then {reason}", None, ()
 
 
 def _rank(status: Status) -> int:
@@ -102,7 +103,9 @@ def finish_phase(
     if marked or (call.excinfo is not None and call.excinfo.errisinstance(pytest.xfail.Exception)):
         outcome.take(Status.EXPECTED_FAILURE, "marked xfail: whether it passed or failed, it is not evidence")
     elif call.excinfo is not None:
-        outcome.take(*_judged(call.excinfo, report))
+        error = call.excinfo.value
+        several = error.findings if isinstance(error, CheckFailed) else ()
+        outcome.take(*_judged(call.excinfo, report), several)
         if report.failed:
             _explain(item, call.excinfo, report, outcome)
     elif report.when == "call":
@@ -135,6 +138,7 @@ def _record(item: pytest.Item, outcome: Outcome, journal: Journal, environment: 
         plan=plan.args[0] if plan else None,
         summary=(getattr(documented, "__doc__", None) or "").strip().split("\n")[0],
         page=journal.page(),
+        findings=outcome.findings,
     )
 
 
@@ -174,6 +178,9 @@ def _explain(
     never = item.get_closest_marker("never_waived")
     if never is not None:
         lines += [f"waiver   none is possible: {never.args[0]}"]
+    elif outcome.findings:
+        whole = item.nodeid.partition("[")[0]
+        lines += [f"waiver   of each fingerprint above, for {whole} as a whole (waivers.toml)"]
     elif record.fingerprint:
         lines += [f"waiver   fingerprint {record.fingerprint} (waivers.toml)"]
     report.sections.append(("cutover", "\n".join(lines)))
