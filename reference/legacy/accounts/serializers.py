@@ -22,7 +22,8 @@ class EmailText(serializers.EmailField, TextField):
         text = super().to_internal_value(data)
         local, _, domain = text.rpartition("@")
         # Django's pattern ignores case, by which two letters that are not ASCII match in a local part.
-        if '"' in local or not local.isascii() or domain.startswith("["):
+        # normalize_email would strip white space, which is sent by mistake or to look like another's address.
+        if '"' in local or not local.isascii() or domain.startswith("[") or text != text.strip():
             self.fail("invalid")
         return User.objects.normalize_email(text)
 
@@ -45,8 +46,9 @@ class RegisterSerializer(serializers.Serializer):
 
 
 class LoginSerializer(serializers.Serializer):
-    username = TextField()
-    password = TextField()
+    # An empty one is a wrong one, not a malformed request.
+    username = TextField(allow_blank=True)
+    password = TextField(allow_blank=True)
 
 
 class RefreshSerializer(serializers.Serializer):

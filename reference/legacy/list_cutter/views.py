@@ -29,10 +29,10 @@ EXTENSIONS = (".csv", ".tsv", ".txt")
 NAME_LENGTH = 255
 TAG_LENGTH = 64
 TAGS = 50
-# What Python's strip and JavaScript's trim remove, so that both systems trim alike.
+# Unicode's White_Space property: Python's strip takes U+001C to U+001F as well.
 WHITE_SPACE = (
-    "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+    "\t\n\v\f\r \x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
 )
 UUID_TEXT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Headers of very wide files are left out of the row's metadata: the file itself has them.

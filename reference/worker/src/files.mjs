@@ -12,6 +12,8 @@ import { now, shown } from './times.mjs';
 const FILE_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const TAGS = 50;
 const TAG_LENGTH = 64;
+// String.trim leaves U+0085 and takes U+FEFF, which is none.
+const WHITE_SPACE_AROUND = /^\p{White_Space}+|\p{White_Space}+$/gu;
 
 /** @typedef {import('./router.mjs').Call} Call */
 
@@ -109,7 +111,7 @@ function readTags(value) {
   const tags = value.map((tag) => {
     const problem = textProblem(tag);
     if (problem) throw invalid({ tags: [problem] });
-    const trimmed = tag.trim();
+    const trimmed = tag.replace(WHITE_SPACE_AROUND, '');
     const length = characters(trimmed);
     if (length < 1 || length > TAG_LENGTH) {
       throw invalid({ tags: [`A tag has between 1 and ${TAG_LENGTH} characters.`] });

@@ -46,7 +46,9 @@ function unquoted(text) {
  * @returns {{name: string, filename: string | null}} filename* is not looked at: RFC 7578 forbids it
  */
 function disposition(headers) {
-  const line = /^Content-Disposition:[ \t]*form-data[ \t]*(;.*)$/im.exec(headers);
+  // Line by line: a name may hold U+2028 and U+2029, where "." and "$" of a regular expression end.
+  const form = /^Content-Disposition:[ \t]*form-data[ \t]*(;[^\r\n]*)$/i;
+  const line = headers.split('\r\n').map((each) => form.exec(each)).find((match) => match !== null) ?? null;
   if (line === null) throw malformed('a part has no Content-Disposition');
   let name = null;
   let filename = null;

@@ -73,15 +73,18 @@ export async function issueToken(type, userId, env) {
 
 /** @returns {Claims | null} */
 function claimsOf(header, payload, type, env) {
-  const { alg } = JSON.parse(decoder.decode(fromBase64url(header)));
+  const { alg, crit } = JSON.parse(decoder.decode(fromBase64url(header)));
   const claims = JSON.parse(decoder.decode(fromBase64url(payload)));
+  const time = Date.now() / 1000;
   const fits =
     alg === 'HS256' &&
+    crit === undefined && // extensions that must be understood: none is (RFC 7515, 4.1.11)
     claims.type === type &&
     claims.iss === env.JWT_ISSUER &&
     claims.aud === env.JWT_AUDIENCE &&
     Number.isInteger(claims.exp) &&
-    claims.exp > Date.now() / 1000 &&
+    claims.exp > time &&
+    (claims.nbf === undefined || (Number.isFinite(claims.nbf) && claims.nbf <= time)) &&
     typeof claims.jti === 'string' &&
     /^[\w-]{1,64}$/.test(claims.jti) &&
     typeof claims.sub === 'string' &&
