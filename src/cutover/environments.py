@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _KEYS: Final = {
     "description", "pair", "safety", "worker", "legacy", "r2", "d1", "secrets", "budget", "readiness",
     "kv_propagation_s", "timeout_s", "ca_file", "local_runtime", "operations", "routes",
-    "promises", "absent", "poses_as_clients", "names", "read_only_form", "accounts", "postgres", "media",
+    "promises", "absent", "poses_as_clients", "names", "read_only_form", "accounts", "postgres", "media", "contract",
     "migrated_accounts",
 }  # fmt: skip
 _SYSTEM_KEYS: Final = {"url", "name", "identity", "absent"}
@@ -116,6 +116,14 @@ class NamedAccount:
 
 
 @dataclass(frozen=True)
+class OwnContract:
+    """An OpenAPI document of an environment's own system: a file, or the path below its URL where it is served."""
+
+    file: Path | None = None
+    served: str | None = None
+
+
+@dataclass(frozen=True)
 class Environment:
     """One environment, complete: what it is, where it is, and what may be done to it.
 
@@ -126,6 +134,7 @@ class Environment:
     here than the checks that only look; empty unless safety is read-only. accounts: system -> those given to the
     suite, where it cannot register any. kv_propagation_s and timeout_s in seconds.
     postgres, media: the legacy's database and its folder of uploaded files (absolute), to be read only.
+    contracts: system -> OpenAPI documents of its own, to be held against ours.
     migrated_accounts: file of accounts that came by the migration, with passwords (migration/migrated_accounts.py).
     d1_file, d1_export: an SQLite file or an export that the migration gate reads in D1's place.
     """
@@ -153,6 +162,7 @@ class Environment:
     accounts: Mapping[str, tuple[NamedAccount, ...]] = field(default_factory=dict, repr=False)
     postgres: PostgresAddress | None = field(default=None, repr=False)
     media: Path | None = None
+    contracts: Mapping[str, OwnContract] = field(default_factory=dict)
     d1_file: Path | None = None
     d1_export: Path | None = None
     migrated_accounts: Path | None = None
@@ -249,6 +259,7 @@ def load_environment(
         d1_export=_file(file, name, table.get("d1"), "export"),
         postgres=postgres,
         media=_media(file, name, table.get("media")),
+        contracts=_contracts(file, name, table.get("contract", {}), systems),
         migrated_accounts=_migrated_accounts(file, name, table.get("migrated_accounts"), variables),
         names=names,
         accounts=_accounts(file, name, table, systems, safety, given),
@@ -567,6 +578,24 @@ def _promises(project: Path, name: str, changes: Any) -> dict[str, Any]:
                 project / "contracts" / "promises.toml", where, "promises nothing", "A check of nothing cannot fail."
             )
     return result
+
+
+def _contracts(file: Path, name: str, value: Any, systems: Mapping[str, System]) -> dict[str, OwnContract]:
+    found = {}
+    for system, row in table_of(file, f"{name}.contract", value, set(SYSTEMS)).items():
+        key = f"{name}.contract.{system}"
+        told = texts_of(file, key, table_of(file, key, row, {"file", "served"}))
+        if system not in systems:
+            raise ConfigurationError(file, key, f"{name} has no {system}", "Remove it.")
+        if not told:
+            raise ConfigurationError(file, key, "names no file and no place where one is served", "Add one.")
+        document = file.parent / told["file"] if "file" in told else None
+        if document is not None and not document.is_file():
+            raise ConfigurationError(file, f"{key}.file", f"there is no {document}", "Name an OpenAPI document.")
+        if not told.get("served", "/").startswith("/"):
+            raise ConfigurationError(file, f"{key}.served", "no path", "It begins with a slash.")
+        found[system] = OwnContract(document, told.get("served"))
+    return found
 
 
 def _budget(file: Path, name: str, table: Mapping[str, Any]) -> Budget:
