@@ -192,6 +192,20 @@ class Target:
             ),
         )
 
+    def send_drawn(
+        self, name: str, method: str, url: str, headers: Mapping[str, str], content: bytes | None,
+        path: Mapping[str, str],
+    ) -> Result:  # fmt: skip
+        """Send a request to that operation that was drawn elsewhere, byte for byte; path: its path parameters.
+
+        Raises as `call` does: NotVerified, and nothing is sent, where its method may write above the safety level.
+        """
+        operation = self.operation(name)
+        level = _level_of(operation, method)
+        self._permit(operation, method, level)
+        request = Request(self.system, name, method, url, headers, content=content)
+        return self._sent(operation, level, path, request)
+
     def _permit(self, operation: Operation, method: str, level: SafetyLevel) -> None:
         missing = self.environment.absent.get(operation.needs or "")
         if missing is not None and method == operation.method:
