@@ -186,6 +186,23 @@ class Client:
             )
         )
 
+    def announce(self, request: Request) -> dict[str, str]:
+        """What `send` does before it sends, for who writes the bytes himself: the headers that every request has.
+
+        Raises Refused for a host that the environment does not name; Stopped. Takes a place in the budget.
+        """
+        self._environment.allowed.permit(request.url)
+        self._kill_switch.check()
+        if self._pacer:
+            self._journal.paced_s += self._pacer.wait()
+        request_id = f"{self._run}-{next(self._numbers)}"
+        self.requests += 1
+        return {
+            "x-request-id": request_id,
+            **self._version_override(request.system),
+            **self._client_address(request.system),
+        }
+
     def handshake_ms(self, url: str) -> float:
         """The least of three TCP handshakes with the URL's host, in ms: the network's part of every answer.
 

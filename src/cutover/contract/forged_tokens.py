@@ -1,0 +1,129 @@
+"""Tokens that must be refused, made from one that is honoured. RFC 7515, 7518, 7519, 8725; OWASP's list for JWT.
+
+Not for tokens that were good once: the check logs out, deletes and disables for those.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from cutover.secrets import Secret
+from cutover.tokens import claims, reissued
+
+_HASHES: Final = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
+_LIFETIME_S: Final = 300
+_LATER_S: Final = 3600
+
+
+def without_key(token: Secret) -> dict[str, str]:
+    """name -> forged token, of those that anybody can make who has seen one."""
+    header, payload = claims(token)
+    raw_header, raw_payload, signature = token.reveal().split(".")
+    later = _encode(_json({**payload, "exp": payload["exp"] + 1}))
+    other_sub = {name: _another(payload[name]) for name in ("sub", "user_id") if name in payload}
+    forged = {
+        "no token at all": "undefined",
+        "three words": "a.b.c",
+        "two parts": f"{raw_header}.{raw_payload}",
+        "four parts": f"{token.reveal()}.{signature}",
+        "no signature": f"{raw_header}.{raw_payload}.",
+        "signature cut": token.reveal()[:-6],
+        "signature of another text": f"{raw_header}.{later}.{signature}",
+        "claims of another user": f"{raw_header}.{_encode(_json({**payload, **other_sub}))}.{signature}",
+        "signed with nothing": _signed(header, payload, b""),
+        "signed with a word": _signed(header, payload, b"secret"),
+        "another secret": _signed(header, payload, b"another environment's secret, " * 2),
+        "signed with its own header": _signed(header, payload, raw_header.encode()),
+    }
+    for spelling in ("none", "None", "NONE", "nOnE", ""):
+        unsigned = f"{_encode(_json({**header, 'alg': spelling}))}.{raw_payload}"
+        forged[f"alg {spelling or 'empty'}"] = f"{unsigned}."
+        forged[f"alg {spelling or 'empty'}, old signature"] = f"{unsigned}.{signature}"
+    key = {"kty": "oct", "k": _encode(b"brought along"), "alg": "HS256"}
+    forged["brings its key along"] = _signed({**header, "jwk": key}, payload, b"brought along")
+    forged["key from a file"] = _signed({**header, "kid": "../../../../dev/null"}, payload, b"")
+    forged["key by SQL"] = _signed({**header, "kid": "x' UNION SELECT 'k"}, payload, b"k")
+    return forged
+
+
+def with_key(token: Secret, key: Secret, issued_for: Mapping[str, Any]) -> dict[str, str]:
+    """name -> token signed with the right key that must be refused all the same.
+
+    issued_for: the claims that every token must have with this value (issuer, audience).
+    """
+    header, payload = claims(token)
+    now, secret = int(time.time()), key.reveal().encode()
+    times = {"iat": now, "exp": now + _LIFETIME_S}
+    good = {**payload, **times}
+    forged = {
+        "expired": reissued(token, key, lifetime_s=-60).reveal(),
+        "expired a moment ago": reissued(token, key, lifetime_s=-2).reveal(),
+        "never expires": _signed(header, {name: good[name] for name in good if name != "exp"}, secret),
+        "expires in words": _signed(header, {**good, "exp": "tomorrow"}, secret),
+        "not yet valid": _signed(header, {**good, "nbf": now + _LATER_S, "exp": now + 2 * _LATER_S}, secret),
+        "no id": _signed(header, {name: good[name] for name in good if name != "jti"}, secret),
+        "of no type": _signed(
+            header, {name: good[name] for name in good if name not in ("type", "token_type")}, secret
+        ),
+        "asks for an extension": _signed({**header, "crit": ["cutover"], "cutover": True}, good, secret),
+        "a list for claims": _signed(header, [good], secret),
+        "alg HS384": _signed({**header, "alg": "HS384"}, good, secret),
+        "alg HS512": _signed({**header, "alg": "HS512"}, good, secret),
+        "says RS256, is HS256": _signed({**header, "alg": "RS256"}, good, secret, hash_of="HS256"),
+        "no alg": _signed({"typ": "JWT"}, good, secret, hash_of="HS256"),
+    }
+    for name in ("sub", "user_id"):
+        if name in payload:
+            for what, value in (("nobody", "999999999999"), ("negative", "-1"), ("words", "1 OR 1=1"), ("empty", "")):
+                forged[f"{name} is {what}"] = _signed(header, {**good, name: value}, secret)
+            forged[f"{name} is missing"] = _signed(header, {key: good[key] for key in good if key != name}, secret)
+    for name, value in issued_for.items():
+        for what, other in (("another's", f"{value}-staging"), ("longer", f"x{value}"), ("upper case", value.upper())):
+            forged[f"{name} {what}"] = _signed(header, {**good, name: other}, secret)
+        forged[f"{name} missing"] = _signed(header, {key: good[key] for key in good if key != name}, secret)
+    return forged
+
+
+def with_identity(token: Secret, old: str, new: str, key: Secret | None) -> Secret:
+    """The token with another account's number, signed with the key where there is one and with a word elsewhere.
+
+    Whoever takes the other system's word looks at no signature, so that one that is wrong shows it, too.
+    """
+    header, payload = claims(token)
+    changed = {
+        name: new if name in ("sub", "user_id") and str(value) == old else value for name, value in payload.items()
+    }
+    return Secret(_signed(header, changed, key.reveal().encode() if key else b"secret"))
+
+
+def control(token: Secret, key: Secret | None) -> Secret:
+    """The same claims, issued now and signed with the key: it must be honoured, or `with_key` shows nothing.
+
+    Raises NotVerified without a key.
+    """
+    return reissued(token, key, lifetime_s=_LIFETIME_S)
+
+
+def _another(identity: Any) -> Any:
+    number = int(identity) + 1 if str(identity).isdecimal() else 1
+    return str(number) if isinstance(identity, str) else number
+
+
+def _signed(header: Mapping[str, Any], payload: Any, key: bytes, *, hash_of: str | None = None) -> str:
+    text = f"{_encode(_json(header))}.{_encode(_json(payload))}"
+    used = _HASHES[hash_of or str(header.get("alg", "HS256"))]
+    return f"{text}.{_encode(hmac.new(key, text.encode(), used).digest())}"
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,69 @@
+"""Texts that do harm where they are believed: as SQL, as a template, as a path, as a header, as a formula.
+
+Each must be kept as the text that it is, or refused. Not for broken requests: broken_requests.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+SQL: Final = (
+    "' OR '1'='1", "' OR 1=1 --", "\" OR \"\"=\"", "1; DROP TABLE users", "'; DELETE FROM files; --",
+    "' UNION SELECT 1 --", "x'||(SELECT 1)||'", "%", "_", "\\", "')) OR (('1'='1", "$1", "?1", ":id",
+    "%s", "%(id)s", "NULL", "0x27",
+)  # fmt: skip
+"""Texts that end a literal, or mean something in LIKE or as a parameter."""
+TEMPLATES: Final = (
+    "{{7*191}}", "${7*191}", "#{7*191}", "<%= 7*191 %>", "{% debug %}", "{{config}}", "${{7*191}}", "@(7*191)",
+    "{0.__class__}", "%{7*191}", "$(expr 7 \\* 191)", "`expr 7 \\* 191`",
+)  # fmt: skip
+EVALUATED: Final = "1337"
+"""What any of the sums in TEMPLATES comes to."""
+MARKUP: Final = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "javascript:alert(1)",
+    "</title><svg/onload=1>",
+)
+FORMULAS: Final = (
+    "=1+1", "=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(1+1)", "\t=1+1", "=HYPERLINK(\"http://x.invalid\";\"a\")",
+    "|calc", "%0A=1+1",
+)  # fmt: skip
+"""Cells that a spreadsheet would calculate (OWASP CSV Injection)."""
+IDS: Final = (
+    "'", "1 OR 1=1", "1;DROP TABLE files", "%00", "../../etc/passwd", "..", ".", "1e999", "-1", "0", "01", "1.0",
+    "9" * 40, "\uff19", "00000000-0000-4000-8000-00000000000g", "a" * 3000, "{{7*191}}", "null", "undefined", "NaN",
+    "*", "%",
+    "\r\nX-Injected: 1", "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"), "constructor",
+    "__proto__",
+)  # fmt: skip
+"""Texts in the place of an id."""
+FILE_NAMES: Final[Mapping[str, tuple[bytes, str | None]]] = {
+    "CR LF": (b"a\r\nX-Injected: 1\r\n.csv", None),
+    "LF": (b"a\nX-Injected: 1.csv", None),
+    "CR": (b"a\rX-Injected: 1.csv", None),
+    "NUL": (b"a\0.csv", None),
+    "up": (b"../../../../etc/passwd.csv", "passwd.csv"),
+    "up by backslash": (b"..\\\\..\\\\..\\\\windows\\\\win.csv", "win.csv"),
+    "absolute": (b"/etc/cron.d/x.csv", "x.csv"),
+    "a drive": (b"C:\\\\x.csv", "x.csv"),
+    "encoded up": (b"..%2f..%2fx.csv", "..%2f..%2fx.csv"),
+    "encoded line end": (b"a%0d%0aX-Injected:%201.csv", "a%0d%0aX-Injected:%201.csv"),
+    "only dots": (b"...csv", "...csv"),
+    "a quote": (b"a%22; x=%22b.csv", 'a"; x="b.csv'),
+    "a second parameter": (b"a.csv%22; filename=%22evil.html.csv", 'a.csv"; filename="evil.html.csv'),
+    "a semicolon": (b"a;b=c.csv", "a;b=c.csv"),
+    "line separator": ("a\u2028b\u2029c.csv".encode(), "a\u2028b\u2029c.csv"),
+    "next line": ("a\u0085b.csv".encode(), "a\u0085b.csv"),
+    "right to left": ("\u202evsc.exe.csv".encode(), "\u202evsc.exe.csv"),
+    "half width": ("\uff0e\uff0e\uff0fx.csv".encode(), "\uff0e\uff0e\uff0fx.csv"),
+    "markup": (b"<img src=x onerror=alert(1)>.csv", "<img src=x onerror=alert(1)>.csv"),
+    "a template": (b"{{7*191}}.csv", "{{7*191}}.csv"),
+    "SQL": (b"'; DROP TABLE files; --.csv", "'; DROP TABLE files; --.csv"),
+    "a formula": (b"=cmd|x.csv", "=cmd|x.csv"),
+    "a shell": (b"$(reboot)`id`.csv", "$(reboot)`id`.csv"),
+    "a device": (b"CON.csv", "CON.csv"),
+    "emoji": ("\U0001f4c8.csv".encode(), "\U0001f4c8.csv"),
+}
+"""What stands between the quotes -> the name that the contract keeps; None where it may be refused, too."""
