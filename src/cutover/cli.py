@@ -22,6 +22,7 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     from cutover import sweep
+    from cutover.contract import cli as contract_cli
     from cutover.embedded import cli as pair_cli
     from cutover.migration import cli as migration_cli
     from cutover.parity import cli as parity_cli
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
     pair_cli.add_parser(commands)
     sweep.add_parser(commands)
+    contract_cli.add_parser(commands)
     parity_cli.add_parser(commands)
     migration_cli.add_parser(commands)
     manifest = commands.add_parser("manifest", help="compare manifest.toml with the checks, or write it")

@@ -17,7 +17,7 @@ from cutover.operations import SYSTEMS
 from cutover.safety import SafetyLevel
 
 FILE: Final = "manifest.toml"
-GATES: Final = ("smoke", "parity", "migration")
+GATES: Final = ("smoke", "contract", "parity", "migration")
 """Markers that make a check part of a gate, in the order in which their verdicts are given."""
 
 CLOSING: Final = {

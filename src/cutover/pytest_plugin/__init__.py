@@ -51,6 +51,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="seconds in which parity looks for the shortest journey to what it found (default: 25; 0: not at all)",
     )  # fmt: skip
     group.addoption(
+        "--contract-minutes", dest="cutover_contract_minutes", type=float, metavar="M",
+        help="minutes that the contract gate may take: requests are divided over the operations as the budget allows, "
+        "what is not reached counts as not verified (default: as long as it takes)",
+    )  # fmt: skip
+    group.addoption(
         "--direction", dest="cutover_direction", choices=("forward", "reverse"), default="forward",
         help="migration: from Django to the Worker (default), or back after a rollback",
     )  # fmt: skip

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cutover.accounts import unremoved
 from cutover.evidence import Status
@@ -16,7 +16,10 @@ from cutover.safety import SafetyLevel
 from cutover.verdict import ExitCode, GateVerdict, Run, Verdict, decide, exit_code, stale_waivers
 from cutover.waivers import Waiver
 
+CONTRACT_FILE: Final = "contract.json"
+
 if TYPE_CHECKING:
+    from cutover.contract.sums import Sums
     from cutover.pytest_plugin.parity_conclusion import ParityConclusion
     from cutover.pytest_plugin.session import GateSession
 
@@ -44,6 +47,7 @@ def conclude(session: GateSession, before: int) -> tuple[list[GateVerdict], int]
     if session.log is not None:
         session.log.event("ended", pytest=before)
     parity = _parity(session)
+    contract = _contract(session)
     invalid = [*trouble.invalid, *_found_at_the_end(session)]
     facts = session.facts()
     facts["leftovers"] += unremoved(session.ledger, facts["leftovers"])
@@ -69,6 +73,10 @@ def conclude(session: GateSession, before: int) -> tuple[list[GateVerdict], int]
         if parity is not None:
             parity.write(verdicts, facts)
             session.told += parity.lines()
+        if contract is not None:
+            told = {name: facts[name] for name in ("run", "environment", "url", "versions") if name in facts}
+            session.log.write(CONTRACT_FILE, contract.as_json(told))
+            session.told += [*contract.lines(), f"contract: {session.folder / CONTRACT_FILE}"]
         session.told += conclude_migration(session, verdicts, facts)
         if session.log.failure is not None and final == 0:  # the file still says that the run did not end
             verdicts = [_unwritten(verdict, session.log.failure) for verdict in verdicts]
@@ -87,6 +95,16 @@ def _parity(session: GateSession) -> ParityConclusion | None:
     if found is not None:
         found.add_records()
     return found
+
+
+def _contract(session: GateSession) -> Sums | None:
+    """What the checks of the contract gate found and sent in all."""
+    records = [record for record in session.records if "contract" in record.gates]
+    if not records:
+        return None
+    from cutover.contract.sums import sums_of
+
+    return sums_of(records)
 
 
 def _unwritten(verdict: GateVerdict, failure: str) -> GateVerdict:

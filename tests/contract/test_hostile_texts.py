@@ -1,0 +1,204 @@
+"""Texts that mean something to a database, a template, a spreadsheet or a header stay texts.
+
+Contract: Files (names are kept exactly), export; OWASP Injection.
+"""
+
+import json
+import re
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from cutover.accounts import Accounts
+from cutover.contract.belongings import belongings, expect_unchanged
+from cutover.contract.exercises import Person, about_things, exercise, settle
+from cutover.contract.findings import Place
+from cutover.contract.hostile import FILE_NAMES, FORMULAS, IDS, MARKUP, SQL, TEMPLATES
+from cutover.contract.inside import told_of_inside
+from cutover.contract.inspection import Inspection, present
+from cutover.contract.multipart import MEDIA_TYPE, form
+from cutover.contract.oracle import cut, write_csv
+from cutover.contract.plain_errors import expect_plain
+from cutover.contract.raw_http import RawConnection
+from cutover.journal import Journal
+from cutover.operations import Operation
+from cutover.targets import Result, Target
+
+pytestmark = [
+    pytest.mark.contract,
+    pytest.mark.system("worker", "legacy"),
+    pytest.mark.level("test-data"),
+    pytest.mark.plan("contracts/api.md, Errors, Files, export; OWASP Injection"),
+]
+
+TEXTS = (*SQL, *TEMPLATES, *MARKUP, *FORMULAS)
+DISPOSITION = re.compile(
+    r"attachment; filename=\"(?:[^\"\\\x00-\x1f\x7f]|\\[\"\\])*\"; filename\*=UTF-8''([!#$&+\-.^_`|~\w%]+)"
+)
+
+
+def test_errors_tell_nothing_of_the_inside(target: Target, accounts: Accounts, journal: Journal) -> None:
+    """Every operation, sent odd ids, names and forms, answers below 500 and without traces, SQL or internal names."""
+    person = settle(target, accounts)
+    inspection = Inspection(target, "error", "contracts/api.md Everywhere: Errors")
+    operations = present(target, journal)
+    for operation in about_things(operations):
+        for text in IDS:
+            path = {name: text for name in ("file_id", "filter_id") if f"{{{name}}}" in operation.path}
+            if path:
+                sent = {**exercise(operation.name, person), "path": path}
+                expect_plain(inspection, target.call(operation.name, token=person.token, **sent))
+        for spelling in ("%ZZ", "%", "%C3", "%00", "%E0%80%80") if "{" in operation.path else ():
+            _expect_plain_answer(inspection, person, operation, spelling)
+    taken = {"username": person.account.username, "email": person.account.email}
+    for field in taken:
+        if "registration" not in target.environment.absent:
+            other = accounts.name()
+            asked = {"username": other.username, "email": other.email, field: taken[field]}
+            fields = {**asked, "password": other.password, "password_again": other.password}
+            result = target.call("register", fields=fields)
+            inspection.expect_status(result, 400, defect=f"a {field} is taken twice")
+            expect_plain(inspection, result)
+    for content in (b'a,"b\n1,2\n', b'a,"b"c\n', b"a\0b\n"):
+        broken = target.call("upload", token=person.token, file=("broken.csv", content, "text/csv")).expect_status()
+        path = {"file_id": str(broken.field("file_id"))}
+        for name, fields in (("columns", None), ("export", {"columns": ["a"], "filters": []})):
+            result = target.call(name, token=person.token, path=path, fields=fields)
+            inspection.expect_status(result, 400, defect="a malformed file is not refused")
+            expect_plain(inspection, result)
+    expect_plain(inspection, target.call("no_such_operation", token=person.token))
+    for name, (raw, _) in FILE_NAMES.items():
+        body = form("nothing of ours", raw, name.encode())
+        expect_plain(inspection, target.call("upload", token=person.token, content=(body, MEDIA_TYPE)))
+        bad = f"{MEDIA_TYPE}{name}"
+        expect_plain(inspection, target.call("upload", token=person.token, content=(b"--x\r\nbroken", bad)))
+    inspection.close(journal)
+
+
+@pytest.mark.never_waived("isolation between users")
+def test_login_believes_no_sql(target: Target, accounts: Accounts, journal: Journal) -> None:
+    """Names and passwords that would end a literal log nobody in, and leave every account as it was."""
+    person = settle(target, accounts)
+    inspection = Inspection(target, "injection:login", "contracts/api.md login: 401 for a wrong name, a wrong password")
+    before = belongings(target, person)
+    name = person.account.username
+    tries = [(f"{name}{text}", text) for text in SQL] + [(name, text) for text in SQL[::3]]  # each costs a hash
+    for username, password in tries:
+        result = target.call("login", fields={"username": username, "password": password})
+        inspection.expect_status(result, 401, 400, defect="logs in by SQL")
+    expect_unchanged(inspection, person, before)
+    inspection.close(journal)
+
+
+def test_texts_are_kept_as_they_are(target: Target, accounts: Accounts, journal: Journal) -> None:
+    """SQL, templates, markup and formulas as tags, as names of filters and in their values come back as they were."""
+    person = settle(target, accounts)
+    inspection = Inspection(target, "injection:text", "contracts/api.md: tags, Saved filters: kept as given")
+    trimmed = [text.strip() for text in TEXTS]
+    tags = target.call("tags", token=person.token, path={"file_id": person.file_id}, fields={"tags": list(trimmed)})
+    if inspection.expect_status(tags, 200, defect="tags are refused"):
+        _expect_same(inspection, tags, tags.field("tags"), list(dict.fromkeys(trimmed)), "tags")
+    if target.environment.operations[target.system]["create_filter"].absent is None:
+        for text in TEXTS:
+            config = {"columns": [text], "filters": [{"column": text, "operator": "IN", "value": [text]}]}
+            fields = {"name": text, "description": text, "file_id": person.file_id, "filter_config": config}
+            made = target.call("create_filter", token=person.token, fields=fields)
+            if inspection.expect_status(made, 201, defect="a filter is refused"):
+                path = {"filter_id": str(made.field("filter_id"))}
+                read = target.call("filter", token=person.token, path=path)
+                if inspection.expect_status(read, 200, defect="a filter is lost"):
+                    row = read.answer.json["filter"]
+                    got = [row.get("name"), row.get("description"), row.get("filter_config")]
+                    _expect_same(inspection, read, got, [text, text, config], "a filter")
+    inspection.close(journal)
+
+
+def test_cells_are_exported_as_they_are(target: Target, accounts: Accounts, journal: Journal) -> None:
+    """Formulas, SQL and markup in cells, column names and filters are neither changed nor run by an export.
+
+    The contract declares that an export does not defuse formulas: the cells are the user's own.
+    """
+    person = settle(target, accounts)
+    inspection = Inspection(target, "injection:cell", "contracts/api.md export: Output")
+    columns = ["text", "=1+1", "' OR '1'='1"]
+    rows = [[text, str(number), "x"] for number, text in enumerate(TEXTS)]
+    upload = target.call(
+        "upload", token=person.token, file=("cells.csv", write_csv([columns, *rows]), "text/csv")
+    ).expect_status()
+    path = {"file_id": str(upload.field("file_id"))}
+    chosen = target.call("export", token=person.token, path=path, fields={"columns": columns, "filters": []})
+    if inspection.expect_status(chosen, 200, defect="the export is refused"):
+        _expect_bytes(inspection, chosen, write_csv([columns, *rows]))
+    for text in TEXTS:
+        asked: dict[str, Any] = {
+            "columns": [columns[1]],
+            "filters": [{"column": "text", "operator": "=", "value": text}],
+        }
+        result = target.call("export", token=person.token, path=path, fields=asked)
+        if inspection.expect_status(result, 200, defect="the export is refused"):
+            _expect_bytes(inspection, result, write_csv(cut([columns, *rows], asked["columns"], asked["filters"])))
+    inspection.close(journal)
+
+
+def test_file_names_inject_nothing(target: Target, accounts: Accounts, journal: Journal) -> None:
+    """Line ends, quotes, paths and look-alikes in a name add no header, leave no folder and name no other file."""
+    person = settle(target, accounts)
+    inspection = Inspection(target, "file-name", "contracts/api.md upload: the name is kept exactly; RFC 6266")
+    field = target.operation("upload").request["file"]
+    plain = target.call("download", token=person.token, path={"file_id": person.file_id}).expect_status()
+    usual = {name.lower() for name in plain.answer.headers}
+    for what, (raw, kept) in FILE_NAMES.items():
+        body = form(field, raw, b"a,b\n1,2\n")
+        uploaded = target.call("upload", token=person.token, content=(body, MEDIA_TYPE))
+        expected = (201,) if kept is not None else (201, 400, 415)
+        if not inspection.expect_status(uploaded, *expected, defect=f"{what}: not as declared"):
+            continue
+        if uploaded.status != 201:
+            continue
+        name, file_id = uploaded.field("filename"), str(uploaded.field("file_id"))
+        if (kept is not None and name != kept) or "/" in name or "\\" in name or "\0" in name:
+            inspection.see(uploaded, f"{what}: another name", expected=repr(kept), got=repr(name))
+        result = target.call("download", token=person.token, path={"file_id": file_id})
+        if not inspection.expect_status(result, 200, defect=f"{what}: cannot be downloaded"):
+            continue
+        more = {header.lower() for header in result.answer.headers} - usual
+        if more or "injected" in " ".join(header.lower() for header in result.answer.headers):
+            inspection.see(result, f"{what}: adds a header", expected="the headers of any download", got=sorted(more))
+        disposition = result.answer.headers.get_list("content-disposition")
+        found = DISPOSITION.fullmatch(disposition[0]) if len(disposition) == 1 else None
+        if found is None or unquote(found[1]) != name:
+            inspection.see(
+                result, f"{what}: Content-Disposition", expected="one, of an attachment with that name", got=disposition
+            )
+    inspection.close(journal)
+
+
+def _expect_plain_answer(inspection: Inspection, person: Person, operation: Operation, spelling: str) -> None:
+    """A path that no client would write is refused below 500, and without telling anything."""
+    written = re.sub(r"\{\w+\}", lambda _: spelling, operation.path)
+    with RawConnection(inspection.target, operation.name) as connection:
+        things = exercise(operation.name, person).get("path")
+        connection.begin({"Content-Length": "0"}, token=person.token, path=things, spelling=written)
+        answer = connection.answer()
+    inspection.looked(operation.name)
+    if answer is None:
+        return  # closed: the server's own refusal
+    place = Place(operation.name, "", f"{operation.method} {written}", f"status {answer.status}")
+    if answer.status >= 500 or answer.status < 400:
+        inspection.see_at(place, "5xx", expected="a status from 400 to 499", got=answer.status)
+    elif inside := told_of_inside(answer.body):
+        inspection.see_at(place, "tells of the inside", expected="nothing of the inside", got=repr(inside))
+
+
+def _expect_same(inspection: Inspection, result: Result, got: object, known: object, what: str) -> None:
+    if got != known:
+        # Our own texts, no user's: they may be shown.
+        inspection.see(result, f"{what} changed", expected=json.dumps(known)[:300], got=json.dumps(got)[:300])
+
+
+def _expect_bytes(inspection: Inspection, result: Result, known: bytes) -> None:
+    if result.body != known:
+        at = next((i for i, pair in enumerate(zip(result.body, known, strict=False)) if pair[0] != pair[1]), None)
+        got = f"{len(result.body)} bytes, first difference at {at}: {result.body[at or 0 :][:60]!r}"
+        inspection.see(result, "cells changed", expected=f"{len(known)} bytes: {known[at or 0 :][:60]!r}", got=got)

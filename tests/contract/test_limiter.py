@@ -1,0 +1,76 @@
+"""The rate limiter counts every operation of the API, and nobody talks his way round it. Contract: Rate limit."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from cutover.accounts import Accounts
+from cutover.contract.belongings import belongings, expect_unchanged
+from cutover.contract.exercises import OPEN, exercise, settle
+from cutover.contract.inspection import Inspection, present
+from cutover.journal import Journal
+from cutover.targets import Target
+
+pytestmark = [
+    pytest.mark.contract,
+    pytest.mark.system("worker"),
+    pytest.mark.level("disposable"),
+    pytest.mark.needs("limiter"),
+    pytest.mark.plan("Unified Production Configuration: RATE_LIMITER, 100 in 60 s; contracts/api.md, Rate limit"),
+]
+
+TRIES = 3
+"""A window may end between two requests, and the count begins anew; not three times in a row."""
+
+
+def test_limiter_holds_on_every_operation(
+    target: Target, accounts: Accounts, promises: Mapping[str, Any], journal: Journal
+) -> None:
+    """A client that has spent its budget is refused by every operation, whatever it claims, and changes nothing."""
+    person = settle(target, accounts)
+    inspection = Inspection(target, "limiter", "contracts/api.md Everywhere: Rate limit; RFC 6585 4")
+    before = belongings(target, person)
+    limit, window = promises["limiter"]["requests"], promises["limiter"]["window_s"]
+    client = f"203.0.113.{secrets.randbelow(256)}-{secrets.token_hex(3)}"  # a name of our own: nobody else's count
+    address = {"cf-connecting-ip": client}
+    excuses: dict[str, dict[str, str]] = {
+        "": {},
+        "another forwarded address": {"x-forwarded-for": "198.51.100.7", "x-real-ip": "198.51.100.7"},
+        "another client address": {"true-client-ip": "198.51.100.8", "forwarded": "for=198.51.100.8"},
+        "a made-up bypass": {"x-limiter-bypass": "cutover-made-up-bypass"},
+        "another user agent": {"user-agent": "Googlebot"},
+    }
+    for operation in present(target, journal):
+        if not operation.path.startswith("/api/") or operation.name == "register":
+            continue
+        # What writes is sent without a good token: should the window end meanwhile, it is 401 and does nothing.
+        token = None if operation.name in OPEN else person.token if operation.method == "GET" else "a.b.c"
+        for excuse, headers in excuses.items():
+            if excuse and operation.name not in ("login", "list_files"):
+                continue
+            asked = {"token": token, "headers": {**headers, **address}, **exercise(operation.name, person)}
+            for _ in range(TRIES):
+                _spend(target, address, 2 * limit + 1)
+                result = target.call(operation.name, expects_429=True, **asked)
+                if result.status == 429:
+                    break
+            defect = f"is not limited{f', with {excuse}' if excuse else ''}"
+            if not inspection.expect_status(result, 429, defect=defect, why=f"more than {limit} in {window} s"):
+                continue
+            after = result.answer.headers.get("retry-after", "")
+            if not (after.isascii() and after.isdigit() and 1 <= int(after) <= window):
+                inspection.see(result, "Retry-After", expected=f"Retry-After: 1 to {window}", got=repr(after))
+    for name in ("health", "metrics"):
+        result = target.call(name, headers=address, expects_429=True)
+        inspection.expect_status(result, 200, 503, defect="is limited", why="only what is below /api/ is counted")
+    expect_unchanged(inspection, person, before)
+    inspection.close(journal)
+
+
+def _spend(target: Target, address: Mapping[str, str], most: int) -> None:
+    """Spend what this client has left: one request when it is spent already, more when the window ended meanwhile."""
+    for _ in range(most):
+        if target.call("user", headers=address, expects_429=True).status == 429:
+            return

@@ -1,0 +1,89 @@
+"""Files are lists and nothing else: whatever they hold and are called, no browser takes them for a page or a program.
+
+Contract: upload (mime_type is text/csv for all), download; OWASP Unrestricted File Upload.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pytest
+
+from cutover.accounts import Accounts
+from cutover.contract.exercises import settle
+from cutover.contract.inspection import Inspection
+from cutover.contract.multipart import MEDIA_TYPE, form
+from cutover.journal import Journal
+from cutover.targets import Target
+
+pytestmark = [
+    pytest.mark.contract,
+    pytest.mark.system("worker", "legacy"),
+    pytest.mark.level("test-data"),
+    pytest.mark.plan("contracts/api.md, upload, download; OWASP Unrestricted File Upload"),
+]
+
+PAGE: Final = b"<!doctype html><script>alert(document.domain)</script>\n"
+CONTENTS: Final[Mapping[str, tuple[bytes, str]]] = {
+    "a page": (PAGE, "text/html"),
+    "an image with a script": (b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>\n', "image/svg+xml"),
+    "a page behind a BOM": (b"\xef\xbb\xbf" + PAGE, "application/xhtml+xml"),
+    "a page in UTF-16": (PAGE.decode().encode("utf-16"), "text/html; charset=utf-16"),
+    "a program": (b"MZ\x90\x00\x03" + bytes(range(1, 60)), "application/x-msdownload"),
+    "an archive": (b"PK\x03\x04" + bytes(range(1, 60)), "application/zip"),
+    "JSON": (b'{"a": 1}\n', "application/json"),
+    "two types": (b"a,b\n", "text/csv, text/html"),
+    "a type with a line end": (b"a,b\n", "text/csv\r\nContent-Disposition: inline"),
+    "no type": (b"a,b\n", ""),
+}
+NO_LISTS: Final = (
+    "list.html", "list.csv.html", "list.html;.csv.svg", "list.csv.", "list.csv ", "list", ".htaccess", "list.csvx",
+    "list.xls", "csv", "list.csv%00.html", "list.cs\u200bv", "list.\uff43sv", "list.csv:stream.exe", "list.csv#",
+)  # fmt: skip
+LISTS: Final = ("list.CSV", "list.Tsv", "list.html.csv", ".csv", "list.exe.txt")
+
+
+def test_downloads_are_lists_to_save(target: Target, accounts: Accounts, journal: Journal) -> None:
+    """A page, a program or an archive that is called a list comes back as text/csv, as an attachment, byte for byte."""
+    person = settle(target, accounts)
+    inspection = Inspection(target, "mime", "contracts/api.md download: text/csv, attachment; nosniff")
+    field = target.operation("upload").request["file"]
+    for what, (content, media) in CONTENTS.items():
+        body = form(field, b"list.csv", content, media_type=media)
+        uploaded = target.call("upload", token=person.token, content=(body, MEDIA_TYPE))
+        # A part whose own header is broken need not be read.
+        expected = (201, 400) if "line end" in what else (201,)
+        if not inspection.expect_status(uploaded, *expected, defect=f"{what} is refused") or uploaded.status != 201:
+            continue
+        path = {"file_id": str(uploaded.field("file_id"))}
+        for headers in ({}, {"accept": "text/html"}, {"range": "bytes=0-"}):
+            result = target.call("download", token=person.token, path=path, headers=headers)
+            if not inspection.expect_status(result, 200, 206, defect=f"{what} cannot be downloaded"):
+                continue
+            got = result.answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if got != "text/csv":
+                inspection.see(result, f"{what} is served by another type", expected="text/csv", got=got)
+            if not result.answer.headers.get("content-disposition", "").lower().startswith("attachment"):
+                inspection.see(result, f"{what} is shown, not saved", expected="Content-Disposition: attachment")
+            if target.system == "worker" and result.answer.headers.get("x-content-type-options") != "nosniff":
+                inspection.see(result, f"{what} may be sniffed", expected="X-Content-Type-Options: nosniff")
+            if result.answer.headers.get("content-length") != str(len(content)):
+                inspection.see(result, f"{what} has no length", expected=f"Content-Length: {len(content)}")
+            if result.body != content:
+                inspection.see(result, f"{what} is changed", expected=f"{len(content)} bytes as they were sent")
+    inspection.close(journal)
+
+
+def test_only_lists_are_taken(
+    target: Target, accounts: Accounts, promises: Mapping[str, Any], journal: Journal
+) -> None:
+    """What is no .csv, .tsv or .txt by the end of its name is refused, whatever type it claims; those are taken."""
+    person = settle(target, accounts)
+    inspection = Inspection(target, "mime:name", "contracts/api.md upload: Not a CSV or text file (by the extension …)")
+    field = target.operation("upload").request["file"]
+    refused = promises["refusals"][target.system]["wrong_type"]
+    for names, status, wrong in ((NO_LISTS, refused, "taken"), (LISTS, 201, "refused")):
+        for name in names:
+            body = form(field, name.encode(), b"a,b\n1,2\n")
+            result = target.call("upload", token=person.token, content=(body, MEDIA_TYPE))
+            inspection.expect_status(result, status, defect=f"{name!r} is {wrong}")
+    inspection.close(journal)

@@ -1,0 +1,84 @@
+"""Servers on loopback that are no List Cutter: they say that they are healthy, and to all else answer as they like."""
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Callable, Generator
+
+HEALTH = json.dumps({"status": "healthy", "checks": {}, "version": {"id": "1"}, "timestamp": ""}).encode()
+
+Answer = Callable[[socket.socket, threading.Event], None]
+
+
+@contextlib.contextmanager
+def server(answer: Answer) -> Generator[tuple[str, list[bytes]]]:
+    """Its address and the first lines of the requests that it got. answer: writes to the connection, after a request
+    that is not for /health."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(0.2)
+    over = threading.Event()
+    asked: list[bytes] = []
+
+    def serve() -> None:
+        while not over.is_set():
+            with contextlib.suppress(TimeoutError, OSError):
+                connection, _ = listener.accept()
+                threading.Thread(target=talk, args=(connection,), daemon=True).start()
+
+    def talk(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.settimeout(5)
+            request = b""
+            while b"\r\n\r\n" not in request:
+                part = connection.recv(65536)
+                if not part:
+                    return
+                request += part
+            asked.append(request.partition(b"\r\n")[0])
+            if b" /health" in asked[-1]:
+                head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(HEALTH)}\r\n"
+                connection.sendall(head.encode() + b"Connection: close\r\n\r\n" + HEALTH)
+            else:
+                answer(connection, over)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", asked
+    finally:
+        over.set()
+        thread.join(5)
+        listener.close()
+
+
+def something_else(connection: socket.socket, _over: threading.Event) -> None:
+    """A page of somebody else's."""
+    page = b"<html><h1>Welcome to nginx!</h1></html>"
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n")
+    connection.sendall(b"Content-Length: %d\r\n\r\n%s" % (len(page), page))
+
+
+def garbage(connection: socket.socket, _over: threading.Event) -> None:
+    """Bytes that are no HTTP."""
+    connection.sendall(bytes(range(256)) * 4)
+
+
+def hangs(_connection: socket.socket, over: threading.Event) -> None:
+    """Takes the request and says nothing."""
+    over.wait(30)
+
+
+def closes(_connection: socket.socket, _over: threading.Event) -> None:
+    """Takes the request and closes."""
+
+
+def redirects_to(address: str) -> Answer:
+    """Sends everybody elsewhere."""
+
+    def answer(connection: socket.socket, _over: threading.Event) -> None:
+        connection.sendall(
+            f"HTTP/1.1 302 Found\r\nLocation: {address}/\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode()
+        )
+
+    return answer
