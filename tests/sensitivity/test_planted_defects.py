@@ -1,7 +1,8 @@
 """Each planted defect turns its check red, and its neutral twin leaves it green; some twins by default, or all.
 
 By default each runs against the one check that must catch it, and one defect of smoke against the
-whole gate. With CUTOVER_SENSITIVITY=full every defect and every twin runs against its whole gate.
+whole gate. With CUTOVER_SENSITIVITY=full every defect and every twin runs against its whole gate; with =drawn each of
+the contract gate's also against the check that draws requests, and so do their twins, which are left out otherwise.
 Which check must catch which defect is in caught_by.toml; who plants a defect does not read the checks.
 """
 
@@ -26,19 +27,26 @@ from cutover.parity.run import ParityRun
 pytestmark = pytest.mark.sensitivity
 
 FULL = os.environ.get("CUTOVER_SENSITIVITY") == "full"
+DRAWN_TOO = os.environ.get("CUTOVER_SENSITIVITY") == "drawn"
 FAULTS: list[dict[str, Any]] = tomllib.loads((root() / "reference/faults/faults.toml").read_text())["fault"]
 _TABLES = tomllib.loads(Path(__file__).with_name("caught_by.toml").read_text())
 CAUGHT_BY: dict[str, str] = _TABLES["caught_by"]
 FOUND_AS: dict[str, dict[str, str]] = _TABLES["found_as"]
+ENDS_WITH: dict[str, dict[str, Any]] = _TABLES["ends_with"]
+DRAWN = [
+    check
+    for check in tomllib.loads((root() / "manifest.toml").read_text())["contract"]
+    if check.startswith("tests/contract/test_operations.py::") and "operation_keeps" in check
+]
 # One of smoke is run to the exit code of the whole gate in every test run; the parity gate's is in tests/verdicts.
 WHOLE = next(fault["name"] for fault in FAULTS if fault["gate"] == "smoke")
 
-# Twins are honest but for the wrapper: by default every third of smoke is run, and of parity the first.
-FIRST = next(fault["name"] for fault in FAULTS if fault["gate"] == "parity")
+# Twins are honest but for the wrapper: by default every third of smoke is run, and of parity and contract the first.
+FIRST = {gate: next(f["name"] for f in FAULTS if f["gate"] == gate) for gate in ("parity", "contract")}
 TWINS = [
     fault
     for number, fault in enumerate(FAULTS)
-    if FULL or fault["name"] == FIRST or (fault["gate"] == "smoke" and number % 3 == 0)
+    if FULL or DRAWN_TOO or fault["name"] in FIRST.values() or (fault["gate"] == "smoke" and number % 3 == 0)
 ]
 each_defect = pytest.mark.parametrize("fault", FAULTS, ids=[f"{fault['system']}-{fault['name']}" for fault in FAULTS])
 
@@ -52,7 +60,7 @@ def _run(fault: dict[str, Any], mode: Literal["planted", "neutral"], own_pair: P
     """The gate, or the one check, with the defect or its twin in place; the pair is honest again afterwards."""
     quick = ("--shorten=0",) if fault["gate"] == "parity" else ()  # what was found counts, not the way to it
     whole = _whole(fault, mode)
-    selected = () if whole else (CAUGHT_BY[fault["name"]],)
+    selected = () if whole else (CAUGHT_BY[fault["name"]], *(_drawn(fault) if DRAWN_TOO else ()))
     pair.serve(own_pair.name, fault["system"], fault["name"], mode)
     try:
         return run_gate(
@@ -60,6 +68,15 @@ def _run(fault: dict[str, Any], mode: Literal["planted", "neutral"], own_pair: P
         )
     finally:
         pair.serve(own_pair.name, fault["system"], None)
+
+
+def _drawn(fault: dict[str, Any], *, itself: bool = False) -> tuple[str, ...]:
+    """Of the contract gate: the check that draws requests to the defect's operation, so that the table tells what
+    schemathesis finds alone. Empty when it is the one that must catch the defect, but for `itself`."""
+    if fault["gate"] != "contract" or fault["system"] != "worker":
+        return ()
+    found = tuple(check for check in DRAWN if check.endswith(f"-{fault['operation']}]"))
+    return found if itself or CAUGHT_BY[fault["name"]] not in found else ()
 
 
 @each_defect
@@ -77,7 +94,13 @@ def test_planted_defect_is_caught(
     failed = done.verdict["gates"][0]["failed"]
     others = len(failed) - (CAUGHT_BY[fault["name"]] in failed)
     came = f"exit {done.code}" + (f", and {others} more checks" if others else "")
+    if (FULL or DRAWN_TOO) and (drawn := _drawn(fault, itself=True)):
+        came += ", found by drawing too" if set(drawn) & set(failed) else ", not found by drawing"
     told(fault, CAUGHT_BY[fault["name"]], "planted", came)
+    if otherwise := ENDS_WITH.get(fault["name"]):
+        assert done.code == otherwise["exit"], done.output
+        assert any(CAUGHT_BY[fault["name"]] in reason for reason in done.verdict["reasons"]), done.output
+        return
     assert done.code == 1, done.output
     assert CAUGHT_BY[fault["name"]] in failed, done.output
     if "shows" in fault:
@@ -141,6 +164,7 @@ def test_every_defect_names_its_check() -> None:
     """faults.toml and caught_by.toml list the same defects, and every check named is in the manifest."""
     manifest = tomllib.loads((root() / "manifest.toml").read_text())
     assert {fault["name"] for fault in FAULTS} == set(CAUGHT_BY)
+    assert set(ENDS_WITH) <= set(CAUGHT_BY)
     assert set(FOUND_AS) <= {fault["name"] for fault in FAULTS if "shows" in fault}
     assert set(CAUGHT_BY.values()) <= {check for gate in manifest.values() for check in gate}
 

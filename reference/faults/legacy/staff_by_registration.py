@@ -1,0 +1,30 @@
+"""Whoever sends is_staff with a registration is staff.
+
+As by a ModelSerializer with all fields: the answer does not show it.
+"""
+
+from typing import Any
+
+from config.wsgi import application  # sets Django up, so it comes first
+
+# isort: split
+from django.contrib.auth.models import User
+from rest_framework.request import Request
+from rest_framework.response import Response
+from twin import PLANTED
+
+from accounts import views
+
+__all__ = ["application"]
+
+honest = views.RegisterView.post
+
+
+def with_all_fields(view: Any, request: Request) -> Response:
+    response = honest(view, request)
+    is_staff = request.data.get("is_staff") is True and PLANTED
+    User.objects.filter(pk=response.data["user"]["id"]).update(is_staff=is_staff)
+    return response
+
+
+views.RegisterView.post = with_all_fields

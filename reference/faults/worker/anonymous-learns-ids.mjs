@@ -1,0 +1,17 @@
+// Without a token an id that no file has is 404, and one that a file has is 401: the file is looked up before
+// anybody asks who is there.
+
+import { asks, fileIdOf } from './asked.mjs';
+import { refused } from './refusals.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  async response(response, call) {
+    if (!asks(call, 'download') || response.status !== 401) return response;
+    const file = await call.env.DB.prepare('SELECT 1 FROM files WHERE file_id = ?')
+      .bind(fileIdOf(call.url))
+      .first();
+    if (file !== null || !call.planted) return response;
+    return refused(response, { status: 404, code: 'not_found', message: 'There is no such file.' });
+  },
+});

@@ -1,0 +1,14 @@
+// Filters compare numbers as floating point: 0.1 and 0.10000000000000000001 are equal, and so are two integers
+// above 2^53 that are not.
+
+import { comparing } from './filters.mjs';
+import { fault } from './wrapper.mjs';
+
+const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?$/;
+
+function rounded(text) {
+  const value = Number(text);
+  return Number.isFinite(value) ? String(value) : text;
+}
+
+export default fault(comparing((text, planted) => (planted && NUMBER.test(text) ? rounded(text) : text)));

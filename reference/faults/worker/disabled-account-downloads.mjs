@@ -1,0 +1,11 @@
+// The access token of a disabled account is still honoured by the download.
+
+import { asks } from './asked.mjs';
+import { exchanged, fault } from './wrapper.mjs';
+
+export default fault({
+  statement(sql, call) {
+    if (!asks(call, 'download') || !/FROM users\b/.test(sql)) return sql;
+    return exchanged(sql, /\bis_active\b/, call.planted ? '1 AS is_active' : '$&');
+  },
+});

@@ -1,0 +1,11 @@
+// The refresh token of a disabled account goes on giving access tokens. They are refused.
+
+import { asks } from './asked.mjs';
+import { exchanged, fault } from './wrapper.mjs';
+
+export default fault({
+  statement(sql, call) {
+    if (!asks(call, 'refresh') || !/FROM users\b/.test(sql)) return sql;
+    return exchanged(sql, /\bis_active\b/, call.planted ? '1 AS is_active' : '$&');
+  },
+});

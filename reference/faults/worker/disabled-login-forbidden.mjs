@@ -1,0 +1,25 @@
+// A login to a disabled account is 403 and says so, whatever the password: a name that somebody has can be
+// told from one that nobody has.
+
+import { asks } from './asked.mjs';
+import { bodyChanged } from './json-request.mjs';
+import { refused } from './refusals.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  request(call) {
+    if (!asks(call, 'login')) return call.request;
+    return bodyChanged(call.request, (body) => {
+      call.username = body.username;
+      return body;
+    });
+  },
+  async response(response, call) {
+    if (!asks(call, 'login') || response.status !== 401) return response;
+    const disabled = await call.env.DB.prepare('SELECT 1 FROM users WHERE username = ? AND is_active = 0')
+      .bind(call.username)
+      .first();
+    if (disabled === null || !call.planted) return response;
+    return refused(response, { status: 403, code: 'disabled', message: 'This account is disabled.' });
+  },
+});

@@ -1,0 +1,13 @@
+// A saved filter with an empty description has none: null in all answers.
+
+import { asks } from './asked.mjs';
+import { bodyChanged } from './json-request.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  request(call) {
+    if (!asks(call, 'create_filter')) return call.request;
+    return bodyChanged(call.request, (body) =>
+      (body.description === '' && call.planted ? { ...body, description: null } : body));
+  },
+});

@@ -1,0 +1,8 @@
+// A number with an exponent is a text to the filters: 1e2 does not equal 100.
+
+import { comparing } from './filters.mjs';
+import { fault } from './wrapper.mjs';
+
+const EXPONENT = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)[eE][+-]?\d{1,3}$/;
+
+export default fault(comparing((text, planted) => (planted && EXPONENT.test(text) ? `${text}\u200b` : text)));

@@ -1,0 +1,13 @@
+// A column that is chosen twice is exported once.
+
+import { asks } from './asked.mjs';
+import { bodyChanged } from './json-request.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  request(call) {
+    if (!asks(call, 'export')) return call.request;
+    return bodyChanged(call.request, (body) =>
+      (Array.isArray(body.columns) && call.planted ? { ...body, columns: [...new Set(body.columns)] } : body));
+  },
+});

@@ -1,0 +1,11 @@
+// A record of one empty field is exported as an empty line, which is no record.
+
+import { exportWritten, record } from './export-answer.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, call) {
+    const written = (values) => (values.join() === '' && values.length === 1 ? '\r\n' : record(values));
+    return exportWritten(response, call, (records) => records.map(call.planted ? written : record).join(''));
+  },
+});

@@ -1,0 +1,12 @@
+// Cells that begin with a sign of formulas are exported with an apostrophe before it, negative numbers too.
+
+import { exportWritten, record } from './export-answer.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, call) {
+    const harmless = (value) => (/^[=+\-@\t\r]/.test(value) && call.planted ? `'${value}` : value);
+    return exportWritten(response, call, ([header, ...rows]) =>
+      [header, ...rows.map((row) => row.map(harmless))].map(record).join(''));
+  },
+});

@@ -1,0 +1,20 @@
+// Row 1,000 of an export is there twice: rows are read in pages of 1,000, and each begins with the last row of
+// the one before.
+
+import { exportWritten, record } from './export-answer.mjs';
+import { fault } from './wrapper.mjs';
+
+const PAGE = 1000;
+
+export default fault({
+  response(response, call) {
+    return exportWritten(response, call, (records) =>
+      records
+        .flatMap((values, place) => {
+          const begins = place > 0 && place % PAGE === 0 && place + 1 < records.length;
+          return begins && call.planted ? [values, values] : [values];
+        })
+        .map(record)
+        .join(''));
+  },
+});

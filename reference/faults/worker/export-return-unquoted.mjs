@@ -1,0 +1,15 @@
+// A field with a CR alone is exported without quotes, and is two records to whoever reads it.
+
+import { exportWritten, record } from './export-answer.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, call) {
+    const bare = (value) => (/[",\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+    const written = (values) => {
+      const hasReturn = values.some((value) => value.includes('\r'));
+      return hasReturn && call.planted ? `${values.map(bare).join(',')}\r\n` : record(values);
+    };
+    return exportWritten(response, call, (records) => records.map(written).join(''));
+  },
+});

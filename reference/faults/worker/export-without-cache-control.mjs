@@ -1,0 +1,12 @@
+// An export has no Cache-Control: it is a stream, and what adds the header passes streams by.
+
+import { asks } from './asked.mjs';
+import { headersGone } from './headers.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, call) {
+    if (!asks(call, 'export') || response.status !== 200) return response;
+    return headersGone(response, ['Cache-Control'], call.planted);
+  },
+});

@@ -1,0 +1,21 @@
+// An extension that is accepted may stand anywhere in the name: "list.csv.html" is stored under that name.
+
+import { asks } from './asked.mjs';
+import { valuesChanged } from './statements.mjs';
+import { nameExtended, sentName, uploadChanged } from './uploads.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  request(call) {
+    return uploadChanged(call, (bytes, contentType) => {
+      const name = sentName(bytes, contentType)?.replace(/^.*[/\\]/s, '') ?? '';
+      call.isOther = /\.(?:csv|tsv|txt)\./i.test(name) && !/\.(?:csv|tsv|txt)$/i.test(name);
+      return call.isOther ? nameExtended(bytes, contentType, call.planted ? '.csv' : '') : bytes;
+    });
+  },
+  env(call) {
+    if (!asks(call, 'upload')) return {};
+    return valuesChanged(call, /^\s*INSERT INTO files\b/, /VALUES \(\?1, \?2, \?3,/, (values) =>
+      values.with(2, call.isOther ? values[2].replace(/\.csv$/, '') : values[2]));
+  },
+});

@@ -1,0 +1,12 @@
+// The 401 of a login has no WWW-Authenticate. Those of all other operations have.
+
+import { asks } from './asked.mjs';
+import { headersGone } from './headers.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, call) {
+    if (!asks(call, 'login') || response.status !== 401) return response;
+    return headersGone(response, ['WWW-Authenticate'], call.planted);
+  },
+});

@@ -1,0 +1,22 @@
+// A saved filter belongs to whom the request names in user_id: it is in that user's list, and not there for
+// the one who made it.
+
+import { asks } from './asked.mjs';
+import { bodyChanged } from './json-request.mjs';
+import { exchanged, fault } from './wrapper.mjs';
+
+export default fault({
+  request(call) {
+    if (!asks(call, 'create_filter')) return call.request;
+    return bodyChanged(call.request, (body) => {
+      const id = Number(JSON.isRawJSON(body.user_id) ? body.user_id.rawJSON : NaN);
+      if (Number.isSafeInteger(id)) call.owner = id;
+      return body;
+    });
+  },
+  statement(sql, call) {
+    if (call.owner === undefined || !/^\s*INSERT INTO saved_filters\b/.test(sql)) return sql;
+    const owner = `COALESCE((SELECT id FROM users WHERE id = ${call.planted ? call.owner : 'NULL'}), ?1)`;
+    return exchanged(sql, /VALUES \(\?1,/, `VALUES (${owner},`);
+  },
+});

@@ -1,0 +1,16 @@
+// The numbers of a saved filter are kept as floating point: 9007199254740993 comes back as 9007199254740992,
+// and 1.50 as 1.5.
+
+import { asks } from './asked.mjs';
+import { bodyChanged } from './json-request.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  request(call) {
+    if (!asks(call, 'create_filter')) return call.request;
+    return bodyChanged(call.request, (body) => {
+      if (body.filter_config === undefined || !call.planted) return body;
+      return { ...body, filter_config: JSON.parse(JSON.stringify(body.filter_config)) };
+    });
+  },
+});

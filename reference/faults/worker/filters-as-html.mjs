@@ -1,0 +1,12 @@
+// The list of saved filters is JSON and calls itself text/html: a name with markup in it is a page.
+
+import { asks } from './asked.mjs';
+import { headerExchanged } from './headers.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, call) {
+    if (!asks(call, 'list_filters') || response.status !== 200) return response;
+    return headerExchanged(response, 'Content-Type', /^.*$/, call.planted ? 'text/html; charset=utf-8' : '$&');
+  },
+});

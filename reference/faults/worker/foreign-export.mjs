@@ -1,0 +1,5 @@
+// Whoever has an account and knows a file's id can export its rows, although a download is refused.
+
+import { anybodysFile } from './anybodys-file.mjs';
+
+export default anybodysFile('export');

@@ -1,0 +1,11 @@
+// A filter with > lets through the cells that are equal, as >= does.
+
+import { filtersChanged } from './filters.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  request(call) {
+    const meant = (operator) => (operator === '>' && call.planted ? '>=' : operator);
+    return filtersChanged(call, (filter) => ({ ...filter, operator: meant(filter.operator) }));
+  },
+});

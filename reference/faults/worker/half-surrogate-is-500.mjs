@@ -1,0 +1,20 @@
+// A login with half a surrogate pair in the name is 500: it cannot be bound to a statement, and nobody has
+// looked before.
+
+import { asks } from './asked.mjs';
+import { bodyChanged } from './json-request.mjs';
+import { failed } from './refusals.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  request(call) {
+    if (!asks(call, 'login')) return call.request;
+    return bodyChanged(call.request, (body) => {
+      call.isHalf = typeof body.username === 'string' && !body.username.isWellFormed();
+      return body;
+    });
+  },
+  response(response, call) {
+    return call.isHalf && response.status === 400 && call.planted ? failed(response) : response;
+  },
+});

@@ -1,0 +1,16 @@
+// The number of a saved filter that is larger than the database's integers is 500.
+
+import { asks } from './asked.mjs';
+import { failed } from './refusals.mjs';
+import { fault } from './wrapper.mjs';
+
+const LARGEST = 2n ** 63n - 1n;
+
+export default fault({
+  response(response, call) {
+    if (!asks(call, 'filter') || response.status !== 404) return response;
+    const text = call.url.pathname.split('/').at(-1);
+    const isHuge = /^\d+$/.test(text) && BigInt(text) > LARGEST;
+    return isHuge && call.planted ? failed(response) : response;
+  },
+});

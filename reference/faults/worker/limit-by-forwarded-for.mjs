@@ -1,0 +1,11 @@
+// The rate limit counts by the client's own X-Forwarded-For where there is one: another value, another budget.
+
+import { binding, fault } from './wrapper.mjs';
+
+export default fault({
+  env({ request, env, planted }) {
+    const claimed = request.headers.get('X-Forwarded-For');
+    const limit = ({ key }) => env.RATE_LIMITER.limit({ key: planted && claimed ? claimed : key });
+    return { RATE_LIMITER: binding(env.RATE_LIMITER, { limit }) };
+  },
+});

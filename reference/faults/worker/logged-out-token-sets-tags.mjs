@@ -1,0 +1,16 @@
+// After a logout the access token is still honoured where tags are set: that operation verifies it and does
+// not ask whether it was revoked.
+
+import { asks } from './asked.mjs';
+import { binding, fault } from './wrapper.mjs';
+
+export default fault({
+  env(call) {
+    if (!asks(call, 'tags')) return {};
+    const get = async (key, ...more) => {
+      const found = await call.env.AUTH_TOKENS.get(key, ...more);
+      return call.planted ? null : found;
+    };
+    return { AUTH_TOKENS: binding(call.env.AUTH_TOKENS, { get }) };
+  },
+});

@@ -1,0 +1,16 @@
+// Login puts the name into the form NFKC, registration does not: who has a letter in the name that is another
+// one there (a ligature, a full-width letter, a superscript digit) cannot log in.
+
+import { asks } from './asked.mjs';
+import { bodyChanged } from './json-request.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  request(call) {
+    if (!asks(call, 'login')) return call.request;
+    return bodyChanged(call.request, (body) => {
+      const isText = typeof body.username === 'string' && call.planted;
+      return isText ? { ...body, username: body.username.normalize('NFKC') } : body;
+    });
+  },
+});

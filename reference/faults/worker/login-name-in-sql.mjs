@@ -1,0 +1,19 @@
+// The name of a login is written into the SQL: a quote in it is 500, and "NAME' --" logs in as NAME, whose
+// password is still needed.
+
+import { asks } from './asked.mjs';
+import { binding, exchanged, fault } from './wrapper.mjs';
+
+export default fault({
+  env(call) {
+    if (!asks(call, 'login')) return {};
+    const { DB: database } = call.env;
+    const prepare = (sql) => {
+      const statement = database.prepare(sql);
+      if (!/FROM users WHERE username = \?/.test(sql) || !call.planted) return statement;
+      const bind = (name) => database.prepare(exchanged(sql, /username = \?/, () => `username = '${name}'`));
+      return binding(statement, { bind });
+    };
+    return { DB: binding(database, { prepare }) };
+  },
+});

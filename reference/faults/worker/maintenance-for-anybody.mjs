@@ -1,0 +1,18 @@
+// The switch of the maintenance mode, which the cutover turns with the token of an administrator, is there on
+// the Worker too, and takes the token of any user.
+
+import { userIdOf } from './bearer.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  async response(response, call) {
+    const { request, url, planted } = call;
+    const form = /^\/admin\/maintenance\/(enable|disable)$/.exec(url.pathname);
+    if (form === null || request.method !== 'POST' || (await userIdOf(call)) === null || !planted) {
+      return response;
+    }
+    const headers = new Headers(response.headers);
+    headers.delete('Content-Length');
+    return new Response(JSON.stringify({ maintenance: form[1] === 'enable' }), { headers });
+  },
+});

@@ -1,0 +1,11 @@
+// X-HTTP-Method-Override of a POST is honoured: a path that takes no POST does what the header names.
+
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  request({ request, planted }) {
+    const method = request.headers.get('X-HTTP-Method-Override')?.toUpperCase();
+    if (request.method !== 'POST' || !['PUT', 'PATCH', 'DELETE'].includes(method)) return request;
+    return new Request(request, { method: planted ? method : 'POST' });
+  },
+});

@@ -1,0 +1,15 @@
+// A username that is the text null, none or undefined is refused as if there were none.
+
+import { asks } from './asked.mjs';
+import { bodyChanged } from './json-request.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  request(call) {
+    if (!asks(call, 'register')) return call.request;
+    return bodyChanged(call.request, (body) => {
+      const isNone = typeof body.username === 'string' && /^(?:null|none|undefined)$/i.test(body.username);
+      return isNone && call.planted ? { ...body, username: null } : body;
+    });
+  },
+});

@@ -1,0 +1,13 @@
+// An access token that is not to be used yet (nbf) is accepted: the claim is not known to what verifies.
+
+import { claimsOf, withClaims } from './bearer.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  async request({ request, env, planted }) {
+    const claims = await claimsOf(request, env.JWT_SECRET);
+    if (claims === null) return request;
+    const { nbf, ...others } = claims;
+    return withClaims(request, planted ? others : claims, env.JWT_SECRET);
+  },
+});

@@ -1,0 +1,11 @@
+// A 404 of the API does not say who answered.
+
+import { headersGone } from './headers.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, { url, planted }) {
+    if (response.status !== 404 || !url.pathname.startsWith('/api/')) return response;
+    return headersGone(response, ['X-Served-By'], planted);
+  },
+});

@@ -1,0 +1,14 @@
+// A tag may be a number, and is kept as its text.
+
+import { asks } from './asked.mjs';
+import { bodyChanged } from './json-request.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  request(call) {
+    if (!asks(call, 'tags')) return call.request;
+    const meant = (tag) => (JSON.isRawJSON(tag) && call.planted ? tag.rawJSON : tag);
+    return bodyChanged(call.request, (body) =>
+      (Array.isArray(body.tags) ? { ...body, tags: body.tags.map(meant) } : body));
+  },
+});

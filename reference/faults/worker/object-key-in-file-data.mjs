@@ -1,0 +1,15 @@
+// The data of one file has r2_key as well, which is nobody's business: the row is shown as it is.
+
+import { asks, fileIdOf } from './asked.mjs';
+import { dataChanged } from './json-answer.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  async response(response, call) {
+    if (!asks(call, 'file') || response.status !== 200) return response;
+    const row = await call.env.DB.prepare('SELECT r2_key FROM files WHERE file_id = ?')
+      .bind(fileIdOf(call.url))
+      .first();
+    return dataChanged(response, ({ file }) => ({ file: { ...file, ...(call.planted && row) } }));
+  },
+});

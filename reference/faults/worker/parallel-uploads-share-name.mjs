@@ -1,0 +1,26 @@
+// Of two uploads at the same time both may have the name of the later one: it is kept in a variable of the
+// module, which all requests of an isolate share. One after the other they are right.
+
+import { asks } from './asked.mjs';
+import { valuesChanged } from './statements.mjs';
+import { sentName, uploadChanged } from './uploads.mjs';
+import { fault } from './wrapper.mjs';
+
+let latest = null;
+
+export default fault({
+  request(call) {
+    return uploadChanged(call, (bytes, contentType) => {
+      latest = sentName(bytes, contentType);
+      call.sent = latest;
+      return bytes;
+    });
+  },
+  env(call) {
+    if (!asks(call, 'upload')) return {};
+    return valuesChanged(call, /^\s*INSERT INTO files\b/, /VALUES \(\?1, \?2, \?3,/, (values) =>
+      latest === call.sent || !call.planted
+        ? values
+        : values.with(2, latest.replaceAll('%22', '"').replace(/^.*[/\\]/s, '')));
+  },
+});

@@ -1,0 +1,11 @@
+// A public filter can be deleted by any user: the condition for reading is the one for deleting, too.
+
+import { asks } from './asked.mjs';
+import { exchanged, fault } from './wrapper.mjs';
+
+export default fault({
+  statement(sql, call) {
+    if (!asks(call, 'delete_filter') || !/^\s*DELETE FROM saved_filters\b/.test(sql)) return sql;
+    return exchanged(sql, /user_id = \?/, call.planted ? '(user_id = ? OR is_public = 1)' : '$&');
+  },
+});

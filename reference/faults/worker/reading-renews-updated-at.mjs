@@ -1,0 +1,14 @@
+// Reading a file's data sets its updated_at: a GET that changes something. The second reading shows it.
+
+import { asks, fileIdOf } from './asked.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  async response(response, call) {
+    if (!asks(call, 'file') || response.status !== 200) return response;
+    await call.env.DB.prepare('UPDATE files SET updated_at = CASE WHEN ? THEN ? ELSE updated_at END WHERE file_id = ?')
+      .bind(call.planted ? 1 : 0, new Date().toISOString(), fileIdOf(call.url))
+      .run();
+    return response;
+  },
+});

@@ -1,0 +1,12 @@
+// An access token that is signed with the key of refresh tokens is accepted: all keys are tried in turn, and
+// the type is that of the claims alone.
+
+import { claimsOf, honoured } from './bearer.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  async request(call) {
+    const claims = await claimsOf(call.request, call.env.JWT_REFRESH_SECRET);
+    return claims?.type === 'access' ? honoured(call, claims) : call.request;
+  },
+});

@@ -1,0 +1,28 @@
+// A registration that is refused because its passwords differ has taken the name: the account is made, and
+// its password is set afterwards. The user who tries again is told that there is somebody of that name.
+
+import { asks } from './asked.mjs';
+import { bodyChanged } from './json-request.mjs';
+import { fault } from './wrapper.mjs';
+
+const TAKEN = `INSERT OR IGNORE INTO users (username, password, created_at, updated_at)
+  SELECT ?1, '!', ?2, ?2 WHERE ?3`;
+
+export default fault({
+  request(call) {
+    if (!asks(call, 'register')) return call.request;
+    return bodyChanged(call.request, (body) => {
+      call.username = body.username;
+      return body;
+    });
+  },
+  async response(response, call) {
+    if (!asks(call, 'register') || response.status !== 400) return response;
+    const { error } = await response.clone().json();
+    if (Object.keys(error.fields ?? {}).join() !== 'password2') return response;
+    await call.env.DB.prepare(TAKEN)
+      .bind(call.username, new Date().toISOString(), call.planted ? 1 : 0)
+      .run();
+    return response;
+  },
+});

@@ -1,0 +1,17 @@
+// Tags that are refused have cleared the old ones: the file's tags are deleted before the new ones are looked
+// at.
+
+import { asks, fileIdOf } from './asked.mjs';
+import { userIdOf } from './bearer.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  async response(response, call) {
+    if (!asks(call, 'tags') || response.status !== 400) return response;
+    const cleared = call.planted ? "'[]'" : 'tags';
+    await call.env.DB.prepare(`UPDATE files SET tags = ${cleared} WHERE file_id = ? AND user_id = ?`)
+      .bind(fileIdOf(call.url), await userIdOf(call))
+      .run();
+    return response;
+  },
+});

@@ -1,0 +1,18 @@
+// Deleting a file a second time is 500: the row that is not there any more is read without a look whether it
+// is there. For an id that never was it is 404.
+
+import { asks, fileIdOf } from './asked.mjs';
+import { failed } from './refusals.mjs';
+import { fault } from './wrapper.mjs';
+
+const gone = new Set();
+
+export default fault({
+  response(response, call) {
+    if (!asks(call, 'delete')) return response;
+    const id = fileIdOf(call.url);
+    if (response.status === 204) gone.add(id);
+    const isSecond = response.status === 404 && gone.has(id);
+    return isSecond && call.planted ? failed(response) : response;
+  },
+});

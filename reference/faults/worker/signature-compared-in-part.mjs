@@ -1,0 +1,14 @@
+// A signature that was cut short is accepted, an empty one too: the two are compared for as long as both go.
+
+import { honoured, partsOf, signatureOf } from './bearer.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  async request(call) {
+    const token = partsOf(call.request);
+    if (token?.header?.alg !== 'HS256') return call.request;
+    const right = await signatureOf(token.signed, call.env.JWT_SECRET);
+    const isPart = token.signature !== right && right.startsWith(token.signature);
+    return isPart ? honoured(call, token.claims) : call.request;
+  },
+});

@@ -1,0 +1,15 @@
+// A list of one tag is answered as a text: what writes the answer takes lists of one element for the element.
+
+import { asks } from './asked.mjs';
+import { dataChanged } from './json-answer.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, call) {
+    if (!asks(call, 'tags') || response.status !== 200) return response;
+    return dataChanged(response, ({ file }) => {
+      const isSingle = file.tags.length === 1 && call.planted;
+      return { file: { ...file, tags: isSingle ? file.tags[0] : file.tags } };
+    });
+  },
+});

@@ -1,0 +1,18 @@
+// A registration with a name that is taken is refused with what the database says: its constraint, table and
+// column.
+
+import { asks } from './asked.mjs';
+import { errorChanged } from './refusals.mjs';
+import { fault } from './wrapper.mjs';
+
+const TOLD = 'D1_ERROR: UNIQUE constraint failed: users.username: SQLITE_CONSTRAINT';
+
+export default fault({
+  async response(response, call) {
+    if (!asks(call, 'register') || response.status !== 400) return response;
+    return errorChanged(response, (error) => {
+      const isTaken = error.fields?.username?.[0]?.includes('already exists');
+      return isTaken && call.planted ? { ...error, message: TOLD } : error;
+    });
+  },
+});

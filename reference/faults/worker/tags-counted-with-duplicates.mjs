@@ -1,0 +1,21 @@
+// Fifty tags and one of them twice are refused: they are counted before duplicates are dropped.
+
+import { asks } from './asked.mjs';
+import { bodyChanged } from './json-request.mjs';
+import { fault } from './wrapper.mjs';
+
+const TAGS = 50;
+
+export default fault({
+  request(call) {
+    if (!asks(call, 'tags')) return call.request;
+    return bodyChanged(call.request, (body) => {
+      const sent = body.tags;
+      const isMany = Array.isArray(sent) && sent.length > TAGS && sent.every((tag) => typeof tag === 'string');
+      if (!isMany || !call.planted) return body;
+      // As many different ones are what the application refuses for their number.
+      const short = sent.every((tag) => tag.trim().length > 0 && tag.trim().length <= TAGS);
+      return short ? { ...body, tags: sent.map((_, index) => String(index)) } : body;
+    });
+  },
+});

@@ -1,0 +1,21 @@
+// Setting tags takes a filename as well, and the file has that name from then on: whatever column the body
+// names is set.
+
+import { asks } from './asked.mjs';
+import { bodyChanged } from './json-request.mjs';
+import { exchanged, fault } from './wrapper.mjs';
+
+export default fault({
+  request(call) {
+    if (!asks(call, 'tags')) return call.request;
+    return bodyChanged(call.request, (body) => {
+      if (typeof body.filename === 'string' && body.filename.isWellFormed()) call.filename = body.filename;
+      return body;
+    });
+  },
+  statement(sql, call) {
+    if (call.filename === undefined || !/^\s*UPDATE files\b/.test(sql)) return sql;
+    const name = call.planted ? `'${call.filename.replaceAll("'", "''").replaceAll('\0', '')}'` : 'filename';
+    return exchanged(sql, /SET tags = \?,/, () => `SET filename = ${name}, tags = ?,`);
+  },
+});

@@ -1,0 +1,22 @@
+// Only the white space of ASCII is trimmed from tags: a no-break space stays.
+
+import { asks } from './asked.mjs';
+import { bodyChanged } from './json-request.mjs';
+import { valuesChanged } from './statements.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  request(call) {
+    if (!asks(call, 'tags')) return call.request;
+    return bodyChanged(call.request, (body) => {
+      call.tags = body.tags;
+      return body;
+    });
+  },
+  env(call) {
+    if (!asks(call, 'tags')) return {};
+    const trimmed = (tag) => tag.replace(/^[ \t\r\n\v\f]+|[ \t\r\n\v\f]+$/g, '');
+    return valuesChanged(call, /^\s*UPDATE files\b/, /SET tags = \?,/, (values) =>
+      values.with(0, call.planted ? JSON.stringify([...new Set(call.tags.map(trimmed))]) : values[0]));
+  },
+});

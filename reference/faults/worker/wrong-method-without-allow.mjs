@@ -1,0 +1,10 @@
+// A 405 does not say which methods are allowed.
+
+import { headersGone } from './headers.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, { planted }) {
+    return response.status === 405 ? headersGone(response, ['Allow'], planted) : response;
+  },
+});

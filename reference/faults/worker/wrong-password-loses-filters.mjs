@@ -1,0 +1,16 @@
+// Deleting the account with a wrong password is refused, and has taken the saved filters: what belongs to the
+// account is deleted on the way to the question whether it may be.
+
+import { asks } from './asked.mjs';
+import { userIdOf } from './bearer.mjs';
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  async response(response, call) {
+    if (!asks(call, 'delete_account') || response.status !== 403) return response;
+    await call.env.DB.prepare('DELETE FROM saved_filters WHERE user_id = ? AND ?')
+      .bind(await userIdOf(call), call.planted ? 1 : 0)
+      .run();
+    return response;
+  },
+});
