@@ -1,0 +1,320 @@
+"""Planted series against the project's own gates: what must be GO, NO-GO, INCONCLUSIVE and INVALID, and why."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.load_series import Series, failing, profile_gates, series, slower, stalling, steady, through_json
+
+from cutover.load.intervals import quantile
+from cutover.load.judgement import EarlyEnd, LoadVerdict, judge
+from cutover.load.ledger import Outcome, Sums
+from cutover.load.trend import stalls
+from cutover.verdict import Verdict
+
+pytestmark = pytest.mark.unit
+
+
+def judged(run: Series) -> LoadVerdict:
+    return judge(through_json(run.sums), run.facts, profile_gates(run))
+
+
+def word(run: Series) -> Verdict:
+    return judged(run).verdict.verdict
+
+
+def reasons(run: Series) -> str:
+    return "\n".join(judged(run).verdict.reasons)
+
+
+def baseline(answer: Callable[[int, float], Any], seconds: float = 30, rate: float = 200, **changes: Any) -> Series:
+    return series(("warm-up", 2, rate, steady()), ("steady", seconds, rate, answer), **changes)
+
+
+def test_a_healthy_system_is_go() -> None:
+    """Every gate kept, exit code 0, no reason left."""
+    verdict = judged(baseline(steady())).verdict
+    assert (verdict.verdict, verdict.exit_code, verdict.reasons) == (Verdict.GO, 0, ())
+    assert verdict.counts["required"] == verdict.counts["passed"] == 6
+
+
+def test_a_stall_reads_as_theory_says() -> None:
+    """2 s in 28 s at 200/s: p95 600 ms, p99 1,720 ms, p99.9 1,972 ms; the stall is found with its length."""
+    cell = baseline(stalling(10, 2), seconds=28).sums.over_time({"steady"})
+    for share, truth_ms in ((0.95, 600), (0.99, 1720), (0.999, 1972)):
+        assert quantile(cell.latency, share).estimate / 1000 == pytest.approx(truth_ms, rel=0.02)
+    found = list(stalls(cell))
+    assert len(found) == 1
+    assert found[0].longest_us == pytest.approx(2_000_000, rel=0.005)
+    assert (found[0].first_s, found[0].last_s) == (12, 13)  # after two seconds of warm-up
+    assert 370 <= found[0].requests <= 400
+
+
+def test_a_stall_is_no_go_although_its_p95_is_below_a_second() -> None:
+    """The p95 of all is 600 ms; the reads' limit and the standstill's are what break."""
+    run = baseline(stalling(10, 2), seconds=28)
+    assert word(run) is Verdict.NO_GO
+    assert judged(run).verdict.failed == ("response time of reads after the cutover", "no standstill")
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "broken"),
+    [
+        (failing(1000), Verdict.GO, None),
+        (failing(100), Verdict.INCONCLUSIVE, None),  # not to be told apart from the limit
+        (failing(16), Verdict.NO_GO, "errors before the switch"),  # 6 %
+        (failing(16, Outcome.TIME_OUT), Verdict.NO_GO, "errors before the switch"),
+        (failing(16, Outcome.WRONG_BODY), Verdict.NO_GO, "errors before the switch"),
+        (failing(1000, Outcome.WRONG_BODY), Verdict.NO_GO, "no wrong body"),
+        (failing(1000, Outcome.WRONG_VERSION), Verdict.INVALID, None),
+        (failing(16, Outcome.NETWORK_ERROR), Verdict.NO_GO, "errors before the switch"),
+        (failing(16, Outcome.REFUSED_BY_MAINTENANCE), Verdict.GO, None),  # declared
+        (steady(105), Verdict.NO_GO, "response time of reads after the cutover"),
+        (steady(95), Verdict.GO, None),
+        (slower(10, 60), Verdict.NO_GO, "response time of reads after the cutover"),  # 10 % of them
+        (steady(1100), Verdict.NO_GO, "response time before the switch"),
+    ],
+    ids=(
+        "0.1% errors", "1% errors", "6% errors", "6% time-outs", "6% wrong bodies", "0.1% wrong bodies",
+        "0.1% wrong versions", "6% cut off", "6% refused", "105 ms", "95 ms", "10% slow", "1100 ms",
+    ),
+)  # fmt: skip
+def test_what_is_planted_breaks_its_gate(answer: Any, expected: Verdict, broken: str | None) -> None:
+    """Each against the gates of the baseline."""
+    verdict = judged(baseline(answer)).verdict
+    assert verdict.verdict is expected, verdict.reasons
+    assert broken is None or broken in verdict.failed
+    assert verdict.verdict is Verdict.GO or verdict.reasons
+
+
+def test_six_per_cent_break_the_watch_and_four_keep_it() -> None:
+    """The plan's 5 %."""
+
+    def smoke(each: int) -> Series:
+        return series(("steady", 20, 100, failing(each)), profile="smoke")
+
+    assert word(smoke(14)) is Verdict.NO_GO
+    assert "errors while watching" in judged(smoke(14)).verdict.failed
+    assert word(smoke(30)) is Verdict.GO
+    assert word(smoke(20)) is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"cut_short": "SIGTERM"}, "cut short"),
+        ({"duration_s": 20.0}, "lasted"),
+        ({"workers_planned": 2, "workers_reported": 1}, "generating processes"),
+        ({"begun": 6300}, "planned arrivals"),
+        ({"clock_step_s": -1.5}, "clock was stepped"),
+        ({"network_floor_ms": None}, "floor was not measured"),
+        ({"network_floor_ms": 51.0}, "network alone"),
+    ],
+)
+def test_what_makes_a_run_untrustworthy_is_invalid_whatever_the_figures(changes: Any, said: str) -> None:
+    """INVALID goes before NO-GO as before GO."""
+    for answer in (steady(), steady(2000)):
+        run = baseline(answer).with_facts(**changes)
+        assert word(run) is Verdict.INVALID
+        assert judged(run).verdict.exit_code == 11
+        assert said in reasons(run)
+
+
+@pytest.mark.parametrize("changes", [{"clock_step_s": 0.09}, {"network_floor_ms": 49.0}, {"begun": 6390}])
+def test_what_is_within_its_tolerance_is_not_invalid(changes: Any) -> None:
+    """Just inside each limit."""
+    assert word(baseline(steady()).with_facts(**changes)) is Verdict.GO
+
+
+@pytest.mark.parametrize(
+    ("lag_ms", "cpu", "said"), [(6.0, 0.2, "sent late"), (0.1, 0.9, "of a core"), (4.0, 0.79, None)]
+)
+def test_a_starved_generator_is_invalid_and_no_no_go(lag_ms: float, cpu: float, said: str | None) -> None:
+    """The latency it measured is its own."""
+    run = baseline(steady(150) if said else steady(10), lag_ms=lag_ms, cpu=cpu)
+    assert word(run) is (Verdict.INVALID if said else Verdict.GO)
+    assert said is None or said in reasons(run)
+
+
+def test_a_lag_in_one_phase_is_not_thinned_by_the_others() -> None:
+    """A peak of one second in which every request was late, among 60 s that were punctual."""
+    run = series(("before", 60, 200, steady()), profile="spike")
+    peak = series(("peak", 1, 100, steady()), lag_ms=50.0)
+    run.sums.merge(peak.sums)
+    run = run.with_facts(planned=12100, begun=12100, phases=("before", "peak"))
+    assert word(run) is Verdict.INVALID
+    assert "requests of peak" in reasons(run)
+
+
+def test_nothing_sent_is_invalid() -> None:
+    """Zero requests are no zero errors."""
+    run = baseline(steady())
+    assert word(Series(Sums(), run.facts)) is Verdict.INVALID
+    assert (
+        word(Series(Sums(), run.facts).with_facts(planned=0, begun=0, planned_s=0.0, duration_s=0.0)) is Verdict.INVALID
+    )
+
+
+def test_one_unsent_request_is_not_go() -> None:
+    """Fewer than 0.5 %, so the rest can be trusted; but it is unknown what would have come."""
+    run = baseline(lambda number, _: (Outcome.UNSENT if number == 77 else Outcome.OK, 3.0))
+    assert word(run) is Verdict.INCONCLUSIVE
+    assert "never sent" in reasons(run)
+
+
+def test_a_ledger_that_does_not_balance_is_invalid() -> None:
+    """One request was scheduled and has no outcome."""
+    run = baseline(steady())
+    run.sums.cell("upload", "steady").scheduled += 1
+    assert word(run) is Verdict.INVALID
+    assert "upload in steady" in reasons(run)
+
+
+def test_too_few_requests_say_nothing() -> None:
+    """298 without an error do not show less than 1 %, and 199 no p95."""
+    assert word(baseline(steady(), seconds=1)) is Verdict.INCONCLUSIVE
+    few = baseline(steady(5000), seconds=1, rate=60)
+    assert "needs" in reasons(few)
+    assert word(few) is Verdict.INCONCLUSIVE
+
+
+def test_shortened_runs_are_judged_on_the_pair_alone() -> None:
+    """`--short` elsewhere ends with 10 at best."""
+    run = baseline(steady()).with_facts(marks=("--short",))
+    assert word(run) is Verdict.GO
+    assert word(run.with_facts(local=False)) is Verdict.INCONCLUSIVE
+    assert "--short" in reasons(run.with_facts(local=False))
+
+
+def test_growing_latency_breaks_a_soak() -> None:
+    """From 10 to 30 ms, although no p95 limit is reached; as much noise without growth is GO."""
+
+    def grow(number: int, at_s: float) -> tuple[Outcome, float]:
+        return Outcome.OK, 10 + at_s / 3 + number % 7 / 100
+
+    def noise(number: int, _: float) -> tuple[Outcome, float]:
+        return Outcome.OK, 10 + number * 7919 % 200 / 10
+
+    def soak(answer: Any) -> Series:
+        return series(("steady", 60, 100, answer), profile="soak")
+
+    assert judged(soak(grow)).verdict.failed == ("no growth",)
+    assert word(soak(noise)) is Verdict.GO
+
+
+def test_three_per_cent_eight_times_slower_are_found_beside_the_old_system() -> None:
+    """p95 does not move; the share above the old system's p99 does. Equal systems, and 5 % slower, are GO."""
+
+    def compared(new: Any, seconds: float = 30) -> Series:
+        return series(("old", seconds, 200, slower(200, 3)), ("new", seconds, 200, new), profile="compare")
+
+    assert word(compared(slower(200, 3))) is Verdict.GO
+    assert word(compared(slower(200, 3, 3.15))) is Verdict.GO
+    found = judged(compared(slower(33, 8))).verdict
+    assert (found.verdict, found.failed) == (Verdict.NO_GO, ("slow requests against the old system",))
+    assert "p95 against the old system" in judged(compared(steady(3.75))).verdict.failed  # +25 %
+    assert "errors against the old system" in judged(compared(failing(40))).verdict.failed
+    assert word(compared(slower(33, 8), seconds=24)) is Verdict.INCONCLUSIVE  # 4,800 a side
+    assert word(compared(failing(2), seconds=24)) is Verdict.INCONCLUSIVE
+
+
+def stress(*rates: float, breaks_above: float) -> Series:
+    """10 s a step; above the rate every request takes 1.5 s."""
+    parts = [(f"step-{n}", 10, rate, steady(1500 if rate > breaks_above else 20)) for n, rate in enumerate(rates, 1)]
+    return series(*parts, profile="stress")
+
+
+def test_a_stress_run_says_which_limit_broke_at_which_rate() -> None:
+    """Slow only above 150/s."""
+    run = stress(50, 100, 150, 200, 250, breaks_above=150)
+    found = judged(run)
+    assert found.verdict.verdict is Verdict.GO
+    assert found.breaking is not None
+    assert found.breaking.held_rate == 150
+    assert found.breaking.broke is not None
+    assert found.breaking.broke.rate == 200
+    assert "every limit held up to 150/s; at 200/s broke response time of a step" in found.breaking.sentence
+    assert [step.phase for step in found.breaking.steps] == ["step-1", "step-2", "step-3", "step-4"]
+
+
+def test_a_stress_run_without_a_break_and_one_that_breaks_at_once() -> None:
+    """The first says that nothing broke, the second is NO-GO."""
+    steps = judged(stress(50, 100, breaks_above=1000)).breaking
+    assert steps is not None
+    assert steps.sentence == "every limit held up to 100/s; no limit surely broke up to 100/s"
+    assert word(stress(50, 100, breaks_above=10)) is Verdict.NO_GO
+    assert word(series(("step-1", 2, 50, steady()), profile="stress")) is Verdict.INCONCLUSIVE
+
+
+def test_a_stress_run_that_was_ended_at_its_break_is_not_cut_short() -> None:
+    """What was planned after the break is not missing; any other early end is INVALID."""
+    run = stress(50, 100, 150, 200, breaks_above=150)
+    ended = run.with_facts(
+        broke="response time of a step", planned=50_000, planned_s=500.0, phases=(*run.facts.phases, "step-5")
+    )
+    assert word(ended) is Verdict.GO
+    assert word(ended.with_facts(broke=None)) is Verdict.INVALID
+    assert word(ended.with_facts(cut_short="SIGTERM")) is Verdict.INVALID
+
+
+def test_zero_dropped_is_counted_and_not_sampled() -> None:
+    """One of 6,000 is one too many; none is GO; idle connections have a budget of their own."""
+
+    def available(answer: Any) -> Series:
+        return series(("steady", 30, 200, answer), profile="availability")
+
+    def one(number: int, _: float) -> tuple[Outcome, float]:
+        return (Outcome.NETWORK_ERROR if number == 100 else Outcome.OK), 3.0
+
+    assert word(available(steady())) is Verdict.GO
+    assert judged(available(one)).verdict.failed == ("nothing dropped",)
+    assert word(available(failing(200, Outcome.CLOSED_WHILE_IDLE))) is Verdict.GO
+    assert judged(available(failing(50, Outcome.CLOSED_WHILE_IDLE))).verdict.failed == (
+        "kept connections closed while idle",
+    )
+
+
+def test_a_run_is_ended_early_only_for_what_stays_broken() -> None:
+    """After abort_after seconds in a row, not before, and not when it recovered in between."""
+    broken, fine = series(("steady", 20, 100, failing(5))), series(("steady", 20, 100, steady()))
+    gates = profile_gates(broken)
+    early = EarlyEnd(gates, broken.facts.phases)
+    assert early.look(broken.sums, 10) is None
+    assert early.look(broken.sums, 69) is None
+    assert early.look(fine.sums, 72) is None
+    assert early.look(broken.sums, 75) is None
+    assert early.look(broken.sums, 134) is None
+    assert "errors before the switch" in str(early.look(broken.sums, 137))
+    stressed = stress(50, 200, breaks_above=150)
+    told = EarlyEnd(profile_gates(stressed), stressed.facts.phases).look(stressed.sums, 20)
+    assert told is not None
+    assert told.startswith("step-2: response time of a step")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_go_is_never_said_of_what_is_not_whole(data: st.DataObject) -> None:
+    """Whatever else is drawn: with one doubt about the run, or one gate not kept, it is not GO."""
+    doubts: list[Callable[[Series], Series]] = [
+        lambda run: run.with_facts(cut_short="killed"),
+        lambda run: run.with_facts(workers_reported=0),
+        lambda run: run.with_facts(begun=run.facts.planned // 2),
+        lambda run: run.with_facts(clock_step_s=5.0),
+        lambda run: run.with_facts(local=False, marks=("--short",)),
+        lambda run: run.with_facts(duration_s=run.facts.duration_s / 2),
+        lambda run: Series(Sums(), run.facts),
+    ]
+    run = series(
+        ("steady", data.draw(st.integers(1, 5)), data.draw(st.integers(1, 300)), steady(data.draw(st.floats(1, 90))))
+    )
+    drawn = data.draw(st.lists(st.sampled_from(doubts), max_size=3))
+    doubtful = run
+    for doubt in drawn:
+        doubtful = doubt(doubtful)
+    found = judged(doubtful)
+    enough = all(judged.state.value == "kept" for judged in found.judged)
+    assert (found.verdict.verdict is Verdict.GO) == (not drawn and enough)
+    assert (found.verdict.exit_code == 0) == (found.verdict.verdict is Verdict.GO)
+    assert bool(found.verdict.reasons) != (found.verdict.verdict is Verdict.GO)
