@@ -1,0 +1,47 @@
+"""load.json and load.html of a run's folder, and what the terminal says: from the ledger's sums and the verdict.
+
+Not for judging: load/judgement.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cutover.evidence import EvidenceLog
+from cutover.load.figures import FILE, as_json
+from cutover.load.gates import Gate
+from cutover.load.judgement import LoadVerdict
+from cutover.load.ledger import Sums
+from cutover.load.run_facts import RunFacts
+from cutover.report.load_page import load_page
+from cutover.report.load_terminal import summary
+from cutover.secrets import redact_all
+
+PAGE = "load.html"
+
+
+def write_load_files(
+    log: EvidenceLog,
+    sums: Sums,
+    facts: RunFacts,
+    verdict: LoadVerdict,
+    gates: Sequence[Gate],
+    *,
+    availability: Mapping[str, Any] | None = None,
+    could_not_have_seen: Sequence[str] = (),
+    leftovers: Sequence[str] = (),
+) -> list[str]:
+    """Write both, and return the lines for the terminal.
+
+    verdict: the final one; availability: see report/load_outages.py. What cannot be written is in log.failure.
+    """
+    data = as_json(
+        sums, facts, verdict, gates, availability=availability, could_not_have_seen=could_not_have_seen,
+        leftovers=leftovers,
+    )  # fmt: skip
+    data = redact_all(data)
+    log.write(FILE, json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    log.write(PAGE, load_page(data))
+    return list(summary(data))
