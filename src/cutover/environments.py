@@ -36,7 +36,7 @@ _KEYS: Final = {
     "description", "pair", "safety", "worker", "legacy", "r2", "d1", "secrets", "budget", "readiness",
     "kv_propagation_s", "timeout_s", "ca_file", "local_runtime", "operations", "routes",
     "promises", "absent", "poses_as_clients", "names", "read_only_form", "accounts", "postgres", "media", "contract",
-    "migrated_accounts",
+    "load", "migrated_accounts",
 }  # fmt: skip
 _SYSTEM_KEYS: Final = {"url", "name", "identity", "absent"}
 _IDENTITY_KEYS: Final = {"header", "value", "version_header"}
@@ -78,6 +78,21 @@ class Budget:
 
     requests: int
     window_s: float
+
+
+@dataclass(frozen=True)
+class LoadCaps:
+    """The most that a load run may do: arrivals a second, seconds, accounts, connections of a process, bytes in all.
+
+    unattended: it may be started without saying the environment's name twice.
+    """
+
+    rate: float
+    seconds: float
+    accounts: int
+    connections: int
+    bytes: int
+    unattended: bool = False
 
 
 @dataclass(frozen=True)
@@ -162,6 +177,7 @@ class Environment:
     accounts: Mapping[str, tuple[NamedAccount, ...]] = field(default_factory=dict, repr=False)
     postgres: PostgresAddress | None = field(default=None, repr=False)
     media: Path | None = None
+    load: LoadCaps | None = None
     contracts: Mapping[str, OwnContract] = field(default_factory=dict)
     d1_file: Path | None = None
     d1_export: Path | None = None
@@ -259,6 +275,7 @@ def load_environment(
         d1_export=_file(file, name, table.get("d1"), "export"),
         postgres=postgres,
         media=_media(file, name, table.get("media")),
+        load=_load(file, name, table.get("load")),
         contracts=_contracts(file, name, table.get("contract", {}), systems),
         migrated_accounts=_migrated_accounts(file, name, table.get("migrated_accounts"), variables),
         names=names,
@@ -604,6 +621,22 @@ def _budget(file: Path, name: str, table: Mapping[str, Any]) -> Budget:
     requests = whole_of(file, f"{name}.budget.requests", row.get("requests"), least=1, most=1_000_000)
     window = number_of(file, f"{name}.budget.window_s", row.get("window_s"), least=0.001, most=86_400)
     return Budget(requests, window)
+
+
+def _load(file: Path, name: str, row: Any) -> LoadCaps | None:
+    """The caps of a load run; without a table there is none, and so no load."""
+    if row is None:
+        return None
+    key = f"{name}.load"
+    table = table_of(file, key, row, {"rate", "seconds", "accounts", "connections", "bytes", "unattended"})
+    return LoadCaps(
+        number_of(file, f"{key}.rate", _needed(file, key, table, "rate"), least=0.001, most=100_000),
+        number_of(file, f"{key}.seconds", _needed(file, key, table, "seconds"), least=1, most=86_400),
+        whole_of(file, f"{key}.accounts", _needed(file, key, table, "accounts"), least=1, most=1000),
+        whole_of(file, f"{key}.connections", _needed(file, key, table, "connections"), least=1, most=9000),
+        whole_of(file, f"{key}.bytes", _needed(file, key, table, "bytes"), least=1, most=10**13),
+        _flag(file, key, table, "unattended"),
+    )
 
 
 def _readiness(file: Path, name: str, table: Mapping[str, Any]) -> Readiness:

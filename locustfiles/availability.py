@@ -1,0 +1,8 @@
+"""Counts every request that is dropped while traffic is switched, and looks for every write that was acknowledged.
+
+locust -f locustfiles/availability.py --env NAME [--short]; docs/load.md.
+"""
+
+from cutover.load.locust_wiring import profile
+
+Availability = profile("availability")

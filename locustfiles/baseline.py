@@ -1,0 +1,8 @@
+"""An ordinary day: the figures that later runs are held against.
+
+locust -f locustfiles/baseline.py --env NAME [--short]; docs/load.md.
+"""
+
+from cutover.load.locust_wiring import profile
+
+Baseline = profile("baseline")

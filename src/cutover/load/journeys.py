@@ -1,0 +1,439 @@
+"""What an arrival does: the requests of each journey as bytes, and what their answers must be.
+
+A journey is a generator of calls that is driven by their answers. Not for sending: engine.py; nor for making the
+accounts and lists that journeys need: preparation.py.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from cutover.environments import Environment
+from cutover.http import REQUESTS_AN_ADDRESS
+from cutover.load.engine import Call, Journey, Steps
+from cutover.load.ledger import Outcome
+from cutover.load.wire import Response, render
+from cutover.operations import Operation, follow_pointer
+from cutover.safety import origin_of
+from cutover.secrets import remember
+
+Judged: TypeAlias = tuple[Outcome, str]
+Judge: TypeAlias = Callable[[Response], Judged]
+
+_BOUNDARY: Final = "cutover-load-8f2c1d"
+_OK: Final = (Outcome.OK, "")
+FIRST_OPERATION: Final = {
+    "list": "list_files", "account": "user", "download": "download", "cut": "export", "login": "login",
+    "register": "register", "health": "health", "new_list": "upload", "fresh": "user", "kept": "user",
+    "write": "upload",
+}  # fmt: skip
+
+
+@dataclass
+class Person:
+    """An account that arrivals take turns with.
+
+    listing: the id of the list that it keeps during the whole run; own: which of Materials.own that is.
+    """
+
+    username: str
+    password: str
+    access: str
+    refresh: str
+    listing: str
+    own: int
+    got_at: float = field(default_factory=time.monotonic)
+    requests: dict[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, str]) -> Person:
+        """The person that preparation.py made."""
+        for key in ("password", "access", "refresh"):
+            remember(row[key])
+        return cls(row["username"], row["password"], row["access"], row["refresh"], row["listing"], int(row["own"]))
+
+
+@dataclass(frozen=True)
+class Materials:
+    """The lists that journeys use.
+
+    own: contents of the people's lists, and what cutting `columns` out of each must give. People take turns with
+    them: were all lists the same, nobody would notice another one's. uploads: file names and bytes that new lists take
+    turns with.
+    """
+
+    own: tuple[tuple[bytes, bytes], ...]
+    columns: tuple[str, ...]
+    uploads: tuple[tuple[str, bytes], ...]
+
+
+@dataclass
+class Traffic:
+    """What all journeys of one process share: names, numbers, what was acknowledged, who answered.
+
+    versions: version -> [answers, first and last monotonic_ns]. flips: (ns, version) whenever it changed.
+    """
+
+    run: str
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+    acknowledged: list[list[str]] = field(default_factory=list)
+    versions: dict[str, list[int]] = field(default_factory=dict)
+    flips: list[tuple[int, str]] = field(default_factory=list)
+    registered: int = 0
+
+
+class Side:
+    """One system, as journeys speak to it."""
+
+    def __init__(
+        self,
+        system: str,
+        environment: Environment,
+        traffic: Traffic,
+        *,
+        people: Sequence[Person],
+        names: Sequence[Mapping[str, str]],
+        materials: Materials,
+        version: str | None,
+        in_window: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """names: accounts that may be registered, each once; version: the one that must answer, None for any.
+
+        in_window: whether maintenance is declared at this moment.
+        """
+        self.system, self.traffic, self.materials = system, traffic, materials
+        self.people, self._names = list(people), deque(names)
+        self._people = itertools.cycle(self.people) if self.people else None
+        self._uploads = itertools.cycle(materials.uploads)
+        self._environment, self._in_window = environment, in_window
+        url = environment.systems[system].url
+        scheme, host, port = origin_of(url)
+        default = (scheme, port) in (("http", 80), ("https", 443))
+        self.host = (f"[{host}]" if ":" in host else host) + ("" if default else f":{port}")
+        self._prefix = url.partition("://")[2].partition("/")[1:]
+        identity = environment.systems[system].identity
+        self._header = identity.header.encode() if identity else None
+        self._value = identity.value.encode() if identity else b""
+        self._version_header = identity.version_header.encode() if identity and identity.version_header else None
+        self._version = version.encode() if version and self._version_header is not None else None
+        self._last: bytes | None = None
+        self._requests: dict[str, bytes] = {}
+        self._base = hash(traffic.run) & 0x1FFFF
+        self._poses = system == "worker" and environment.poses_as_clients
+        bypass = environment.secrets.get("limiter_bypass")
+        self._bypass = bypass.reveal() if bypass and not self._poses else None
+
+    def operation(self, name: str) -> Operation:
+        """The operation of that name."""
+        return self._environment.operations[self.system][name]
+
+    def person(self) -> Person | None:
+        """Whose turn it is; None when there is nobody."""
+        return next(self._people) if self._people else None
+
+    def new_name(self) -> Mapping[str, str] | None:
+        """An account that nobody has registered yet; None when all are used."""
+        return self._names.popleft() if self._names else None
+
+    def next_upload(self) -> tuple[str, bytes]:
+        """The list whose turn it is to be uploaded."""
+        return next(self._uploads)
+
+    # --- requests --------------------------------------------------------------------------------
+
+    def request(
+        self,
+        name: str,
+        person: Person | None,
+        *,
+        path: Mapping[str, str] | None = None,
+        fields: Mapping[str, Any] | None = None,
+        file: tuple[str, bytes] | None = None,
+        fresh: bool = False,
+        keep_as: str | None = None,
+    ) -> bytes:
+        """The bytes of a request to an operation. keep_as: but for its id it is the same each time."""
+        held = person.requests if person is not None else self._requests
+        kept = held.get(keep_as) if keep_as else None
+        if kept is None:
+            operation = self.operation(name)
+            headers = {"accept": "*/*", "user-agent": "cutover-load"}
+            if fresh:
+                headers["connection"] = "close"
+            if person is not None:
+                headers["authorization"] = f"Bearer {person.access}"
+            if self._bypass:
+                headers["x-limiter-bypass"] = self._bypass
+            body = b""
+            if fields is not None:
+                body = json.dumps({operation.request[ours]: value for ours, value in fields.items()}).encode()
+                headers["content-type"] = "application/json"
+            if file is not None:
+                body = _multipart(operation.request["file"], *file)
+                headers["content-type"] = f"multipart/form-data; boundary={_BOUNDARY}"
+            prefix = "".join(self._prefix)
+            kept = render(operation.method, prefix + operation.url_path(path or {}), self.host, headers, body)
+            if keep_as:
+                held[keep_as] = kept
+        number = next(self.traffic.numbers)
+        extra = f"\r\nx-request-id: {self.traffic.run}-{number}"
+        if self._poses:
+            other = self._base + number // REQUESTS_AN_ADDRESS
+            extra += f"\r\ncf-connecting-ip: 198.{18 + (other >> 16) % 2}.{(other >> 8) % 256}.{other % 256}"
+        line = kept.index(b"\r\n")
+        return kept[:line] + extra.encode() + kept[line:]
+
+    # --- answers ---------------------------------------------------------------------------------
+
+    def judge(self, name: str, body: Callable[[bytes], bool] | None = None) -> Judge:
+        """What an answer to that operation is. body: whether the body of a success is the right one."""
+        operation = self.operation(name)
+        statuses, writes = operation.statuses, operation.method not in ("GET", "HEAD", "OPTIONS")
+
+        def judged(response: Response) -> Judged:
+            status = response.status
+            wrong = self._answerer(response)
+            if wrong is not None:
+                return Outcome.WRONG_VERSION, wrong
+            if status not in statuses:
+                if status == 503 and writes and self._in_window() and response.header(b"retry-after") is not None:
+                    return Outcome.REFUSED_BY_MAINTENANCE, "maintenance"
+                return Outcome.HTTP_ERROR, f"status {status}"
+            if body is not None and not body(response.body):
+                return Outcome.WRONG_BODY, f"wrong body of {name}"
+            return _OK
+
+        return judged
+
+    def _answerer(self, response: Response) -> str | None:
+        """Why this answer is not the named system's; None when it is.
+
+        A bare 5xx or 429 may be an edge's (http.py), and so may a redirect: to a user each of them is an error.
+        """
+        if self._header is None:
+            return None
+        got = response.header(self._header)
+        if got is None and (response.status >= 500 or response.status == 429 or 300 <= response.status < 400):
+            return None
+        if got != self._value:
+            return "another system answered"
+        if self._version_header is None:
+            return None
+        version = response.header(self._version_header)
+        if version is None:
+            return None if response.status >= 500 else "no version in the answer"
+        now = time.monotonic_ns()
+        text = version.decode("latin-1")[:64]
+        held = self.traffic.versions.get(text)
+        if held is None:
+            held = self.traffic.versions[text] = [0, now, now]
+        held[0] += 1
+        held[2] = now
+        if version != self._last:
+            if self._last is not None:
+                self.traffic.flips.append((now, text))
+            self._last = version
+        return None if self._version is None or version == self._version else "another version answered"
+
+    def field(self, name: str, response: Response, field_name: str) -> str | None:
+        """A field of an answer as text; None when it is not there."""
+        try:
+            value = follow_pointer(json.loads(response.body), self.operation(name).response[field_name])
+        except (KeyError, ValueError):
+            return None
+        return value if isinstance(value, str) and value else None
+
+
+def _multipart(field_name: str, filename: str, content: bytes) -> bytes:
+    """One file as multipart/form-data (RFC 7578), its name encoded as browsers do (HTML standard)."""
+    name = filename.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+    head = (
+        f"--{_BOUNDARY}\r\n"
+        f'Content-Disposition: form-data; name="{field_name}"; filename="{name}"\r\n'
+        "Content-Type: text/csv\r\n\r\n"
+    )
+    return head.encode() + content + f"\r\n--{_BOUNDARY}--\r\n".encode()
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A journey of one kind on one side."""
+
+    name: str
+    here: Side
+    side: str | None
+    steps: Callable[[Side, str], Steps | None]
+
+    @property
+    def endpoint(self) -> str:
+        """Of its first request."""
+        operation = FIRST_OPERATION[self.name]
+        return f"{self.name}:{operation}" if self.name in ("fresh", "kept") else operation
+
+    def begin(self) -> Steps | None:
+        """The requests of one arrival."""
+        return self.steps(self.here, self.name)
+
+
+def journeys_of(names: Sequence[str], sides: Mapping[str, Side], *, compared: bool) -> list[Journey]:
+    """The journeys by the numbers of a schedule. names: "JOURNEY SYSTEM"; compared: phases are then "old" and "new"."""
+    made: list[Journey] = []
+    for text in names:
+        name, _, system = text.partition(" ")
+        side = ("new" if system == "worker" else "old") if compared else None
+        made.append(Kind(name, sides[system], side, _STEPS[name]))
+    return made
+
+
+def _looking(operation: str, body: Callable[[Side, Person], Callable[[bytes], bool]]) -> Callable[[Side, str], Steps]:
+    """One request that only looks, with a person's token."""
+    judges: dict[tuple[int, str], Judge] = {}
+
+    def steps(here: Side, name: str) -> Steps:
+        person = here.person()
+        if person is None:
+            return
+        judge = judges.get((id(here), person.username))
+        if judge is None:
+            judge = judges[id(here), person.username] = here.judge(operation, body(here, person))
+        path = {"file_id": person.listing}
+        data = here.request(operation, person, path=path, keep_as=name)
+        yield Call(operation, here.system, data, judge)
+
+    return steps
+
+
+def _cut(here: Side, name: str) -> Steps:
+    person = here.person()
+    if person is None:
+        return
+    wanted = here.materials.own[person.own][1]
+    data = here.request(
+        "export",
+        person,
+        path={"file_id": person.listing},
+        fields={"columns": list(here.materials.columns), "filters": []},
+        keep_as=name,
+    )
+    yield Call("export", here.system, data, here.judge("export", lambda body: body == wanted), method="POST")
+
+
+def _login(here: Side, name: str) -> Steps:
+    del name
+    person = here.person()
+    if person is None:
+        return
+    data = here.request("login", None, fields={"username": person.username, "password": person.password})
+    yield Call("login", here.system, data, here.judge("login", lambda body: b"." in body), method="POST")
+
+
+def _register(here: Side, name: str) -> Steps:
+    del name
+    new = here.new_name()
+    if new is None:
+        return
+    fields = {key: new[key] for key in ("username", "email", "password")} | {"password_again": new["password"]}
+    data = here.request("register", None, fields=fields)
+    wanted = new["username"].encode()
+    reply = yield Call(
+        "register", here.system, data, here.judge("register", lambda body: wanted in body), method="POST"
+    )
+    here.traffic.registered += reply.outcome is Outcome.OK
+
+
+def _health(here: Side, name: str) -> Steps:
+    data = here.request("health", None, keep_as=name)
+    yield Call("health", here.system, data, here.judge("health", lambda body: b"status" in body))
+
+
+def _stream(here: Side, name: str) -> Steps:
+    """A user's own data, over a connection of its own ("fresh") or over a kept one.
+
+    Not health: its answer is 503 as soon as a part is slow, which drops no user's request.
+    """
+    fresh = name == "fresh"
+    person = here.person()
+    if person is None:
+        return
+    wanted = person.username.encode()
+    data = here.request("user", person, fresh=fresh, keep_as=name)
+    yield Call(f"{name}:user", here.system, data, here.judge("user", lambda body: wanted in body), fresh=fresh)
+
+
+def _new_list(here: Side, name: str) -> Steps:
+    """Upload a list, then delete it."""
+    del name
+    person = here.person()
+    if person is None:
+        return
+    data = here.request("upload", person, file=here.next_upload())
+    reply = yield Call("upload", here.system, data, here.judge("upload", lambda body: b"file" in body), method="POST")
+    made = here.field("upload", reply.response, "file_id") if reply.outcome is Outcome.OK and reply.response else None
+    if made is None:
+        return
+    data = here.request("delete", person, path={"file_id": made})
+    yield Call("delete", here.system, data, here.judge("delete"), method="DELETE")
+
+
+def _write(here: Side, name: str) -> Steps:
+    """Upload a list under a name of its own, which must be there once when the run is over."""
+    del name
+    person = here.person()
+    if person is None:
+        return
+    own = f"write-{here.traffic.run}-{next(here.traffic.numbers)}.csv"
+    content = f"name,number\r\n{own},1\r\n".encode()
+    data = here.request("upload", person, file=(own, content))
+    reply = yield Call("upload", here.system, data, here.judge("upload"), method="POST")
+    if reply.outcome is Outcome.OK and reply.response is not None:
+        made = here.field("upload", reply.response, "file_id") or ""
+        here.traffic.acknowledged.append([here.system, person.username, own, made])
+
+
+def refresh_journey(here: Side, person: Person) -> Journey:
+    """Get a new access token before the old one expires; it stands in the ledger like any other request."""
+
+    def steps(_: Side, __: str) -> Steps:
+        data = here.request("refresh", None, fields={"refresh_token": person.refresh})
+        reply = yield Call(
+            "refresh", here.system, data, here.judge("refresh", lambda body: b"." in body), method="POST"
+        )
+        token = here.field("refresh", reply.response, "access_token") if reply.response else None
+        if reply.outcome is Outcome.OK and token is not None:
+            remember(token)
+            person.access, person.got_at = token, time.monotonic()
+            person.requests.clear()
+
+    return _Upkeep(here, steps)
+
+
+@dataclass(frozen=True)
+class _Upkeep:
+    here: Side
+    steps: Callable[[Side, str], Steps]
+    endpoint: str = "refresh"
+    side: str | None = None
+
+    def begin(self) -> Steps:
+        return self.steps(self.here, "refresh")
+
+
+_STEPS: Final[Mapping[str, Callable[[Side, str], Steps | None]]] = {
+    "list": _looking("list_files", lambda _, person: lambda body: person.listing.encode() in body),
+    "account": _looking("user", lambda _, person: lambda body: person.username.encode() in body),
+    "download": _looking("download", lambda here, person: lambda body: body == here.materials.own[person.own][0]),
+    "cut": _cut,
+    "login": _login,
+    "register": _register,
+    "health": _health,
+    "fresh": _stream,
+    "kept": _stream,
+    "new_list": _new_list,
+    "write": _write,
+}
