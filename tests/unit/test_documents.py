@@ -18,7 +18,10 @@ def test_runbook_has_a_heading_for_every_check_and_no_other() -> None:
     assert headings == {re.sub(r"\[.*", "", check.rpartition("::")[2]) for check in CHECKS}
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *(f"docs/{n}.md" for n in ("gates", "environments"))])
+PAGES = ("architecture", "environments", "gates", "load", "load-verdict")
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *(f"docs/{name}.md" for name in PAGES)])
 def test_links_lead_to_files(page: str) -> None:
     """No link of a page leads nowhere."""
     file = root() / page
