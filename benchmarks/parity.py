@@ -38,8 +38,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from cutover.parity.administrators import Administrators
-
 from cutover.configuration import root
 from cutover.embedded import pair
 from cutover.environments import load_environment
@@ -55,6 +53,7 @@ from cutover.parity.rules import ListRule, Rules, load_rules
 from cutover.parity.run import ParityRun
 from cutover.parity.state import held_by_legacy, held_by_worker
 from cutover.safety import KillSwitch
+from cutover.standing import Standing
 from cutover.stores import LegacyRows, MediaFolder, ObjectStore, RowStore
 from cutover.targets import Target, become_ready
 
@@ -295,7 +294,7 @@ def own_shares() -> dict[str, float]:
                 run=secrets.token_hex(4),
                 ledger=Path(folder) / "test-data.jsonl",
                 journal=journal,
-                make_admin=Administrators(environment, row_store).make,
+                make_admin=Standing(environment, row_store).make_admin,
                 held=held,
             )
             return played(run, journal)

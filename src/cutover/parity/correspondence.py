@@ -20,6 +20,7 @@ _MIGRATED: Final = ("user", "file")
 _EPOCH: Final = datetime.date(1970, 1, 1).toordinal()
 _QUARTER_US: Final = 900_000_000
 _MILLISECOND_US: Final = 1_000
+_NO_STEP: Final[frozenset[int]] = frozenset()
 
 
 class Instant(NamedTuple):
@@ -36,19 +37,27 @@ def read_instant(text: Any) -> Instant | None:
     if match is None:
         return None
     date, letter, hour, minute, second, fraction, written = match.groups("")
-    hours, minutes, seconds, zone = int(hour), int(minute), int(second), written.upper()
-    if hours > 23 or minutes > 59 or seconds > 60 or (zone != "Z" and (zone[1:3] > "23" or zone[4:] > "59")):
+    hours, minutes, seconds = int(hour), int(minute), int(second)
+    if hours > 23 or minutes > 59 or seconds > 60:
         return None
     days = _days(date)
     if days is None:
         return None
     # A leap second, 60, is the next minute's first.
-    us = (days * 86_400 + hours * 3600 + minutes * 60 + seconds) * 1_000_000 + int(fraction.ljust(6, "0")[:6])
-    if zone != "Z":
-        offset = (int(zone[1:3]) * 60 + int(zone[4:])) * 60_000_000
-        us += offset if zone[0] == "-" else -offset
-    lower = "" if letter == "T" else ", lower-case t"
-    return Instant(us, f"{len(fraction)} digits, {written}{lower}", len(fraction))
+    us = (days * 86_400 + hours * 3600 + minutes * 60 + seconds) * 1_000_000
+    digits = len(fraction)
+    us += int(fraction) if digits == 6 else int(fraction.ljust(6, "0")[:6])
+    if written not in ("Z", "z"):
+        if written[1:3] > "23" or written[4:] > "59":
+            return None
+        offset = (int(written[1:3]) * 60 + int(written[4:])) * 60_000_000
+        us += offset if written[0] == "-" else -offset
+    return Instant(us, _form(digits, written, letter), digits)
+
+
+@functools.lru_cache(maxsize=256)  # systems write few forms, and each of them often
+def _form(digits: int, written: str, letter: str) -> str:
+    return f"{digits} digits, {written}{'' if letter == 'T' else ', lower-case t'}"
 
 
 @functools.lru_cache(maxsize=1024)  # lists hold many times of few days
@@ -69,12 +78,28 @@ class Timeline:
 
     tolerance_us: int = 0
     windows: list[tuple[int, int]] = field(default_factory=list)
+    _first_us: float = field(default=float("inf"), init=False)
+
+    def __post_init__(self) -> None:
+        self._first_us = min((start for start, _ in self.windows), default=float("inf"))
+
+    def add(self, window: tuple[int, int]) -> None:
+        """The next step's."""
+        self.windows.append(window)
+        self._first_us = min(self._first_us, window[0])
+
+    def begin_at(self, window: tuple[int, int]) -> None:
+        """Forget the steps before this one: a recording's lines have nothing to do with each other."""
+        self.windows = [window]
+        self._first_us = window[0]
 
     def steps_of(self, instant: Instant) -> frozenset[int]:
         """The steps during which that instant may have been, as far as its digits tell."""
         early = instant.us - self.tolerance_us
         # An instant that was cut to fewer digits lies up to one unit later.
         late = instant.us + self.tolerance_us + (10 ** (6 - instant.digits) if instant.digits < 6 else 1)
+        if late < self._first_us:
+            return _NO_STEP  # most instants of a long list: made before the journey began
         return frozenset([index for index, (start, end) in enumerate(self.windows) if start <= late and early <= end])
 
 

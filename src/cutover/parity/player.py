@@ -372,7 +372,7 @@ class Playing:
             answers[index] = answer_or_word(functools.partial(self.sides[index].send, step))
             windows[index] = (before, int(time.time() * 1e6) + ahead)
         for timeline, window in zip(self._timelines, windows, strict=True):
-            timeline.windows.append(window)
+            timeline.add(window)
         return answers[0], answers[1]
 
     def _role(self, step: Step) -> str:

@@ -199,7 +199,7 @@ class Replay:
             )
             answers[side] = answer_or_word(send)
             # This request alone: whatever else an answer dates was before the replay, and stays as it is.
-            self._timelines[side].windows[:] = [(before, int(time.time() * 1e6) + self._clocks[side].ahead_us)]
+            self._timelines[side].begin_at((before, int(time.time() * 1e6) + self._clocks[side].ahead_us))
         case = "HEAD" if method == "HEAD" else ""
         pair = answers["legacy"], answers["worker"]
         found = compared(self._comparison, operation, case, pair)
