@@ -7,6 +7,7 @@ from collections.abc import Generator
 
 import pytest
 from tests.alone import Alone
+from tests.measured_again import MeasuredAgain
 from tests.planted_table import Table
 
 from cutover.embedded import pair
@@ -16,6 +17,7 @@ from cutover.embedded.state import PairState
 def pytest_configure(config: pytest.Config) -> None:
     """The table of planted defects is printed by the process that prints."""
     config.pluginmanager.register(Table())
+    config.pluginmanager.register(MeasuredAgain())
 
 
 @pytest.fixture(scope="session")

@@ -305,16 +305,7 @@ def front(name: str, upstream: str, log: Path, *arguments: str) -> Generator[str
 
 
 def play(run: Run, folder: Path, *, neutral: bool) -> Seen:
-    """One run of its profile against targets of its own; once more when the machine was too busy to send in time."""
-    seen = _play(run, folder / "first", neutral=neutral)
-    late = "sent late|of a core over|could not keep to its schedule"
-    if seen.run.code == 11 and 11 not in (run.expected if not neutral else ()) and seen.says(late):
-        seen = _play(run, folder / "second", neutral=neutral)
-    return seen
-
-
-def _play(run: Run, folder: Path, *, neutral: bool) -> Seen:
-    folder.mkdir(parents=True)
+    """One run of its profile against targets of its own."""
     with contextlib.ExitStack() as stack:
         worker, legacy = stack.enter_context(target()), stack.enter_context(target("legacy"))
         worker_url, legacy_url = worker.url, legacy.url
