@@ -50,6 +50,9 @@ _CODES: Final = {
     Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
     Verdict.INVALID: ExitCode.INVALID,
 }
+_NAMED: Final = 12
+"""So many missing checks are named in the reason; all of them stand in verdict.json."""
+
 _UNTRUSTED: Final = {
     Status.UNREACHABLE: "could not be reached",
     Status.WRONG_ANSWERER: "somebody else answered",
@@ -230,7 +233,8 @@ def _judge(
     if missing:
         why = f"not selected ({run.selection})" if run.selection else "not collected: removed, renamed or unmarked"
         part = f"partial: {len(missing)} of {len(required)} required checks did not run, {why}"
-        reasons.append(f"{part}: {', '.join(missing)}")
+        more = f" and {len(missing) - _NAMED} more, in verdict.json" if len(missing) > _NAMED else ""
+        reasons.append(f"{part}: {', '.join(missing[:_NAMED])}{more}")
     reasons += [f"{check} not verified: {mine[check].reason}" for check in unshown]
     if reasons:
         return Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE, reasons

@@ -116,6 +116,16 @@ def test_listed_check_without_a_record_is_missing_and_named() -> None:
     assert "b" in verdict.reasons[0]
 
 
+def test_many_missing_checks_are_counted_and_the_first_are_named() -> None:
+    """A reason that nobody can read to its end tells nothing; verdict.json has them all."""
+    names = [f"check-{number:03}" for number in range(30)]
+    verdict = decide("smoke", RUN, [entry(name) for name in names], [], ())
+    assert verdict.missing == tuple(names)
+    assert names[0] in verdict.reasons[0]
+    assert names[-1] not in verdict.reasons[0]
+    assert verdict.reasons[0].endswith("and 18 more, in verdict.json")
+
+
 def test_gate_with_nothing_listed_is_inconclusive() -> None:
     """Comparing nothing with nothing is no GO."""
     assert decide("smoke", RUN, [], [], ()).verdict is Verdict.INCONCLUSIVE
