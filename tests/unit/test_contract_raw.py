@@ -49,7 +49,8 @@ class Server:
             connection, _ = self.socket.accept()
         except OSError:
             return
-        with connection:
+        # Who asked may keep the connection beyond its test: that is no failure of any other.
+        with connection, contextlib.suppress(OSError):
             connection.settimeout(5)
             while b"\r\n\r\n" not in self.received and (data := connection.recv(65536)):
                 self.received += data
