@@ -168,14 +168,33 @@ def test_merged_ranges_hold_the_same_keys(pairs: list[tuple[int, int]]) -> None:
     assert all(joined[at][1] + 1 < joined[at + 1][0] for at in range(len(joined) - 1))
 
 
-@given(TEXT.filter(lambda text: len(text) > 6), TEXT.filter(lambda text: len(text) > 6))
-def test_masked_values_show_nothing_of_themselves(one: str, other: str) -> None:
-    """Lengths and the place of the first difference, no character."""
+_OF_USERS = [
+    (Part.ROWS, Kind.CHANGED), (Part.ROWS, Kind.STORAGE_CLASS), (Part.KEYS, Kind.COLLISION),
+    (Part.KEYS, Kind.BROKEN_REFERENCE), (Part.OBJECTS, Kind.CHANGED),
+]  # fmt: skip
+"""Findings that hold what a user wrote."""
+
+
+@given(TEXT.filter(lambda text: len(text) > 6), TEXT.filter(lambda text: len(text) > 6), st.sampled_from(_OF_USERS))
+def test_masked_values_show_nothing_of_themselves(one: str, other: str, place: tuple[Part, Kind]) -> None:
+    """Lengths and the place of the first difference, no character; also where what was found is no JSON."""
+    part, kind = place
     masked = [json.dumps(secret) for secret in (f"§{one}§", f"§{other}§")]
-    finding = Finding(Part.ROWS, "users", Kind.CHANGED, "1", "email", *masked)
-    for text in shown_values(finding, show_values=False):
-        assert "§" not in text
-    assert shown_values(finding, show_values=True) == tuple(masked)
+    for expected, got in (masked, ["a value that no other row has", masked[1]], ["a row of users", f"§{other}§"]):
+        finding = Finding(part, "users", kind, "1", "email", expected, got)
+        for text in shown_values(finding, show_values=False):
+            assert "§" not in text
+        assert shown_values(finding, show_values=True) == (expected, got)
+
+
+def test_words_of_ours_are_shown_as_they_are() -> None:
+    """What is expected may be in words; so may a row that should not be there."""
+    collided = Finding(Part.KEYS, "users", Kind.COLLISION, "1", "email", "a value that no other row has", '"a@b.c"')
+    assert shown_values(collided, show_values=False) == ("a value that no other row has", "text of 5 characters")
+    left = Finding(Part.ROWS, "x", Kind.NOT_CARRIED, "1", None, "no row", "a row")
+    assert shown_values(left, show_values=False) == ("no row", "a row")
+    blob = Finding(Part.ROWS, "users", Kind.STORAGE_CLASS, "1", "email", '"x"', "BLOB 414243")
+    assert shown_values(blob, show_values=False) == ("text of 1 characters", "BLOB of 3 bytes")
 
 
 def test_journal_of_a_killed_run_is_read_to_its_last_whole_line(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Not for the rows themselves: rows.py. Counts by owner are rows of another kind a
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -143,7 +144,7 @@ class KeyChecks:
             self.findings.add(
                 Finding(
                     Part.KEYS, table.target, Kind.COLLISION, text_of(row), column.name, "a value that no other row has",
-                    None if got is None else text_of(got),
+                    None if got is None else json.dumps(text_of(got)),
                     "SQLite's UNIQUE would refuse the second" if reader is self.legacy else "",
                 )
             )  # fmt: skip
