@@ -18,6 +18,7 @@ from cutover.environments import load_environment
 from cutover.failures import CheckFailed, Refused, Stopped, Unreachable
 from cutover.http import Client
 from cutover.journal import Journal
+from cutover.migration.postgres import PostgresReader
 from cutover.safety import AllowList, KillSwitch
 from cutover.secrets import Secret
 from cutover.stores import LegacyRows, ObjectStore
@@ -155,6 +156,26 @@ def test_snapshot_sees_one_moment(connect: Connect, own_pair: PairState) -> None
             assert rows.rows(query, [name]) == [{"n": 0}]
         assert rows.rows(query, [name]) == [{"n": 1}]
         other.execute("DELETE FROM auth_group WHERE name = %s", [name])
+
+
+def test_rows_that_a_policy_hides_are_no_smaller_table(
+    connect: Connect, environment: Environment, own_pair: PairState, tmp_path: Path
+) -> None:
+    """Who may not see every row is told so, by single queries and in bulk: what it does not see is not absent."""
+    assert environment.postgres is not None
+    with psycopg.connect(own_pair.pg_dsn, autocommit=True) as owner:
+        owner.execute("ALTER TABLE auth_group ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
+        owner.execute("CREATE POLICY hides ON auth_group USING (name < 'm')")
+        bulk = PostgresReader(environment.postgres, environment, KillSwitch(tmp_path), None)
+        try:
+            with pytest.raises(CheckFailed, match="row-level security"):
+                connect().rows("SELECT count(*) AS n FROM auth_group")
+            with pytest.raises(CheckFailed, match="row-level security"):
+                bulk.query("SELECT count(*) FROM auth_group")
+        finally:
+            bulk.close()
+            owner.execute("DROP POLICY hides ON auth_group")
+            owner.execute("ALTER TABLE auth_group DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY")
 
 
 def test_refused_login_says_what_to_do(connect: Connect, environment: Environment) -> None:

@@ -153,7 +153,8 @@ class PostgresReader:
                 expected="an answer from PostgreSQL",
                 got=told,
                 source=self.where,
-                do_next="may the DSN's user SELECT every table of contracts/migration.toml? The server's log has more",
+                do_next="may the DSN's user SELECT every table of contracts/migration.toml, and every row of it (with "
+                "BYPASSRLS, where there are row security policies)? The server's log has more",
             ) from None
 
     def state(self) -> dict[str, str]:
