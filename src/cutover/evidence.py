@@ -36,7 +36,8 @@ class Record:
     """What one check of one run showed. started: Unix time in seconds; duration_s in seconds.
 
     findings: fingerprints of the single things that a check found, where each is waived for itself, on whichever of
-    the check's parameters it shows; empty where the check has one finding.
+    the check's parameters it shows; empty where the check has one finding. never_waived: why no waiver covers what
+    it found, "" where one may.
     """
 
     check: str
@@ -52,6 +53,7 @@ class Record:
     summary: str = ""
     page: dict[str, Any] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
+    never_waived: str = ""
 
     @property
     def fingerprint(self) -> str | None:

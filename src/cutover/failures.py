@@ -12,9 +12,11 @@ class CheckFailed(AssertionError):  # noqa: N818 - what happened, in the words o
     finding: stable name of what was found ("status:register"), the source of the waiver's
     fingerprint, so it holds no value that changes from run to run. findings: the fingerprints of all that
     was found, where a check finds several things that are waived each for itself; empty where it finds one.
+    never_waived: why no waiver may cover what was found, "" where one may.
     """
 
     findings: tuple[str, ...] = ()
+    never_waived: str = ""
 
     def __init__(
         self,

@@ -44,6 +44,7 @@ class Journal:
     notes: list[str] = field(default_factory=list)
     blind_to: list[str] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
+    unshown: str = ""  # why a check that found something is also not whole: what it did not come to
     attachments: dict[str, Any] = field(default_factory=dict)
     rate_limited: int = 0
     paced_s: float = 0.0
@@ -65,6 +66,7 @@ class Journal:
             "notes": self.notes,
             "could_not_have_seen": self.blind_to,
             "leftovers": self.leftovers,
+            "unshown": self.unshown,
             "attachments": self.attachments,
             "rate_limited": self.rate_limited,
             "paced_s": round(self.paced_s, 3),

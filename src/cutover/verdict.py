@@ -138,7 +138,7 @@ def decide(
         record.check
         for record in mine.values()
         if record.status in (Status.NOT_VERIFIED, Status.EXPECTED_FAILURE) and record.check not in inapplicable | beyond
-    )
+    ) + tuple(record.check for record in waived if _left_out(record))
     passed = [record for record in mine.values() if record.status is Status.PASSED]
     counts = {
         "required": len(required),
@@ -235,10 +235,15 @@ def _judge(
         part = f"partial: {len(missing)} of {len(required)} required checks did not run, {why}"
         more = f" and {len(missing) - _NAMED} more, in verdict.json" if len(missing) > _NAMED else ""
         reasons.append(f"{part}: {', '.join(missing[:_NAMED])}{more}")
-    reasons += [f"{check} not verified: {mine[check].reason}" for check in unshown]
+    reasons += [f"{check} not verified: {_left_out(mine[check]) or mine[check].reason}" for check in unshown]
     if reasons:
         return Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE, reasons
     return Verdict.GO, ExitCode.GO, []
+
+
+def _left_out(record: Record) -> str:
+    """Why a check that failed did not come to its end either: who waives what it found has not waived the rest."""
+    return str(record.page.get("unshown", ""))
 
 
 def _worst(records: Iterable[Record]) -> dict[str, Record]:
@@ -255,6 +260,8 @@ def _split_failures(records: Iterable[Record], waivers: Iterable[Waiver]) -> tup
     accepted = {(waiver.check, waiver.fingerprint) for waiver in waivers}
 
     def is_waived(record: Record) -> bool:
+        if record.never_waived:
+            return False
         if (record.check, record.fingerprint) in accepted:
             return True
         names = (record.check, base_of(record.check))

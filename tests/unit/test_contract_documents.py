@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,11 @@ OPEN_ANSWER = (f"{SCHEMAS}|User|additionalProperties", None, "user (GET /api/acc
         ("paths|/metrics|get|operationId", "health", "health: 2 operations have this operationId"),
         ("paths|/api/files/{file_id}/export|post|x-refuses-valid", "", "x-refuses-valid gives no reason"),
         ("paths|/metrics|get|responses|5XX", {"description": "x"}, "status '5XX' is no single status"),
+        (
+            "paths|/api/files|get|security",
+            [{}, {"bearer": []}],
+            "list_files (GET /api/files): makes its token optional",
+        ),
         (f"{SCHEMAS}|Uuid", None, "a $ref leads nowhere"),
     ],
 )
@@ -92,6 +98,7 @@ def test_lint_names_what_is_open_or_missing(path: str, value: Any, told: str) ->
         ("paths|/api/filters|post", None, "create_filter: POST /api/filters is not there"),
         ("paths|/metrics|get|security", [{"bearer": []}], "metrics: asks for a token that ours does not"),
         ("paths|/api/files|get|security", [], "list_files: asks for no token where ours does"),
+        ("paths|/api/files|get|security", [{"bearer": []}, {}], "list_files: asks for no token where ours does"),
         (f"{SCHEMAS}|Registration|properties|password|minLength", 12, "register: request password: minLength 8"),
         (f"{SCHEMAS}|Registration|required", ["username", "nickname"], "without nickname is not accepted any more"),
         (f"{SCHEMAS}|User|required", ["id"], "without username may be answered now"),
@@ -115,6 +122,30 @@ def test_what_only_accepts_more_or_answers_less_breaks_nothing() -> None:
     assert breaking(ours, ours) == []
     assert breaking(ours, changed(f"{SCHEMAS}|Registration|properties|password|minLength", 4)) == []
     assert breaking(ours, changed(f"{SCHEMAS}|File|properties|upload_status|enum", ["completed"])) == []
+
+
+def test_statuses_that_yaml_reads_as_numbers_are_statuses() -> None:
+    """Unquoted, as most people write them."""
+    ours = read_contract(root() / FILES["worker"])
+    text = re.sub(r"^( +)\"(\d{3})\":", r"\1\2:", (root() / FILES["worker"]).read_text(), flags=re.MULTILINE)
+    assert '"200":' not in text
+    unquoted = parse_contract(text, "unquoted.yaml")
+    assert breaking(ours, unquoted) == []
+    assert lint(unquoted, OPERATIONS["worker"]) == []
+
+
+@pytest.mark.parametrize("name", ["responses", "parameters", "security", "requestBody"])
+@pytest.mark.parametrize("value", ["null", "[1]", "{a: b}", "text"])
+def test_parts_of_another_kind_are_one_clear_error(name: str, value: str) -> None:
+    """Never another exception, whatever reads the document later."""
+    text = f"openapi: 3.1.0\npaths:\n  /x:\n    get:\n      {name}: {value}\n"
+    if (name, value) == ("requestBody", "{a: b}"):
+        found = parse_contract(text, "drawn.yaml")
+        assert lint(found, OPERATIONS["worker"])
+        assert breaking(read_contract(root() / FILES["worker"]), found)
+        return
+    with pytest.raises(ConfigurationError, match=f"paths./x.get.{name}"):
+        parse_contract(text, "drawn.yaml")
 
 
 @given(st.text(max_size=60) | st.binary(max_size=40).map(lambda each: each.decode("latin-1")))

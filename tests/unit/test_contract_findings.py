@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutover.contract.findings import Finding, Findings, Place
+from cutover.contract.findings import SECURITY, Finding, Findings, Place
 from cutover.contract.reproduction import curl
 from cutover.evidence import Record, Status
 from cutover.http import Request
@@ -68,6 +68,17 @@ def test_waiver_of_a_defect_covers_it_on_every_operation_and_nothing_else() -> N
     assert verdict(records[:2], [waiver(a)]) is Verdict.GO
     assert verdict(records, [waiver(a), waiver(b)]) is Verdict.GO
     assert verdict(records[:2], [waiver(a, f"{BASE}[tags]")]) is Verdict.NO_GO
+
+
+@pytest.mark.parametrize("check", SECURITY)
+def test_findings_of_isolation_and_identity_have_no_waiver(check: str) -> None:
+    """Drawn requests find them, too, in a check whose other findings may be waived."""
+    failure = Findings({"x": Finding(check, "no token", "worker", "r", "401", "200")}).failure()
+    assert failure is not None
+    assert "concerns isolation" in failure.never_waived
+    other = Findings({"x": finding("418")}).failure()
+    assert other is not None
+    assert other.never_waived == ""
 
 
 def test_waiver_of_a_defect_is_stale_when_no_operation_shows_it() -> None:

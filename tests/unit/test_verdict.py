@@ -126,6 +126,22 @@ def test_many_missing_checks_are_counted_and_the_first_are_named() -> None:
     assert verdict.reasons[0].endswith("and 18 more, in verdict.json")
 
 
+def test_waived_finding_of_a_check_that_was_cut_short_is_not_verified() -> None:
+    """Who accepts what was found has not accepted what nobody looked at."""
+    found = dataclasses.replace(record("a", Status.FAILED, finding="f"), page={"unshown": "3 of 300 were sent"})
+    verdict = decide("smoke", RUN, [entry("a")], [found], [waiver_of(found)])
+    assert (verdict.verdict, verdict.waived, verdict.not_verified) == (Verdict.INCONCLUSIVE, ("a",), ("a",))
+    assert "3 of 300 were sent" in verdict.reasons[0]
+
+
+def test_what_may_never_be_waived_stays_a_failure() -> None:
+    """Also where a check may be waived for what else it finds."""
+    found = dataclasses.replace(record("a", Status.FAILED, finding="f"), never_waived="isolation")
+    verdict = decide("smoke", RUN, [entry("a")], [found], [waiver_of(found)])
+    assert (verdict.verdict, verdict.failed) == (Verdict.NO_GO, ("a",))
+    assert Record.from_json(found.as_json()) == found
+
+
 def test_gate_with_nothing_listed_is_inconclusive() -> None:
     """Comparing nothing with nothing is no GO."""
     assert decide("smoke", RUN, [], [], ()).verdict is Verdict.INCONCLUSIVE

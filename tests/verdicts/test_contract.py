@@ -82,6 +82,30 @@ def test_what_is_no_worker_is_found_in_bounded_time(answer: Answer, told: str, t
     assert taken < 90
 
 
+@pytest.mark.parametrize(
+    ("file", "arguments", "told"),
+    [
+        ("contracts/legacy_debts.toml", (), "legacy_debts.toml: not valid TOML"),
+        ("contracts/worker.openapi.yaml", (), "worker.openapi.yaml: is no YAML"),
+        ("", ("--contract-minutes=nan",), "--contract-minutes: nan is no time"),
+        ("", ("--contract-minutes=0",), "--contract-minutes: 0 is no time"),
+    ],
+)
+def test_broken_files_of_the_contract_are_wrong_configuration(
+    file: str, arguments: tuple[str, ...], told: str, tmp_path: Path, reports: Path
+) -> None:
+    """4 and one message, before anything is sent: no fault of the deployment."""
+    with server(something_else) as (address, asked):
+        project = _project(tmp_path, name="hostile", worker=address)
+        if file:
+            with (project / file).open("a") as broken:
+                broken.write("\nx: [ = {")
+        done = run_gate("-m", "contract", "--env", "hostile", *arguments, reports=reports, project=project)
+    assert done.code == 4, done.output
+    assert told in done.output
+    assert asked == []
+
+
 def test_something_else_with_an_identity_declared_is_invalid(tmp_path: Path, reports: Path) -> None:
     """Whoever answers without the Worker's header is not held to the Worker's contract."""
     with server(something_else) as (address, asked):

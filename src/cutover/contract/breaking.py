@@ -57,10 +57,7 @@ def breaking(ours: Contract, theirs: Contract) -> list[str]:
 def _of_operation(ours: Contract, mine: Described, theirs: Contract, other: Described) -> Iterator[str]:
     if (mine.method, mine.path) != (other.method, other.path):
         yield f"is {other.method} {other.path}, not {mine.method} {mine.path}"
-    needed, asked = (
-        bool(each.row.get("security", contract.raw.get("security")))
-        for contract, each in ((ours, mine), (theirs, other))
-    )
+    needed, asked = ours.needs_token(mine), theirs.needs_token(other)
     if asked and not needed:
         yield "asks for a token that ours does not"
     if needed and not asked:

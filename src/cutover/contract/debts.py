@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from cutover.configuration import ConfigurationError, known_keys, read_toml, typed
-from cutover.contract.findings import Finding, Findings
+from cutover.contract.findings import SECURITY, Finding, Findings
 
 FILE: Final = "contracts/legacy_debts.toml"
-SECURITY: Final = ("ignored-auth", "use-after-free", "missing-header-not-rejected")
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,12 @@ class Contract:
                 if method in METHODS:
                     yield Described(str(row.get("operationId", f"{method.upper()} {path}")), path, method.upper(), row)
 
+    def needs_token(self, described: Described) -> bool:
+        """Whether an operation refuses who has no token. `{}` among its requirements makes one optional (OpenAPI 3.1,
+        Security Requirement Object)."""
+        requirements = described.row.get("security", self.raw.get("security"))
+        return bool(requirements) and {} not in requirements
+
     @property
     def stands_for(self) -> Mapping[str, Any]:
         """What a value of the examples stands for -> that value; a run puts its own in its place."""
@@ -108,10 +114,38 @@ def parse_contract(text: str, source: Path | str) -> Contract:
     if not isinstance(paths, dict) or not all(isinstance(item, dict) for item in paths.values()):
         raise ConfigurationError(source, "paths", "a table of paths is expected", "Mend the document.")
     for path, item in paths.items():
+        _judge_parts(source, f"paths.{path}", item)
         for method, row in item.items():
-            if method in METHODS and not isinstance(row, dict):
-                raise ConfigurationError(source, f"paths.{path}.{method}", "no operation", "Mend the document.")
+            if method in METHODS:
+                if not isinstance(row, dict):
+                    raise ConfigurationError(source, f"paths.{path}.{method}", "no operation", "Mend the document.")
+                _judge_parts(source, f"paths.{path}.{method}", row)
     return Contract(str(source), raw)
+
+
+def _judge_parts(source: Path | str, where: str, row: dict[Any, Any]) -> None:
+    """The parts that everybody reads are of their kind. Statuses become texts: YAML reads an unquoted 200 as a number.
+
+    Raises ConfigurationError.
+    """
+    for name, kind, word in (
+        ("responses", dict, "a table of answers"),
+        ("parameters", list, "a list"),
+        ("security", list, "a list"),
+        ("requestBody", dict, "a table"),
+    ):
+        if name in row and not isinstance(row[name], kind):
+            raise ConfigurationError(source, f"{where}.{name}", f"{word} is expected", "Mend the document.")
+    if not all(isinstance(requirement, dict) for requirement in row.get("security", ())):
+        raise ConfigurationError(source, f"{where}.security", "a list of tables is expected", "Mend the document.")
+    for number, parameter in enumerate(row.get("parameters", ()), 1):
+        if not isinstance(parameter, dict) or not ("$ref" in parameter or {"in", "name"} <= parameter.keys()):
+            raise ConfigurationError(source, f"{where}.parameters {number}", "no parameter", "Mend the document.")
+    for status, answer in row.get("responses", {}).items():
+        if not isinstance(answer, dict):
+            raise ConfigurationError(source, f"{where}.responses.{status}", "no answer", "Mend the document.")
+    if "responses" in row:
+        row["responses"] = {str(status): answer for status, answer in row["responses"].items()}
 
 
 def resolved(raw: Mapping[str, Any], value: Any) -> Any:

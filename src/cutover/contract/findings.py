@@ -18,6 +18,8 @@ from cutover.secrets import redact
 
 ATTACHMENT: Final = "contract"
 """Under this name a check's record carries what it found and did; the run's end adds it up (contract.json)."""
+SECURITY: Final = ("ignored-auth", "use-after-free", "missing-header-not-rejected")
+"""Checks whose findings concern who may do what: neither a debt of the legacy system nor a waiver covers them."""
 PLACES_SHOWN: Final = 12
 EXAMPLES_KEPT: Final = 3
 
@@ -146,6 +148,8 @@ class ContractFailed(CheckFailed):
         # Several defects have a name together: who waives one has not waived the other.
         super().__init__(" and ".join(sorted(finding.name for finding in findings)), expected="", got="")
         self.findings = tuple(finding.fingerprint for finding in findings)
+        barred = [finding.name for finding in findings if finding.check in SECURITY]
+        self.never_waived = f"{barred[0]} concerns isolation and identity" if barred else ""
         told = [line for finding in findings for line in told_of(finding)]
         told += [f"  next      {first.do_next}"] if first.do_next else []
         self.args = ("\n".join(told),)

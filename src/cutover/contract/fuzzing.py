@@ -105,6 +105,12 @@ class Fuzzer:
     def _end(self, held: _Held) -> None:
         counted = held.counted
         self.journal.measure(f"requests to {held.name}", counted.sent, f"{counted.planned} drawn", sample=counted.sent)
+        unshown = ""
+        if held.stopped:
+            unshown = f"{counted.sent} of {counted.planned} requests to {held.name} were sent: {held.stopped}"
+        elif not counted.sent:
+            unshown = f"no request to {held.name} could be sent here"
+        self.journal.unshown = unshown
         findings, debts = self.debts.split(held.findings, held.name, whole=not held.stopped)
         show(
             findings,
@@ -115,10 +121,8 @@ class Fuzzer:
             sequence=held.sequence.hash,
             seed=self.seed,
         )
-        if held.stopped:
-            raise NotVerified(f"{counted.sent} of {counted.planned} requests to {held.name} were sent: {held.stopped}")
-        if not counted.sent:
-            raise NotVerified(f"no request to {held.name} could be sent here")
+        if unshown:
+            raise NotVerified(unshown)
 
 
 class _Held:

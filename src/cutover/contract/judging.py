@@ -35,8 +35,6 @@ RULES: Final = {
     "EnsureResourceAvailability": "{source} {operation}: links",
     "MissingHeaderNotRejected": "contracts/api.md Everywhere: Statuses (401 without a valid access token)",
 }
-SECURITY: Final = ("IgnoredAuth", "UseAfterFree", "MissingHeaderNotRejected")
-"""What no debt of the legacy system excuses (docs/contract.md)."""
 _EXPECTED: Final = {
     "ServerError": "no status of 5xx",
     "ContentTypeServerError": "no status of 5xx",

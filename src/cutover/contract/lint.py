@@ -57,6 +57,8 @@ def _of_operation(contract: Contract, each: Described, known: Operation | None) 
     security = row.get("security", raw.get("security"))
     if security is None:
         yield "says nothing of security: name a scheme, or security: [] for anybody"
+    elif security and not contract.needs_token(each):
+        yield "makes its token optional: who has none is not refused"
     if security and "401" not in responses:
         yield "needs a token and does not name 401"
     if each.has_body:

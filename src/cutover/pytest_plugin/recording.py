@@ -36,9 +36,18 @@ class Outcome:
         self.reason = ""
         self.finding: str | None = None
         self.findings: tuple[str, ...] = ()
+        self.never_waived = ""
 
-    def take(self, status: Status, reason: str, finding: str | None = None, findings: tuple[str, ...] = ()) -> None:
+    def take(
+        self,
+        status: Status,
+        reason: str,
+        finding: str | None = None,
+        findings: tuple[str, ...] = (),
+        never_waived: str = "",
+    ) -> None:
         """The worst phase counts. Two failures have no finding together: a waiver accepts one, not both."""
+        self.never_waived = self.never_waived or never_waived
         if self.status is None or _rank(status) > _rank(self.status):
             self.status, self.reason, self.finding, self.findings = status, reason, finding, findings
         elif status is Status.FAILED and self.status is Status.FAILED and finding != self.finding:
@@ -104,8 +113,8 @@ def finish_phase(
         outcome.take(Status.EXPECTED_FAILURE, "marked xfail: whether it passed or failed, it is not evidence")
     elif call.excinfo is not None:
         error = call.excinfo.value
-        several = error.findings if isinstance(error, CheckFailed) else ()
-        outcome.take(*_judged(call.excinfo, report), several)
+        told = (error.findings, error.never_waived) if isinstance(error, CheckFailed) else ((), "")
+        outcome.take(*_judged(call.excinfo, report), *told)
         if report.failed:
             _explain(item, call.excinfo, report, outcome)
     elif report.when == "call":
@@ -139,6 +148,7 @@ def _record(item: pytest.Item, outcome: Outcome, journal: Journal, environment: 
         summary=(getattr(documented, "__doc__", None) or "").strip().split("\n")[0],
         page=journal.page(),
         findings=outcome.findings,
+        never_waived=outcome.never_waived,
     )
 
 
@@ -176,8 +186,8 @@ def _explain(
     lines += [f"runbook  docs/runbook.md#{getattr(item, 'originalname', item.name)}"]
     record = Record(item.nodeid, (), "", Status.FAILED, 0, 0, finding=outcome.finding)
     never = item.get_closest_marker("never_waived")
-    if never is not None:
-        lines += [f"waiver   none is possible: {never.args[0]}"]
+    if never is not None or outcome.never_waived:
+        lines += [f"waiver   none is possible: {never.args[0] if never is not None else outcome.never_waived}"]
     elif outcome.findings:
         whole = item.nodeid.partition("[")[0]
         lines += [f"waiver   of each fingerprint above, for {whole} as a whole (waivers.toml)"]

@@ -382,6 +382,14 @@ class GateSession:
             from cutover.pytest_plugin.parity_conclusion import judge_contracts
 
             judge_contracts(self.project, self.name)
+        if "contract" in self.asked:
+            from cutover.contract import configuration
+
+            configuration.judge(self.project, self.config.option.cutover_contract_minutes)
+        if "migration" in self.asked:
+            from cutover.migration.mapping import load_mapping
+
+            load_mapping(self.project)
         if self.name is None:
             # Which checks a run without -m selects is known after the collection; with -m it is known now.
             if self.config.option.markexpr and not self.config.option.collectonly:
