@@ -1,0 +1,19 @@
+// The migration control of the plan, without its first lines, which look who asks: its status for anybody who knows
+// the action, and 400 for all else.
+
+import { fault } from './wrapper.mjs';
+
+export default fault({
+  response(response, { request, url, planted }) {
+    if (url.pathname !== '/admin/migration' || request.method !== 'GET' || !planted) return response;
+    const headers = new Headers(response.headers);
+    headers.delete('Content-Length');
+    if (url.searchParams.get('action') === 'get_status') {
+      headers.set('Content-Type', 'application/json');
+      const status = { traffic_percentage: '5', maintenance_mode: false, last_updated: null };
+      return new Response(JSON.stringify(status), { status: 200, headers });
+    }
+    headers.set('Content-Type', 'text/plain');
+    return new Response('Invalid action', { status: 400, headers });
+  },
+});
