@@ -65,7 +65,8 @@ class Sender:
         try:
             answer = self.exchange(prepared, name, case.path, case.path_parameters)
         finally:
-            if account is not None and (self.last is None or self.last.status >= 400):
+            # Only a refusal says that nothing was made: without an answer, and behind a 5xx, the account may be there.
+            if account is not None and self.last is not None and 400 <= self.last.status < 500:
                 self._never_made(account)
         self._remember(name, case, account, answer)
         return as_response(answer, prepared)
