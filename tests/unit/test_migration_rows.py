@@ -1,15 +1,20 @@
 """Reconciling rows, as far as no database is needed: when values are the same, which keys are read, what is kept."""
 
+import copy
 import json
 import sqlite3
 import threading
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cutover.configuration import ConfigurationError, root
+from cutover.migration import mapping
 from cutover.migration.export import load_export
 from cutover.migration.findings import Finding, Findings, Kind, Part
 from cutover.migration.keys import KeyChecks
@@ -285,6 +290,39 @@ def test_mapping_that_cannot_be_used_names_its_key(old: str, new: str, said: str
     (tmp_path / FILE).write_text(text.replace(old, new, 1))
     with pytest.raises(ConfigurationError, match=said):
         load_mapping(tmp_path)
+
+
+_OTHERS: list[Any] = [5, True, "x", "", [], {}, [[1]], [{}], ["x"], {"a": 1}, 1.5]
+
+
+def _places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Of every value in a document, the keys that lead to it."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
+    for key, each in inner:
+        yield (*way, key)
+        yield from _places(each, (*way, key))
+
+
+def test_any_value_in_place_of_another_is_a_mapping_or_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every value of the file, in turn something else or left out: ConfigurationError or a mapping, nothing else."""
+    document = tomllib.loads((root() / FILE).read_text())
+    refused = 0
+    for way in list(_places(document)):
+        for other in (*_OTHERS, None):
+            changed = copy.deepcopy(document)
+            place = changed
+            for key in way[:-1]:
+                place = place[key]
+            if other is None:
+                del place[way[-1]]
+            else:
+                place[way[-1]] = other
+            monkeypatch.setattr(mapping, "read_toml", lambda _, changed=changed: changed)
+            try:
+                load_mapping(root())
+            except ConfigurationError:
+                refused += 1
+    assert refused > 1000
 
 
 def test_shown_values_are_ascii() -> None:

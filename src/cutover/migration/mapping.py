@@ -386,16 +386,14 @@ def _objects(file: Path, value: Any, tables: tuple[TableMapping, ...]) -> Object
     row = table_of(file, "objects", value, _OBJECT_KEYS)
     table = _mapped(file, "objects.table", row.get("table"), tables)
     names = {column.name for column in table.columns}
-    for key in ("target_key", "size"):
-        if row.get(key) not in names:
-            raise ConfigurationError(
-                file, f"objects.{key}", f"{row.get(key)!r} is no column of {table.target}", "Mend it."
-            )
-    sources = {column.source for column in table.columns} | {one.name for one in table.source_only}
-    if row.get("source_path") not in sources:
-        raise ConfigurationError(
-            file, "objects.source_path", f"{row.get('source_path')!r} is no column of {table.source}", "Mend it."
-        )
+    sources = {column.source for column in table.columns if column.source} | {one.name for one in table.source_only}
+    places = {}
+    for key, known, of in (
+        ("target_key", names, table.target), ("size", names, table.target), ("source_path", sources, table.source)
+    ):  # fmt: skip
+        places[key] = typed(file, f"objects.{key}", row.get(key), str, "a column's name")
+        if places[key] not in known:
+            raise ConfigurationError(file, f"objects.{key}", f"{places[key]!r} is no column of {of}", "Mend it.")
     metadata = texts_of(file, "objects.metadata", row.get("metadata", {}))
     for name, text in metadata.items():
         for used in _template(file, f"objects.metadata.{name}", text).fields:
@@ -409,10 +407,10 @@ def _objects(file: Path, value: Any, tables: tuple[TableMapping, ...]) -> Object
     }
     optional = typed(file, "objects.optional_metadata", row.get("optional_metadata", []), list, "a list of names")
     for name in optional:
-        if name not in metadata:
+        if typed(file, "objects.optional_metadata", name, str, "a name") not in metadata:
             raise ConfigurationError(file, "objects.optional_metadata", f"{name!r} is not in metadata", "Remove it.")
     return ObjectRules(
-        table.target, row["source_path"], row["target_key"], row["size"], metadata=metadata,
+        table.target, places["source_path"], places["target_key"], places["size"], metadata=metadata,
         optional_metadata=tuple(optional), **texts,
     )  # fmt: skip
 
@@ -465,7 +463,7 @@ def _references(file: Path, key: str, value: Any) -> dict[str, tuple[str, str]]:
 def _columns_of(file: Path, key: str, value: Any, names: Iterable[str]) -> tuple[str, ...]:
     known = set(names)
     for name in typed(file, key, value, list, "a list of columns"):
-        if name not in known:
+        if typed(file, key, name, str, "a column's name") not in known:
             raise ConfigurationError(file, key, f"{name!r} is no column that is mapped", "Mend the name.")
     return tuple(value)
 
