@@ -4,7 +4,8 @@
     MIGRATE_PG_DSN=… python reference/generate_legacy.py --media-root DIR --change --seed 2
 
 The same --seed makes the same data. The last line on standard output is one JSON object; --accounts FILE lists
-accounts with their passwords, which exist for tests alone. Not for a system that anybody uses.
+accounts with their passwords, which exist for tests alone; --change lists them anew. Not for a system that anybody
+uses.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def main() -> int:
             if options.change and media is not None:
                 counts, gone = later.change(connection, media, options.seed)
                 result: dict[str, object] = {**counts}
+                if options.accounts:
+                    _write_accounts(Path(options.accounts), rows.known_accounts(connection, LISTED_ACCOUNTS))
             else:
                 result = _generate(connection, media, options)
         if media is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from generation.accounts import Account
+from generation.accounts import PASSWORDS, Account, django_hash
 from generation.lists import SavedFile
 
 USER_COLUMNS = (
@@ -90,6 +90,17 @@ def put_media(media: Path, path: str, content: bytes, owner: os.stat_result, mad
     if os.geteuid() == 0:
         for new in (*folders, place):
             os.chown(new, owner.st_uid, owner.st_gid)
+
+
+def known_accounts(connection: psycopg.Connection, most: int) -> list[Account]:
+    """The first accounts whose password is one of PASSWORDS, as they are now."""
+    passwords = {django_hash(*each): each[0] for each in PASSWORDS}
+    found = connection.execute(
+        "SELECT id, username, email, password, is_active, is_staff, date_joined, last_login FROM auth_user "
+        "WHERE password = ANY(%s) ORDER BY id LIMIT %s",
+        (list(passwords), most),
+    ).fetchall()
+    return [Account(key, name, mail, passwords[held], held, *rest) for key, name, mail, held, *rest in found]
 
 
 def _set_sequence(connection: psycopg.Connection, table: str) -> None:

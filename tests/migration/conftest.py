@@ -9,6 +9,7 @@ from cutover.environments import Environment
 from cutover.migration.gate import Wanted, reconciled
 from cutover.pytest_plugin import gate_session
 from cutover.pytest_plugin.migrated_pair import filled_pair, last_logins_kept
+from cutover.targets import Target
 
 
 @pytest.fixture(scope="session")
@@ -28,10 +29,14 @@ def reconciliation(pytestconfig: pytest.Config, environment: Environment) -> Map
 
 
 @pytest.fixture
-def logins_undone(
-    reconciliation: Mapping[str, Any], pytestconfig: pytest.Config, environment: Environment
-) -> Generator[Mapping[str, Any]]:
-    """The reconciliation, which is over; on the embedded pair the times of logins are put back, so that it can be made
-    again. Elsewhere a delta does that."""
-    with last_logins_kept(gate_session(pytestconfig), environment):
-        yield reconciliation
+def migrated_side(
+    target: Target, reconciliation: Mapping[str, Any], pytestconfig: pytest.Config, environment: Environment
+) -> Generator[Target]:
+    """The system that was migrated into, once the reconciliation is over: after a rollback that is Django.
+
+    On the embedded pair the times of logins are put back, so that it can be made again. Elsewhere a delta does that.
+    """
+    session = gate_session(pytestconfig)
+    reverse = reconciliation["direction"] == "reverse"
+    with last_logins_kept(session, environment, reverse=reverse):
+        yield session.target("legacy") if reverse else target

@@ -27,30 +27,25 @@ NEXT = (
 
 
 def test_every_hash_can_be_verified(reconciliation: Mapping[str, Any], journal: Journal) -> None:
-    """Every active account has a hash of a form and cost that the Worker's runtime verifies."""
+    """Every active account has a hash of a form and cost that the side verifies which was migrated into."""
     if "logins" in reconciliation["unverified"]:
         raise NotVerified(reconciliation["unverified"]["logins"])
-    if reconciliation["direction"] == "reverse":
-        return  # Django verifies every hash that it or the Worker ever wrote
     if not reconciliation["logins"].get("accounts"):
         raise NotVerified("no account was looked at")
     journal.measure("hashes verified", reconciliation["logins"]["verified"], "every active account's")
     expect_none(
         reconciliation, Part.LOGINS, "logins:hashes", do_next=NEXT,
-        promised="PBKDF2-SHA256 with at most 100,000 iterations for every account that may log in",
+        promised="PBKDF2-SHA256, on the Worker with at most 100,000 iterations, for every account that may log in",
     )  # fmt: skip
 
 
 @pytest.mark.system("worker")
 @pytest.mark.level("test-data")
-def test_migrated_accounts_log_in(
-    target: Target, environment: Environment, logins_undone: Mapping[str, Any], journal: Journal
-) -> None:
+@pytest.mark.needs("migrated")
+def test_migrated_accounts_log_in(migrated_side: Target, environment: Environment, journal: Journal) -> None:
     """Accounts whose passwords are known log in with them and with no other; disabled ones do not."""
-    if logins_undone["direction"] == "reverse":
-        raise NotVerified("logins are tried on the Worker, which is not the target of this direction")
     numbers, findings = LoginNumbers(), Findings()
-    log_in_all(target, migrated_accounts(environment), numbers, findings)
+    log_in_all(migrated_side, migrated_accounts(environment), numbers, findings)
     journal.measure("logged in", numbers.logged_in, "each active account")
     journal.measure("refused", numbers.refused, "each disabled account")
     if findings.total:
@@ -58,7 +53,7 @@ def test_migrated_accounts_log_in(
             "logins:real",
             expected="each active account logs in with its password, and with no other; no disabled one does",
             got="; ".join(map(sentence, found_in(findings, show_values=False))),
-            source="worker, login",
+            source=f"{migrated_side.system}, login",
             do_next="compare the form of the hash with that of an account that logs in",
         )
     if not numbers.logged_in:

@@ -120,6 +120,10 @@ def test_delta_is_go_and_a_row_lost_on_the_way_back_is_no_go(filled_pair: PairSt
     migrated.migrate(filled_pair, "reverse")
     done = reconcile(filled_pair, reports, "--thorough", "--direction", "reverse")
     assert done.code == 0, done.output
+    named = ("-m", "migration", "--env", "embedded", "--pair", filled_pair.name)
+    gate = run_gate(*named, "--direction=reverse", reports=reports)
+    assert gate.code == 0, gate.output
+    assert gate.last_line.startswith("migration GO: embedded")
     with psycopg.connect(filled_pair.pg_dsn, autocommit=True) as legacy:
         row = legacy.execute("SELECT * FROM list_cutter_savedfile ORDER BY id LIMIT 1").fetchone()
         assert row is not None

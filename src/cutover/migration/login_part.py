@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
 
 def judge_logins(run: Reconciled, findings: Findings, progress: Progress) -> None:
-    """Add whether the Worker can verify every migrated hash. After a rollback Django verifies them all."""
-    if run.reverse:
-        return
+    """Add whether the side that was migrated into can verify every hash. After a rollback that is Django, which knows
+    no limit of iterations; rows were compared, so D1's hashes are its own."""
     rules = run.mapping.logins
     table = run.mapping.table(rules.table)
     if table not in run.tables:
@@ -28,4 +27,4 @@ def judge_logins(run: Reconciled, findings: Findings, progress: Progress) -> Non
         return
     progress.begin("forms of passwords")
     rows = rows_of(run.d1, table.target, table.target_key, login_columns(rules, table.target_key))
-    run.result.logins = judge_hashes(rules, rows, findings).as_json()
+    run.result.logins = judge_hashes(rules, rows, findings, reverse=run.reverse).as_json()

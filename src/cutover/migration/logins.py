@@ -49,10 +49,13 @@ def login_columns(rules: LoginRules, key: str) -> tuple[str, str, str]:
     return key, ACTIVE_COLUMN, rules.column
 
 
-def judge_hashes(rules: LoginRules, rows: Iterable[Sequence[Any]], findings: Findings) -> LoginNumbers:
+def judge_hashes(
+    rules: LoginRules, rows: Iterable[Sequence[Any]], findings: Findings, *, reverse: bool = False
+) -> LoginNumbers:
     """Judge the hash of every account. rows: cells of D1 as `login_columns` names them, one a user.
 
-    Adds one finding for each active account whose hash the Worker refuses; it tells the hash's algorithm and
+    reverse: Django is to verify them, however many iterations they have. Adds one finding for each active account
+    whose hash is refused; it tells the hash's algorithm and
     iterations and nothing else of it.
     """
     numbers = LoginNumbers()
@@ -61,11 +64,11 @@ def judge_hashes(rules: LoginRules, rows: Iterable[Sequence[Any]], findings: Fin
         if active == 0 and isinstance(active, int):
             numbers.disabled += 1
             continue
-        reason = why_unusable(rules, stored)
+        reason = why_unusable(rules, stored, limited=not reverse)
         if reason is None:
             numbers.verified += 1
             continue
-        expected = f"{rules.algorithm}, at most {rules.max_iterations:,} iterations"
+        expected = rules.algorithm if reverse else f"{rules.algorithm}, at most {rules.max_iterations:,} iterations"
         findings.add(
             Finding(
                 Part.LOGINS,
@@ -81,10 +84,11 @@ def judge_hashes(rules: LoginRules, rows: Iterable[Sequence[Any]], findings: Fin
     return numbers
 
 
-def why_unusable(rules: LoginRules, stored: Any) -> str | None:
-    """Why the Worker cannot verify this hash, in words that hold no part of salt or hash; None when it can.
+def why_unusable(rules: LoginRules, stored: Any, *, limited: bool = True) -> str | None:
+    """Why this hash cannot be verified, in words that hold no part of salt or hash; None when it can.
 
-    Cloudflare's runtime refuses PBKDF2 above 100,000 iterations with a NotSupportedError (workerd issue 1346).
+    limited: by the Worker: Cloudflare's runtime refuses PBKDF2 above 100,000 iterations with a NotSupportedError
+    (workerd issue 1346).
     """
     text = _text(stored) if stored is not None else ""
     if text[:1] in _BY_PREFIX:
@@ -100,7 +104,7 @@ def why_unusable(rules: LoginRules, stored: Any) -> str | None:
     if iterations.startswith("0") or len(iterations) > _DIGITS:
         more = "…" if len(iterations) > _DIGITS else ""
         return f"{algorithm}, {iterations[:_DIGITS]}{more} iterations"
-    if int(iterations) > rules.max_iterations:
+    if limited and int(iterations) > rules.max_iterations:
         return f"{algorithm}, {int(iterations):,} iterations"
     try:
         length = len(base64.b64decode(form[4], validate=True))
@@ -109,14 +113,14 @@ def why_unusable(rules: LoginRules, stored: Any) -> str | None:
     return None if length == _SHA256_BYTES else f"{algorithm} whose hash has {length} bytes of {_SHA256_BYTES}"
 
 
-def log_in_all(worker: Target, accounts: Sequence[MigratedAccount], numbers: LoginNumbers, findings: Findings) -> None:
-    """Log in every account whose password is known, on the Worker; disabled ones must be refused.
+def log_in_all(target: Target, accounts: Sequence[MigratedAccount], numbers: LoginNumbers, findings: Findings) -> None:
+    """Log in every account whose password is known, on the system that was migrated into; disabled ones are refused.
 
-    A wrong password is sent for each as well: a Worker that takes any password lets everybody in. Adds one finding for
-    each account that ends otherwise. Raises CheckFailed when the Worker answers a login with neither 200 nor 401.
+    A wrong password is sent for each as well: a system that takes any password lets everybody in. Adds one finding for
+    each account that ends otherwise. Raises CheckFailed when a login is answered with neither 200 nor 401.
     """
     for account in accounts:
-        result = _log_in(worker, account, account.password.reveal())
+        result = _log_in(target, account, account.password.reveal())
         let_in = result.status in result.operation.statuses
         if let_in != account.active:
             findings.add(_otherwise(account, result.status))
@@ -126,13 +130,13 @@ def log_in_all(worker: Target, accounts: Sequence[MigratedAccount], numbers: Log
             numbers.logged_in += 1
         else:
             numbers.refused += 1
-        wrong = _log_in(worker, account, account.password.reveal() + "x")
+        wrong = _log_in(target, account, account.password.reveal() + "x")
         if wrong.status in wrong.operation.statuses:
             findings.add(_otherwise(account, wrong.status, "with a wrong password"))
 
 
-def _log_in(worker: Target, account: MigratedAccount, password: str) -> Result:
-    result = worker.call("login", fields={"username": account.username.reveal(), "password": password})
+def _log_in(target: Target, account: MigratedAccount, password: str) -> Result:
+    result = target.call("login", fields={"username": account.username.reveal(), "password": password})
     if result.status not in (*result.operation.statuses, 401):
         raise CheckFailed(
             "logins:answer",
@@ -140,7 +144,7 @@ def _log_in(worker: Target, account: MigratedAccount, password: str) -> Result:
             got=result.answer.excerpt,
             source=result.answer.source,
             contract=f"{result.operation.where}; contracts/api.md, Accounts",
-            do_next="is the Worker's database the one that was migrated into?",
+            do_next="is the database of the system that answers the one that was migrated into?",
         )
     return result
 

@@ -41,10 +41,17 @@ def filled_pair(session: GateSession, environment: Environment) -> None:
 
 
 @contextlib.contextmanager
-def last_logins_kept(session: GateSession, environment: Environment) -> Iterator[None]:
-    """On the embedded pair, put back what logins write into D1: the next reconciliation reads it."""
+def last_logins_kept(session: GateSession, environment: Environment, *, reverse: bool) -> Iterator[None]:
+    """On the embedded pair, put back what logins write into the target: the next reconciliation reads it.
+
+    reverse: the target is Django.
+    """
     if session.name is None or environment.d1 is None or not is_embedded(session.project, session.name):
         yield
+        return
+    if reverse:
+        with _last_logins_of_django_kept(session):
+            yield
         return
     rows = RowStore(environment.d1, session.client)
     before = rows.rows("SELECT json_group_array(json_array(id, last_login)) AS times FROM users")[0]["times"]
@@ -56,6 +63,25 @@ def last_logins_kept(session: GateSession, environment: Environment) -> Iterator
             "WHERE users.id = times.value ->> 0 AND users.last_login IS NOT times.value ->> 1",
             before,
         )
+
+
+@contextlib.contextmanager
+def _last_logins_of_django_kept(session: GateSession) -> Iterator[None]:
+    import psycopg
+
+    from cutover.embedded import state
+
+    pair = state.read(session.pair_name) if session.pair_name is not None else None
+    if pair is None:
+        raise NotTrustworthy(f"the pair {session.pair_name!r} is not up any more")
+    with psycopg.connect(pair.pg_dsn, autocommit=True) as django:
+        before = django.execute("SELECT last_login, id FROM auth_user").fetchall()
+        try:
+            yield
+        finally:
+            query = "UPDATE auth_user SET last_login = %s WHERE id = %s AND last_login IS DISTINCT FROM %s"
+            with django.cursor() as cursor:
+                cursor.executemany(query, [(at, key, at) for at, key in before])
 
 
 @contextlib.contextmanager
