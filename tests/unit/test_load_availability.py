@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutover.load.availability import longest_gap_ms, merged, windows
+from cutover.load.availability import Log, longest_gap_ms, merged, windows
+from cutover.load.engine import Call
+from cutover.load.ledger import Outcome
 
 pytestmark = pytest.mark.unit
 
@@ -47,6 +49,18 @@ def test_longest_gap_is_between_answers() -> None:
     """None when there are not two."""
     assert longest_gap_ms([(0, MS, True), (MS, 5 * MS, False), (2 * MS, 9 * MS, True)]) == 8.0
     assert longest_gap_ms([(0, MS, True)]) is None
+
+
+def test_what_never_reached_the_system_ends_no_outage() -> None:
+    """A closed connection between two failures: one outage, not two short ones."""
+    log = Log(0)
+    call = Call("kept:user", "worker", b"", lambda _: (Outcome.OK, ""))
+    for at, outcome in enumerate(
+        [Outcome.OK, Outcome.TIME_OUT, Outcome.CLOSED_WHILE_IDLE, Outcome.UNSENT, Outcome.TIME_OUT, Outcome.OK]
+    ):
+        log(call, outcome, "", (at * MS, at * MS, (at + 1) * MS), None)
+    (window,) = windows("kept", merged([log.as_message()])["kept"])
+    assert (window.failed, window.lower_ms, window.upper_ms) == (2, 2.0, 6.0)
 
 
 def test_log_that_was_cut_off_is_refused() -> None:

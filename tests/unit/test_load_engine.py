@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -298,6 +299,58 @@ def test_close_while_idle_is_told_from_a_request_that_was_dropped(reads: bool) -
         connection.send(render("GET", "/", "host", {}))
         waited(lambda: bool(words))
     assert words == (["closed without an answer"] if reads else [CLOSED_WHILE_IDLE])
+
+
+@pytest.mark.parametrize("after_s", [0, 0.01])
+def test_reset_after_a_request_that_was_read_is_a_drop(after_s: float) -> None:
+    """The application had it, and might have done it: no acknowledgement need have come by then."""
+
+    def resetting(connection: socket.socket, _: int) -> None:
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(ANSWER)
+            connection.recv(65_536)
+            time.sleep(after_s)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    words: list[str] = []
+    answers: list[Response] = []
+    with serving(resetting) as made:
+        connection = Connection(
+            get_hub().loop, made, lambda _, answer: answers.append(answer), lambda _, word: words.append(word)
+        )
+        connection.send(render("GET", "/", "host", {}))
+        waited(lambda: bool(answers))
+        gevent.sleep(0.02)
+        connection.send(render("GET", "/", "host", {}))
+        waited(lambda: bool(words))
+    assert words == ["connection reset"]
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_connection_that_has_ended_is_not_used_again(reset: bool) -> None:
+    """Its end is here, though the hub has not seen it yet: the next request goes over another one, as a browser's."""
+    closed = threading.Event()
+
+    def once(connection: socket.socket, _: int) -> None:
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(ANSWER)
+            time.sleep(0.02)
+            if reset:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        closed.set()
+
+    class Later(Look):
+        def begin(self) -> Steps:
+            for _ in range(2):
+                yield Call("list_files", "worker", render("GET", "/", "host", {}), judged)
+                closed.wait(5)
+
+    with serving(once) as made:
+        engine, sums = ran(made, Later(), rate=1, seconds=1)
+    assert sums.of().outcomes[Outcome.OK] == sums.of().scheduled == 2
+    assert engine.idle_closed >= 1
 
 
 @pytest.mark.parametrize("timerfd", [False, True])

@@ -37,7 +37,7 @@ def test_a_healthy_system_is_go() -> None:
     """Every gate kept, exit code 0, no reason left."""
     verdict = judged(baseline(steady())).verdict
     assert (verdict.verdict, verdict.exit_code, verdict.reasons) == (Verdict.GO, 0, ())
-    assert verdict.counts["required"] == verdict.counts["passed"] == 6
+    assert verdict.counts["required"] == verdict.counts["passed"] == len(profile_gates(baseline(steady())))
 
 
 def test_a_stall_reads_as_theory_says() -> None:
@@ -274,6 +274,14 @@ def test_zero_dropped_is_counted_and_not_sampled() -> None:
     assert judged(available(failing(50, Outcome.CLOSED_WHILE_IDLE))).verdict.failed == (
         "kept connections closed while idle",
     )
+
+
+@pytest.mark.parametrize("profile", ["smoke", "baseline", "soak", "availability", "compare", "spike", "stress"])
+def test_many_closed_while_idle_are_no_go_in_each_profile(profile: str) -> None:
+    """They stand in no error rate, so without a budget half of all requests could meet a closed connection."""
+    phases = {"compare": ("old", "new"), "spike": ("spike-before", "spike-peak", "spike-after"), "stress": ("step-1",)}
+    parts = [(phase, 20, 100, failing(2, Outcome.CLOSED_WHILE_IDLE)) for phase in phases.get(profile, ("steady",))]
+    assert "kept connections closed while idle" in judged(series(*parts, profile=profile)).verdict.failed
 
 
 def test_a_run_is_ended_early_only_for_what_stays_broken() -> None:

@@ -17,8 +17,11 @@ from cutover.load.ledger import Outcome
 from cutover.load.wire import Response
 
 NS: Final = 1_000_000_000
-_FINE: Final = (Outcome.OK, Outcome.REFUSED_BY_MAINTENANCE, Outcome.CLOSED_WHILE_IDLE)
-"""What is no sign of an outage: an answer, a declared refusal, a connection that had ended before the request."""
+_FINE: Final = (Outcome.OK, Outcome.REFUSED_BY_MAINTENANCE)
+"""What is no sign of an outage: an answer, a declared refusal."""
+
+_NO_SAMPLE: Final = (Outcome.CLOSED_WHILE_IDLE, Outcome.UNSENT)
+"""What never reached the system: it is neither a sign of an outage nor of the end of one."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Log:
         """Note one request of a stream. Writes are no stream: they are rarer."""
         del detail, response
         stream, found, _ = call.endpoint.partition(":")
-        if found:
+        if found and outcome not in _NO_SAMPLE:
             self.rows.setdefault(stream, array("q")).extend(
                 (times[1] - self._origin_ns, times[2] - self._origin_ns, outcome in _FINE)
             )

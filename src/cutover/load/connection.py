@@ -27,8 +27,9 @@ _PIECE: Final = 32_768
 """Bytes to read at once. A larger buffer would be mapped and unmapped for each answer, which costs more than that."""
 
 CLOSED_WHILE_IDLE: Final = "closed while idle"
-"""A kept connection's end met the next request: TCP acknowledged nothing of it, so it never reached the system."""
+"""A kept connection's end crossed the next request on the way: it never reached the system (`_crossed`)."""
 
+_LOOK_ONLY: Final = socket.MSG_PEEK | socket.MSG_DONTWAIT
 _ACKED_AT: Final = 120  # of tcpi_bytes_acked in struct tcp_info (linux/tcp.h)
 
 
@@ -95,6 +96,19 @@ class Connection:
     def idle(self) -> bool:
         """Open, and with no request on the way."""
         return self._state == "open" and self._parser is None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the other side's end, or bytes that nobody asked for, are here already, unseen by the hub.
+
+        A client that looks sends nothing more over it (RFC 9112, 9.5). Of TLS the hub alone reads what has come.
+        """
+        try:
+            return not self._socket.recv(1, _LOOK_ONLY) or self._tls is None
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def send(self, data: bytes, *, head_only: bool = False) -> None:
         """Send a request, as soon as the connection is made."""
@@ -176,7 +190,8 @@ class Connection:
             except BlockingIOError:
                 sent = 0
             except OSError as error:
-                self._broke(_word(error.errno))
+                unsent = self.served > 0 and self._parser is not None and self._wrote == self._before
+                self._fail(CLOSED_WHILE_IDLE if unsent else _word(error.errno))
                 return
             self._wrote += sent
             self._out = self._out[sent:] if sent < len(self._out) else b""
@@ -188,7 +203,7 @@ class Connection:
         except BlockingIOError:
             return
         except OSError as error:
-            self._broke(_word(error.errno))
+            self._fail(_word(error.errno))
             return
         if self._tls is not None:
             data = self._decrypted(data)
@@ -243,29 +258,28 @@ class Connection:
         try:
             response = self._parser.end()
         except WireError as error:
-            self._broke(str(error))
+            kept = self.served > 0 and not self._parser.begun
+            self._fail(CLOSED_WHILE_IDLE if kept and self._crossed() else str(error))
             return
         self._done(response)
 
-    def _broke(self, word: str) -> None:
-        unheard = self._parser is not None and self.served > 0 and not self._parser.begun
-        self._fail(CLOSED_WHILE_IDLE if unheard and not self._reached() else word)
+    def _crossed(self) -> bool:
+        """Whether the other side had closed before any of the request came to it. Not assumed where nobody tells.
 
-    def _reached(self) -> bool:
-        """Whether the other side's TCP acknowledged any of the request. Assumed where the system does not tell.
-
-        A close that was on its way when the request was sent is answered by a reset, never by an acknowledgement.
+        Called when its FIN is here. A FIN acknowledges all that came before it was sent (RFC 9293, 3.10.4), so one
+        that acknowledges nothing of the request went out before it came. A reset says nothing of the kind: it is sent
+        as well by a system that read the whole request, and acknowledges nothing.
         """
         if sys.platform != "linux":
-            return True
+            return False
         try:
             told = self._socket.getsockopt(gevent.socket.IPPROTO_TCP, socket.TCP_INFO, _ACKED_AT + 8)
         except OSError:
-            return True
+            return False
         if len(told) < _ACKED_AT + 8:
-            return True
+            return False
         acked = int.from_bytes(told[_ACKED_AT:], sys.byteorder)
-        return acked > self._before + 1  # the SYN counts as one
+        return acked <= self._before + 1  # the SYN counts as one
 
     def _done(self, response: Response) -> None:
         self._parser = None

@@ -256,11 +256,15 @@ class Engine:
         if not call.fresh:
             while idle and connection is None:
                 found = idle.pop()
-                if found.idle and time.monotonic_ns() - found.idle_since_ns < _IDLE_NS:
+                if not found.idle:
+                    continue
+                ended = found.ended
+                if not ended and time.monotonic_ns() - found.idle_since_ns < _IDLE_NS:
                     connection = found
-                elif found.idle:
-                    found.close()
-                    self._open -= 1
+                    continue
+                self.idle_closed += ended
+                found.close()
+                self._open -= 1
         exchange.sent_ns = time.monotonic_ns()
         if connection is None:
             if self._open >= self._most_connections:
