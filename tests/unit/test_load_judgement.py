@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.load_series import Series, failing, profile_gates, series, slower, stalling, steady, through_json
+from tests.load_series import SECOND, Series, failing, profile_gates, series, slower, stalling, steady, through_json
 
 from cutover.load.intervals import quantile
 from cutover.load.judgement import EarlyEnd, LoadVerdict, judge
-from cutover.load.ledger import Outcome, Sums
+from cutover.load.ledger import Outcome, Recorder, Sums
 from cutover.load.trend import stalls
 from cutover.verdict import Verdict
 
@@ -276,11 +276,33 @@ def test_zero_dropped_is_counted_and_not_sampled() -> None:
     )
 
 
+PHASES = {"compare": ("old", "new"), "spike": ("spike-before", "spike-peak", "spike-after"), "stress": ("step-1",)}
+
+
+@pytest.mark.parametrize("profile", ["smoke", "baseline", "soak", "availability", "compare", "spike", "stress"])
+@pytest.mark.parametrize(
+    ("times", "expected"), [(3, Verdict.NO_GO), (2, Verdict.INCONCLUSIVE), (0, Verdict.INCONCLUSIVE)]
+)
+def test_endpoint_that_never_works_is_no_go_or_unknown(profile: str, times: int, expected: Verdict) -> None:
+    """However rarely it is asked for: three failures of three say it, fewer and none leave it open. Never GO."""
+    phases = PHASES.get(profile, ("steady",))
+    run = series(*((phase, 50, 200, steady()) for phase in phases), profile=profile)
+    recorder = Recorder(0)
+    for number in range(times):
+        recorder.schedule("login", phases[-1], number * SECOND)
+        recorder.record("login", phases[-1], Outcome.HTTP_ERROR, number * SECOND, number * SECOND, number * SECOND, 0)
+    run.sums.merge(recorder.take())
+    run = run.with_facts(endpoints=(*run.facts.endpoints, "login"))
+    if profile == "availability" and times:
+        expected = Verdict.NO_GO  # nothing at all may be dropped there
+    assert word(run) is expected, reasons(run)
+    assert any("login" in reason for reason in judged(run).verdict.reasons) or profile == "availability"
+
+
 @pytest.mark.parametrize("profile", ["smoke", "baseline", "soak", "availability", "compare", "spike", "stress"])
 def test_many_closed_while_idle_are_no_go_in_each_profile(profile: str) -> None:
     """They stand in no error rate, so without a budget half of all requests could meet a closed connection."""
-    phases = {"compare": ("old", "new"), "spike": ("spike-before", "spike-peak", "spike-after"), "stress": ("step-1",)}
-    parts = [(phase, 20, 100, failing(2, Outcome.CLOSED_WHILE_IDLE)) for phase in phases.get(profile, ("steady",))]
+    parts = [(phase, 20, 100, failing(2, Outcome.CLOSED_WHILE_IDLE)) for phase in PHASES.get(profile, ("steady",))]
     assert "kept connections closed while idle" in judged(series(*parts, profile=profile)).verdict.failed
 
 

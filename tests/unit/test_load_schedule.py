@@ -81,6 +81,25 @@ def test_mix_follows_its_weights() -> None:
     assert plan.count("list") + plan.count("cut") == len(plan)
 
 
+@given(st.integers(0, 2**32), st.sampled_from([("",), ("worker", "legacy")]))
+def test_each_journey_with_a_weight_has_a_judged_arrival(seed: int, sides: tuple[str, ...]) -> None:
+    """A rare one as well; what has no weight has none, and the times and the count stay as they were drawn."""
+    mix = [("list", 99.0), ("register", 0.01), ("cut", 0.01), ("login", 0.0)]
+    parts = [Shape("warm-up", "constant", 5, 20), Shape("steady", "poisson", 2, 20)]
+    plan = schedule(parts, mix, seed, sides=sides)
+    judged = {plan.journeys[journey].split()[0] for _, phase, journey in plan if plan.phases[phase] == "steady"}
+    assert judged == {"list", "register", "cut"}
+    assert list(plan.at_ns) == list(schedule(parts, mix[:1], seed, sides=sides).at_ns)
+    if len(sides) > 1:
+        assert plan.count("register worker") == plan.count("register legacy") >= 1
+
+
+def test_too_few_arrivals_leave_journeys_out() -> None:
+    """One arrival is one journey."""
+    plan = schedule([Shape("steady", "constant", 1, 1)], MIX, 1)
+    assert len(plan) == 1
+
+
 def test_compared_systems_get_the_same_journeys() -> None:
     """Two arrivals in a row are the same journey, one for each side, and neither is always the first."""
     plan = schedule([Shape("a", "poisson", 20, 100)], MIX, 5, sides=("worker", "legacy"))

@@ -17,7 +17,7 @@ from gevent.event import Event
 from cutover.load.clock import Alarm
 from cutover.load.connection import CLOSED_WHILE_IDLE, Connection, Peer
 from cutover.load.ledger import Outcome, Recorder
-from cutover.load.schedule import NS, Schedule
+from cutover.load.schedule import NS, WARM_UP, Schedule
 from cutover.load.wire import Response
 
 _AT_ONCE: Final = 32
@@ -372,7 +372,3 @@ class Engine:
             for connection in connections:
                 connection.close()
         self.finished.set()
-
-
-WARM_UP: Final = "warm-up"
-"""The phase that no gate judges."""

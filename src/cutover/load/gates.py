@@ -14,11 +14,9 @@ from typing import Any, Final
 from cutover.configuration import ConfigurationError, known_keys, number_of, read_toml, table_of, typed, whole_of
 from cutover.load.compare import NEW, OLD
 from cutover.load.metrics import Metric, metric_named, metric_names
+from cutover.load.schedule import WARM_UP
 
 FILE: Final = "gates.toml"
-WARM_UP: Final = "warm-up"
-"""The phase that no gate judges; it stands in the ledger like any other."""
-
 STEP: Final = "step-"
 """With this begin the phases of a stress run that are judged one by one."""
 

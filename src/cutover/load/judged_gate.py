@@ -54,6 +54,8 @@ def judge_gate(gate: Gate, sums: Sums, phases: Sequence[str]) -> Judged:
     looked_at = gate.phases_of(phases)
     if gate.metric.compares:
         measured = gate.metric.of(sums.so_far({NEW}, gate.members), sums.so_far({OLD}, gate.members))
+    elif gate.metric.by_row:
+        measured = gate.metric.of(sums.rows(looked_at, gate.members))
     else:
         summed = sums.over_time if gate.metric.over_time else sums.so_far
         measured = gate.metric.of(summed(looked_at, gate.members))

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from cutover.load.breaking import Breaking, breaking
-from cutover.load.gates import EACH_STEP, STEP, WARM_UP, Gate
+from cutover.load.compare import NEW, OLD
+from cutover.load.gates import EACH_STEP, STEP, Gate
 from cutover.load.judged_gate import Judged, State, judge_gate
 from cutover.load.ledger import Outcome, Sums
 from cutover.load.run_facts import RunFacts
+from cutover.load.schedule import WARM_UP
 from cutover.load.validity import untrusted
 from cutover.verdict import ExitCode, GateVerdict, Verdict
 
@@ -146,6 +148,15 @@ def _unshown(sums: Sums, facts: RunFacts, *, ended_for_nothing: bool) -> Iterato
     unsent = sums.of().outcomes[Outcome.UNSENT]
     if unsent:
         yield f"{unsent:,} requests were scheduled and never sent: what the system would have answered is unknown"
+    judged = frozenset(facts.phases) - {WARM_UP}
+    for phases in [{OLD}, {NEW}] if {OLD, NEW} <= judged else [judged]:
+        for endpoint in facts.endpoints:
+            cell = sums.so_far(phases, {endpoint})
+            if not cell.outcomes[Outcome.OK]:
+                yield (
+                    f"{endpoint} was not answered as promised once in {', '.join(sorted(phases))} "
+                    f"({cell.sent:,} requests): whether it works is unknown"
+                )
     if facts.broke is not None and ended_for_nothing:
         yield f"the run was ended for a limit that its sums do not show as broken: {facts.broke}"
     if not facts.local:

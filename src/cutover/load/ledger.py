@@ -247,10 +247,19 @@ class Sums:
 
     def _summed(self, phases: AbstractSet[str] | None, endpoints: AbstractSet[str] | None, depth: Depth) -> Cell:
         whole = Cell()
-        for (endpoint, phase), cell in self.cells.items():
-            if (phases is None or phase in phases) and (endpoints is None or endpoint in endpoints):
-                whole.merge(cell, depth)
+        for cell in self.rows(phases, endpoints).values():
+            whole.merge(cell, depth)
         return whole
+
+    def rows(
+        self, phases: AbstractSet[str] | None = None, endpoints: AbstractSet[str] | None = None
+    ) -> dict[tuple[str, str], Cell]:
+        """The cells of these phases and endpoints, each by itself; None stands for all of them."""
+        return {
+            (endpoint, phase): cell
+            for (endpoint, phase), cell in self.cells.items()
+            if (phases is None or phase in phases) and (endpoints is None or endpoint in endpoints)
+        }
 
     def unbalanced(self) -> Iterator[str]:
         """One sentence for each endpoint and phase whose outcomes do not add up to what was scheduled."""

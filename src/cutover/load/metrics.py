@@ -45,10 +45,10 @@ class Measured:
 class Metric:
     """A figure that can be asked for.
 
-    of: measures it, on one cell or, of a comparison, on the new and the old one. least: the samples that a limit
-    needs. is_latency: whether the limit is one of milliseconds that the send lag must stay well below.
-    sampled: whether it has an interval; what is counted or timed in full has none. over_time: whether it looks at
-    the seconds of the run.
+    of: measures it, on one cell, of a comparison on the new and the old one, with by_row on the ledger's rows. least:
+    the samples that a limit needs. is_latency: whether the limit is one of milliseconds that the send lag must stay
+    well below. sampled: whether it has an interval; what is counted or timed in full has none. over_time: whether it
+    looks at the seconds of the run.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Metric:
     is_latency: bool = False
     sampled: bool = True
     over_time: bool = False
+    by_row: bool = False
 
 
 def metric_named(name: str) -> Metric | None:
@@ -103,6 +104,21 @@ def _error_rate(cell: Cell) -> Measured:
     return Measured(wilson(cell.errors, cell.judged).scaled(100), cell.judged)
 
 
+def _worst_endpoint(rows: Mapping[tuple[str, str], Cell]) -> Measured:
+    """Of all endpoints in each phase: the error rate of the one that fails most, its lower bound.
+
+    A rate of all requests hides an endpoint that is rarely asked for. The bound, and not the share itself, so that
+    one failed request of one decides nothing: 3 of 3 are surely more than one half, 2 of 2 are not.
+    """
+    found = [(wilson(cell.errors, cell.judged), cell, *names) for names, cell in rows.items() if cell.judged]
+    if not found:
+        return Measured(_known(0.0), 0)
+    worst, cell, endpoint, phase = max(found, key=lambda row: row[0].low)
+    samples = sum(cell.judged for _, cell, *_ in found)
+    note = f"{endpoint} in {phase}: {cell.errors:,} of {cell.judged:,} failed" if cell.errors else ""
+    return Measured(_known(100 * worst.low), samples, note)
+
+
 def _closed_while_idle(cell: Cell) -> Measured:
     closed = cell.outcomes[Outcome.CLOSED_WHILE_IDLE]
     return Measured(wilson(closed, cell.sent).scaled(100), cell.sent)
@@ -142,6 +158,7 @@ _SIMPLE: Final[Mapping[str, Metric]] = {
     for metric in (
         Metric("error_rate_percent", "%", _error_rate, _for_per_cent),
         Metric("closed_while_idle_percent", "%", _closed_while_idle, _for_per_cent),
+        Metric("worst_endpoint_errors_percent", "%", _worst_endpoint, lambda _: 1, sampled=False, by_row=True),
         Metric("average_ms", "ms", _average, lambda _: _LEAST_FOR_MEAN, is_latency=True),
         Metric("dropped", "requests", _dropped, lambda _: 1, sampled=False),
         Metric("wrong_bodies", "answers", _wrong_bodies, lambda _: 1, sampled=False),

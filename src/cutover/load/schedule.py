@@ -16,6 +16,8 @@ from typing import Final, TypeAlias
 
 SHAPES: Final = ("constant", "poisson", "ramp", "step", "spike")
 NS: Final = 1_000_000_000
+WARM_UP: Final = "warm-up"
+"""The phase that no gate judges; it stands in the ledger like any other."""
 
 
 @dataclass(frozen=True)
@@ -146,11 +148,13 @@ def schedule(
     mix: journeys with their weights. seed: the same seed gives the same arrivals on every machine; only
     Random.random() is drawn from, whose numbers Python promises not to change. sides: with several, so many arrivals
     in a row are the same journey, one for each side, in a drawn order; the journey is then named "JOURNEY SIDE".
+    A journey with a weight that was drawn for no judged arrival takes one of the commonest's, where that has several.
     """
     times = Random(f"times {seed}")  # noqa: S311 - a schedule that can be repeated, no secret
     kinds = Random(f"journeys {seed}")  # noqa: S311 - the same
     sums = list(accumulate(weight for _, weight in mix))
     at_ns, phase, journey = array("q"), array("H"), array("H")
+    turns: list[tuple[int, bool]] = []
     names: list[str] = []
     begins = [0]
     for shape in shapes:
@@ -162,8 +166,32 @@ def schedule(
                     kind = min(bisect_right(sums, kinds.random() * sums[-1]), len(sums) - 1)
                     first = int(kinds.random() * len(sides))
                     journey.extend(kind * len(sides) + (first + side) % len(sides) for side in range(len(sides)))
+                    turns.append((kind, part.name != WARM_UP))
             names.append(part.name)
             begins.append(begins[-1] + int(part.seconds * NS))
+    for turn, taken, kind in _left_out(turns, mix, kinds):
+        for place in range(turn * len(sides), (turn + 1) * len(sides)):
+            journey[place] += (kind - taken) * len(sides)
     whole = len(journey)  # what is left over of a last pair is dropped
     journeys = tuple(f"{name} {side}".rstrip() for name, _ in mix for side in sides)
     return Schedule(tuple(names), journeys, tuple(begins), at_ns[:whole], phase[:whole], journey)
+
+
+def _left_out(
+    turns: Sequence[tuple[int, bool]], mix: Sequence[tuple[str, float]], draw: Random
+) -> Iterator[tuple[int, int, int]]:
+    """For each journey with a weight and no judged turn: the turn that it gets, whose that was, and its own number.
+
+    turns: number of the journey and whether it is judged, in order. A profile promises every journey of its mix, and
+    a rare one would now and then not be asked for at all.
+    """
+    held: list[list[int]] = [[] for _ in mix]
+    for turn, (kind, judged) in enumerate(turns):
+        if judged:
+            held[kind].append(turn)
+    for kind, (_, weight) in enumerate(mix):
+        commonest = max(range(len(mix)), key=lambda other: len(held[other]))
+        if weight > 0 and not held[kind] and len(held[commonest]) > 1:
+            turn = held[commonest].pop(int(draw.random() * len(held[commonest])))
+            held[kind].append(turn)
+            yield turn, commonest, kind
