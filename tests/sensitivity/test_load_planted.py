@@ -36,7 +36,7 @@ phases = [{{ name = "steady", shape = "poisson", rate = 110, seconds = 10 }}]
 phases = [{{ name = "step", shape = "step", rate = 70, to_rate = 220, steps = 3, seconds = 18 }}]
 {MIX}
 [spike]
-phases = [{{ name = "spike", shape = "spike", rate = 30, to_rate = 150, seconds = 9 }}]
+phases = [{{ name = "spike", shape = "spike", rate = 90, to_rate = 200, seconds = 9 }}]
 {MIX}
 [smoke]
 phases = [{{ name = "steady", shape = "poisson", rate = 0.001, seconds = 1 }}]

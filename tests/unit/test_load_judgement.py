@@ -1,5 +1,6 @@
 """Planted series against the project's own gates: what must be GO, NO-GO, INCONCLUSIVE and INVALID, and why."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,8 @@ from tests.load_series import SECOND, Series, failing, profile_gates, series, sl
 from cutover.load.intervals import quantile
 from cutover.load.judgement import EarlyEnd, LoadVerdict, judge
 from cutover.load.ledger import Outcome, Recorder, Sums
-from cutover.load.trend import stalls
+from cutover.load.schedule import Shape, schedule
+from cutover.load.trend import longest_silence, stalls
 from cutover.verdict import Verdict
 
 pytestmark = pytest.mark.unit
@@ -56,7 +58,7 @@ def test_a_stall_is_no_go_although_its_p95_is_below_a_second() -> None:
     """The p95 of all is 600 ms; the reads' limit and the standstill's are what break."""
     run = baseline(stalling(10, 2), seconds=28)
     assert word(run) is Verdict.NO_GO
-    assert judged(run).verdict.failed == ("response time of reads after the cutover", "no standstill")
+    assert judged(run).verdict.failed == ("response time of reads after the cutover", "no standstill", "no silence")
 
 
 @pytest.mark.parametrize(
@@ -140,10 +142,10 @@ def test_a_starved_generator_is_invalid_and_no_no_go(lag_ms: float, cpu: float, 
 
 def test_a_lag_in_one_phase_is_not_thinned_by_the_others() -> None:
     """A peak of one second in which every request was late, among 60 s that were punctual."""
-    run = series(("before", 60, 200, steady()), profile="spike")
+    run = series(("steady", 60, 200, steady()))
     peak = series(("peak", 1, 100, steady()), lag_ms=50.0)
     run.sums.merge(peak.sums)
-    run = run.with_facts(planned=12100, begun=12100, phases=("before", "peak"))
+    run = run.with_facts(planned=12100, begun=12100, phases=("steady", "peak"))
     assert word(run) is Verdict.INVALID
     assert "requests of peak" in reasons(run)
 
@@ -175,7 +177,7 @@ def test_a_ledger_that_does_not_balance_is_invalid() -> None:
 def test_too_few_requests_say_nothing() -> None:
     """298 without an error do not show less than 1 %, and 199 no p95."""
     assert word(baseline(steady(), seconds=1)) is Verdict.INCONCLUSIVE
-    few = baseline(steady(5000), seconds=1, rate=60)
+    few = baseline(steady(900), seconds=1, rate=60)
     assert "needs" in reasons(few)
     assert word(few) is Verdict.INCONCLUSIVE
 
@@ -277,6 +279,73 @@ def test_zero_dropped_is_counted_and_not_sampled() -> None:
 
 
 PHASES = {"compare": ("old", "new"), "spike": ("spike-before", "spike-peak", "spike-after"), "stress": ("step-1",)}
+
+
+def refusing(from_s: float, to_s: float) -> Callable[[int, float], Any]:
+    """Nothing is answered well between these seconds of the phase."""
+    return lambda _, at_s: (Outcome.NETWORK_ERROR if from_s <= at_s < to_s else Outcome.OK, 3.0)
+
+
+@pytest.mark.parametrize("profile", ["baseline", "soak", "availability"])
+def test_silence_is_no_go_whatever_it_is_made_of(profile: str) -> None:
+    """Refused for 2 s in 300, or answered 2 s late: no share of all requests shows either of them."""
+    for answer in (refusing(100, 102), stalling(100, 2)):
+        run = series(("steady", 300, 50, answer), profile=profile)
+        assert "no silence" in judged(run).verdict.failed
+    assert "no silence" not in judged(series(("steady", 300, 50, refusing(100, 100.9)), profile=profile)).verdict.failed
+
+
+def test_silence_is_found_where_a_stall_is_none() -> None:
+    """A median of 150 ms: a stall of 1.3 s is not ten times as long."""
+    cell = series(("steady", 60, 50, stalling(20, 1.3, 150))).sums.over_time()
+    assert list(stalls(cell)) == []
+    found = longest_silence(cell)
+    assert found.low <= 1300 <= found.high
+    assert found.high - found.low == pytest.approx(40)
+
+
+def test_silence_is_counted_from_requests_and_not_from_the_clock() -> None:
+    """Nobody asked for 5 s, one slow answer at 1/s, and an end without any answer more."""
+    rare = series(("steady", 60, 0.2, steady(50))).sums.over_time()
+    slow = series(("steady", 60, 1, steady(1500))).sums.over_time()
+    assert longest_silence(rare).high == longest_silence(slow).high == 0
+    dead = longest_silence(series(("steady", 60, 50, refusing(50, 60))).sums.over_time())
+    assert dead.low == pytest.approx(10_000, abs=40)
+    assert math.isinf(dead.high)
+
+
+@pytest.mark.parametrize("rate", [0.5, 3, 20, 300])
+@pytest.mark.parametrize("seed", range(5))
+def test_silence_of_a_healthy_system_is_far_from_its_limit(rate: float, seed: int) -> None:
+    """At any rate, drawn as profiles draw it, with one answer in twenty taking 400 ms."""
+    recorder = Recorder(0)
+    for number, (at, _, _) in enumerate(schedule([Shape("steady", "poisson", 200, rate)], [("list", 1)], seed)):
+        recorder.schedule("list_files", "steady", at)
+        done = at + (400 if number % 20 == 0 else 5) * SECOND // 1000
+        recorder.record("list_files", "steady", Outcome.OK, at, at, done, 0)
+    assert longest_silence(recorder.take().over_time()).high < 600
+
+
+@pytest.mark.parametrize("wrong", [failing(2), steady(1500)], ids=["half fails", "slow"])
+def test_spike_that_is_not_over_when_it_is_over_is_no_go(wrong: Callable[[int, float], Any]) -> None:
+    """Half of the last minute fails, or is slow: a small part of all requests of the run."""
+    before, peak = ("spike-before", 60, 20, steady()), ("spike-peak", 60, 200, steady())
+    assert word(series(before, peak, ("spike-after", 60, 20, steady()), profile="spike")) is Verdict.GO
+    failed = judged(series(before, peak, ("spike-after", 60, 20, wrong), profile="spike")).verdict.failed
+    assert set(failed) & {"errors after the spike", "response time after the spike"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "broken"),
+    [
+        (failing(50), "errors over the switch"),
+        (steady(1500), "response time over the switch"),
+    ],
+    ids=["errors", "p95"],
+)
+def test_switch_is_judged_by_the_plans_criteria(answer: Callable[[int, float], Any], broken: str) -> None:
+    """Errors below 1 %, p95 below 1,000 ms: Blue-Green Deployment."""
+    assert broken in judged(series(("steady", 30, 200, answer), profile="availability")).verdict.failed
 
 
 @pytest.mark.parametrize("profile", ["smoke", "baseline", "soak", "availability", "compare", "spike", "stress"])

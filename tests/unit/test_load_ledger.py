@@ -151,7 +151,7 @@ def test_processor_time_is_added_by_process_and_second() -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        {"schema": 2},
+        {"schema": 3},
         {"schema": None},
         {"cells": 3},
         {"cells": [{}]},
@@ -168,7 +168,10 @@ def test_sums_that_cannot_be_read_are_refused(damage: dict[str, object]) -> None
         Sums.from_json({})
 
 
-@pytest.mark.parametrize(("key", "value"), [("scheduled", -1), ("size", 1.5), ("outcomes", {"fine": 1}), ("lag", None)])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("scheduled", -1), ("size", 1.5), ("outcomes", {"fine": 1}), ("lag", None), ("asked", [[0, 1 << 50]])],
+)
 def test_cells_that_cannot_be_read_are_refused(key: str, value: object) -> None:
     """No count below zero, no outcome that is not known."""
     data = taken([("user", "steady", Outcome.OK, 0, 0, MS, 0, "")]).as_json()

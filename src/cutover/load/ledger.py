@@ -17,7 +17,7 @@ from typing import Any, Final, Self, TypeAlias
 
 from cutover.load.histogram import Histogram
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 BATCH: Final = 256
 """Records that are kept before they are added up: about 0.5 ms of work, well below what a send may lag."""
 
@@ -25,6 +25,10 @@ DETAILS_LIMIT: Final = 40
 """Different details ("status 500") of one endpoint that are told apart; further ones are counted together."""
 
 OTHER_DETAILS: Final = "other"
+
+SLOTS: Final = 50
+"""Parts of a second in which it is kept whether anything was asked and answered: bits of one whole number, that add
+up exactly and whatever the order."""
 
 
 class Outcome(IntEnum):
@@ -97,7 +101,9 @@ class Cell:
 
     latency: done - intended of what was answered as promised, the one that gates judge; failed: the same of errors;
     service: done - sent of both; lag: sent - intended of all that was sent. backwards: requests whose time stamps
-    are not in order, which a monotonic clock cannot give. size: bytes of the answers' bodies.
+    are not in order, which a monotonic clock cannot give. size: bytes of the answers' bodies. asked, answered: of each
+    second the SLOTS in which a request was meant to be sent that reached the system, and in which one was done that
+    was answered as promised or refused by maintenance.
     """
 
     scheduled: int = 0
@@ -110,6 +116,8 @@ class Cell:
     service: Histogram = field(default_factory=Histogram)
     lag: Histogram = field(default_factory=Histogram)
     seconds: dict[int, Second] = field(default_factory=dict)
+    asked: dict[int, int] = field(default_factory=dict)
+    answered: dict[int, int] = field(default_factory=dict)
 
     @property
     def counted(self) -> int:
@@ -149,6 +157,9 @@ class Cell:
             return
         for second, figures in other.seconds.items():
             self.second(second).merge(figures)
+        for mine, theirs in ((self.asked, other.asked), (self.answered, other.answered)):
+            for second, slots in theirs.items():
+                mine[second] = mine.get(second, 0) | slots
 
     def second(self, second: int) -> Second:
         """The figures of that second of the run, new when there are none yet."""
@@ -179,6 +190,8 @@ class Cell:
                 [number, held.scheduled, held.sent, held.failed, held.lag_us, held.latency.as_json()]
                 for number, held in sorted(self.seconds.items())
             ],
+            "asked": [list(row) for row in sorted(self.asked.items())],
+            "answered": [list(row) for row in sorted(self.answered.items())],
         }
 
     @classmethod
@@ -200,6 +213,7 @@ class Cell:
                 made.seconds[number] = Second(
                     _count(scheduled), _count(sent), _count(failed), _count(lag_us), Histogram.from_json(latency)
                 )
+            made.asked, made.answered = _slots(data["asked"]), _slots(data["answered"])
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"sums that cannot be read: {type(error).__name__}: {error}") from None
         return made
@@ -364,6 +378,8 @@ class Recorder:
 
 _Row: TypeAlias = tuple[str, str, Outcome, int, int, int, int, str]
 _NS: Final = 1_000_000_000
+_SLOT_NS: Final = _NS // SLOTS
+_ANSWERS: Final = (Outcome.OK, Outcome.REFUSED_BY_MAINTENANCE)
 
 
 def _grouped(batch: list[_Row]) -> dict[tuple[str, str], list[_Row]]:
@@ -380,10 +396,10 @@ def _add(cell: Cell, rows: list[_Row], started: int) -> None:
     failed: list[int] = []
     services: list[int] = []
     by_second: dict[int, list[int]] = {}
-    outcomes = cell.outcomes
+    outcomes, asked, answered = cell.outcomes, cell.asked, cell.answered
     for _, _, outcome, intended_ns, sent_ns, done_ns, size, detail in rows:
         outcomes[outcome] += 1
-        number = (intended_ns - started) // _NS
+        number, within = divmod(intended_ns - started, _NS)
         second = cell.seconds.get(number) or cell.second(number)
         if detail:
             cell.add_detail(detail, 1)
@@ -399,6 +415,11 @@ def _add(cell: Cell, rows: list[_Row], started: int) -> None:
         lags.append(lag_us)
         second.lag_us = max(second.lag_us, lag_us)
         cell.second((sent_ns - started) // _NS).sent += 1
+        if outcome is not Outcome.CLOSED_WHILE_IDLE:
+            asked[number] = asked.get(number, 0) | 1 << within // _SLOT_NS
+        if outcome in _ANSWERS:
+            done, within = divmod(done_ns - started, _NS)
+            answered[done] = answered.get(done, 0) | 1 << within // _SLOT_NS
         if outcome is Outcome.OK:
             latencies.append(latency_us)
             services.append((done_ns - sent_ns + 500) // 1000)
@@ -413,6 +434,15 @@ def _add(cell: Cell, rows: list[_Row], started: int) -> None:
     cell.service.record_all(services)
     for number, values in by_second.items():
         cell.second(number).latency.record_all(values)
+
+
+def _slots(rows: Any) -> dict[int, int]:
+    made = {}
+    for second, slots in rows:
+        if type(second) is not int or _count(slots) >= 1 << SLOTS:
+            raise ValueError(f"{slots!r} are no slots of second {second!r}")
+        made[second] = slots
+    return made
 
 
 def _count(value: Any) -> int:

@@ -21,7 +21,7 @@ from cutover.load.intervals import (
     wilson,
 )
 from cutover.load.ledger import Cell, Outcome
-from cutover.load.trend import growth, longest_stall_us
+from cutover.load.trend import growth, longest_silence, longest_stall_us
 
 _QUANTILES: Final = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 _LATENCY: Final = re.compile(r"(p[0-9.]+)_(ms|ratio|growth_ratio)")
@@ -136,6 +136,11 @@ def _longest_stall(cell: Cell) -> Measured:
     return Measured(_known(longest_stall_us(cell) / 1000), cell.judged)
 
 
+def _longest_silence(cell: Cell) -> Measured:
+    interval = longest_silence(cell)
+    return Measured(interval, cell.judged, "" if math.isfinite(interval.high) else "no answer came any more")
+
+
 def _increase(new: Cell, old: Cell) -> Measured:
     return Measured(error_rate_increase(new, old).scaled(100), min(new.judged, old.judged))
 
@@ -163,6 +168,7 @@ _SIMPLE: Final[Mapping[str, Metric]] = {
         Metric("dropped", "requests", _dropped, lambda _: 1, sampled=False),
         Metric("wrong_bodies", "answers", _wrong_bodies, lambda _: 1, sampled=False),
         Metric("longest_stall_ms", "ms", _longest_stall, lambda _: 1, sampled=False, over_time=True),
+        Metric("longest_silence_ms", "ms", _longest_silence, lambda _: 1, sampled=False, over_time=True),
         Metric("error_rate_increase_percent", "% points", _increase, lambda _: MINIMUM_A_SIDE, compares=True),
         Metric("share_above_old_p99_percent", "%", _above_old, lambda _: MINIMUM_A_SIDE, compares=True),
     )

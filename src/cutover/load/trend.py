@@ -1,4 +1,4 @@
-"""What a sum over the whole run hides: latency that grows, and stalls. Works on a cell's seconds.
+"""What a sum over the whole run hides: latency that grows, stalls, and silence. Works on a cell's seconds.
 
 Not for limits: gates.py.
 """
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from cutover.load.histogram import Histogram
 from cutover.load.intervals import Interval, quantile, ratio
-from cutover.load.ledger import Cell, Second
+from cutover.load.ledger import SLOTS, Cell, Second
 
 PARTS: Final = 4
 """Growth compares the last of so many equal parts of the time with the first."""
@@ -23,9 +23,12 @@ SLOW_TIMES: Final = 10
 
 STALLED_SHARE: Final = 0.2
 """A second belongs to a stall when so many of its answers were slow: a system that is slow for 3 % of its requests
-does not stall. What was never answered is an error, and counted as such."""
+does not stall. What was never answered is an error, and no stall; `longest_silence` counts it in."""
 
 STALLED_REQUESTS: Final = 5
+
+SILENT_SLOTS: Final = 5
+"""So many slots must have asked in vain before it is silence: a lone slow answer at a rate of 1/s is none."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,30 @@ def stalls(cell: Cell) -> Iterator[Stall]:
 def longest_stall_us(cell: Cell) -> int:
     """The length of the longest stall, 0 when there was none."""
     return max((stall.longest_us for stall in stalls(cell)), default=0)
+
+
+def longest_silence(cell: Cell) -> Interval:
+    """The longest time in ms in which requests were sent and none was answered well: slow, failed, or not at all.
+
+    From the first request after an answer to the next answer, each known to one slot. Without bound above when no
+    answer came any more.
+    """
+    slot_ms = 1000 / SLOTS
+    longest = Interval(0.0, 0.0, 0.0)
+    begin = last = asked = 0
+    for second in sorted({*cell.asked, *cell.answered}):
+        asking, answering = cell.asked.get(second, 0), cell.answered.get(second, 0)
+        for slot in range(SLOTS):
+            at = second * SLOTS + slot
+            if answering >> slot & 1:
+                if asked >= SILENT_SLOTS and at - begin > longest.estimate:
+                    longest = Interval(at - begin, at - begin - 1, at - begin + 1)
+                asked = 0
+            elif asking >> slot & 1:
+                begin, last, asked = (begin if asked else at), at, asked + 1
+    if asked >= SILENT_SLOTS:
+        longest = Interval(max(longest.estimate, last - begin), max(longest.low, last - begin), math.inf)
+    return longest.scaled(slot_ms)
 
 
 def _stall(met: list[tuple[int, Second]], slow_us: float) -> Iterator[Stall]:
