@@ -1,6 +1,7 @@
 """gates.toml: the project's own file, and every wrong one ends with a message that names file, key and fix."""
 
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ def written(folder: Path, *gates: dict[str, Any], classes: str = 'reads = ["user
         return f'"{one}"' if isinstance(one, str) else repr(one)
 
     rows = ["[[load.gate]]\n" + "\n".join(f"{key} = {value(one)}" for key, one in gate.items()) for gate in gates]
+    (folder / "contracts").mkdir(exist_ok=True)
+    for file in ("load.toml", "contracts/operations.toml"):
+        shutil.copy(ROOT / file, folder / file)
     (folder / "gates.toml").write_text("\n".join([f"[load.classes]\n{classes}", *rows]) + "\n")
     return folder
 
@@ -79,6 +83,7 @@ def test_the_projects_gates_are_the_plans() -> None:
         ({"abort_after": 0}, "load.gate 'a'.abort_after", "not between"),
         ({"metric": "dropped", "floor": True}, "load.gate 'a'.floor", "no floor"),
         ({"profiles": []}, "load.gate 'a'.profiles", "no profile"),
+        ({"profiles": ["availabilty"]}, "load.gate 'a'.profiles", "'availabilty' is not known. One of: smoke"),
         ({"profiles": "baseline"}, "load.gate 'a'.profiles", "a list"),
         ({"limits": 3}, "load.gate 'a'.limits", "unknown key"),
         ({"name": ""}, "load.gate 1.name", "empty"),
@@ -104,7 +109,7 @@ def test_two_gates_of_one_name_and_bad_classes_are_refused(tmp_path: Path) -> No
     """A reason in a report must lead to one line."""
     with pytest.raises(ConfigurationError, match="two gates"):
         load_gates(written(tmp_path, GATE, GATE))
-    for classes in ('all = ["user"]', "reads = []", 'reads = "user"', "reads = [3]"):
+    for classes in ('all = ["user"]', "reads = []", 'reads = "user"', "reads = [3]", 'reads = ["downlaod"]'):
         with pytest.raises(ConfigurationError, match=r"load\.classes"):
             load_gates(written(tmp_path, GATE, classes=classes))
 

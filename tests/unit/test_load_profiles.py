@@ -62,6 +62,7 @@ def test_checked_in_profiles_fit_embedded_and_have_their_locustfile(name: str, s
         ("list = 1, ", "browse = 1, ", "browse"),
         ("list = 1, new_list = 1", "list = 0", "weight"),
         ("mix =", 'systems = ["worker", "worker"]\nmix =', "systems"),
+        ("mix =", 'systems = [["worker"]]\nmix =', "systems"),
         ("mix =", "accounts = 0\nmix =", "accounts"),
         ("mix =", "tempo = 3\nmix =", "tempo"),
         ("phases = [", 'phases = [{ name = "steady", shape = "constant", rate = 1, seconds = 1 }, ', "once"),

@@ -186,6 +186,13 @@ def test_lost_and_doubled_writes_are_no_go(system: Target, project: Path, tmp_pa
         (["--env", "limited"], "limited.budget"),
         (["--env", "target", "--maintenance", "soon"], "--maintenance"),
         (["--env", "target", "--no-such-option"], "no-such-option"),
+        (["--env", "target", "--list"], "--list"),
+        (["--env", "target", "--show-task-ratio"], "--show-task-ratio"),
+        (["--env", "target", "--show-task-ratio-json"], "--show-task-ratio-json"),
+        (["--env", "target", "Nobody"], "Nobody"),
+        (["--env", "target", "-f", f"{root()}/locustfiles/smoke.py,{root()}/locustfiles/availability.py"], "-f: "),
+        (["--env", "embedded", "--pair", "../x"], "../x"),
+        (["--env", "embedded", "--pair", "revA"], "revA"),
     ],
 )
 def test_wrong_usage_ends_with_4_before_anything_is_sent(

@@ -6,7 +6,7 @@ judgement.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ from typing import Any, Final
 from cutover.configuration import ConfigurationError, known_keys, number_of, read_toml, table_of, typed, whole_of
 from cutover.load.compare import NEW, OLD
 from cutover.load.metrics import Metric, metric_named, metric_names
+from cutover.load.profiles import STREAMS, known_profiles
 from cutover.load.schedule import WARM_UP
 
 FILE: Final = "gates.toml"
@@ -80,9 +81,11 @@ def load_gates(project: Path) -> tuple[Gate, ...]:
     """Every load gate of gates.toml. Raises ConfigurationError that names file, key and fix."""
     file = project / FILE
     table = table_of(file, "load", read_toml(file).get("load", {}), {"classes", "gate"})
-    classes = _classes(file, table_of(file, "load.classes", table.get("classes", {})))
+    endpoints = {*read_toml(project / "contracts" / "operations.toml"), *(f"{stream}:user" for stream in STREAMS)}
+    classes = _classes(file, table_of(file, "load.classes", table.get("classes", {})), endpoints)
     rows = typed(file, "load.gate", table.get("gate", []), list, "a list of gates")
-    gates = [_gate(file, number, row, classes) for number, row in enumerate(rows, 1)]
+    profiles = known_profiles(project)
+    gates = [_gate(file, number, row, classes, profiles) for number, row in enumerate(rows, 1)]
     names = [gate.name for gate in gates]
     for name in names:
         if names.count(name) > 1:
@@ -125,20 +128,22 @@ def gates_of(
     return mine
 
 
-def _classes(file: Path, table: Mapping[str, Any]) -> dict[str, frozenset[str] | None]:
+def _classes(file: Path, table: Mapping[str, Any], endpoints: Collection[str]) -> dict[str, frozenset[str] | None]:
     classes: dict[str, frozenset[str] | None] = {ALL: None}
     for name, members in table.items():
         key = f"load.classes.{name}"
         if name == ALL:
             raise ConfigurationError(file, key, "this name stands for every endpoint", "Name the class otherwise.")
         listed = typed(file, key, members, list, "a list of endpoints")
-        classes[name] = frozenset(_text(file, key, member) for member in listed)
+        classes[name] = frozenset(_one_of(file, key, member, sorted(endpoints)) for member in listed)
         if not listed:
             raise ConfigurationError(file, key, "the class is empty", "Name its endpoints, or remove it.")
     return classes
 
 
-def _gate(file: Path, number: int, row: Any, classes: Mapping[str, frozenset[str] | None]) -> Gate:
+def _gate(
+    file: Path, number: int, row: Any, classes: Mapping[str, frozenset[str] | None], known: Sequence[str]
+) -> Gate:
     key = f"load.gate {number}"
     table = table_of(file, key, row)
     if isinstance(table.get("name"), str) and table["name"]:
@@ -165,7 +170,7 @@ def _gate(file: Path, number: int, row: Any, classes: Mapping[str, frozenset[str
     if floor and (not metric.is_latency or limit <= 0):
         raise ConfigurationError(file, f"{key}.floor", f"{metric.name} has no floor", "Remove it.")
     profiles = [
-        _text(file, f"{key}.profiles", name)
+        _one_of(file, f"{key}.profiles", name, known)
         for name in typed(file, f"{key}.profiles", table["profiles"], list, "a list of profiles")
     ]
     if not profiles:

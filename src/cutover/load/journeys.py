@@ -18,6 +18,7 @@ from cutover.environments import Environment
 from cutover.http import REQUESTS_AN_ADDRESS
 from cutover.load.engine import Call, Journey, Steps
 from cutover.load.ledger import Outcome
+from cutover.load.profiles import STREAMS
 from cutover.load.wire import Response, render
 from cutover.operations import Operation, follow_pointer
 from cutover.safety import origin_of
@@ -274,7 +275,7 @@ class Kind:
     def endpoint(self) -> str:
         """Of its first request."""
         operation = FIRST_OPERATION[self.name]
-        return f"{self.name}:{operation}" if self.name in ("fresh", "kept") else operation
+        return f"{self.name}:{operation}" if self.name in STREAMS else operation
 
     def begin(self) -> Steps | None:
         """The requests of one arrival."""

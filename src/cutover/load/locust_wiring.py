@@ -45,6 +45,10 @@ _LAST_WORD_S: Final = 15.0
 """How long the master waits for the last reports once all were told to stop."""
 
 
+_profiles: Final[list[str]] = []
+"""The profile of this process."""
+
+
 class Arrivals(User):
     """Stands for one generating process on Locust's page. The engine sends; a user here waits for its end."""
 
@@ -58,7 +62,15 @@ class Arrivals(User):
 
 
 def profile(name: str) -> type[User]:
-    """Make this locustfile run that profile of load.toml; the class is what Locust wants to see in it."""
+    """Make this locustfile run that profile of load.toml; the class is what Locust wants to see in it.
+
+    One in a process: a second would have a verdict of its own, and there is one exit code. Raises SystemExit(4).
+    """
+    if _profiles:
+        _refuse(
+            f"-f: {_profiles[0]} and {name} are two profiles, and a run has one verdict. Start one after the other."
+        )
+    _profiles.append(name)
     wiring = _Wiring(name)
     hooks: Any = events  # Locust's own add_listener has no types
     hooks.init_command_line_parser.add_listener(wiring.add_options)
@@ -145,6 +157,19 @@ class _Wiring:
             if value is not None:
                 who = "the environment names the hosts" if option == "--host" else "load.toml has users and time"
                 _refuse(f"{option}: {who}. Leave the option out.")
+        for option, ends_without_a_run in (
+            ("--list", options.list_commands),
+            ("--show-task-ratio", options.show_task_ratio),
+            ("--show-task-ratio-json", options.show_task_ratio_json),
+            (" ".join(options.user_classes), options.user_classes),
+            ("--config-users", options.config_users),
+            ("--autoquit", options.autoquit != -1 and not options.autostart),
+            (f"--processes {options.processes}", options.processes is not None and options.processes < -1),
+            ("--master beside --processes or --worker", options.master and (options.processes or options.worker)),
+            (f"--expect-workers {options.expect_workers}", options.master and options.expect_workers < 1),
+        ):
+            if ends_without_a_run:  # with 0 or 1, which here mean GO and NO-GO
+                _refuse(f"{option}: a locustfile here is one profile and runs it. Leave it out; docs/load.md.")
         if options.worker:
             return
         if not (options.env or os.environ.get("CUTOVER_ENV")):

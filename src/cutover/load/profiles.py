@@ -20,6 +20,8 @@ PROFILES: Final = ("smoke", "baseline", "stress", "spike", "soak", "compare", "a
 JOURNEYS: Final = (
     "list", "account", "download", "cut", "login", "register", "health", "new_list", "fresh", "kept", "write",
 )  # fmt: skip
+STREAMS: Final = ("fresh", "kept")
+"""Journeys that stand in the ledger under their own name and that of their operation, "fresh:user"."""
 
 _KEYS: Final = {
     "description", "phases", "short", "mix", "systems", "accounts", "timeout_s", "any_version",
@@ -80,7 +82,7 @@ def load_profile(project: Path, name: str, *, short: bool) -> Profile:
     if not sum(weight for _, weight in weights) > 0:
         raise ConfigurationError(file, f"{name}.mix", "no journey has a weight", "Give at least one.")
     systems = typed(file, f"{name}.systems", row.get("systems", ["worker"]), list, "a list of systems")
-    if not systems or len(set(systems)) < len(systems) or not set(systems) <= set(SYSTEMS):
+    if not systems or not all(system in SYSTEMS and systems.count(system) == 1 for system in systems):
         raise ConfigurationError(file, f"{name}.systems", f"{systems!r}", f"Name one or both of {', '.join(SYSTEMS)}.")
     return Profile(
         name=name,
@@ -93,6 +95,11 @@ def load_profile(project: Path, name: str, *, short: bool) -> Profile:
         any_version=typed(file, f"{name}.any_version", row.get("any_version", False), bool, "true or false"),
         short=short,
     )
+
+
+def known_profiles(project: Path) -> tuple[str, ...]:
+    """The suite's own, and those that load.toml has beside them. Raises ConfigurationError."""
+    return tuple(dict.fromkeys([*PROFILES, *read_toml(project / FILE)]))
 
 
 def _shapes(file: Path, key: str, value: object) -> tuple[Shape, ...]:

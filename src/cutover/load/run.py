@@ -34,7 +34,7 @@ from cutover.load.journeys import FIRST_OPERATION
 from cutover.load.judgement import COULD_NOT_HAVE_SEEN, NO_FRESH_CONNECTIONS, EarlyEnd, LoadVerdict, judge
 from cutover.load.ledger import Sums
 from cutover.load.preparation import Preparation
-from cutover.load.profiles import Profile, as_words, load_profile, processes_needed, refuse_what_does_not_fit
+from cutover.load.profiles import STREAMS, Profile, as_words, load_profile, processes_needed, refuse_what_does_not_fit
 from cutover.load.run_facts import RunFacts
 from cutover.load.schedule import Schedule
 from cutover.manifest import Entry
@@ -158,7 +158,7 @@ class LoadRun:
     def endpoints(self) -> tuple[str, ...]:
         """All endpoints that journeys send to."""
         names = [name for name, weight in self.profile.mix if weight]
-        found = [f"{name}:user" if name in ("fresh", "kept") else FIRST_OPERATION[name] for name in names]
+        found = [f"{name}:user" if name in STREAMS else FIRST_OPERATION[name] for name in names]
         return tuple(dict.fromkeys([*found, *(["delete"] if "new_list" in names else [])]))
 
     # --- before the first arrival ----------------------------------------------------------------
@@ -352,8 +352,11 @@ class LoadRun:
         if "://" in name or not is_embedded(self.project, name):
             return named_environment(self.project, name, self.options.pair)
         asked = self.options.pair or os.environ.get("CUTOVER_PAIR")
-        running = state.read(asked or "default")
-        if asked is None and (running is None or not running.healthy):
+        if asked is not None:
+            self._pair_name = asked
+            return named_environment(self.project, name, asked)
+        running = state.read("default")
+        if running is None or not running.healthy:
             asked = f"load-{self.run_id}"
             try:
                 self._pair = pair.start(asked, owned=True, options=pair.PairOptions())
