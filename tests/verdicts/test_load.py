@@ -173,6 +173,23 @@ def test_lost_and_doubled_writes_are_no_go(system: Target, project: Path, tmp_pa
     assert len(writes["doubled"]) == writes["acknowledged"] // 30 - writes["acknowledged"] // 60
 
 
+def test_verdict_that_cannot_be_written_is_no_go_ahead(system: Target, project: Path, tmp_path: Path) -> None:
+    """All else is there and every limit kept: 11, as a caller may read the file and not the code."""
+    reports = tmp_path / "reports"
+
+    def in_the_way() -> None:
+        (folder,) = reports.iterdir()
+        (folder / ".verdict.json.partial").mkdir()
+
+    began = watch_for_start(system, in_the_way)
+    run = run_load("smoke", "--env", "target", project=project, reports=reports)
+    began.join()
+    assert run.code == 11, run.output
+    assert "evidence could not be written" in run.output
+    assert run.last_line.startswith("load smoke INVALID: ")
+    assert run.verdict["exit_code"] == 11
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

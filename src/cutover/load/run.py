@@ -298,7 +298,6 @@ class LoadRun:
         told["load"] = run_facts.as_json()
         if seen is not None:
             told["availability"] = seen
-        code = int(judged.verdict.exit_code)
         lines = write_load_files(
             self.log,
             self.sums,
@@ -309,15 +308,12 @@ class LoadRun:
             could_not_have_seen=told["could_not_have_seen"],
             leftovers=told["leftovers"],
         )
-        if self.log.failure is not None and code != ExitCode.NO_GO:
-            code = int(ExitCode.INVALID)
-            reasons = (f"evidence could not be written: {self.log.failure}",)
-            judged = dataclasses.replace(
-                judged,
-                verdict=dataclasses.replace(judged.verdict, verdict=Verdict.INVALID, exit_code=code, reasons=reasons),
-            )
+        judged = self._if_written(judged)
+        code = int(judged.verdict.exit_code)
         self.log.write("verdict.json", finished(told, [judged.verdict], code))
         self.log.close()
+        judged = self._if_written(judged)  # when verdict.json is what could not be: it still says "unfinished"
+        code = int(judged.verdict.exit_code)
         append_step_summary([judged.verdict], [record], told)
         self._show(judged, told, lines)
         self.exit_code = code
@@ -465,6 +461,17 @@ class LoadRun:
                 f"{len(doubled)} of {len(acknowledged)} acknowledged writes are there twice: {', '.join(doubled[:5])}"
             )
         return found
+
+    def _if_written(self, judged: LoadVerdict) -> LoadVerdict:
+        """The same while all evidence is there; INVALID without it, but for a NO-GO, which stands."""
+        verdict = judged.verdict
+        if self.log.failure is None or verdict.verdict in (Verdict.NO_GO, Verdict.INVALID):
+            return judged
+        reason = f"evidence could not be written: {self.log.failure}. Free the disk and run again"
+        invalid = dataclasses.replace(
+            verdict, verdict=Verdict.INVALID, exit_code=int(ExitCode.INVALID), reasons=(reason, *verdict.reasons)
+        )
+        return dataclasses.replace(judged, verdict=invalid)
 
     def _removed(self) -> list[str]:
         """Remove every account, as far as the kill switch and the system let us; what is left over."""
