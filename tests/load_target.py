@@ -217,8 +217,9 @@ class Connection(asyncio.Protocol):
         """Send an answer; cut: without its last half."""
         length = f"content-length: {len(body)}\r\n" if status != 204 else ""
         retry = "retry-after: 1\r\n" if status == 429 else ""
+        served_by = self.target.defects.get("served_by", "django" if LEGACY else "worker")
         head = (
-            f"HTTP/1.1 {status} X\r\nx-served-by: list-cutter-{'django' if LEGACY else 'worker'}\r\n"
+            f"HTTP/1.1 {status} X\r\nx-served-by: list-cutter-{served_by}\r\n"
             f"x-worker-version: {version}\r\n"
             f"content-type: application/json\r\n{retry}{length}\r\n"
         )

@@ -101,6 +101,26 @@ def test_switch_without_a_gap_drops_nothing(tmp_path: Path) -> None:
     assert [stream["windows"] for stream in run.verdict["availability"]["streams"].values()] == [[], []]
 
 
+def test_switch_from_django_to_the_worker_is_go(tmp_path: Path) -> None:
+    """At the Worker's address Django answers first; lists move along, and are looked for where they are then."""
+    with target("legacy") as system, front(system.port) as before:
+        project = load_project(tmp_path, f"http://127.0.0.1:{before.port}", profiles=AVAILABILITY)
+        table = project / "environments.toml"
+        identity = '{ header = "x-served-by", value = "list-cutter-django" }'
+        django = f'legacy = {{ url = "{system.url}", identity = {identity} }}'
+        table.write_text(table.read_text().replace('legacy = { absent = "a target is one system" }', django))
+        with later(system, RATE, lambda: system.does_wrong(served_by="worker")):
+            run = run_load("availability", "--env", "target", project=project, reports=tmp_path / "reports")
+        left = system.told
+    assert run.code == 0, run.output
+    seen = run.verdict["availability"]
+    assert set(seen["versions"]) == {"legacy", "worker version-1"}
+    assert all(row["answers"] > 50 for row in seen["versions"].values())
+    assert seen["changes_of_version"] == 1
+    assert seen["writes"]["lost"] == []
+    assert (left["users"], run.verdict["leftovers"]) == (0, [])
+
+
 @pytest.mark.skipif(not (FULL and shutil.which("nginx")), reason="CUTOVER_LOAD=full, and nginx")
 def test_nginx_reload_drops_nothing_on_fresh_connections(tmp_path: Path) -> None:
     """What a real front does when its configuration is read anew."""

@@ -66,6 +66,7 @@ class Generator:
                 names=_share(whole, order, system),
                 materials=materials(),
                 version=None if profile.any_version else order["versions"].get(system),
+                any_system=profile.any_version,
                 in_window=self._in_window,
             )
             for system in profile.systems

@@ -78,7 +78,8 @@ class Materials:
 class Traffic:
     """What all journeys of one process share: names, numbers, what was acknowledged, who answered.
 
-    versions: version -> [answers, first and last monotonic_ns]. flips: (ns, version) whenever it changed.
+    versions: who answered, "SYSTEM VERSION" or "SYSTEM" -> [answers, first and last monotonic_ns]. flips: (ns, who)
+    whenever it changed.
     """
 
     run: str
@@ -102,10 +103,12 @@ class Side:
         names: Sequence[Mapping[str, str]],
         materials: Materials,
         version: str | None,
+        any_system: bool = False,
         in_window: Callable[[], bool] = lambda: False,
     ) -> None:
         """names: accounts that may be registered, each once; version: the one that must answer, None for any.
 
+        any_system: whether the other system of the environment may answer as well, for traffic that is switched.
         in_window: whether maintenance is declared at this moment.
         """
         self.system, self.traffic, self.materials = system, traffic, materials
@@ -120,10 +123,13 @@ class Side:
         self._prefix = url.partition("://")[2].partition("/")[1:]
         identity = environment.systems[system].identity
         self._header = identity.header.encode() if identity else None
-        self._value = identity.value.encode() if identity else b""
-        self._version_header = identity.version_header.encode() if identity and identity.version_header else None
-        self._version = version.encode() if version and self._version_header is not None else None
-        self._last: bytes | None = None
+        self._answerers = [
+            (other, found.header.encode(), found.value.encode(), (found.version_header or "").encode())
+            for other in (environment.systems if any_system else [system])
+            if (found := environment.systems[other].identity) is not None
+        ]
+        self._version = f"{system} {version}" if version and identity and identity.version_header else None
+        self._last: str | None = None
         self._requests: dict[str, bytes] = {}
         self._base = hash(traffic.run) & 0x1FFFF
         self._poses = system == "worker" and environment.poses_as_clients
@@ -213,34 +219,33 @@ class Side:
         return judged
 
     def _answerer(self, response: Response) -> str | None:
-        """Why this answer is not the named system's; None when it is.
+        """Why this answer is of none that may give it; None when it is.
 
         A bare 5xx or 429 may be an edge's (http.py), and so may a redirect: to a user each of them is an error.
         """
         if self._header is None:
             return None
-        got = response.header(self._header)
-        if got is None and (response.status >= 500 or response.status == 429 or 300 <= response.status < 400):
-            return None
-        if got != self._value:
-            return "another system answered"
-        if self._version_header is None:
-            return None
-        version = response.header(self._version_header)
-        if version is None:
-            return None if response.status >= 500 else "no version in the answer"
+        found = next((row for row in self._answerers if response.header(row[1]) == row[2]), None)
+        if found is None:
+            edge = response.status >= 500 or response.status == 429 or 300 <= response.status < 400
+            return None if edge and response.header(self._header) is None else "another system answered"
+        text, _, _, version_header = found
+        if version_header:
+            version = response.header(version_header)
+            if version is None:
+                return None if response.status >= 500 else "no version in the answer"
+            text += " " + version.decode("latin-1")[:64]
         now = time.monotonic_ns()
-        text = version.decode("latin-1")[:64]
         held = self.traffic.versions.get(text)
         if held is None:
             held = self.traffic.versions[text] = [0, now, now]
         held[0] += 1
         held[2] = now
-        if version != self._last:
+        if text != self._last:
             if self._last is not None:
                 self.traffic.flips.append((now, text))
-            self._last = version
-        return None if self._version is None or version == self._version else "another version answered"
+            self._last = text
+        return None if self._version is None or text == self._version else "another version answered"
 
     def field(self, name: str, response: Response, field_name: str) -> str | None:
         """A field of an answer as text; None when it is not there."""

@@ -59,6 +59,7 @@ class Preparation:
 
     def __init__(self, accounts: Accounts, target: Target, progress: Callable[[str], None]) -> None:
         self._accounts, self._target, self._progress = accounts, target, progress
+        self.made: list[Account] = []
         self.named: list[Account] = []
 
     def people(self, count: int) -> list[dict[str, str]]:
@@ -71,6 +72,7 @@ class Preparation:
         for number in range(count):
             self._progress(f"preparing {self._target.system}: account {number + 1} of {count}")
             account = self._accounts.new()
+            self.made.append(account)
             own = number % LISTS
             uploaded = self._target.call(
                 "upload", token=account.access_token, file=("contacts.csv", lists.own[own][0], "text/csv")
@@ -100,12 +102,12 @@ class Preparation:
         ]
 
     def lost_and_doubled(
-        self, people: Sequence[Mapping[str, str]], acknowledged: Iterable[Sequence[str]]
+        self, where: Target, people: Sequence[Mapping[str, str]], acknowledged: Iterable[Sequence[str]]
     ) -> tuple[list[str], list[str]]:
         """The names of acknowledged writes that are not there, and of those that are there twice.
 
-        acknowledged: rows of user, name, id. Raises what Target.call raises, and CheckFailed for a list that cannot be
-        had.
+        where: the system to ask, after a switch the other one. acknowledged: rows of user, name, id. Raises what
+        Target.call raises, and CheckFailed for a list that cannot be had.
         """
         by_user: dict[str, list[tuple[str, str]]] = {}
         for username, name, made in acknowledged:
@@ -115,10 +117,10 @@ class Preparation:
             wanted = by_user.pop(person["username"], None)
             if wanted is None:
                 continue
-            login = self._target.call(
+            login = where.call(
                 "login", fields={"username": person["username"], "password": person["password"]}
             ).expect_status()
-            listed = self._target.call("list_files", token=login.secret("access_token")).expect_status()
+            listed = where.call("list_files", token=login.secret("access_token")).expect_status()
             there: dict[str, list[str]] = {}
             for entry in listed.entries("files"):
                 there.setdefault(str(entry["filename"]), []).append(str(entry["file_id"]))

@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cutover.accounts import Accounts, unremoved
+from cutover.accounts import Accounts, NotRemovedError, remove_account, unremoved
 from cutover.configuration import ConfigurationError
 from cutover.environment_option import named_environment
 from cutover.environments import Environment, is_embedded, no_environment
 from cutover.evidence import EvidenceLog, Record, Status
-from cutover.failures import CheckFailed, NotTrustworthy, NotVerified, Unreachable
+from cutover.failures import CheckFailed, NotTrustworthy, NotVerified, Unreachable, WrongAnswerer
 from cutover.http import Client
 from cutover.journal import Journal
 from cutover.load import availability
@@ -177,7 +177,7 @@ class LoadRun:
         self.progress(as_words(self.profile, self.plan))
         names: dict[str, list[dict[str, str]]] = {}
         for system in self.profile.systems:
-            target = Target(system, environment, self.client, self.journal)
+            target = self._answers_first(system)
             become_ready(target, self.progress)
             health = target.call("health")
             self._versions[system] = health.answer.version
@@ -378,8 +378,8 @@ class LoadRun:
             part.name: (part.rate + part.end) / 2 for shape in self.profile.shapes for part in shape.parts()
         }
         versions: dict[str, set[str]] = {}
-        for row in last:
-            versions.setdefault(self.profile.systems[0], set()).update(row["versions"])
+        for system, _, version in (who.partition(" ") for row in last for who in row["versions"]):
+            versions.setdefault(system, set()).update([version] if version else [])
         return RunFacts(
             profile=self.profile.name,
             environment=self.environment.name,
@@ -446,7 +446,8 @@ class LoadRun:
         for system, preparation in self._preparations.items():
             mine = [entry[1:] for entry in acknowledged if entry[0] == system]
             try:
-                gone, twice = preparation.lost_and_doubled(self._people[system], mine)
+                where = self._answers_now(system)
+                gone, twice = preparation.lost_and_doubled(where, self._people[system], mine)
             except (NotTrustworthy, NotVerified, CheckFailed) as error:
                 self.cut_short = self.cut_short or f"the acknowledged writes could not be looked for: {error}"
                 return []
@@ -477,10 +478,44 @@ class LoadRun:
         """Remove every account, as far as the kill switch and the system let us; what is left over."""
         left: list[str] = []
         for system, accounts in self._accounts.items():
-            if self.profile.needs_accounts:
-                self.progress(f"removing the accounts of {system}")
+            self.progress(f"removing the accounts of {system}")
+            now = self._answers_now(system)
+            if now.system != accounts.system:
+                self._remove_after_a_switch(now, accounts, self._preparations[system])
             left += accounts.remove_all()
         return left
+
+    def _answers_first(self, system: str) -> Target:
+        """Who is to make the accounts: the system itself; before a switch the other one, at its own address."""
+        target = Target(system, self.environment, self.client, self.journal)
+        others = [name for name in self.environment.systems if name != system]
+        if self.profile.any_version and others:
+            try:
+                target.call("health")
+            except WrongAnswerer:
+                return Target(others[0], self.environment, self.client, self.journal)
+            except (Unreachable, CheckFailed):
+                pass  # become_ready waits for it, and says what it saw
+        return target
+
+    def _answers_now(self, system: str) -> Target:
+        """Who answers where the arrivals for that system went: the last one that did, the other one after a switch."""
+        last = [
+            (end, who.partition(" ")[0])
+            for heard in self.expected.values()
+            if heard.last is not None and self.profile.any_version
+            for who, (_, _, end) in heard.last["versions"].items()
+        ]
+        return Target(max(last)[1] if last else system, self.environment, self.client, self.journal)
+
+    def _remove_after_a_switch(self, now: Target, accounts: Accounts, preparation: Preparation) -> None:
+        """Remove what moved along with the traffic; what did not is tried, and listed, by its own system's accounts."""
+        for account in (*preparation.made, *preparation.named):
+            try:
+                if remove_account(now, account.username, account.password):
+                    accounts.forget(account)
+            except (NotRemovedError, NotTrustworthy, NotVerified, CheckFailed):
+                continue
 
     def _decided(self, status: Status, reason: str) -> GateVerdict:
         """The verdict of a run that ended before its first arrival."""
