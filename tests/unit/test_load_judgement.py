@@ -326,6 +326,24 @@ def test_silence_of_a_healthy_system_is_far_from_its_limit(rate: float, seed: in
     assert longest_silence(recorder.take().over_time()).high < 600
 
 
+def maintained(until_s: float) -> Series:
+    """Every third request is a write, refused from the second 10 on until then."""
+
+    def answer(number: int, at_s: float) -> tuple[Outcome, float]:
+        refused = number % 3 == 1 and 10 <= at_s < until_s
+        return (Outcome.REFUSED_BY_MAINTENANCE if refused else Outcome.OK), 3.0
+
+    return series(("steady", 60, 60, answer), profile="availability").with_facts(maintenance=(10.0, until_s))
+
+
+def test_maintenance_excuses_no_writes_that_never_come_back() -> None:
+    """Refused to the end of the run: no write after the window, so nobody knows whether writes work again."""
+    assert word(maintained(30)) is Verdict.GO
+    assert word(maintained(60)) is Verdict.INCONCLUSIVE
+    assert "upload was refused 1,000 times by the maintenance of seconds 10 to 60" in reasons(maintained(60))
+    assert maintained(30).facts.as_json()["maintenance"] == [10.0, 30.0]
+
+
 @pytest.mark.parametrize("wrong", [failing(2), steady(1500)], ids=["half fails", "slow"])
 def test_spike_that_is_not_over_when_it_is_over_is_no_go(wrong: Callable[[int, float], Any]) -> None:
     """Half of the last minute fails, or is slow: a small part of all requests of the run."""

@@ -71,6 +71,14 @@ def test_the_figures_of_a_run_agree_with_its_ledger() -> None:
     assert gate["interval"] == {"estimate": None, "low": None, "high": None}
 
 
+def test_maintenance_that_was_declared_is_shown() -> None:
+    """What it excused stands on top."""
+    run = series(("steady", 30, 100, failing(4, Outcome.REFUSED_BY_MAINTENANCE)), profile="availability")
+    text = shown(sound(load_page(figures(run.with_facts(maintenance=(2.5, 20.0))))))
+    assert "Maintenance was declared from second 2.5 to 20.0: 750 writes were refused in it" in text
+    assert "Maintenance was declared" not in shown(sound(load_page(figures(run))))
+
+
 def test_a_long_run_has_no_more_points_than_can_be_seen() -> None:
     """Nothing is lost by drawing them together."""
     data = figures(series(("steady", 1000, 2, steady()), profile="soak"))

@@ -157,11 +157,26 @@ def _unshown(sums: Sums, facts: RunFacts, *, ended_for_nothing: bool) -> Iterato
                     f"{endpoint} was not answered as promised once in {', '.join(sorted(phases))} "
                     f"({cell.sent:,} requests): whether it works is unknown"
                 )
+    if facts.maintenance is not None:
+        yield from _not_come_back(sums, judged, facts.maintenance)
     if facts.broke is not None and ended_for_nothing:
         yield f"the run was ended for a limit that its sums do not show as broken: {facts.broke}"
     if not facts.local:
         for mark in facts.marks:
             yield f"{mark}: this is not the profile's own form, and outside the embedded pair that is not judged"
+
+
+def _not_come_back(sums: Sums, judged: frozenset[str], window: tuple[float, float]) -> Iterator[str]:
+    """What maintenance refused and nobody saw answered after it. A declared refusal is no error, and no service."""
+    begin, end = window
+    for endpoint in sorted({endpoint for endpoint, _ in sums.cells}):
+        cell = sums.over_time(judged, {endpoint})
+        refused = cell.outcomes[Outcome.REFUSED_BY_MAINTENANCE]
+        if refused and not sum(held.latency.total for second, held in cell.seconds.items() if second >= end):
+            yield (
+                f"{endpoint} was refused {refused:,} times by the maintenance of seconds {begin:g} to {end:g} and not "
+                "answered as promised once after it: whether it came back is unknown"
+            )
 
 
 def _looked_at(facts: RunFacts, steps: Breaking | None) -> frozenset[str] | None:

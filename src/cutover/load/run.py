@@ -406,6 +406,7 @@ class LoadRun:
             versions={system: sorted(told) for system, told in versions.items()},
             clock=", ".join(sorted({str(row["clock"]) for row in last})),
             planted=self._planted,
+            maintenance=self.options.maintenance,
         )
 
     def _availability(self) -> tuple[list[str], dict[str, Any] | None]:

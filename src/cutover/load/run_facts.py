@@ -20,8 +20,9 @@ class RunFacts:
     cut_short: why the run ended early, None when it did not. broke: the gate for which it was ended on purpose
     (abort_after, or the first limit of a stress run). clock_step_s: how far the wall clock moved against the monotonic
     one. network_floor_ms: the median time of a bare round trip, None when it was not measured. marks: why the run
-    shows less than the profile's own form ("--short"), whatever its figures. local: the deployment is the suite's own
-    pair, on which shortened runs are judged.
+    shows less than the profile's own form ("--short"), whatever its figures. maintenance: the
+    seconds of the run, from and to, in which writes might be refused. local: the deployment is the suite's own pair,
+    on which shortened runs are judged.
     """
 
     profile: str
@@ -49,6 +50,7 @@ class RunFacts:
     versions: Mapping[str, Sequence[str]] = field(default_factory=dict)
     clock: str = ""
     planted: str | None = None
+    maintenance: tuple[float, float] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -58,5 +60,6 @@ class RunFacts:
             "endpoints": list(self.endpoints),
             "rates": dict(self.rates),
             "marks": list(self.marks),
+            "maintenance": None if self.maintenance is None else list(self.maintenance),
             "versions": {system: list(told) for system, told in self.versions.items()},
         }

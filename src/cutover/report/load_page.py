@@ -91,6 +91,13 @@ def _notices(data: Mapping[str, Any]) -> Iterable[Html]:
         yield element("p", word(breaking, "sentence"))
     for mark in words(data, "marks"):
         yield notice(Tone.WARN, "Not the profile's own form: ", mark)
+    window = data.get("maintenance")
+    if isinstance(window, list) and len(window) == 2:
+        refused = whole(inner(inner(data, "totals") or {}, "outcomes") or {}, "refused_by_maintenance")
+        yield notice(
+            Tone.WARN, "Maintenance was declared from second ", any_text(window[0]), " to ", any_text(window[1]),
+            f": {any_text(refused)} writes were refused in it, and count as no error.",
+        )  # fmt: skip
     if data.get("balanced") is not True:
         yield notice(Tone.BAD, "The ledger does not balance: requests were scheduled that have no outcome.")
     for key in _LISTS:
