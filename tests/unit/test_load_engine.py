@@ -1,6 +1,8 @@
 """The engine against servers of a few lines: outcomes, time-outs, stops, connections that end; the ledger balances."""
 
 import contextlib
+import errno
+import itertools
 import socket
 import ssl
 import struct
@@ -177,6 +179,34 @@ def test_more_connections_than_granted_are_unsent() -> None:
     whole = sums.of()
     assert whole.outcomes[Outcome.UNSENT] == 15
     assert whole.scheduled == whole.counted == 20
+
+
+def test_what_was_not_sent_was_not_begun() -> None:
+    """Fewer than 99.5 % of the plan make a run INVALID, whatever kept the others back."""
+
+    def never(connection: socket.socket, _: int) -> None:
+        with connection:
+            time.sleep(1.2)
+
+    with serving(never) as made:
+        engine, _ = ran(made, Look(), rate=40, timeout_s=0.9, most_connections=5)
+    assert engine.started == 5
+
+
+def test_no_local_port_is_no_error_of_the_system(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generator's machine has none left: the request is unsent, and a stream's log knows nothing of it."""
+
+    class Exhausted(socket.socket):
+        def connect_ex(self, address: object, /) -> int:
+            del address
+            return errno.EADDRNOTAVAIL
+
+    monkeypatch.setattr("cutover.load.connection._socket", Exhausted)
+    _, sums = ran(peer, Look(), rate=20)
+    whole = sums.of()
+    assert whole.outcomes[Outcome.UNSENT] == whole.counted == 10
+    assert whole.errors == 0
+    assert whole.details == {"no local port left": 10}
 
 
 @pytest.mark.parametrize("how", ["stop", "bytes", "switch"])
@@ -376,6 +406,22 @@ def test_clock_that_was_set_is_noticed() -> None:
     for _ in range(3):
         wall.look()
     assert wall.stepped_ns == pytest.approx(300_400_000)
+
+
+def test_core_that_is_lost_between_two_clocks_is_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """0.3 s pass between reading the one and the other, once: the reading is made anew."""
+    moments = itertools.chain([0, 300_000_000, 600_000_000], itertools.count(10**9, 1000))
+
+    def now() -> int:
+        return next(moments)
+
+    wall = WallClock()
+    before = wall.look()
+    offset = before
+    monkeypatch.setattr("cutover.load.clock.time.monotonic_ns", now)
+    monkeypatch.setattr("cutover.load.clock.time.time_ns", lambda: now() + offset)
+    assert wall.look() == pytest.approx(before, abs=2000)
+    assert wall.stepped_ns == 0
 
 
 def waited(happens: Callable[[], bool]) -> None:

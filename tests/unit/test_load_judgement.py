@@ -326,6 +326,21 @@ def test_silence_of_a_healthy_system_is_far_from_its_limit(rate: float, seed: in
     assert longest_silence(recorder.take().over_time()).high < 600
 
 
+def test_half_unsent_is_invalid_though_every_arrival_was_begun() -> None:
+    """Issue 7, part 6: sent < 99.5 % of what was planned. Fewer leave it open (INCONCLUSIVE)."""
+    half = baseline(failing(2, Outcome.UNSENT))
+    assert word(half.with_facts(begun=half.facts.planned)) is Verdict.INVALID
+    few = baseline(failing(1000, Outcome.UNSENT))
+    assert word(few.with_facts(begun=few.facts.planned)) is Verdict.INCONCLUSIVE
+
+
+def test_clock_that_is_set_during_a_long_run_is_invalid() -> None:
+    """An hour is no excuse: slewing is not counted at all."""
+    run = baseline(steady()).with_facts(duration_s=3600.0, planned_s=3600.0)
+    assert word(run) is Verdict.GO
+    assert word(run.with_facts(clock_step_s=0.15)) is Verdict.INVALID
+
+
 def maintained(until_s: float) -> Series:
     """Every third request is a write, refused from the second 10 on until then."""
 

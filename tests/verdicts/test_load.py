@@ -86,6 +86,16 @@ def test_two_processes_send_one_schedule_and_short_is_no_go_elsewhere(
     assert scheduled == sum(system.told["counts"].values())
 
 
+def test_cap_on_connections_is_of_all_processes_together(system: Target, tmp_path: Path) -> None:
+    """Two processes have one of two connections each; what found none free was not sent, and the run is INVALID."""
+    system.does_wrong(delay_s=0.1)
+    project = load_project(tmp_path, system.url, load=CAPS.replace("connections = 2000", "connections = 2"))
+    run = run_load("smoke", "--env", "target", "--processes", "2", project=project, reports=tmp_path / "reports")
+    assert run.code == 11, run.output
+    assert "more than 1 connections" in run.output
+    assert "planned arrivals were sent" in " ".join(run.verdict["reasons"])
+
+
 def test_master_and_two_workers_count_what_the_target_counted(system: Target, project: Path, tmp_path: Path) -> None:
     """Three processes that were started by themselves, as on three machines."""
     with distributed(project, tmp_path / "reports") as (master, _):

@@ -294,6 +294,11 @@ class Connection:
             self._failed(self, word)
 
 
+NO_PORT: Final = "no local port left"
+NO_FILE: Final = "too many open files here"
+OURS: Final = (NO_PORT, NO_FILE)
+"""What this machine lacks. It says nothing of the system, which was not asked."""
+
 _WORDS: Final = {
     errno.ECONNREFUSED: "connection refused",
     errno.ECONNRESET: "connection reset",
@@ -301,8 +306,8 @@ _WORDS: Final = {
     errno.ETIMEDOUT: "connecting timed out",
     errno.EHOSTUNREACH: "host unreachable",
     errno.ENETUNREACH: "network unreachable",
-    errno.EMFILE: "too many open files here",
-    errno.EADDRNOTAVAIL: "no local port left",
+    errno.EMFILE: NO_FILE,
+    errno.EADDRNOTAVAIL: NO_PORT,
 }
 
 

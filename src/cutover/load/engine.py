@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol, TypeAlias
 from gevent.event import Event
 
 from cutover.load.clock import Alarm
-from cutover.load.connection import CLOSED_WHILE_IDLE, Connection, Peer
+from cutover.load.connection import CLOSED_WHILE_IDLE, OURS, Connection, Peer
 from cutover.load.ledger import Outcome, Recorder
 from cutover.load.schedule import NS, WARM_UP, Schedule
 from cutover.load.wire import Response
@@ -205,9 +205,8 @@ class Engine:
             index = self._next
             self._next += 1
             journey = self._journeys[plan.journey[index]]
-            self.started += 1
             phase = self._phase(journey, plan.phases[plan.phase[index]])
-            self._begin(journey, phase, self._origin_ns + plan.at_ns[index])
+            self.started += self._begin(journey, phase, self._origin_ns + plan.at_ns[index])
         self._arm()
 
     def _announce(self, plan: Schedule) -> None:
@@ -236,8 +235,8 @@ class Engine:
                 return name
         return plan.phases[-1]
 
-    def _begin(self, journey: Journey, phase: str, intended_ns: int) -> None:
-        """Send the first request of a journey that stands in the ledger."""
+    def _begin(self, journey: Journey, phase: str, intended_ns: int) -> bool:
+        """Send the first request of a journey that stands in the ledger. Whether it could be sent."""
         self._pending += 1
         steps = journey.begin()
         call = next(steps, None) if steps is not None else None
@@ -246,10 +245,10 @@ class Engine:
             self._recorder.record(
                 journey.endpoint, phase, Outcome.UNSENT, intended_ns, 0, 0, 0, "nothing to do it with"
             )
-            return
-        self._send(_Exchange(call, steps, phase, intended_ns, 0))
+            return False
+        return self._send(_Exchange(call, steps, phase, intended_ns, 0))
 
-    def _send(self, exchange: _Exchange) -> None:
+    def _send(self, exchange: _Exchange) -> bool:
         call = exchange.call
         idle = self._idle[call.system]
         connection = None
@@ -268,19 +267,23 @@ class Engine:
         exchange.sent_ns = time.monotonic_ns()
         if connection is None:
             if self._open >= self._most_connections:
-                self._pending -= 1
-                self._recorder.record(
-                    call.endpoint, exchange.phase, Outcome.UNSENT, exchange.intended_ns, 0, 0, 0,
-                    f"more than {self._most_connections} connections",
-                )  # fmt: skip
-                exchange.steps.close()
-                return
+                self._gave_up(exchange, f"more than {self._most_connections} connections")
+                return False
             connection = Connection(self._loop, self._peers[call.system], self._answered, self._failed)
             self._open += 1
         connection.exchange, exchange.connection = exchange, connection
         self._on_the_way.append(exchange)
         self.bytes += len(call.data)
         connection.send(call.data, head_only=call.method == "HEAD")
+        return True
+
+    def _gave_up(self, exchange: _Exchange, why: str) -> None:
+        """This machine could not send a request, and the journey ends with it."""
+        exchange.over = True
+        self._pending -= 1
+        call = exchange.call
+        self._recorder.record(call.endpoint, exchange.phase, Outcome.UNSENT, exchange.intended_ns, 0, 0, 0, why)
+        exchange.steps.close()
 
     def _answered(self, connection: Connection, response: Response) -> None:
         exchange, connection.exchange = connection.exchange, None
@@ -304,6 +307,8 @@ class Engine:
         try:
             if exchange is None:
                 self.idle_closed += 1
+            elif word in OURS:
+                self._gave_up(exchange, word)
             else:
                 idle = word == CLOSED_WHILE_IDLE
                 self._over(exchange, Outcome.CLOSED_WHILE_IDLE if idle else Outcome.NETWORK_ERROR, word, None)

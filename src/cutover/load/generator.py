@@ -77,7 +77,7 @@ class Generator:
             self._recorder,
             self._peers,
             timeout_s=profile.timeout_s,
-            most_connections=caps.connections,
+            most_connections=max(1, caps.connections // order["of"]),
             most_bytes=caps.bytes // order["of"],
             stopped=self._stopped,
             watchers=[*watchers, self._log],
