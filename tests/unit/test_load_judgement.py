@@ -271,6 +271,8 @@ def test_zero_dropped_is_counted_and_not_sampled() -> None:
         return (Outcome.NETWORK_ERROR if number == 100 else Outcome.OK), 3.0
 
     assert word(available(steady())) is Verdict.GO
+    (dropped,) = [gate for gate in judged(available(steady())).judged if gate.gate.name == "nothing dropped"]
+    assert "0 of 6,000 requests were dropped: at least 0 % and at most 0.0451 %" in dropped.reason
     assert judged(available(one)).verdict.failed == ("nothing dropped",)
     assert word(available(failing(200, Outcome.CLOSED_WHILE_IDLE))) is Verdict.GO
     assert judged(available(failing(50, Outcome.CLOSED_WHILE_IDLE))).verdict.failed == (

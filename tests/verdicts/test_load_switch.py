@@ -98,6 +98,8 @@ def test_switch_without_a_gap_drops_nothing(tmp_path: Path) -> None:
         with later(system, RATE, lambda: before.do(switch=other.port)):
             run = run_load("availability", "--env", "target", project=project, reports=tmp_path / "reports")
     assert run.code == 0, run.output
+    assert run.verdict["availability"]["dropped"].startswith("0 of ")
+    assert "(Wilson)" in (run.folder / "load.html").read_text()
     assert [stream["windows"] for stream in run.verdict["availability"]["streams"].values()] == [[], []]
 
 

@@ -125,7 +125,16 @@ def _closed_while_idle(cell: Cell) -> Measured:
 
 
 def _dropped(cell: Cell) -> Measured:
-    return Measured(_known(cell.errors), cell.judged)
+    return Measured(_known(cell.errors), cell.judged, dropped_share(cell))
+
+
+def dropped_share(cell: Cell) -> str:
+    """In words, with Wilson's bounds: that nothing was dropped shows no more than that hardly anything is."""
+    share = wilson(cell.errors, cell.judged).scaled(100)
+    return (
+        f"{cell.errors:,} of {cell.judged:,} requests were dropped: at least {share.low:.3g} % and at most "
+        f"{share.high:.3g} % of all such requests (Wilson)"
+    )
 
 
 def _wrong_bodies(cell: Cell) -> Measured:

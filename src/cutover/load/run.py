@@ -33,10 +33,11 @@ from cutover.load.gates import Gate, gates_of, load_gates
 from cutover.load.journeys import FIRST_OPERATION
 from cutover.load.judgement import COULD_NOT_HAVE_SEEN, NO_FRESH_CONNECTIONS, EarlyEnd, LoadVerdict, judge
 from cutover.load.ledger import Sums
+from cutover.load.metrics import dropped_share
 from cutover.load.preparation import Preparation
 from cutover.load.profiles import STREAMS, Profile, as_words, load_profile, processes_needed, refuse_what_does_not_fit
 from cutover.load.run_facts import RunFacts
-from cutover.load.schedule import Schedule
+from cutover.load.schedule import WARM_UP, Schedule
 from cutover.manifest import Entry
 from cutover.pacing import Pacer
 from cutover.report.load_files import write_load_files
@@ -422,6 +423,7 @@ class LoadRun:
         }
         if not streams:
             return [], None
+        judged = self.sums.of(frozenset(self.phases) - {WARM_UP})
         versions: dict[str, list[int]] = {}
         for row in last:
             for version, (count, first, end) in row["versions"].items():
@@ -434,6 +436,7 @@ class LoadRun:
                 for version, (count, first, end) in versions.items()
             },
             "changes_of_version": sum(len(row["flips"]) for row in last),
+            "dropped": dropped_share(judged),
             "connections_closed_while_idle_without_a_request": sum(row["idle_closed"] for row in last),
         }
         acknowledged = [entry for row in last for entry in row["acknowledged"]]
