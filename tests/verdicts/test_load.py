@@ -183,6 +183,36 @@ def test_lost_and_doubled_writes_are_no_go(system: Target, project: Path, tmp_pa
     assert len(writes["doubled"]) == writes["acknowledged"] // 30 - writes["acknowledged"] // 60
 
 
+CRASHING = """
+from cutover.load import run
+from cutover.load.locust_wiring import profile
+
+def judge(*_):
+    raise RuntimeError("ours")
+
+run.judge = judge
+Smoke = profile("smoke")
+"""
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_crash_of_ours_removes_the_accounts_or_lists_them(
+    system: Target, project: Path, tmp_path: Path, stopped: bool
+) -> None:
+    """3, and nothing is left that nobody is told of: the kill switch keeps the accounts, verdict.json names them."""
+    own, stop = tmp_path / "smoke.py", tmp_path / "STOP"
+    own.write_text(CRASHING)
+    began = watch_for_start(system, lambda: stop.write_text("") if stopped else None)
+    run = run_load(
+        "smoke", "-f", str(own), "--env", "target", project=project, reports=tmp_path / "reports",
+        CUTOVER_STOP_FILE=str(stop),
+    )  # fmt: skip
+    began.join()
+    assert run.code == 3, run.output
+    assert run.verdict["verdict"] == "TOOL ERROR"
+    assert (system.told["users"] > 0) == bool(run.verdict["leftovers"]) == stopped
+
+
 def test_verdict_that_cannot_be_written_is_no_go_ahead(system: Target, project: Path, tmp_path: Path) -> None:
     """All else is there and every limit kept: 11, as a caller may read the file and not the code."""
     reports = tmp_path / "reports"
@@ -357,7 +387,7 @@ class distributed:  # noqa: N801 - a context manager, read like a function
         return process
 
 
-def watch_for_start(system: Target, then: Callable[[], None]) -> Any:
+def watch_for_start(system: Target, then: Callable[[], object]) -> Any:
     """Do something as soon as the target counts the first arrival."""
 
     def watch() -> None:

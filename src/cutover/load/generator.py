@@ -147,6 +147,7 @@ class Generator:
                 "clock_step_s": wall.stepped_ns / 1e9,
                 "acknowledged": traffic.acknowledged,
                 "registered": traffic.registered,
+                "unanswered": sorted(traffic.unanswered),
                 "versions": {
                     version: [count, first - self._origin_ns, last_ns - self._origin_ns]
                     for version, (count, first, last_ns) in traffic.versions.items()

@@ -78,6 +78,7 @@ class Materials:
 class Traffic:
     """What all journeys of one process share: names, numbers, what was acknowledged, who answered.
 
+    unanswered: names whose registration was sent and not answered: it may come to be all the same.
     versions: who answered, "SYSTEM VERSION" or "SYSTEM" -> [answers, first and last monotonic_ns]. flips: (ns, who)
     whenever it changed.
     """
@@ -88,6 +89,7 @@ class Traffic:
     versions: dict[str, list[int]] = field(default_factory=dict)
     flips: list[tuple[int, str]] = field(default_factory=list)
     registered: int = 0
+    unanswered: set[str] = field(default_factory=set)
 
 
 class Side:
@@ -347,9 +349,12 @@ def _register(here: Side, name: str) -> Steps:
     fields = {key: new[key] for key in ("username", "email", "password")} | {"password_again": new["password"]}
     data = here.request("register", None, fields=fields)
     wanted = new["username"].encode()
+    here.traffic.unanswered.add(new["username"])
     reply = yield Call(
         "register", here.system, data, here.judge("register", lambda body: wanted in body), method="POST"
     )
+    if reply.response is not None:
+        here.traffic.unanswered.discard(new["username"])
     here.traffic.registered += reply.outcome is Outcome.OK
 
 

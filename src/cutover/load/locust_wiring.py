@@ -403,10 +403,15 @@ class _Wiring:
         traceback.print_exc()
         self._concluded = True
         self._collected.set()
-        self._all_written.set()
         self._environment.process_exit_code = int(ExitCode.CRASHED)
-        if self._run is not None:
-            self._environment.process_exit_code = self._run.crashed(error)
+        try:
+            if self._run is not None:
+                if isinstance(self._environment.runner, MasterRunner):
+                    self._environment.runner.send_message(STOP, {"why": "the run crashed"})
+                self._wait_for_own_share(self._run)
+                self._environment.process_exit_code = self._run.crashed(error)
+        finally:
+            self._all_written.set()
 
     @staticmethod
     def _end_workers(runner: Any) -> None:

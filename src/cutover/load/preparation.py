@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from cutover.accounts import Account, Accounts
+from cutover.accounts import Account, Accounts, remove_account
 from cutover.corpus import list_file, list_files
 from cutover.failures import CheckFailed
 from cutover.load.journeys import Materials
@@ -25,6 +26,7 @@ LISTS: Final = 8
 
 _COLUMNS: Final = ("first_name", "email", "city")
 _UPLOAD_LIMIT: Final = 65_536
+_LOOK_S: Final = 0.2
 
 
 @cache
@@ -131,6 +133,20 @@ class Preparation:
                 if len(found) > 1:
                     doubled.append(name)
         return lost + [name for rows in by_user.values() for name, _ in rows], doubled
+
+    def remove_late(self, where: Target, usernames: Collection[str], within_s: float) -> None:
+        """Remove accounts whose registration was sent and not answered, as soon as they are there, within so long.
+
+        Whoever looked but once would take one for never made while the system still makes it.
+        """
+        late = [account for account in self.named if account.username in usernames]
+        deadline = time.monotonic() + within_s
+        while late and time.monotonic() < deadline:
+            for account in late[:]:
+                if time.monotonic() < deadline and remove_account(where, account.username, account.password):
+                    self._accounts.forget(account)
+                    late.remove(account)
+            time.sleep(_LOOK_S)
 
     def _try(self, account: Account, listing: str, lists: Materials) -> None:
         path = {"file_id": listing}

@@ -5,6 +5,7 @@ Not for sending: generator.py; nor for Locust: locust_wiring.py, which calls thi
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import json
@@ -332,10 +333,18 @@ class LoadRun:
             self._pair = None
 
     def crashed(self, error: BaseException) -> int:
-        """An exception of ours: verdict.json says so as well as the exit code."""
+        """An exception of ours: verdict.json says so as well as the exit code. What was made is removed, or listed."""
         reason = redact(f"{type(error).__name__}: {error}")
         verdict = GateVerdict(self.gate, Verdict.TOOL_ERROR, int(ExitCode.CRASHED), (reason,), _COUNTS)
-        self.log.write("verdict.json", finished(self._told([]), [verdict], int(ExitCode.CRASHED)))
+        told = self._told([])
+        try:
+            told["leftovers"] += self._removed()
+        except Exception as another:  # noqa: BLE001 - the crash may be of this very removal
+            told["leftovers"].append(f"accounts, since their removal crashed as well: {redact(str(another))}")
+        told["leftovers"] += unremoved(self.folder / LEDGER, told["leftovers"])
+        for line in told["leftovers"]:
+            self.progress(f"left over: {line}")
+        self.log.write("verdict.json", finished(told, [verdict], int(ExitCode.CRASHED)))
         self._line = redact(f"{self.gate} {verdict.verdict.value}: {reason}; exit {int(verdict.exit_code)}")
         return int(ExitCode.CRASHED)
 
@@ -483,11 +492,17 @@ class LoadRun:
         left: list[str] = []
         for system, accounts in self._accounts.items():
             self.progress(f"removing the accounts of {system}")
-            now = self._answers_now(system)
+            now, preparation = self._answers_now(system), self._preparations[system]
+            with contextlib.suppress(NotRemovedError, NotTrustworthy, NotVerified, CheckFailed):  # said by remove_all
+                preparation.remove_late(now, self._unanswered(), self.profile.timeout_s)
             if now.system != accounts.system:
-                self._remove_after_a_switch(now, accounts, self._preparations[system])
+                self._remove_after_a_switch(now, accounts, preparation)
             left += accounts.remove_all()
         return left
+
+    def _unanswered(self) -> set[str]:
+        last = [heard.last for heard in self.expected.values() if heard.last is not None]
+        return {name for row in last for name in row["unanswered"]}
 
     def _answers_first(self, system: str) -> Target:
         """Who is to make the accounts: the system itself; before a switch the other one, at its own address."""
