@@ -316,6 +316,17 @@ def test_silence_is_counted_from_requests_and_not_from_the_clock() -> None:
     assert math.isinf(dead.high)
 
 
+def test_generator_that_stood_still_is_no_silence_of_the_system() -> None:
+    """What fell due in 2 s was sent at once afterwards and answered at once: too little for the p99 of the lag."""
+    recorder = Recorder(0)
+    for number in range(60_000):
+        at = number * SECOND // 100
+        sent = 102 * SECOND if 100 * SECOND <= at < 102 * SECOND else at
+        recorder.schedule("list_files", "steady", at)
+        recorder.record("list_files", "steady", Outcome.OK, at, sent, sent + 5_000_000, 0)
+    assert longest_silence(recorder.take().over_time()).high == 0
+
+
 @pytest.mark.parametrize("rate", [0.5, 3, 20, 300])
 @pytest.mark.parametrize("seed", range(5))
 def test_silence_of_a_healthy_system_is_far_from_its_limit(rate: float, seed: int) -> None:

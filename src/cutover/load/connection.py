@@ -29,7 +29,6 @@ _PIECE: Final = 32_768
 CLOSED_WHILE_IDLE: Final = "closed while idle"
 """A kept connection's end crossed the next request on the way: it never reached the system (`_crossed`)."""
 
-_LOOK_ONLY: Final = socket.MSG_PEEK | socket.MSG_DONTWAIT
 _ACKED_AT: Final = 120  # of tcpi_bytes_acked in struct tcp_info (linux/tcp.h)
 
 
@@ -104,7 +103,7 @@ class Connection:
         A client that looks sends nothing more over it (RFC 9112, 9.5). Of TLS the hub alone reads what has come.
         """
         try:
-            return not self._socket.recv(1, _LOOK_ONLY) or self._tls is None
+            return not self._socket.recv(1, socket.MSG_PEEK) or self._tls is None
         except BlockingIOError:
             return False
         except OSError:

@@ -102,8 +102,8 @@ class Cell:
     latency: done - intended of what was answered as promised, the one that gates judge; failed: the same of errors;
     service: done - sent of both; lag: sent - intended of all that was sent. backwards: requests whose time stamps
     are not in order, which a monotonic clock cannot give. size: bytes of the answers' bodies. asked, answered: of each
-    second the SLOTS in which a request was meant to be sent that reached the system, and in which one was done that
-    was answered as promised or refused by maintenance.
+    second the SLOTS in which a request was sent that may have reached the system, and in which one was done that was
+    answered as promised or refused by maintenance.
     """
 
     scheduled: int = 0
@@ -399,7 +399,7 @@ def _add(cell: Cell, rows: list[_Row], started: int) -> None:
     outcomes, asked, answered = cell.outcomes, cell.asked, cell.answered
     for _, _, outcome, intended_ns, sent_ns, done_ns, size, detail in rows:
         outcomes[outcome] += 1
-        number, within = divmod(intended_ns - started, _NS)
+        number = (intended_ns - started) // _NS
         second = cell.seconds.get(number) or cell.second(number)
         if detail:
             cell.add_detail(detail, 1)
@@ -414,9 +414,10 @@ def _add(cell: Cell, rows: list[_Row], started: int) -> None:
         cell.size += size
         lags.append(lag_us)
         second.lag_us = max(second.lag_us, lag_us)
-        cell.second((sent_ns - started) // _NS).sent += 1
+        sent, within = divmod(sent_ns - started, _NS)
+        cell.second(sent).sent += 1
         if outcome is not Outcome.CLOSED_WHILE_IDLE:
-            asked[number] = asked.get(number, 0) | 1 << within // _SLOT_NS
+            asked[sent] = asked.get(sent, 0) | 1 << within // _SLOT_NS
         if outcome in _ANSWERS:
             done, within = divmod(done_ns - started, _NS)
             answered[done] = answered.get(done, 0) | 1 << within // _SLOT_NS

@@ -89,8 +89,9 @@ def longest_stall_us(cell: Cell) -> int:
 def longest_silence(cell: Cell) -> Interval:
     """The longest time in ms in which requests were sent and none was answered well: slow, failed, or not at all.
 
-    From the first request after an answer to the next answer, each known to one slot. Without bound above when no
-    answer came any more.
+    From the sending of the first request after an answer to the next answer, each known to one slot; what the generator
+    did not send in time counts for nothing, as it is not the system's silence. Without bound above when no answer came
+    any more.
     """
     slot_ms = 1000 / SLOTS
     longest = Interval(0.0, 0.0, 0.0)
