@@ -11,7 +11,7 @@ from cutover.parity.differences import Difference, Kind
 
 pytestmark = pytest.mark.unit
 
-OPERATIONS = ("user", "login", "health")
+OPERATIONS = ("user", "login", "health", "export")
 TODAY = datetime.date(2026, 11, 22)
 GOOD = {
     "operations": '["user"]', "path": '"/a"', "class": '"value"', "legacy": '"text"', "worker": '"text"',
@@ -64,6 +64,16 @@ def seen(path: str = "/a", kind: Kind = Kind.VALUE, operation: str = "user", cas
         ({"class": '"extra"', "path": '"/files/*"'}, "is data lost, or another user's"),
         ({"class": '"missing"', "path": '["/a", "csv/*"]'}, "is data lost, or another user's"),
         ({"class": '"type"', "operations": '["state"]', "path": '"/files/*/bytes"'}, "is data lost, or another user's"),
+        (
+            {"class": '"missing"', "operations": '["export"]', "path": '"body"', "legacy": None, "worker": None},
+            "is data lost, or another user's",
+        ),
+        ({"class": '"value"', "operations": '["export"]', "path": '"csv/*/name"'}, "is data lost, or another user's"),
+        ({"class": '"status"', "legacy": '"404"', "worker": '"302"'}, "404 that becomes 302 opens"),
+        (
+            {"class": '"semantics"', "legacy": '"id"', "worker": '"id that is that of something else"'},
+            "something else stands where one thing stood",
+        ),
         ({"surprise": "1"}, "unknown key"),
     ],
 )
@@ -84,6 +94,9 @@ def test_noise_hides_no_type_no_presence_and_no_file(tmp_path: Path, kind: Kind)
     for path in ("body", "csv"):
         with pytest.raises(ConfigurationError, match="hides a whole file"):
             load(tmp_path, {"path": f'"{path}"'}, kind="noise")
+    for operation, path in (("export", "csv/*/name"), ("state", "/files/*/bytes"), ("state", "/files/*/stored_size")):
+        with pytest.raises(ConfigurationError, match="data lost"):
+            load(tmp_path, {"operations": f'["{operation}"]', "path": f'"{path}"'}, kind="noise")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,11 @@ EVERY: Final = "every"
 STATE: Final = "state"
 _NEEDED: Final = ("operations", "path", "class", "reason", "owner", "expires")
 _KEYS: Final = {*_NEEDED, "except", "legacy", "worker", "case", "always"}
-_BYTES: Final = (("download", "body"), (STATE, "/files/*/bytes"), (STATE, "/files/*/stored_size"))
+_BYTES: Final = (
+    ("download", "body"), ("export", "body"), (STATE, "/files/*/bytes"), (STATE, "/files/*/stored_size"),
+)  # fmt: skip
+_ONE_TO_ONE: Final = ("id", "token")
+"""What the legacy's side of a difference says where something stands for something."""
 NOISY: Final = (Kind.VALUE, Kind.ORDER)
 """Noise may hide how a value varies or in which order it comes, never its type or that it is there."""
 
@@ -237,6 +241,7 @@ def _refuse(file: Path, key: str, rule: Acceptance) -> None:
                 raise ConfigurationError(
                     file, f"{key}.path", f"noise at {path} hides a whole file", "Name the place in it."
                 )
+        _refuse_loss(file, key, rule)
         return
     if rule.always and (rule.kind is not Kind.EXTRA or rule.worker is None):
         raise ConfigurationError(
@@ -251,7 +256,7 @@ def _refuse(file: Path, key: str, rule: Acceptance) -> None:
     if rule.kind is Kind.STATUS:
         for legacy in rule.legacy or ():
             for worker in rule.worker or ():
-                if legacy[:1] == "4" and worker[:1] == "2" and legacy != "400":
+                if legacy[:1] == "4" and worker[:1] in ("2", "3") and legacy != "400":
                     raise ConfigurationError(
                         file, key, f"{legacy} that becomes {worker} opens what was closed",
                         "Isolation between users is not to be accepted away: mend the Worker.",
@@ -261,11 +266,16 @@ def _refuse(file: Path, key: str, rule: Acceptance) -> None:
 
 
 def _refuse_loss(file: Path, key: str, rule: Acceptance) -> None:
-    """Elements too many or too few, and other bytes: data lost, or another user's shown."""
+    """Elements too many or too few, other bytes, other cells, other things: data lost, or another user's shown."""
+    if rule.kind is Kind.SEMANTICS and set(rule.legacy or ()) & set(_ONE_TO_ONE):
+        raise ConfigurationError(
+            file, key, "something else stands where one thing stood", "That is another's: mend the Worker."
+        )
     for path in rule.paths:
         element = path.endswith("/*") and rule.kind in (Kind.MISSING, Kind.EXTRA)
         bytes_of = any(rule.covers(operation) and path == place for operation, place in _BYTES)
-        if element or bytes_of:
+        cell = path.startswith("csv/") and rule.kind is Kind.VALUE
+        if element or bytes_of or cell:
             raise ConfigurationError(
                 file, f"{key}.path", f"{rule.kind.value} at {path} is data lost, or another user's",
                 "Neither is to be accepted away: mend the Worker.",
