@@ -33,7 +33,8 @@ LEDGER: Final = "test-data.jsonl"
 SETTLED_S: Final = 60.0
 """Younger than that, an account that is not there may still come to be: its registration was under way."""
 
-_NAME: Final = re.compile(r"cutover-[a-z0-9]+-[0-9a-f]{6}-[0-9]+")
+_NAME: Final = re.compile(r"cutover-[a-z0-9]+-[0-9a-f]{6}-[0-9]+[^\s\x00-\x1f\x7f]*")
+"""Accounts.name: a number of ours, and the ending of a name of a special kind."""
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)([smhd])|0")
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _THING: Final = re.compile(r"(file|filter) ([A-Za-z0-9-]{1,64})")

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cutover import sweep
-from cutover.accounts import NotRemovedError, derived_password, key_id, note
+from cutover.accounts import Accounts, NotRemovedError, derived_password, key_id, note
 from cutover.configuration import ConfigurationError, root
 from cutover.environments import load_environment
 from cutover.failures import CheckFailed, RateLimited, Stopped, Unreachable, WrongAnswerer
@@ -70,6 +71,14 @@ def test_what_was_named_and_not_removed_is_left(ledger: Path) -> None:
     }
     assert found(ledger, "y") == ["cutover-0a1b2c3d-4e5f60-4"]
     assert oct(ledger.stat().st_mode)[-3:] == "600"
+
+
+@pytest.mark.parametrize("ending", ["", ".Ünï+cödé_-@", "ЖенщинаИмя", "MiXed"])
+def test_names_of_a_special_kind_are_left_like_any_other(ledger: Path, ending: str) -> None:
+    """A journey's names may end with letters and signs of any kind; none of them is passed over."""
+    target: Any = SimpleNamespace(system="worker", environment=SimpleNamespace(name="x", secrets={}))
+    account = Accounts(target, "0a1b2c3d", ledger).name(ending)
+    assert found(ledger) == [account.username]
 
 
 def test_removal_in_another_ledger_counts(ledger: Path, tmp_path: Path) -> None:

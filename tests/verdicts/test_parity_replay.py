@@ -136,6 +136,19 @@ def test_access_log_of_an_honest_pair_is_go(recordings: Recordings, tmp_path: Pa
     assert PASSWORD not in everything
 
 
+def test_files_that_neither_system_has_are_no_coverage(recordings: Recordings, tmp_path: Path, reports: Path) -> None:
+    """Recorded with 200, refused by both now: a mapping that is wrong, or data that was lost on both, is no proof."""
+    downloads = [each for each in recordings.legacy if each.request.url.path.startswith("/api/list_cutter/download/")]
+    log = combined(downloads[:20]).decode()
+    assert " 200 " in log
+    file = tmp_path / "access.log"
+    file.write_text(re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "00000000-0000-4000-8000-000000000000", log))
+    run = replay(recordings, file, reports, identities=recordings.identities(files='files = "same"'))
+    assert run.code == 10, run.output
+    assert parity(run)["replay"]["outcomes"] == {"not coverage": len(log.splitlines())}
+    assert "recorded 200, answered 404 now" in run.output
+
+
 def test_access_log_with_a_planted_defect_is_found(recordings: Recordings, tmp_path: Path, reports: Path) -> None:
     """The same thousand lines, and a Worker that writes a total as 1.0: found, and nothing else."""
     file = tmp_path / "access.log"

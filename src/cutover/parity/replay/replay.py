@@ -8,13 +8,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from cutover.failures import NotTrustworthy
 from cutover.journal import Journal
 from cutover.parity.answers import AnswerComparison
 from cutover.parity.correspondence import Correspondence, Timeline
+from cutover.parity.differences import Difference
 from cutover.parity.player import Clock, answer_or_word, clock_of, compared
 from cutover.parity.replay import sums as words
 from cutover.parity.replay.identities import Identities
@@ -167,7 +168,7 @@ class Replay:
         queries = self._queries(read.query, person, read)
         if queries is None:
             return {**uncovered, "why": "nothing says what an id in its query is"}
-        told = self._compare(match.operation, read.method, person, paths, queries, role)
+        told = self._compare(match.operation, read, person, paths, queries, role)
         if person is not None and told.get("st") == [401, 401]:
             told = {**uncovered, "why": "both answered 401, although its identity had logged in"}
         return {**told, "bind": bind} if bind else told
@@ -175,7 +176,7 @@ class Replay:
     def _compare(
         self,
         operation: str,
-        method: str,
+        read: Recorded,
         person: Person | None,
         paths: Mapping[str, Mapping[str, str]],
         queries: Mapping[str, str],
@@ -195,14 +196,16 @@ class Replay:
                 path=paths[side],
                 query=queries[side],
                 headers=_HEADERS,
-                method=method,
+                method=read.method,
             )
             answers[side] = answer_or_word(send)
             # This request alone: whatever else an answer dates was before the replay, and stays as it is.
             self._timelines[side].begin_at((before, int(time.time() * 1e6) + self._clocks[side].ahead_us))
-        case = "HEAD" if method == "HEAD" else ""
+        case = "HEAD" if read.method == "HEAD" else ""
         pair = answers["legacy"], answers["worker"]
         found = compared(self._comparison, operation, case, pair)
+        if why := self._shows_nothing(read, pair, found):
+            return {"o": words.UNCOVERED, "op": operation, "why": why}
         return {
             "o": words.COMPARED,
             "op": operation,
@@ -214,6 +217,22 @@ class Replay:
             **({"file": True} if paths["legacy"] else {}),
             **self._sums.differences(found),
         }
+
+    def _shows_nothing(
+        self, read: Recorded, pair: tuple[Result | str, Result | str], found: Sequence[Difference]
+    ) -> str:
+        """Why two answers that agree are no proof: both refuse what the recording was given. "" for any others.
+
+        A mapping that is wrong, or a file that is on neither system, is refused alike by both.
+        """
+        statuses = [answer.status for answer in pair if isinstance(answer, Result)]
+        refused = len(statuses) == len(pair) and min(statuses) >= 400
+        if not refused or (read.status is not None and read.status >= 400):
+            return ""
+        if not all(self._sums.decisions.decide(each) for each in found):
+            return ""  # a finding, whatever was recorded
+        was = "without a status" if read.status is None else str(read.status)
+        return f"recorded {was}, answered {' and '.join(map(str, dict.fromkeys(statuses)))} now"
 
     # --- whose and which ---------------------------------------------------------------------------
 
