@@ -220,7 +220,13 @@ def show_drawn(
         finally:
             run.tidy()
 
-    _shown(run, undeclared, lambda: draw(run.player, take), fails=fails)
+    def play_all() -> None:
+        try:
+            draw(run.player, take)
+        finally:
+            run.tidy()  # of a journey that did not come to its end
+
+    _shown(run, undeclared, play_all, fails=fails)
 
 
 def show_migrated(run: ParityRun, play: Callable[[Player, Callable[[Played], None]], None], check: str) -> None:

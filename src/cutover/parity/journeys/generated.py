@@ -81,7 +81,28 @@ _filters = st.one_of(
 )
 
 
-def machine(player: Player, take: Callable[[Played], None]) -> type[RuleBasedStateMachine]:
+class Broken:
+    """What ended the playing, the first time. It is raised when the drawing is over and not into it.
+
+    Hypothesis would play a journey in which something was raised once more, and call it flaky when that goes well: a
+    deployment that was out of reach for a moment would be a difference.
+    """
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    def attempt(self, act: Callable[[], Any]) -> Any:
+        """What the call returns; None once something was raised, and from then on nothing is called."""
+        if self.error is not None:
+            return None
+        try:
+            return act()
+        except Exception as error:  # noqa: BLE001 - raised again by generate
+            self.error = error
+        return None
+
+
+def machine(player: Player, take: Callable[[Played], None], broken: Broken) -> type[RuleBasedStateMachine]:
     """A state machine that drives both systems through that player, and hands over each journey that it played."""
 
     class Journeys(RuleBasedStateMachine):
@@ -99,12 +120,13 @@ def machine(player: Player, take: Callable[[Played], None]) -> type[RuleBasedSta
         @initialize()
         def begin(self) -> None:
             story = "drawn by the state machine"
-            self.playing = player.begin(Journey(f"generated {Journeys.number}", story, _ACTORS, ()))
+            journey = Journey(f"generated {Journeys.number}", story, _ACTORS, ())
+            self.playing = broken.attempt(lambda: player.begin(journey))
 
         def do(self, step: Step) -> None:
-            assert self.playing is not None
-            if not self.playing.played.cut_short:
-                self.playing.step(step)
+            playing = self.playing
+            if playing is not None and not playing.played.cut_short:
+                broken.attempt(lambda: playing.step(step))
 
         @rule(target=files, actor=_actors, name=_file_names, content=_tables())
         def upload(self, actor: str, name: str, content: bytes) -> Any:
@@ -184,17 +206,23 @@ def machine(player: Player, take: Callable[[Played], None]) -> type[RuleBasedSta
             self.do(say.upload(actor, name, b"" if name == "empty.csv" else b"a\n1\n", saves="refused"))
 
         def teardown(self) -> None:
-            if self.playing is not None:
-                if not self.playing.played.cut_short:
-                    self.playing.read_back()
-                take(self.playing.played)
+            playing = self.playing
+            if playing is None:
+                return
+            if not playing.played.cut_short:
+                broken.attempt(playing.read_back)
+            broken.attempt(lambda: take(playing.played))
 
     return Journeys
 
 
 def generate(player: Player, take: Callable[[Played], None], *, journeys: int, seed: int, steps: int = STEPS) -> None:
-    """Draw and play so many journeys. The same seed draws the same ones; take gets each when it is over."""
-    drawn = machine(player, take)
+    """Draw and play so many journeys. The same seed draws the same ones; take gets each when it is over.
+
+    Raises what came first of what `Player.begin`, a step and take raise; nothing is sent after it.
+    """
+    broken = Broken()
+    drawn = machine(player, take, broken)
     quiet = settings(
         max_examples=journeys,
         stateful_step_count=steps,
@@ -206,3 +234,5 @@ def generate(player: Player, take: Callable[[Played], None], *, journeys: int, s
         print_blob=False,
     )
     run_state_machine_as_test(hypothesis.seed(seed)(drawn), settings=quiet)
+    if broken.error is not None:
+        raise broken.error
