@@ -43,6 +43,16 @@ def test_delayed_logout_is_waited_for(late_pair: PairState, tmp_path: Path) -> N
     assert DELAY_S - 0.1 <= measured(done)["access_token refused within (s)"] <= deadline
 
 
+def test_parity_waits_for_a_logout_to_be_seen(late_pair: PairState, tmp_path: Path) -> None:
+    """The journeys that log out are as declared on an honest Worker, whose KV is late."""
+    journeys = "account_from_first_to_last_day or sessions_side_by_side"
+    named = ("-m", "parity", "--env", "embedded", "--pair", late_pair.name)
+    done = run_gate(*named, "-k", journeys, reports=tmp_path / "reports")
+    assert done.code == 10, done.output  # -k: partial
+    assert "2 of " in done.last_line
+    assert "failed" not in done.last_line
+
+
 def test_delay_beyond_the_deadline_is_no_go(late_pair: PairState, make_project: MakeProject, tmp_path: Path) -> None:
     """An environment that grants less than KV takes fails the check, and says what lives on."""
     impatient = (

@@ -19,7 +19,7 @@ from cutover.contract.findings import Finding, Findings, Place, place_of, show
 from cutover.contract.sequence import Sequence
 from cutover.contract.shares import shares
 from cutover.environments import Environment
-from cutover.failures import CheckFailed, NotVerified
+from cutover.failures import CheckFailed, NotTrustworthy, NotVerified
 from cutover.http import Answer
 from cutover.journal import Journal
 from cutover.targets import Target
@@ -111,6 +111,8 @@ class Fuzzer:
         elif not counted.sent:
             unshown = f"no request to {held.name} could be sent here"
         self.journal.unshown = unshown
+        if held.untrusted is not None:
+            raise held.untrusted
         findings, debts = self.debts.split(held.findings, held.name, whole=not held.stopped)
         show(
             findings,
@@ -138,6 +140,9 @@ class _Held:
         self.counted.share = fuzzer.shares[name] if fuzzer.shares is not None else None
         self.stopped = ""
         self._silent = self._taken = 0
+        # Raised when the drawing is over and not into it: Hypothesis would draw the same once more, and call it flaky
+        # when that goes well.
+        self.untrusted: NotTrustworthy | None = None
         self._confirmed: set[str] = set()
         if self._silenced:
             raise NotVerified(f"no request to {name} was sent: {_SILENCE}")
@@ -184,7 +189,7 @@ class _Held:
         share = self.counted.share
         wanted = sequences if share is None else min(sequences, max(share // steps, 0))
         if wanted > 0:
-            self.drawn.sequences(wanted, steps, self._send_step, self._judge_step, lambda: not self._silenced)
+            self.drawn.sequences(wanted, steps, self._send_step, self._judge_step, self._goes_on)
         if wanted < sequences:
             self._stop(_BUDGET)
         if self._silenced:
@@ -195,6 +200,9 @@ class _Held:
     def _silenced(self) -> bool:
         return self._silent >= _SILENT or self._fuzzer.silent >= _SILENT_IN_ALL
 
+    def _goes_on(self) -> bool:
+        return not self._silenced and self.untrusted is None
+
     def take(self, case: Any, phase: str) -> None:
         """Send one drawn request and note what is wrong with the answer."""
         if self.counted.share is not None and self.counted.sent >= self.counted.share:
@@ -202,6 +210,8 @@ class _Held:
             return
         if self._silenced:
             self._stop(_SILENCE)
+            return
+        if self.untrusted is not None:
             return
         self._taken += 1
         response = self._send(case, phase)
@@ -218,6 +228,9 @@ class _Held:
             return None
         except CheckFailed as error:
             self._note_silence(error)
+            return None
+        except NotTrustworthy as error:
+            self.untrusted = self.untrusted or error
             return None
         self.counted.sent += 1
         self.counted.phases[phase] += 1
@@ -245,6 +258,9 @@ class _Held:
             found = failures_of(case, response, recorder, self._confirmed, linked)
         except CheckFailed as error:
             self._note_silence(error)
+            return
+        except NotTrustworthy as error:
+            self.untrusted = self.untrusted or error
             return
         except NotSendable:  # what a check wanted to ask in addition
             return

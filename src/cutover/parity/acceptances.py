@@ -108,6 +108,12 @@ class Decisions:
             self._decided[difference.key] = found[0] if found else None
         return self._decided[difference.key]
 
+    def settled(self, operation: str, case: str, found: Iterable[Difference]) -> bool:
+        """Whether all that was found is accepted, and all that is accepted for just this case was found."""
+        decided = [self.decide(difference) for difference in found]
+        awaited = [rule for rule in self.acceptances if case and rule.case == case and rule.covers(operation)]
+        return None not in decided and all(rule in decided for rule in awaited)
+
     def lacking(self, operation: str, case: str, found: Iterable[Difference]) -> list[Difference]:
         """Differences that were accepted as always there, and are not in this answer: the Worker lost something.
 

@@ -140,6 +140,8 @@ class Side:
             person.user_id = result.field("user_id")
             person.refresh_token = result.secret("refresh_token")
             person.access_token = result.secret("access_token")
+        elif step.operation == "refresh" and step.actor in self.logged_out:
+            return  # until a logout is seen everywhere, it may still be given a token, which is none of the journey's
         elif step.operation in ("login", "refresh"):
             self.old_tokens[step.actor] = person.access_token
             person.access_token = result.secret("access_token")
@@ -164,13 +166,14 @@ class Clock:
 class Means:
     """What a player plays with.
 
-    settled: whether a difference is declared, for steps that may take time. make_admin: makes an account an
+    settled: whether what was found at a step that may take time is as declared: nothing else, and all that its case is
+    declared to show. make_admin: makes an account an
     administrator, None where that cannot be done. held: what a system holds of these accounts (state.py),
     None where nobody can look.
     """
 
     rules: Rules
-    settled: Callable[[Difference], bool]
+    settled: Callable[[Step, Sequence[Difference]], bool]
     seed: int = 0
     show_values: bool = False
     make_admin: Callable[[Target, Account], None] | None = None
@@ -314,7 +317,7 @@ class Playing:
                 self.played.cut_short = f"{step}: {error}"
                 return False
             found = compared(self._comparison, step.operation, step.case, answers)
-            if time.monotonic() >= deadline or all(map(self._means.settled, found)):
+            if time.monotonic() >= deadline or self._means.settled(step, found):
                 break
             time.sleep(_POLL_S)
         statuses = [answer.status if isinstance(answer, Result) else None for answer in answers]

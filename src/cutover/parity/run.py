@@ -71,7 +71,7 @@ class ParityRun:
         self._shortening_s = shortening_s
         means = Means(
             self.rules,
-            settled=lambda difference: self.decisions.decide(difference) is not None,
+            settled=lambda step, found: self.decisions.settled(step.operation, step.case, found),
             seed=seed,
             show_values=show_values,
             make_admin=make_admin,

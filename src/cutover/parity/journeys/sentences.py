@@ -25,9 +25,9 @@ def login(actor: str, **fields: Any) -> Step:
     return Step("login", actor, fields={"username": Own("username"), "password": Own("password"), **fields})
 
 
-def refresh(actor: str, token: Any = None) -> Step:
+def refresh(actor: str, token: Any = None, **more: Any) -> Step:
     """Ask for a new access token, by the actor's refresh token or by another text."""
-    return Step("refresh", actor, fields={"refresh_token": Own("refresh_token") if token is None else token})
+    return Step("refresh", actor, fields={"refresh_token": Own("refresh_token") if token is None else token}, **more)
 
 
 def user(actor: str, **more: Any) -> Step:
