@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote_plus, urlsplit
 from xml.etree import ElementTree
 
 from cutover.failures import CheckFailed, NotTrustworthy, Unreachable
+from cutover.migration.plain_response import PlainResponse
 
 if TYPE_CHECKING:
     from cutover.environments import Bucket
@@ -240,6 +241,7 @@ class BulkBucket:
             connection = http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout_s, context=self._tls)
         else:
             connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
+        connection.response_class = PlainResponse
         connection.connect()
         self._mine.connection = connection
         with self._lock:
