@@ -227,8 +227,7 @@ class Player:
         for side in playing.sides:
             for actor, (username, password) in people.items():
                 side.people[actor] = Account(username.reveal(), "", password)
-        if "registration" not in self._targets[0].environment.absent:
-            self._prove(playing)
+        self._prove(playing)
         return playing
 
     def play(self, journey: Journey) -> Played:
@@ -251,21 +250,43 @@ class Player:
 
     def _prove(self, playing: Playing) -> None:
         """Once a run, that there are two systems."""
-        if not self.noise and not self._proven:
-            self._prove_two_systems(playing)
-            self._proven = True
+        if self.noise or self._proven:
+            return
+        if "registration" in self._targets[0].environment.absent:
+            one = self._token_is_honoured(playing)
+        else:
+            one = self._stranger_is_known(playing)
+        if one is None:
+            return  # with the next account
+        baseline, candidate = (side.target for side in playing.sides)
+        if one:
+            raise WrongAnswerer(
+                f"{candidate.url} {one} {baseline.url} alone: both addresses lead to one system, which would be "
+                f"compared with itself. Mend [worker] or [legacy] in environments.toml [{candidate.environment.name}], "
+                "or the route in front of them."
+            )
+        self._proven = True
 
-    def _prove_two_systems(self, playing: Playing) -> None:
-        """An account of the baseline is unknown to the candidate, or both are one system under two addresses."""
+    def _stranger_is_known(self, playing: Playing) -> str:
+        """An account of the baseline is unknown to the candidate, or both are one system: then a word of it."""
         baseline, candidate = playing.sides
         stranger = baseline.accounts.new()
         fields = {"username": stranger.username, "password": stranger.password}
-        if candidate.target.call("login", fields=fields).status in candidate.target.operation("login").statuses:
-            raise WrongAnswerer(
-                f"{candidate.target.url} knows an account that was made on {baseline.target.url} alone: both "
-                "addresses lead to one system, which would be compared with itself. Mend [worker] or [legacy] in "
-                f"environments.toml [{candidate.target.environment.name}], or the route in front of them."
-            )
+        known = candidate.target.call("login", fields=fields).status in candidate.target.operation("login").statuses
+        return "knows an account that was made on" if known else ""
+
+    def _token_is_honoured(self, playing: Playing) -> str | None:
+        """The same where nobody may register: a token of the baseline is refused by the candidate. None when the
+        account, a disabled one, is given none."""
+        baseline, candidate = playing.sides
+        for person in baseline.people.values():
+            fields = {"username": person.username, "password": person.password}
+            login = baseline.target.call("login", fields=fields)
+            if login.status not in login.operation.statuses:
+                continue  # one who is disabled
+            answer = candidate.target.call("user", token=login.secret("access_token"))
+            return "honours a token of" if answer.status in answer.operation.statuses else ""
+        return None
 
 
 class Playing:
