@@ -39,7 +39,7 @@ _KEYS: Final = {
     "load", "migrated_accounts",
 }  # fmt: skip
 _SYSTEM_KEYS: Final = {"url", "name", "identity", "absent"}
-_IDENTITY_KEYS: Final = {"header", "value", "version_header"}
+_IDENTITY_KEYS: Final = {"header", "value", "version_header", "version"}
 CAPABILITIES: Final = (
     "d1", "r2", "names", "https", "limiter", "registration", "http2", "postgres", "media", "migrated",
 )  # fmt: skip
@@ -55,11 +55,16 @@ _PAIR_ACCOUNTS: Final = "the pair's migrated accounts"
 
 @dataclass(frozen=True)
 class Identity:
-    """How a system proves who answered: this header has this value; another holds its version."""
+    """How a system proves who answered: this header has this value; another holds its version.
+
+    version_required: others have the same value (the other colour, production), so only a version that was asked for
+    says which of them answered.
+    """
 
     header: str
     value: str
     version_header: str | None = None
+    version_required: bool = False
 
 
 @dataclass(frozen=True)
@@ -388,7 +393,14 @@ def _identity(file: Path, key: str, row: Mapping[str, Any]) -> Identity | None:
     told = texts_of(file, f"{key}.identity", identity)
     header = _needed(file, f"{key}.identity", told, "header")
     value = _needed(file, f"{key}.identity", told, "value")
-    return Identity(header.lower(), value, told.get("version_header"))
+    required = told.get("version")
+    if required not in (None, "required"):
+        raise ConfigurationError(file, f"{key}.identity.version", f"{required!r}", 'It is "required", or left out.')
+    if required and "version_header" not in told:
+        raise ConfigurationError(
+            file, f"{key}.identity.version_header", "missing", "Name the header that tells the version."
+        )
+    return Identity(header.lower(), value, told.get("version_header"), required is not None)
 
 
 def _secrets(file: Path, name: str, table: Any, variables: Mapping[str, str]) -> dict[str, Secret]:

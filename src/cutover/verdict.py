@@ -69,7 +69,8 @@ class Run:
     absent: system or capability -> why the environment has none. read_only_form: gate -> why the environment
     asks for no more of it than what only looks. invalid: reasons found outside any check.
     tool_error: pytest's own exit code where it is 2 to 5, with its reason. selection: how the run
-    was narrowed ("-k health"), "" when it was not. requests, rate_limited: over all processes.
+    was narrowed ("-k health"), "" when it was not. unproven: what no check could show, whatever they found.
+    requests, rate_limited: over all processes.
     """
 
     environment: str
@@ -79,6 +80,7 @@ class Run:
     invalid: Sequence[str] = ()
     tool_error: tuple[int, str] | None = None
     selection: str = ""
+    unproven: Sequence[str] = ()
     requests: int = 0
     rate_limited: int = 0
 
@@ -227,7 +229,7 @@ def _judge(
         return Verdict.INVALID, ExitCode.INVALID, invalid
     if failed:
         return Verdict.NO_GO, ExitCode.NO_GO, [f"{record.check}: {record.reason}" for record in failed]
-    reasons = []
+    reasons = list(run.unproven)
     if not required:
         reasons.append("the manifest lists no check of this gate that this environment could show")
     if missing:

@@ -142,6 +142,13 @@ def test_what_may_never_be_waived_stays_a_failure() -> None:
     assert Record.from_json(found.as_json()) == found
 
 
+def test_what_no_check_could_prove_is_inconclusive() -> None:
+    """Every check passed, and still nobody knows which deployment they looked at."""
+    run = dataclasses.replace(RUN, unproven=("which deployment answered is not proven",))
+    verdict = decide("smoke", run, [entry("a")], [record("a", Status.PASSED)], ())
+    assert (verdict.verdict, verdict.reasons) == (Verdict.INCONCLUSIVE, run.unproven)
+
+
 def test_gate_with_nothing_listed_is_inconclusive() -> None:
     """Comparing nothing with nothing is no GO."""
     assert decide("smoke", RUN, [], [], ()).verdict is Verdict.INCONCLUSIVE

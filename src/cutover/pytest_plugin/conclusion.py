@@ -59,6 +59,7 @@ def conclude(session: GateSession, before: int) -> tuple[list[GateVerdict], int]
         invalid=invalid,
         tool_error=_tool_error(before, stale_waivers(session.records, session.waivers)),
         selection=narrowing(session.config),
+        unproven=_unproven(session),
         requests=facts["requests"],
         rate_limited=facts["rate_limited"],
     )
@@ -144,6 +145,19 @@ def _found_at_the_end(session: GateSession) -> list[str]:
     if session.log is not None and session.log.failure is not None:
         found.append(f"evidence could not be written: {session.log.failure}. Free the disk and run again.")
     return found
+
+
+def _unproven(session: GateSession) -> list[str]:
+    """Which deployment answered, where only its version tells it from another and nobody asked for one."""
+    worker = session.environment.systems.get("worker") if session.loaded else None
+    if worker is None or worker.identity is None or not worker.identity.version_required:
+        return []
+    if session.config.option.cutover_version:
+        return []
+    return [
+        f"which deployment answered is not proven: others say {worker.identity.value!r} as well. "
+        f"Ask for a version of {worker.name}: --worker-version ID"
+    ]
 
 
 def _tool_error(before: int, stale: Sequence[Waiver]) -> tuple[int, str] | None:
