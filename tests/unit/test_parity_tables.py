@@ -175,3 +175,10 @@ def csv_of(body: bytes) -> Table:
 def test_any_bytes_are_compared(one: bytes, other: bytes) -> None:
     """No exception, and nothing that differs is taken for equal."""
     assert bool(found(one, other)) == (one != other)
+
+
+def test_columns_of_users_lists_are_called_by_their_number() -> None:
+    """A list without a header begins with somebody's name."""
+    told: list[str] = []
+    compare_tables(b"Lovelace,1\nb,2\n", b"Lovelace,1\nb,3\n", lambda path, *_: told.append(path), named=False)
+    assert told == ["csv/*/column 2"]

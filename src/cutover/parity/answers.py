@@ -23,8 +23,12 @@ from cutover.targets import Result
 class AnswerComparison:
     """Compares pairs of answers by the contract's rules, with what one journey found out so far."""
 
-    def __init__(self, rules: Rules, correspondence: Correspondence, *, show_values: bool = False) -> None:
+    def __init__(
+        self, rules: Rules, correspondence: Correspondence, *, show_values: bool = False, of_users: bool = False
+    ) -> None:
+        """of_users: lists that users wrote, and not the suite: no name of a column is part of a path."""
         self._rules, self._known, self._show = rules, correspondence, show_values
+        self._named_columns = show_values or not of_users
 
     def compare(self, baseline: Result, candidate: Result, *, case: str = "") -> list[Difference]:
         """Everything in which the two answers differ."""
@@ -81,7 +85,7 @@ class AnswerComparison:
             if ours != theirs:
                 found.report("body", Kind.VALUE, "bytes", "other bytes", ours, theirs)
         elif body == "csv":
-            compare_tables(ours, theirs, found.report)
+            compare_tables(ours, theirs, found.report, named=self._named_columns)
         else:
             self._json(baseline, candidate, found, failed=failed)
 

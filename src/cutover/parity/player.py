@@ -307,7 +307,7 @@ class Playing:
         self._order = random.Random(f"{means.seed} {journey.name}")  # noqa: S311 - which side is asked first
         self._timelines = (Timeline(clocks[0].tolerance_us), Timeline(clocks[1].tolerance_us))
         self._known = Correspondence(*self._timelines, migrated)
-        self._comparison = AnswerComparison(means.rules, self._known, show_values=means.show_values)
+        self._comparison = AnswerComparison(means.rules, self._known, show_values=means.show_values, of_users=migrated)
 
     def name(self, actor: str, ending: str) -> None:
         """A new account on both sides, whose name ends with that text; nothing is sent."""

@@ -65,7 +65,7 @@ class Replay:
         self._clocks: dict[str, Clock] = {}
         self._timelines = {side: Timeline() for side in SIDES}
         self._known = Correspondence(self._timelines["legacy"], self._timelines["worker"])
-        self._comparison = AnswerComparison(rules, self._known, show_values=show_values)
+        self._comparison = AnswerComparison(rules, self._known, show_values=show_values, of_users=True)
         self._sent: set[bytes] = set()
         self._digest = ""
 
