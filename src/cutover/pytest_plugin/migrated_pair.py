@@ -75,13 +75,17 @@ def _last_logins_of_django_kept(session: GateSession) -> Iterator[None]:
     if pair is None:
         raise NotTrustworthy(f"the pair {session.pair_name!r} is not up any more")
     with psycopg.connect(pair.pg_dsn, autocommit=True) as django:
-        before = django.execute("SELECT last_login, id FROM auth_user").fetchall()
+        # Django writes a hash anew that has not as many iterations as its setting says.
+        before = django.execute("SELECT last_login, password, id FROM auth_user").fetchall()
         try:
             yield
         finally:
-            query = "UPDATE auth_user SET last_login = %s WHERE id = %s AND last_login IS DISTINCT FROM %s"
             with django.cursor() as cursor:
-                cursor.executemany(query, [(at, key, at) for at, key in before])
+                cursor.executemany(
+                    "UPDATE auth_user SET last_login = %s, password = %s WHERE id = %s "
+                    "AND (last_login, password) IS DISTINCT FROM (%s, %s)",
+                    [(*row, *row[:2]) for row in before],
+                )
 
 
 @contextlib.contextmanager
