@@ -89,7 +89,7 @@ class Fuzzer:
         Raises ContractFailed; NotVerified when nothing was found and not everything was sent; and what Client.send
         raises. The record carries findings, counts and the hash of the sequence.
         """
-        held = _Held(self, name, accounts)
+        held = self._begin(name, accounts)
         for phase, cases in held.listed():
             for case in cases:
                 held.take(case, phase)
@@ -98,9 +98,13 @@ class Fuzzer:
 
     def hold_together(self, accounts: Accounts, *, sequences: int = SEQUENCES, steps: int = STEPS) -> None:
         """Hold the operations to the contract in sequences along its links. Raises as `hold` does."""
-        held = _Held(self, "sequences", accounts)
+        held = self._begin("sequences", accounts)
         held.follow_links(sequences, steps)
         self._end(held)
+
+    def _begin(self, name: str, accounts: Accounts | None) -> _Held:
+        self.journal.unshown = f"the requests to {name} were broken off"  # until `_end` knows how far they went
+        return _Held(self, name, accounts)
 
     def _end(self, held: _Held) -> None:
         counted = held.counted
