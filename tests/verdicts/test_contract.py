@@ -87,6 +87,8 @@ def test_what_is_no_worker_is_found_in_bounded_time(answer: Answer, told: str, t
     [
         ("contracts/legacy_debts.toml", (), "legacy_debts.toml: not valid TOML"),
         ("contracts/worker.openapi.yaml", (), "worker.openapi.yaml: is no YAML"),
+        ("contracts/own.yaml", (), "own.yaml: is no YAML"),
+        ("", ("--contract-minutes=inf",), "--contract-minutes: inf is no time"),
         ("", ("--contract-minutes=nan",), "--contract-minutes: nan is no time"),
         ("", ("--contract-minutes=0",), "--contract-minutes: 0 is no time"),
     ],
@@ -97,6 +99,9 @@ def test_broken_files_of_the_contract_are_wrong_configuration(
     """4 and one message, before anything is sent: no fault of the deployment."""
     with server(something_else) as (address, asked):
         project = _project(tmp_path, name="hostile", worker=address)
+        if "own" in file:
+            with (project / "environments.toml").open("a") as environments:
+                environments.write(f'[hostile.contract]\nworker = {{ file = "{file}" }}\n')
         if file:
             with (project / file).open("a") as broken:
                 broken.write("\nx: [ = {")

@@ -11,15 +11,20 @@ from pathlib import Path
 from cutover.configuration import ConfigurationError
 from cutover.contract.debts import load_debts
 from cutover.contract.document import FILES, read_contract
+from cutover.environments import Environment
 
 
 def judge(project: Path, minutes: float | None) -> None:
-    """Read the project's documents and the debts. minutes: of --contract-minutes. Raises ConfigurationError.
-
-    A document of an environment's own is read when the environment is.
-    """
+    """Read the project's documents and the debts. minutes: of --contract-minutes. Raises ConfigurationError."""
     if minutes is not None and not (math.isfinite(minutes) and minutes > 0):
         raise ConfigurationError("--contract-minutes", "", f"{minutes:g} is no time", "Minutes above 0, as in 5.")
     for file in FILES.values():
         read_contract(project / file)
     load_debts(project)
+
+
+def judge_own(environment: Environment) -> None:
+    """Read the documents that the environment is held to in place of ours. Raises ConfigurationError."""
+    for own in environment.contracts.values():
+        if own.file is not None:
+            read_contract(own.file)

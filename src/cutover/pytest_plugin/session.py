@@ -43,6 +43,7 @@ from cutover.waivers import Waiver, load_waivers
 
 if TYPE_CHECKING:
     from cutover.embedded.pair import PairHandle
+    from cutover.embedded.state import PairState
     from cutover.http import Client
     from cutover.pacing import Pacer
     from cutover.targets import Target
@@ -106,7 +107,7 @@ class GateSession:
 
                 pair = state.read(self.pair_name)
                 self._planted = pair.fault if pair else None
-            self._environment = self._with_options(load_environment(self.project, self.name, pair=pair))
+            self._environment = self._loaded(pair, self.name)
         return self._environment
 
     @property
@@ -396,7 +397,7 @@ class GateSession:
                 raise no_environment(self.project)
             return
         if not is_embedded(self.project, self.name):
-            self._environment = self._with_options(load_environment(self.project, self.name))
+            self._environment = self._loaded(None, self.name)
             if self.config.option.cutover_version and self._environment.systems.get("worker"):
                 self._judge_version(self._environment)
         today = datetime.datetime.now(datetime.UTC).date()
@@ -411,6 +412,14 @@ class GateSession:
                 "--worker-version needs the Worker's name and identity.version_header, to ask and to prove it",
                 "Add them.",
             )
+
+    def _loaded(self, pair: PairState | None, name: str) -> Environment:
+        environment = self._with_options(load_environment(self.project, name, pair=pair))
+        if "contract" in self.asked:
+            from cutover.contract import configuration
+
+            configuration.judge_own(environment)
+        return environment
 
     def _with_options(self, environment: Environment) -> Environment:
         import dataclasses
