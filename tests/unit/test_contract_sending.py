@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -44,7 +44,8 @@ class Case:
 
     method, path = "POST", "/api/accounts/register"
     meta = SimpleNamespace(generation=SimpleNamespace(mode=SimpleNamespace(is_negative=False, is_positive=True)))
-    operation = SimpleNamespace(definition=SimpleNamespace(raw={"operationId": "register"}), label="register")
+    row: ClassVar = {"operationId": "register", "responses": {"201": {}, "400": {}, "409": {}, "500": {}}}
+    operation = SimpleNamespace(definition=SimpleNamespace(raw=row), label="register")
 
     def __init__(self) -> None:
         self.path_parameters: dict[str, Any] = {}
@@ -61,9 +62,15 @@ class Case:
         return {"method": "POST", "url": f"{base_url}{self.path}", "json": self.body}
 
 
-@pytest.mark.parametrize(("status", "is_there"), [(400, False), (422, False), (None, True), (500, True), (503, True)])
+@pytest.mark.parametrize(
+    ("status", "is_there"),
+    [(400, False), (409, False), (408, True), (418, True), (None, True), (500, True), (503, True)],
+)
 def test_only_a_refusal_says_that_no_account_was_made(status: int | None, is_there: bool, tmp_path: Path) -> None:
-    """Without an answer or behind a 5xx it may be stored: it stays to be removed, in the ledger as well."""
+    """Without an answer, or behind a 5xx or a status that the contract does not name, it may be stored.
+
+    Then it stays to be removed, in the ledger as well.
+    """
     ledger = tmp_path / "test-data.jsonl"
     target: Any = Registering(status)
     accounts = Accounts(target, "run", ledger)

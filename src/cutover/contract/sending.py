@@ -65,8 +65,9 @@ class Sender:
         try:
             answer = self.exchange(prepared, name, case.path, case.path_parameters)
         finally:
-            # Only a refusal says that nothing was made: without an answer, and behind a 5xx, the account may be there.
-            if account is not None and self.last is not None and 400 <= self.last.status < 500:
+            # Only a refusal that the contract names says that nothing was made: without an answer, and behind any other
+            # status, the account may be there.
+            if account is not None and self.last is not None and _refuses(case, self.last.status):
                 self._never_made(account)
         self._remember(name, case, account, answer)
         return as_response(answer, prepared)
@@ -280,6 +281,10 @@ def as_response(answer: Answer, prepared: requests.PreparedRequest) -> Response:
         verify=True,
         http_version=answer.protocol.removeprefix("HTTP/"),
     )
+
+
+def _refuses(case: Any, status: int) -> bool:
+    return 400 <= status < 500 and str(status) in case.operation.definition.raw.get("responses", {})
 
 
 def _column(value: Any) -> Any:
