@@ -2,12 +2,14 @@
 
 import contextlib
 import copy
+import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -146,6 +148,60 @@ def test_parts_of_another_kind_are_one_clear_error(name: str, value: str) -> Non
         return
     with pytest.raises(ConfigurationError, match=f"paths./x.get.{name}"):
         parse_contract(text, "drawn.yaml")
+
+
+def _places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to each place of a document but for its examples, which are of any kind."""
+    if way:
+        yield way
+    rows = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in rows:
+        if key not in ("example", "examples", "value", "description"):
+            yield from _places(inner, (*way, key))
+
+
+DOCUMENT = json.loads(json.dumps(dict(read_contract(root() / FILES["worker"]).raw), default=str))
+
+
+@settings(max_examples=150)
+@given(
+    st.sampled_from(sorted(_places(DOCUMENT), key=str)),
+    st.sampled_from([None, "x", 7, True, [], [None], [{}], {}, {"x": None}, {"$ref": "#/openapi"}, {"$ref": []}]),
+)
+def test_whatever_stands_in_a_place_is_read_or_one_clear_error(way: tuple[Any, ...], value: Any) -> None:
+    """An environment's own document may be odd anywhere: what reads it never ends with another exception."""
+    raw = copy.deepcopy(DOCUMENT)
+    place = raw
+    for step in way[:-1]:
+        place = place[step]
+    place[way[-1]] = value
+    try:
+        theirs = parse_contract(json.dumps(raw), "drawn.json")
+    except ConfigurationError as error:
+        assert error.key  # noqa: PT017 - either is right, and an error names its place
+        return
+    for line in (*breaking(read_contract(root() / FILES["worker"]), theirs), *lint(theirs, OPERATIONS["worker"])):
+        assert line
+
+
+def test_security_of_the_whole_document_is_judged_as_well() -> None:
+    """Where operations say nothing of it, the document's own word holds: optional is a difference, odd an error."""
+    ours, raw = read_contract(root() / FILES["worker"]), copy.deepcopy(DOCUMENT)
+    raw["security"] = [{}, {"bearer": []}]
+    theirs = parse_contract(json.dumps(raw), "drawn.json")
+    assert "user: asks for no token where ours does" in breaking(ours, theirs)
+    assert [line for line in lint(theirs, OPERATIONS["worker"]) if "makes its token optional" in line]
+    text = "openapi: 3.1.0\nsecurity: {}\npaths: {{}}\n"
+    for odd in ("null", "bearer", "[bearer]"):
+        with pytest.raises(ConfigurationError, match="security"):
+            parse_contract(text.format(odd), "drawn.yaml")
+
+
+def test_names_that_yaml_reads_as_no_texts_are_told() -> None:
+    """A property called on or 1, without quotes."""
+    schema = "openapi: 3.1.0\npaths: {}\ncomponents: {schemas: {A: {properties: {on: {type: string}}}}}\n"
+    with pytest.raises(ConfigurationError, match=r"components.schemas.A.properties.True]: is no text"):
+        parse_contract(schema, "drawn.yaml")
 
 
 @given(st.text(max_size=60) | st.binary(max_size=40).map(lambda each: each.decode("latin-1")))

@@ -15,6 +15,7 @@ from typing import Any, Final
 import yaml
 
 from cutover.configuration import ConfigurationError
+from cutover.contract.shapes import misshapen
 from cutover.operations import Operation
 
 METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -110,42 +111,16 @@ def parse_contract(text: str, source: Path | str) -> Contract:
         raise ConfigurationError(source, "", f"is no YAML and no JSON: {told}", "Mend the document.") from None
     if not isinstance(raw, dict) or not str(raw.get("openapi", "")).startswith("3."):
         raise ConfigurationError(source, "openapi", "is no OpenAPI document of version 3", "Name another.")
-    paths = raw.get("paths")
-    if not isinstance(paths, dict) or not all(isinstance(item, dict) for item in paths.values()):
+    if "paths" not in raw:
         raise ConfigurationError(source, "paths", "a table of paths is expected", "Mend the document.")
-    for path, item in paths.items():
-        _judge_parts(source, f"paths.{path}", item)
-        for method, row in item.items():
-            if method in METHODS:
-                if not isinstance(row, dict):
-                    raise ConfigurationError(source, f"paths.{path}.{method}", "no operation", "Mend the document.")
-                _judge_parts(source, f"paths.{path}.{method}", row)
+    for where, kind in misshapen(raw):
+        raise ConfigurationError(source, where, f"is no {kind}", "Mend the document.")
+    for item in raw["paths"].values():
+        for method in METHODS:
+            if "responses" in item.get(method, {}):  # YAML reads an unquoted 200 as a number
+                row = item[method]
+                row["responses"] = {str(status): answer for status, answer in row["responses"].items()}
     return Contract(str(source), raw)
-
-
-def _judge_parts(source: Path | str, where: str, row: dict[Any, Any]) -> None:
-    """The parts that everybody reads are of their kind. Statuses become texts: YAML reads an unquoted 200 as a number.
-
-    Raises ConfigurationError.
-    """
-    for name, kind, word in (
-        ("responses", dict, "a table of answers"),
-        ("parameters", list, "a list"),
-        ("security", list, "a list"),
-        ("requestBody", dict, "a table"),
-    ):
-        if name in row and not isinstance(row[name], kind):
-            raise ConfigurationError(source, f"{where}.{name}", f"{word} is expected", "Mend the document.")
-    if not all(isinstance(requirement, dict) for requirement in row.get("security", ())):
-        raise ConfigurationError(source, f"{where}.security", "a list of tables is expected", "Mend the document.")
-    for number, parameter in enumerate(row.get("parameters", ()), 1):
-        if not isinstance(parameter, dict) or not ("$ref" in parameter or {"in", "name"} <= parameter.keys()):
-            raise ConfigurationError(source, f"{where}.parameters {number}", "no parameter", "Mend the document.")
-    for status, answer in row.get("responses", {}).items():
-        if not isinstance(answer, dict):
-            raise ConfigurationError(source, f"{where}.responses.{status}", "no answer", "Mend the document.")
-    if "responses" in row:
-        row["responses"] = {str(status): answer for status, answer in row["responses"].items()}
 
 
 def resolved(raw: Mapping[str, Any], value: Any) -> Any:
@@ -158,6 +133,9 @@ def resolved(raw: Mapping[str, Any], value: Any) -> Any:
             raise KeyError(reference)
         found: Any = raw
         for segment in reference[2:].split("/"):
-            found = found[segment.replace("~1", "/").replace("~0", "~")]
+            name = segment.replace("~1", "/").replace("~0", "~")
+            if not isinstance(found, Mapping) or name not in found:
+                raise KeyError(reference)
+            found = found[name]
         value = found
     return value
