@@ -33,7 +33,8 @@ def test_things_of_others_are_out_of_reach(target: Target, accounts: Accounts, j
     owner, other = settle(target, accounts), settle(target, accounts)
     inspection = Inspection(target, "others", RULE)
     owned, had = belongings(target, owner), belongings(target, other)
-    trespass(inspection, who, other.token if who == "another user" else None, owner, journal)
+    token, refusal = (other.token, 404) if who == "another user" else (None, 401)
+    trespass(inspection, who, token, owner, journal, refusal=refusal)
     expect_unchanged(inspection, owner, owned)
     expect_unchanged(inspection, other, had)
     inspection.close(journal)
@@ -50,8 +51,35 @@ def test_administrators_have_no_other_way_in(
     login = target.call("login", **exercise("login", admin)).expect_status()
     inspection = Inspection(target, "others:admin", RULE)
     owned = belongings(target, owner)
-    trespass(inspection, "an administrator", login.secret("access_token"), owner, journal)
+    trespass(inspection, "an administrator", login.secret("access_token"), owner, journal, refusal=404)
     expect_unchanged(inspection, owner, owned)
+    inspection.close(journal)
+
+
+@pytest.mark.level("disposable")
+@pytest.mark.needs("registration", "d1", "postgres")
+def test_disabled_accounts_reach_nothing_of_others(
+    target: Target, accounts: Accounts, row_store: RowStore, journal: Journal
+) -> None:
+    """Who is disabled is nobody: another's things and public filters are 401, whether they are there or not."""
+    owner, other = settle(target, accounts), settle(target, accounts)
+    standing = Standing(target.environment, row_store)
+    inspection = Inspection(target, "others:disabled", "contracts/api.md Accounts: … of an account that is disabled")
+    owned, had = belongings(target, owner), belongings(target, other)
+    public = {"token": other.token, "path": {"filter_id": owner.public_filter_id}}
+    has_filters = target.environment.operations[target.system]["filter"].absent is None
+    if has_filters:
+        target.call("filter", **public).expect_status()
+    standing.disable(target, other.account)
+    try:
+        trespass(inspection, "a disabled account", other.token, owner, journal, refusal=401)
+        if has_filters:
+            read = target.call("filter", **public)
+            inspection.expect_status(read, 401, defect="a disabled account reads a public filter", role="disabled")
+    finally:
+        standing.enable(target, other.account)
+    expect_unchanged(inspection, owner, owned)
+    expect_unchanged(inspection, other, had)
     inspection.close(journal)
 
 

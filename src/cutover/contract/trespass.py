@@ -30,11 +30,13 @@ def ways(owner: Person) -> dict[str, dict[str, Any]]:
     }
 
 
-def trespass(inspection: Inspection, who: str, token: Secret | None, owner: Person, journal: Journal) -> None:
+def trespass(
+    inspection: Inspection, who: str, token: Secret | None, owner: Person, journal: Journal, *, refusal: int
+) -> None:
     """Ask for the owner's things by every operation about things and in every way; each must be refused.
 
-    With a token the answer is 404, without one 401, and each time the same as for what is not there. What the owner
-    has is not looked at here.
+    refusal: the status of it: 404 for who may ask, 401 for who may not. Each time it is the same answer as for what is
+    not there. What the owner has is not looked at here.
     """
     target = inspection.target
     for operation in about_things(present(target, journal)):
@@ -44,7 +46,7 @@ def trespass(inspection: Inspection, who: str, token: Secret | None, owner: Pers
                 asked = {"token": token, "method": method, **sent}
                 result = target.call(operation.name, **asked, **exercise(operation.name, owner))
                 defect = f"{who} gets at it{f', {way}' if way else ''}"
-                if not inspection.expect_status(result, 404 if token else 401, defect=defect, why=_WHY, do_next=_STOP):
+                if not inspection.expect_status(result, refusal, defect=defect, why=_WHY, do_next=_STOP):
                     continue
                 nothing = target.call(operation.name, **asked, **exercise(operation.name, owner.without_things()))
                 if told := differences(trace(nothing), trace(result)):
