@@ -135,29 +135,29 @@ def rss_kb() -> int:
 
 def memory(cases: int) -> tuple[int, int, int]:
     """Requests sent, resident KiB after a quarter of them and at the end. In a process of its own (--memory)."""
+    from cutover.accounts.pool import accounts_on
+    from cutover.client.http import Client
+    from cutover.config.environments import load_environment
     from cutover.contract.findings import ATTACHMENT
     from cutover.contract.fuzzing import Fuzzer
+    from cutover.core.recorder import Recorder
+    from cutover.core.safety import KillSwitch
     from cutover.embedded import state
-    from cutover.environments import load_environment
-    from cutover.http import Client
-    from cutover.journal import Journal
-    from cutover.named_accounts import accounts_on
-    from cutover.safety import KillSwitch
-    from cutover.targets import Target
+    from cutover.systems.target import Target
 
     environment = load_environment(PROJECT, "embedded", pair=state.read(PAIR))
-    journal = Journal()
-    client = Client(environment, journal=journal, pacer=None, kill_switch=KillSwitch(PROJECT), run="benchmark")
-    target = Target("worker", environment, client, journal)
+    recorder = Recorder()
+    client = Client(environment, recorder=recorder, rate_limiter=None, kill_switch=KillSwitch(PROJECT), run="benchmark")
+    target = Target("worker", environment, client, recorder)
     sent, quarter, round_number = 0, 0, 0
     while sent < cases:
         round_number += 1
         for name in MEMORY:
             accounts = accounts_on(target, "benchmark", None, at_once=1)
-            Fuzzer(PROJECT, environment, target, journal, seed=str(round_number)).hold(name, accounts, examples=200)
-            sent += journal.attachments[ATTACHMENT]["operations"][name]["sent"]
-            accounts.close(journal)
-            journal.page()
+            Fuzzer(PROJECT, environment, target, recorder, seed=str(round_number)).hold(name, accounts, examples=200)
+            sent += recorder.attachments[ATTACHMENT]["operations"][name]["sent"]
+            accounts.close(recorder)
+            recorder.page()
         if not quarter and sent >= cases / 4:
             quarter = rss_kb()
     return sent, quarter, rss_kb()

@@ -38,24 +38,24 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from cutover.configuration import root
+from cutover.accounts.roles import AccountRoles
+from cutover.client.http import Client
+from cutover.config.environments import load_environment
+from cutover.config.operations import load_operations
+from cutover.config.validation import root
+from cutover.core.recorder import Recorder
+from cutover.core.safety import KillSwitch
 from cutover.embedded import pair
-from cutover.environments import load_environment
-from cutover.http import Client
-from cutover.journal import Journal
-from cutover.operations import load_operations
-from cutover.parity import json_text
-from cutover.parity.comparison import Comparison
-from cutover.parity.correspondence import Correspondence
+from cutover.parity import lossless_json
 from cutover.parity.differences import Kind
+from cutover.parity.id_mapping import IdMapping
 from cutover.parity.journeys import written
+from cutover.parity.parity_run import ParityRun
 from cutover.parity.rules import ListRule, Rules, load_rules
-from cutover.parity.run import ParityRun
-from cutover.parity.state import held_by_legacy, held_by_worker
-from cutover.safety import KillSwitch
-from cutover.standing import Standing
+from cutover.parity.stored_state import held_by_legacy, held_by_worker
+from cutover.parity.value_comparison import Comparison
 from cutover.stores import LegacyRows, MediaFolder, ObjectStore, RowStore
-from cutover.targets import Target, become_ready
+from cutover.systems.target import Target, become_ready
 
 ROWS = 1000
 CAP_S = 60.0
@@ -160,7 +160,7 @@ def all_bodies(draw: random.Random) -> tuple[Bodies, ...]:
 
 def by_us(bodies: Bodies, rules: Rules) -> float:
     """CPU seconds of one comparison; ends the program when it found something else than what differs."""
-    known = Correspondence()
+    known = IdMapping()
     if bodies.ids_known:  # in a journey the upload's answer has told them
         for row in json.loads(bodies.baseline)["files"]:
             known.bind("file", row["file_id"], row["file_id"])
@@ -172,7 +172,7 @@ def by_us(bodies: Bodies, rules: Rules) -> float:
     place = rules.root("list_files")
     gc.collect()
     started = time.process_time()
-    ours, theirs = json_text.read(bodies.baseline), json_text.read(bodies.candidate)
+    ours, theirs = lossless_json.read(bodies.baseline), lossless_json.read(bodies.candidate)
     Comparison(known, report).compare(ours, theirs, place)
     seconds = time.process_time() - started
     if found != bodies.differs:
@@ -265,17 +265,19 @@ def own_shares() -> dict[str, float]:
     try:
         environment = load_environment(root(), "embedded", pair=handle.wait())
         with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-            journal, stop = Journal(), KillSwitch(root())
-            client = Client(environment, journal=journal, pacer=None, kill_switch=stop, run=secrets.token_hex(4))
+            recorder, stop = Recorder(), KillSwitch(root())
+            client = Client(
+                environment, recorder=recorder, rate_limiter=None, kill_switch=stop, run=secrets.token_hex(4)
+            )
             stack.callback(client.close)
-            legacy, worker = (Target(system, environment, client, journal) for system in ("legacy", "worker"))
+            legacy, worker = (Target(system, environment, client, recorder) for system in ("legacy", "worker"))
             for target in (legacy, worker):
                 become_ready(target, print)
             assert environment.postgres is not None
             assert environment.media is not None
             assert environment.d1 is not None
             assert environment.bucket is not None
-            rows_of_legacy = LegacyRows(environment.postgres, environment, journal=journal, kill_switch=stop)
+            rows_of_legacy = LegacyRows(environment.postgres, environment, recorder=recorder, kill_switch=stop)
             stack.callback(rows_of_legacy.close)
             media, bucket = MediaFolder(environment.media), ObjectStore(environment.bucket, client)
             row_store = RowStore(environment.d1, client)
@@ -293,28 +295,28 @@ def own_shares() -> dict[str, float]:
                 worker,
                 run=secrets.token_hex(4),
                 ledger=Path(folder) / "test-data.jsonl",
-                journal=journal,
-                make_admin=Standing(environment, row_store).make_admin,
+                recorder=recorder,
+                make_admin=AccountRoles(environment, row_store).make_admin,
                 held=held,
             )
-            return played(run, journal)
+            return played(run, recorder)
     finally:
         handle.stop()
 
 
-def played(run: ParityRun, journal: Journal) -> dict[str, float]:
+def played(run: ParityRun, recorder: Recorder) -> dict[str, float]:
     """Play the written journeys and share out their time."""
     journeys = written()
     run.play(journeys[0], "warm")  # clocks, connections, the systems' own first answers
-    journal.page()
+    recorder.page()
     wall, cpu = time.perf_counter(), time.process_time()
     for journey in journeys:
         if undeclared := run.play(journey, "benchmark"):
             sys.exit(f"{journey.name}: {undeclared[0]}, which nobody declared")
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    systems = sum(exchange.ms for exchange in journal.exchanges) / 1000
+    systems = sum(exchange.ms for exchange in recorder.exchanges) / 1000
     print(
-        f"\n{len(journeys)} written journeys, {len(journal.exchanges)} exchanges: {wall:.2f} s, of which the systems "
+        f"\n{len(journeys)} written journeys, {len(recorder.exchanges)} exchanges: {wall:.2f} s, of which the systems "
         f"{systems:.2f} s, own {wall - systems:.2f} s; CPU of this process {cpu:.2f} s"
     )
     return {"own_share": (wall - systems) / wall, "own_cpu_share": cpu / wall}

@@ -38,18 +38,18 @@ from typing import Any, Self
 
 import psycopg
 
-from cutover.configuration import root
-from cutover.dsn import read_dsn
+from cutover.config.environments import Environment, load_environment
+from cutover.config.postgres_uri import read_dsn
+from cutover.config.validation import root
+from cutover.core.safety import AllowList, KillSwitch
 from cutover.embedded import folders, postgres
 from cutover.embedded.processes import clean_environment, spawn
-from cutover.environments import Environment, load_environment
 from cutover.migration.findings import Findings
 from cutover.migration.mapping import MigrationMapping, load_mapping
 from cutover.migration.postgres import PostgresSide
-from cutover.migration.rendering import queries_of
+from cutover.migration.row_queries import queries_of
 from cutover.migration.rows import WORKERS, TableComparison
 from cutover.migration.sqlite_file import SqliteSide
-from cutover.safety import AllowList, KillSwitch
 
 LEGACY = """
 CREATE TABLE auth_user (

@@ -33,15 +33,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cutover.environments import Bucket
+from cutover.config.environments import Bucket
+from cutover.core.safety import AllowList
+from cutover.core.secrets import Secret
 from cutover.migration.bucket import BulkBucket
 from cutover.migration.file_index import file_columns
 from cutover.migration.findings import Findings
 from cutover.migration.mapping import load_mapping
 from cutover.migration.media import BulkMedia
 from cutover.migration.objects import reconcile_objects
-from cutover.safety import AllowList
-from cutover.secrets import Secret
 
 PROJECT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent

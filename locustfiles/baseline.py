@@ -3,6 +3,6 @@
 locust -f locustfiles/baseline.py --env NAME [--short]; docs/load.md.
 """
 
-from cutover.load.locust_wiring import profile
+from cutover.locust_plugin.wiring import profile
 
 Baseline = profile("baseline")

@@ -3,6 +3,6 @@
 locust -f locustfiles/soak.py --env NAME [--short]; docs/load.md.
 """
 
-from cutover.load.locust_wiring import profile
+from cutover.locust_plugin.wiring import profile
 
 Soak = profile("soak")

@@ -3,6 +3,6 @@
 locust -f locustfiles/stress.py --env NAME [--short]; docs/load.md.
 """
 
-from cutover.load.locust_wiring import profile
+from cutover.locust_plugin.wiring import profile
 
 Stress = profile("stress")

@@ -6,9 +6,9 @@ import signal
 from collections.abc import Generator
 
 import pytest
-from tests.alone import Alone
-from tests.measured_again import MeasuredAgain
-from tests.planted_table import Table
+from tests.suite.support.alone import Alone
+from tests.suite.support.measured_again import MeasuredAgain
+from tests.suite.support.planted_table import Table
 
 from cutover.embedded import pair
 from cutover.embedded.state import PairState

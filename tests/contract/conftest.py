@@ -4,12 +4,12 @@ import time
 
 import pytest
 
+from cutover.config.environments import Environment
+from cutover.contract.allure_labels import name_in_reports
 from cutover.contract.fuzzing import Fuzzer
-from cutover.contract.operations_shown import name_in_reports
-from cutover.environments import Environment
-from cutover.failures import NotVerified
+from cutover.core.errors import NotVerified
 from cutover.pytest_plugin import gate_session
-from cutover.targets import Target
+from cutover.systems.target import Target
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,7 @@ def fuzzer(fuzzers: dict[str, Fuzzer], target: Target, environment: Environment,
     session = gate_session(pytestconfig)
     if target.system not in fuzzers:
         minutes = pytestconfig.option.cutover_contract_minutes
-        fuzzers[target.system] = Fuzzer(session.project, environment, target, session.journal, minutes=minutes)
+        fuzzers[target.system] = Fuzzer(session.project, environment, target, session.recorder, minutes=minutes)
     return fuzzers[target.system]
 
 

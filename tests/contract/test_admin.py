@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from cutover.accounts import Accounts
-from cutover.contract.belongings import belongings, expect_unchanged
-from cutover.contract.exercises import settle
-from cutover.contract.inspection import Inspection
-from cutover.contract.operators import SWITCHES, questions
-from cutover.journal import Journal
-from cutover.safety import SafetyLevel
-from cutover.targets import Target
+from cutover.accounts.registered import Accounts
+from cutover.contract.account_snapshot import belongings, expect_unchanged
+from cutover.contract.finding_collector import Inspection
+from cutover.contract.operator_paths import SWITCHES, questions
+from cutover.contract.valid_requests import settle
+from cutover.core.recorder import Recorder
+from cutover.core.safety import SafetyLevel
+from cutover.systems.target import Target
 
 pytestmark = [
     pytest.mark.contract,
@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 
-def test_operators_paths_are_closed(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_operators_paths_are_closed(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Without a token and with a user's, operators' paths and hidden files give nothing."""
     person = settle(target, accounts)
     inspection = Inspection(target, "admin", "contracts/api.md Front end: /admin/ is none of it; OWASP API5:2023")
@@ -31,7 +31,9 @@ def test_operators_paths_are_closed(target: Target, accounts: Accounts, journal:
     # A path that is there and open might do what it says: what changes something only where that harms nobody.
     harmless = target.environment.safety >= SafetyLevel.DISPOSABLE
     if not harmless:
-        journal.could_not_see(f"whether {', '.join(SWITCHES)} or the plan's changing actions are open: not asked here")
+        recorder.note_undetectable(
+            f"whether {', '.join(SWITCHES)} or the plan's changing actions are open: not asked here"
+        )
     for question in questions(harmless=harmless):
         for token in (None, person.token):
             body = None if question.body is None else (json.dumps(question.body).encode(), "application/json")
@@ -57,4 +59,4 @@ def test_operators_paths_are_closed(target: Target, accounts: Accounts, journal:
                     do_next="whoever finds this path runs the deployment: close it before anything else",
                 )
     expect_unchanged(inspection, person, before)
-    inspection.close(journal)
+    inspection.close(recorder)

@@ -1,11 +1,11 @@
 """The legacy system held to its own document, which drf-spectacular wrote from its views: its debts are declared.
 
-contracts/legacy_debts.toml lists them. They excuse nobody else, and what concerns security is none of them.
+contracts/known_violations.toml lists them. They excuse nobody else, and what concerns security is none of them.
 """
 
 import pytest
 
-from cutover.accounts import Accounts
+from cutover.accounts.registered import Accounts
 from cutover.contract.fuzzing import Fuzzer
 
 pytestmark = [

@@ -2,13 +2,13 @@
 
 import pytest
 
-from cutover.configuration import root
+from cutover.config.validation import root
 from cutover.contract.document import FILES, read_contract
 from cutover.contract.findings import Finding, Findings, Place, show
 from cutover.contract.lint import lint
-from cutover.contract.served import differences
-from cutover.journal import Journal
-from cutover.targets import Target
+from cutover.contract.served_documents import differences
+from cutover.core.recorder import Recorder
+from cutover.systems.target import Target
 
 pytestmark = [
     pytest.mark.contract,
@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 
-def test_document_leaves_nothing_open(target: Target, journal: Journal) -> None:
+def test_document_leaves_nothing_open(target: Target, recorder: Recorder) -> None:
     """Closed answers, each status, security said: an open schema hides leaks."""
     own = target.environment.contracts.get(target.system)
     file = (own and own.file) or root() / FILES[target.system]
@@ -26,11 +26,13 @@ def test_document_leaves_nothing_open(target: Target, journal: Journal) -> None:
         operation, _, what = line.partition(": ")
         place = Place(operation.partition(" ")[0])
         findings.add(Finding("lint", what, target.system, file.name, "a document in order", what, (place,)))
-    show(findings, journal)
+    show(findings, recorder)
 
 
-def test_own_document_breaks_nothing(target: Target, journal: Journal) -> None:
+def test_own_document_breaks_nothing(target: Target, recorder: Recorder) -> None:
     """What the environment's own file says, and what its system serves, accepts and promises all that ours does."""
     if target.system not in target.environment.contracts:
-        journal.could_not_see(f"whether a document of the {target.system}'s own agrees: environments.toml names none")
-    show(differences(root(), target), journal)
+        recorder.note_undetectable(
+            f"whether a document of the {target.system}'s own agrees: environments.toml names none"
+        )
+    show(differences(root(), target), recorder)

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from cutover.accounts import Accounts
-from cutover.contract.exercises import settle
-from cutover.contract.inspection import Inspection, present
-from cutover.contract.tour import tour
-from cutover.journal import Journal
-from cutover.targets import Target
+from cutover.accounts.registered import Accounts
+from cutover.contract.finding_collector import Inspection, present
+from cutover.contract.sample_responses import tour
+from cutover.contract.valid_requests import settle
+from cutover.core.recorder import Recorder
+from cutover.systems.target import Target
 
 pytestmark = [
     pytest.mark.contract,
@@ -25,10 +25,10 @@ pytestmark = [
 
 
 @pytest.mark.never_waived("isolation between users")
-def test_private_answers_are_not_cached(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_private_answers_are_not_cached(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Below the API every answer, errors and parts of files included, forbids caches; health and metrics, too."""
     inspection = Inspection(target, "cache", "contracts/api.md Everywhere: Cache; RFC 9111 5.2.2.5")
-    for role, result in tour(target, settle(target, accounts), present(target, journal)):
+    for role, result in tour(target, settle(target, accounts), present(target, recorder)):
         name = result.operation.name
         if name in ("index", "front_end"):
             continue
@@ -44,26 +44,26 @@ def test_private_answers_are_not_cached(target: Target, accounts: Accounts, jour
                 role=role,
                 do_next="a shared cache gives one user's answer to another: look at what puts the header on",
             )
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
-def test_answers_set_no_cookies(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_answers_set_no_cookies(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """No answer sets a cookie: sessions are bearer tokens, which no foreign page's request carries along."""
     inspection = Inspection(target, "cookie", "contracts/api.md Accounts: tokens are JWTs, sent as Bearer")
-    for role, result in tour(target, settle(target, accounts), present(target, journal)):
+    for role, result in tour(target, settle(target, accounts), present(target, recorder)):
         inspection.looked(result.operation.name)
         if cookie := result.answer.headers.get("set-cookie"):
             inspection.see(result, "sets a cookie", expected="no Set-Cookie", got=cookie.partition("=")[0], role=role)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 def test_answers_name_their_request(
-    target: Target, accounts: Accounts, promises: Mapping[str, Any], journal: Journal
+    target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
     """Every answer carries the request's id, and of the Worker also each of the security headers."""
     inspection = Inspection(target, "header", "contracts/api.md Everywhere: Request id, Security headers")
     policies = promises["security_headers"] if target.system == "worker" else {}
-    for role, result in tour(target, settle(target, accounts), present(target, journal)):
+    for role, result in tour(target, settle(target, accounts), present(target, recorder)):
         inspection.looked(result.operation.name)
         headers = result.answer.headers
         if headers.get_list("x-request-id") != [result.answer.request_id]:
@@ -84,18 +84,18 @@ def test_answers_name_their_request(
         got = result.answer.headers.get("x-request-id", "")
         if got == sent or re.fullmatch(r"[A-Za-z0-9._-]{1,64}", got) is None:
             inspection.see(result, "an odd request id", expected="a new id of A-Za-z0-9._-", got=repr(got))
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 @pytest.mark.system("worker")
 def test_foreign_pages_are_given_nothing(
-    target: Target, accounts: Accounts, promises: Mapping[str, Any], journal: Journal
+    target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
     """No answer to a foreign origin names it, a star or credentials; each to the own origin names exactly that."""
     inspection = Inspection(target, "cors", "contracts/api.md Everywhere: CORS; Fetch Standard, CORS protocol")
     own = promises["cors"]["origin"]
     for origin in (own, f"{own}.evil.example"):
-        for role, result in tour(target, settle(target, accounts), present(target, journal), {"origin": origin}):
+        for role, result in tour(target, settle(target, accounts), present(target, recorder), {"origin": origin}):
             operation = result.operation
             inspection.looked(operation.name)
             headers = result.answer.headers
@@ -106,4 +106,4 @@ def test_foreign_pages_are_given_nothing(
                 inspection.see(result, f"{whose}: Allow-Origin", expected=wanted or "none", got=got, role=role)
             if "access-control-allow-credentials" in headers:
                 inspection.see(result, "allows credentials", expected="none", got="Allow-Credentials", role=role)
-    inspection.close(journal)
+    inspection.close(recorder)

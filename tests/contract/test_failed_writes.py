@@ -2,16 +2,16 @@
 
 import pytest
 
-from cutover.accounts import Accounts
-from cutover.contract.belongings import belongings, expect_unchanged
+from cutover.accounts.registered import Accounts
+from cutover.client.multipart import MEDIA_TYPE, form
+from cutover.contract.account_snapshot import belongings, expect_unchanged
 from cutover.contract.broken_requests import REFUSED, broken
-from cutover.contract.exercises import OPEN, exercise, settle
-from cutover.contract.inspection import Inspection, present
-from cutover.contract.multipart import MEDIA_TYPE, form
-from cutover.contract.plain_errors import expect_plain
-from cutover.journal import Journal
-from cutover.secrets import new_password
-from cutover.targets import Target
+from cutover.contract.error_responses import expect_plain
+from cutover.contract.finding_collector import Inspection, present
+from cutover.contract.valid_requests import OPEN, exercise, settle
+from cutover.core.recorder import Recorder
+from cutover.core.secrets import new_password
+from cutover.systems.target import Target
 
 pytestmark = [
     pytest.mark.contract,
@@ -22,12 +22,12 @@ pytestmark = [
 
 
 @pytest.mark.never_waived("loss of data")
-def test_refused_writes_change_nothing(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_refused_writes_change_nothing(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Each operation with a body is sent broken ones: 4xx each time, and all that the user has is as it was."""
     person = settle(target, accounts, spare="registration" not in target.environment.absent)
     inspection = Inspection(target, "failed-write", "contracts/api.md Everywhere: Statuses, JSON bodies")
     before = belongings(target, person)
-    for operation in present(target, journal):
+    for operation in present(target, recorder):
         tried = 0
         for what, sent in broken(operation, exercise(operation.name, person)):
             tried += 1
@@ -42,11 +42,11 @@ def test_refused_writes_change_nothing(target: Target, accounts: Accounts, journ
         inspection.expect_status(registered, 201, defect="a refused registration took the name")
     target.call("refresh", **exercise("refresh", person)).expect_status(200, why="no logout succeeded")
     target.call("login", **exercise("login", person)).expect_status(200, why="the password is the same")
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 @pytest.mark.never_waived("loss of data")
-def test_refused_uploads_leave_nothing(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_refused_uploads_leave_nothing(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Uploads without a name, a part, an end, a boundary, or twice in one request are refused and leave no file."""
     person = settle(target, accounts)
     inspection = Inspection(target, "failed-upload", "contracts/api.md Files: what was not stored completely …")
@@ -73,12 +73,12 @@ def test_refused_uploads_leave_nothing(target: Target, accounts: Accounts, journ
         result = target.call("upload", token=person.token, content=content)
         inspection.expect_status(result, *REFUSED, defect=f"not refused: {what}")
     expect_unchanged(inspection, person, before)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 @pytest.mark.needs("registration")
 @pytest.mark.never_waived("loss of data")
-def test_wrong_password_deletes_no_account(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_wrong_password_deletes_no_account(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Deleting the account with a wrong, empty or another's password is refused, and everything is still there."""
     person, other = settle(target, accounts), settle(target, accounts)
     inspection = Inspection(target, "failed-deletion", "contracts/api.md Accounts: delete_account, wrong password: 403")
@@ -90,10 +90,10 @@ def test_wrong_password_deletes_no_account(target: Target, accounts: Accounts, j
     empty = target.call("delete_account", token=person.token, fields={"password": ""})
     inspection.expect_status(empty, 400, 403, defect="taken: an empty password")
     expect_unchanged(inspection, person, before)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
-def test_deletions_are_idempotent(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_deletions_are_idempotent(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """The first deletion is 204, each further one 404 and without effect on what else the user has."""
     person = settle(target, accounts)
     inspection = Inspection(target, "deletion", "contracts/api.md delete: a second time 404; RFC 9110 9.2.2")
@@ -115,4 +115,4 @@ def test_deletions_are_idempotent(target: Target, accounts: Accounts, journal: J
         gone = target.call("list_filters", token=person.token)
         inspection.see(gone, "filters of a deleted file are left", expected="none", got=f"{len(filters)} filters")
     target.call("download", token=person.token, path={"file_id": str(second.field("file_id"))}).expect_status()
-    inspection.close(journal)
+    inspection.close(recorder)

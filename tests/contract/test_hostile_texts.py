@@ -10,20 +10,20 @@ from urllib.parse import unquote
 
 import pytest
 
-from cutover.accounts import Accounts
-from cutover.contract.belongings import belongings, expect_unchanged
-from cutover.contract.exercises import Person, about_things, exercise, settle
+from cutover.accounts.registered import Accounts
+from cutover.client.multipart import MEDIA_TYPE, form
+from cutover.client.raw_http import RawConnection
+from cutover.config.operations import Operation
+from cutover.contract.account_snapshot import belongings, expect_unchanged
+from cutover.contract.error_responses import expect_plain
+from cutover.contract.finding_collector import Inspection, present
 from cutover.contract.findings import Place
-from cutover.contract.hostile import FILE_NAMES, FORMULAS, IDS, MARKUP, SQL, TEMPLATES
-from cutover.contract.inside import told_of_inside
-from cutover.contract.inspection import Inspection, present
-from cutover.contract.multipart import MEDIA_TYPE, form
+from cutover.contract.information_disclosure import disclosed_detail
 from cutover.contract.oracle import cut, write_csv
-from cutover.contract.plain_errors import expect_plain
-from cutover.contract.raw_http import RawConnection
-from cutover.journal import Journal
-from cutover.operations import Operation
-from cutover.targets import Result, Target
+from cutover.contract.payloads import FILE_NAMES, FORMULAS, IDS, MARKUP, SQL, TEMPLATES
+from cutover.contract.valid_requests import Person, about_things, exercise, settle
+from cutover.core.recorder import Recorder
+from cutover.systems.target import Result, Target
 
 pytestmark = [
     pytest.mark.contract,
@@ -38,11 +38,11 @@ DISPOSITION = re.compile(
 )
 
 
-def test_errors_tell_nothing_of_the_inside(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_errors_tell_nothing_of_the_inside(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Every operation, sent odd ids, names and forms, answers below 500 and without traces, SQL or internal names."""
     person = settle(target, accounts)
     inspection = Inspection(target, "error", "contracts/api.md Everywhere: Errors")
-    operations = present(target, journal)
+    operations = present(target, recorder)
     for operation in about_things(operations):
         for text in IDS:
             path = {name: text for name in ("file_id", "filter_id") if f"{{{name}}}" in operation.path}
@@ -73,11 +73,11 @@ def test_errors_tell_nothing_of_the_inside(target: Target, accounts: Accounts, j
         expect_plain(inspection, target.call("upload", token=person.token, content=(body, MEDIA_TYPE)))
         bad = f"{MEDIA_TYPE}{name}"
         expect_plain(inspection, target.call("upload", token=person.token, content=(b"--x\r\nbroken", bad)))
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 @pytest.mark.never_waived("isolation between users")
-def test_login_believes_no_sql(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_login_believes_no_sql(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Names and passwords that would end a literal log nobody in, and leave every account as it was."""
     person = settle(target, accounts)
     inspection = Inspection(target, "injection:login", "contracts/api.md login: 401 for a wrong name, a wrong password")
@@ -88,10 +88,10 @@ def test_login_believes_no_sql(target: Target, accounts: Accounts, journal: Jour
         result = target.call("login", fields={"username": username, "password": password})
         inspection.expect_status(result, 401, 400, defect="logs in by SQL")
     expect_unchanged(inspection, person, before)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
-def test_texts_are_kept_as_they_are(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_texts_are_kept_as_they_are(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """SQL, templates, markup and formulas as tags, as names of filters and in their values come back as they were."""
     person = settle(target, accounts)
     inspection = Inspection(target, "injection:text", "contracts/api.md: tags, Saved filters: kept as given")
@@ -111,10 +111,10 @@ def test_texts_are_kept_as_they_are(target: Target, accounts: Accounts, journal:
                     row = read.answer.json["filter"]
                     got = [row.get("name"), row.get("description"), row.get("filter_config")]
                     _expect_same(inspection, read, got, [text, text, config], "a filter")
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
-def test_cells_are_exported_as_they_are(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_cells_are_exported_as_they_are(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Formulas, SQL and markup in cells, column names and filters are neither changed nor run by an export.
 
     The contract declares that an export does not defuse formulas: the cells are the user's own.
@@ -138,10 +138,10 @@ def test_cells_are_exported_as_they_are(target: Target, accounts: Accounts, jour
         result = target.call("export", token=person.token, path=path, fields=asked)
         if inspection.expect_status(result, 200, defect="the export is refused"):
             _expect_bytes(inspection, result, write_csv(cut([columns, *rows], asked["columns"], asked["filters"])))
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
-def test_file_names_inject_nothing(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_file_names_inject_nothing(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Line ends, quotes, paths and look-alikes in a name add no header, leave no folder and name no other file."""
     person = settle(target, accounts)
     inspection = Inspection(target, "file-name", "contracts/api.md upload: the name is kept exactly; RFC 6266")
@@ -171,7 +171,7 @@ def test_file_names_inject_nothing(target: Target, accounts: Accounts, journal: 
             inspection.see(
                 result, f"{what}: Content-Disposition", expected="one, of an attachment with that name", got=disposition
             )
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 def _expect_plain_answer(inspection: Inspection, person: Person, operation: Operation, spelling: str) -> None:
@@ -187,7 +187,7 @@ def _expect_plain_answer(inspection: Inspection, person: Person, operation: Oper
     place = Place(operation.name, "", f"{operation.method} {written}", f"status {answer.status}")
     if answer.status >= 500 or answer.status < 400:
         inspection.see_at(place, "5xx", expected="a status from 400 to 499", got=answer.status)
-    elif inside := told_of_inside(answer.body):
+    elif inside := disclosed_detail(answer.body):
         inspection.see_at(place, "tells of the inside", expected="nothing of the inside", got=repr(inside))
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from cutover.accounts import Accounts
-from cutover.contract.belongings import belongings, expect_unchanged
-from cutover.contract.exercises import OPEN, exercise, settle
-from cutover.contract.inspection import Inspection, present
-from cutover.journal import Journal
-from cutover.targets import Target
+from cutover.accounts.registered import Accounts
+from cutover.contract.account_snapshot import belongings, expect_unchanged
+from cutover.contract.finding_collector import Inspection, present
+from cutover.contract.valid_requests import OPEN, exercise, settle
+from cutover.core.recorder import Recorder
+from cutover.systems.target import Target
 
 pytestmark = [
     pytest.mark.contract,
@@ -26,7 +26,7 @@ TRIES = 3
 
 
 def test_limiter_holds_on_every_operation(
-    target: Target, accounts: Accounts, promises: Mapping[str, Any], journal: Journal
+    target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
     """A client that has spent its budget is refused by every operation, whatever it claims, and changes nothing."""
     person = settle(target, accounts)
@@ -42,7 +42,7 @@ def test_limiter_holds_on_every_operation(
         "a made-up bypass": {"x-limiter-bypass": "cutover-made-up-bypass"},
         "another user agent": {"user-agent": "Googlebot"},
     }
-    for operation in present(target, journal):
+    for operation in present(target, recorder):
         if not operation.path.startswith("/api/") or operation.name == "register":
             continue
         # What writes is sent without a good token: should the window end meanwhile, it is 401 and does nothing.
@@ -66,7 +66,7 @@ def test_limiter_holds_on_every_operation(
         result = target.call(name, headers=address, expects_429=True)
         inspection.expect_status(result, 200, 503, defect="is limited", why="only what is below /api/ is counted")
     expect_unchanged(inspection, person, before)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 def _spend(target: Target, address: Mapping[str, str], most: int) -> None:

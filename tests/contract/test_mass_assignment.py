@@ -5,16 +5,16 @@ from typing import Any, LiteralString
 
 import pytest
 
-from cutover.accounts import Accounts
-from cutover.contract.belongings import belongings, changes, expect_unchanged
+from cutover.accounts.registered import Accounts
+from cutover.client.multipart import MEDIA_TYPE, form, text_part
+from cutover.contract.account_snapshot import belongings, changes, expect_unchanged
 from cutover.contract.broken_requests import json_bytes
-from cutover.contract.exercises import Person, exercise, settle
-from cutover.contract.inspection import Inspection
-from cutover.contract.multipart import MEDIA_TYPE, form, text_part
-from cutover.journal import Journal
-from cutover.secrets import Secret
+from cutover.contract.finding_collector import Inspection
+from cutover.contract.valid_requests import Person, exercise, settle
+from cutover.core.recorder import Recorder
+from cutover.core.secrets import Secret
 from cutover.stores import LegacyRows, ObjectStore, RowStore
-from cutover.targets import Result, Target
+from cutover.systems.target import Result, Target
 
 pytestmark = [
     pytest.mark.contract,
@@ -33,7 +33,7 @@ RIGHTS: dict[str, Any] = {
 @pytest.mark.system("worker", "legacy")
 @pytest.mark.needs("registration")
 @pytest.mark.accounts(2)
-def test_register_takes_no_id(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_register_takes_no_id(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A registration that names another account's id, or rights, is an account of its own."""
     victim = settle(target, accounts)
     inspection = Inspection(target, "mass-assignment:register", RULE)
@@ -51,12 +51,12 @@ def test_register_takes_no_id(target: Target, accounts: Accounts, journal: Journ
         if listed.status != 200 or listed.field("total") != 0:
             inspection.see(listed, "has another's files", expected="no file")
     expect_unchanged(inspection, victim, owned)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 @pytest.mark.system("worker")
 @pytest.mark.needs("registration", "d1")
-def test_register_gives_no_rights(target: Target, accounts: Accounts, row_store: RowStore, journal: Journal) -> None:
+def test_register_gives_no_rights(target: Target, accounts: Accounts, row_store: RowStore, recorder: Recorder) -> None:
     """The row of an account that asked for rights has none of them."""
     inspection = Inspection(target, "mass-assignment:rights", RULE)
     account = accounts.name()
@@ -65,12 +65,14 @@ def test_register_gives_no_rights(target: Target, accounts: Accounts, row_store:
         rows = row_store.rows("SELECT is_admin, is_active FROM users WHERE username = ?1", account.username)
         if [dict(row) for row in rows] != [{"is_admin": 0, "is_active": 1}]:
             inspection.see(result, "gives rights", expected="is_admin 0, is_active 1", got=rows)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 @pytest.mark.system("legacy")
 @pytest.mark.needs("registration", "postgres")
-def test_register_makes_no_staff(target: Target, accounts: Accounts, legacy_rows: LegacyRows, journal: Journal) -> None:
+def test_register_makes_no_staff(
+    target: Target, accounts: Accounts, legacy_rows: LegacyRows, recorder: Recorder
+) -> None:
     """The same in Django's table: neither staff nor superuser."""
     inspection = Inspection(target, "mass-assignment:rights", RULE)
     account = accounts.name()
@@ -80,12 +82,12 @@ def test_register_makes_no_staff(target: Target, accounts: Accounts, legacy_rows
         rows = legacy_rows.rows(query, [account.username])
         if rows != [{"is_staff": False, "is_superuser": False, "is_active": True}]:
             inspection.see(result, "gives rights", expected="neither staff nor superuser, and active", got=rows)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 @pytest.mark.system("worker", "legacy")
 @pytest.mark.accounts(2)
-def test_requests_name_no_owner(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_requests_name_no_owner(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Upload, tags, export and filters that name another owner, id or key stay with who sent them, as they are."""
     owner, victim = settle(target, accounts), settle(target, accounts)
     inspection = Inspection(target, "mass-assignment:owner", RULE)
@@ -111,12 +113,12 @@ def test_requests_name_no_owner(target: Target, accounts: Accounts, journal: Jou
             result = target.call("download", token=person.token, path={"file_id": file_id})
             inspection.expect_status(result, status, defect=defect)
     expect_unchanged(inspection, victim, had)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 @pytest.mark.system("worker")
 @pytest.mark.needs("r2")
-def test_upload_names_no_key(target: Target, accounts: Accounts, object_store: ObjectStore, journal: Journal) -> None:
+def test_upload_names_no_key(target: Target, accounts: Accounts, object_store: ObjectStore, recorder: Recorder) -> None:
     """The object of an upload lies under the user's own key, whatever key the form names."""
     owner = settle(target, accounts)
     inspection = Inspection(target, "mass-assignment:key", "contracts/api.md Files: R2 key")
@@ -134,7 +136,7 @@ def test_upload_names_no_key(target: Target, accounts: Accounts, object_store: O
         inspection.looked("upload")
         if object_store.head(key) is None or object_store.head(other) is not None:
             inspection.see(uploaded, f"{what} names the key", expected=template, got="no object there, or elsewhere")
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 def _expect_own(inspection: Inspection, owner: Person, name: str, theirs: dict[str, Any]) -> None:

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import pytest
 
-from cutover.accounts import Accounts
-from cutover.contract.exercises import settle
-from cutover.contract.inspection import Inspection
-from cutover.contract.multipart import MEDIA_TYPE, form
-from cutover.journal import Journal
-from cutover.targets import Target
+from cutover.accounts.registered import Accounts
+from cutover.client.multipart import MEDIA_TYPE, form
+from cutover.contract.finding_collector import Inspection
+from cutover.contract.valid_requests import settle
+from cutover.core.recorder import Recorder
+from cutover.systems.target import Target
 
 pytestmark = [
     pytest.mark.contract,
@@ -42,7 +42,7 @@ NO_LISTS: Final = (
 LISTS: Final = ("list.CSV", "list.Tsv", "list.html.csv", ".csv", "list.exe.txt")
 
 
-def test_downloads_are_lists_to_save(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_downloads_are_lists_to_save(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A page, a program or an archive that is called a list comes back as text/csv, as an attachment, byte for byte."""
     person = settle(target, accounts)
     inspection = Inspection(target, "mime", "contracts/api.md download: text/csv, attachment; nosniff")
@@ -70,11 +70,11 @@ def test_downloads_are_lists_to_save(target: Target, accounts: Accounts, journal
                 inspection.see(result, f"{what} has no length", expected=f"Content-Length: {len(content)}")
             if result.body != content:
                 inspection.see(result, f"{what} is changed", expected=f"{len(content)} bytes as they were sent")
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 def test_only_lists_are_taken(
-    target: Target, accounts: Accounts, promises: Mapping[str, Any], journal: Journal
+    target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
     """What is no .csv, .tsv or .txt by the end of its name is refused, whatever type it claims; those are taken."""
     person = settle(target, accounts)
@@ -86,4 +86,4 @@ def test_only_lists_are_taken(
             body = form(field, name.encode(), b"a,b\n1,2\n")
             result = target.call("upload", token=person.token, content=(body, MEDIA_TYPE))
             inspection.expect_status(result, status, defect=f"{name!r} is {wrong}")
-    inspection.close(journal)
+    inspection.close(recorder)

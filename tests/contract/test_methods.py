@@ -8,15 +8,15 @@ from typing import Any, Final
 
 import pytest
 
-from cutover.accounts import Accounts
-from cutover.contract.belongings import belongings, expect_unchanged
-from cutover.contract.exercises import OPEN, Person, exercise, settle
-from cutover.contract.inspection import Inspection, present
-from cutover.contract.trespass import trace
-from cutover.failures import CheckFailed
-from cutover.journal import Journal
-from cutover.operations import Operation
-from cutover.targets import Target
+from cutover.accounts.registered import Accounts
+from cutover.config.operations import Operation
+from cutover.contract.access_control import trace
+from cutover.contract.account_snapshot import belongings, expect_unchanged
+from cutover.contract.finding_collector import Inspection, present
+from cutover.contract.valid_requests import OPEN, Person, exercise, settle
+from cutover.core.errors import CheckFailed
+from cutover.core.recorder import Recorder
+from cutover.systems.target import Target
 
 pytestmark = [
     pytest.mark.contract,
@@ -36,12 +36,12 @@ ACTIONS: Final = (
 OVERRIDES: Final = dict.fromkeys(("x-http-method-override", "x-http-method", "x-method-override"), "DELETE")
 
 
-def test_undeclared_methods_are_refused(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_undeclared_methods_are_refused(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """On each path every other method is 405 with the declared ones in Allow, before anybody is asked for a token."""
     person = settle(target, accounts)
     inspection = Inspection(target, "method", "contracts/api.md Everywhere: Statuses; RFC 9110 15.5.6")
     before = belongings(target, person)
-    for declared, operation in _paths(present(target, journal)):
+    for declared, operation in _paths(present(target, recorder)):
         whole = declared | ({"HEAD"} if "GET" in declared else set())
         path = {"path": exercise(operation.name, person).get("path")}
         for method in (*UNDECLARED, "OPTIONS"):
@@ -59,15 +59,15 @@ def test_undeclared_methods_are_refused(target: Target, accounts: Accounts, jour
                         result, "another Allow", expected=f"Allow: {sorted(whole)}", got=f"Allow: {sorted(allowed)}"
                     )
     expect_unchanged(inspection, person, before)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
-def test_unknown_methods_do_nothing(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_unknown_methods_do_nothing(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """TRACE and methods that nobody knows are refused by every path and echo nothing of the request."""
     person = settle(target, accounts)
     inspection = Inspection(target, "method:unknown", "contracts/api.md Everywhere: Statuses; RFC 9110 9.3.8")
     before = belongings(target, person)
-    for _, operation in _paths(present(target, journal)):
+    for _, operation in _paths(present(target, recorder)):
         path = {"path": exercise(operation.name, person).get("path")}
         for method in UNKNOWN:
             try:
@@ -81,14 +81,14 @@ def test_unknown_methods_do_nothing(target: Target, accounts: Accounts, journal:
             if b"cutover-echo" in result.body or person.token.reveal().encode() in result.body:
                 inspection.see(result, f"{method} echoes headers", expected="no header in the body")
     expect_unchanged(inspection, person, before)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
-def test_head_is_get_without_its_body(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_head_is_get_without_its_body(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """HEAD has GET's status and headers, its length among them, and no body: for the owner, for nobody, of nothing."""
     person = settle(target, accounts)
     inspection = Inspection(target, "head", "contracts/api.md Everywhere: Methods; RFC 9110 9.3.2")
-    for operation in present(target, journal):
+    for operation in present(target, recorder):
         if operation.method != "GET":
             continue
         for token, asked in (
@@ -109,16 +109,16 @@ def test_head_is_get_without_its_body(target: Target, accounts: Accounts, journa
                 found.append("length")
             if found:
                 inspection.see(head, "differs from GET", expected="GET's status and headers", got=", ".join(found))
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 @pytest.mark.never_waived("loss of data")
-def test_get_changes_nothing(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_get_changes_nothing(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """No GET or HEAD changes what the user has, whatever its query or a header asks for."""
     person = settle(target, accounts)
     inspection = Inspection(target, "safe-method", "RFC 9110 9.2.1; plan: migration control changes state on a GET")
     before = belongings(target, person)
-    for operation in present(target, journal):
+    for operation in present(target, recorder):
         if operation.method != "GET":
             continue
         asked = exercise(operation.name, person)
@@ -130,25 +130,25 @@ def test_get_changes_nothing(target: Target, accounts: Accounts, journal: Journa
             target.call(operation.name, token=person.token, method=method, headers=OVERRIDES, **asked)
     expect_unchanged(inspection, person, before)
     target.call("refresh", **exercise("refresh", person)).expect_status(200, why="no GET ended the session")
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 @pytest.mark.system("worker")
 def test_preflights_do_nothing(
-    target: Target, accounts: Accounts, promises: Mapping[str, Any], journal: Journal
+    target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
     """A preflight needs no token, names the path's methods to the own origin only, and is not the request itself."""
     person = settle(target, accounts)
     inspection = Inspection(target, "preflight", "contracts/api.md Everywhere: CORS; Fetch Standard, CORS-preflight")
     own = promises["cors"]["origin"]
     before = belongings(target, person)
-    for declared, operation in _paths(present(target, journal)):
+    for declared, operation in _paths(present(target, recorder)):
         if not operation.path.startswith("/api/") or operation.name == "no_such_operation":
             continue
         for origin in (own, "https://evil.example", f"{own}.evil.example", "null"):
             _preflight(inspection, person, operation, declared, origin, own=own)
     expect_unchanged(inspection, person, before)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 def _override(declared: set[str]) -> dict[str, str]:

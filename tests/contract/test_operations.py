@@ -5,7 +5,7 @@ The same requests come in each run of the gate; `cutover contract explore` draws
 
 import pytest
 
-from cutover.accounts import Accounts
+from cutover.accounts.registered import Accounts
 from cutover.contract.fuzzing import Fuzzer
 
 pytestmark = [pytest.mark.contract, pytest.mark.plan("Staging Validation Script")]

@@ -5,15 +5,15 @@ Contract: Statuses (404 for what belongs to another user), Saved filters.
 
 import pytest
 
-from cutover.accounts import Accounts
-from cutover.contract.belongings import belongings, expect_unchanged
-from cutover.contract.exercises import exercise, settle
-from cutover.contract.inspection import Inspection
-from cutover.contract.trespass import spellings, trespass
-from cutover.journal import Journal
-from cutover.standing import Standing
+from cutover.accounts.registered import Accounts
+from cutover.accounts.roles import AccountRoles
+from cutover.contract.access_control import spellings, trespass
+from cutover.contract.account_snapshot import belongings, expect_unchanged
+from cutover.contract.finding_collector import Inspection
+from cutover.contract.valid_requests import exercise, settle
+from cutover.core.recorder import Recorder
 from cutover.stores import RowStore
-from cutover.targets import Target
+from cutover.systems.target import Target
 
 pytestmark = [
     pytest.mark.contract,
@@ -28,42 +28,42 @@ RULE = "contracts/api.md Everywhere: 404 for what belongs to another user"
 
 
 @pytest.mark.parametrize("who", ["anonymous", "another user"])
-def test_things_of_others_are_out_of_reach(target: Target, accounts: Accounts, journal: Journal, who: str) -> None:
+def test_things_of_others_are_out_of_reach(target: Target, accounts: Accounts, recorder: Recorder, who: str) -> None:
     """Reading, changing, exporting and deleting another's file or filter is refused as if it did not exist."""
     owner, other = settle(target, accounts), settle(target, accounts)
     inspection = Inspection(target, "others", RULE)
     owned, had = belongings(target, owner), belongings(target, other)
     token, refusal = (other.token, 404) if who == "another user" else (None, 401)
-    trespass(inspection, who, token, owner, journal, refusal=refusal)
+    trespass(inspection, who, token, owner, recorder, refusal=refusal)
     expect_unchanged(inspection, owner, owned)
     expect_unchanged(inspection, other, had)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 @pytest.mark.level("disposable")
 @pytest.mark.needs("registration", "d1", "postgres")
 def test_administrators_have_no_other_way_in(
-    target: Target, accounts: Accounts, row_store: RowStore, journal: Journal
+    target: Target, accounts: Accounts, row_store: RowStore, recorder: Recorder
 ) -> None:
     """The API knows no administrators: who is one gets at another's things no more than anybody else."""
     owner, admin = settle(target, accounts), settle(target, accounts)
-    Standing(target.environment, row_store).make_admin(target, admin.account)
+    AccountRoles(target.environment, row_store).make_admin(target, admin.account)
     login = target.call("login", **exercise("login", admin)).expect_status()
     inspection = Inspection(target, "others:admin", RULE)
     owned = belongings(target, owner)
-    trespass(inspection, "an administrator", login.secret("access_token"), owner, journal, refusal=404)
+    trespass(inspection, "an administrator", login.secret("access_token"), owner, recorder, refusal=404)
     expect_unchanged(inspection, owner, owned)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 @pytest.mark.level("disposable")
 @pytest.mark.needs("registration", "d1", "postgres")
 def test_disabled_accounts_reach_nothing_of_others(
-    target: Target, accounts: Accounts, row_store: RowStore, journal: Journal
+    target: Target, accounts: Accounts, row_store: RowStore, recorder: Recorder
 ) -> None:
     """Who is disabled is nobody: another's things and public filters are 401, whether they are there or not."""
     owner, other = settle(target, accounts), settle(target, accounts)
-    standing = Standing(target.environment, row_store)
+    standing = AccountRoles(target.environment, row_store)
     inspection = Inspection(target, "others:disabled", "contracts/api.md Accounts: … of an account that is disabled")
     owned, had = belongings(target, owner), belongings(target, other)
     public = {"token": other.token, "path": {"filter_id": owner.public_filter_id}}
@@ -72,7 +72,7 @@ def test_disabled_accounts_reach_nothing_of_others(
         target.call("filter", **public).expect_status()
     standing.disable(target, other.account)
     try:
-        trespass(inspection, "a disabled account", other.token, owner, journal, refusal=401)
+        trespass(inspection, "a disabled account", other.token, owner, recorder, refusal=401)
         if has_filters:
             read = target.call("filter", **public)
             inspection.expect_status(read, 401, defect="a disabled account reads a public filter", role="disabled")
@@ -80,10 +80,10 @@ def test_disabled_accounts_reach_nothing_of_others(
         standing.enable(target, other.account)
     expect_unchanged(inspection, owner, owned)
     expect_unchanged(inspection, other, had)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
-def test_ids_have_one_spelling(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_ids_have_one_spelling(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Another spelling of an id is no id: neither its owner nor another user gets at the file by it."""
     owner, other = settle(target, accounts), settle(target, accounts)
     inspection = Inspection(target, "others:spelling", "contracts/api.md Files: file_id (UUID)")
@@ -95,11 +95,11 @@ def test_ids_have_one_spelling(target: Target, accounts: Accounts, journal: Jour
                 # 400 and 405: what is no path of this API at all is the server's to refuse.
                 inspection.expect_status(result, 404, 400, 405, defect=f"an id with {way} is taken", why="no such id")
     expect_unchanged(inspection, owner, owned)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 @pytest.mark.system("worker")
-def test_public_filters_are_read_and_never_changed(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_public_filters_are_read_and_never_changed(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Any user reads a public filter, nobody but its owner lists or deletes it, and its file stays out of reach."""
     owner, other = settle(target, accounts), settle(target, accounts)
     inspection = Inspection(target, "others:filters", "contracts/api.md Saved filters: a public one may be read …")
@@ -123,10 +123,10 @@ def test_public_filters_are_read_and_never_changed(target: Target, accounts: Acc
     if ids & {owner.filter_id, owner.public_filter_id}:
         inspection.see(listed, "another's filter is listed", expected="own filters", got=f"{len(ids)} filters")
     expect_unchanged(inspection, owner, owned)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
-def test_logout_takes_only_own_tokens(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_logout_takes_only_own_tokens(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Logging out with another's refresh token is 401, and both sessions go on."""
     owner, other = settle(target, accounts), settle(target, accounts)
     inspection = Inspection(target, "others:logout", "contracts/api.md Accounts: logout … another's: 401")
@@ -137,4 +137,4 @@ def test_logout_takes_only_own_tokens(target: Target, accounts: Accounts, journa
         inspection.expect_status(refreshed, 200, defect="a session ended by another's logout", role=role)
         seen = target.call("user", token=person.token)
         inspection.expect_status(seen, 200, defect="a session ended by another's logout", role=role)
-    inspection.close(journal)
+    inspection.close(recorder)

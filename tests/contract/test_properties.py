@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from cutover.accounts import Accounts
-from cutover.contract.drawn_tables import Cut, Table, contents, cuts, long_table, number_cuts, sign_table, tables
-from cutover.contract.drawn_texts import NAME_LENGTH, kept_tags, name_endings, saved_filters, tag_lists
-from cutover.contract.exercises import settle
-from cutover.contract.inspection import Inspection
+from cutover.accounts.registered import Accounts
+from cutover.contract.finding_collector import Inspection
+from cutover.contract.generated_tables import Cut, Table, contents, cuts, long_table, number_cuts, sign_table, tables
+from cutover.contract.generated_texts import NAME_LENGTH, kept_tags, name_endings, saved_filters, tag_lists
 from cutover.contract.oracle import OPERATORS, cut, write_csv
 from cutover.contract.properties import Counterexample, for_all, require
-from cutover.failures import CheckFailed
-from cutover.journal import Journal
-from cutover.secrets import Secret
-from cutover.targets import Target
+from cutover.contract.valid_requests import settle
+from cutover.core.errors import CheckFailed
+from cutover.core.recorder import Recorder
+from cutover.core.secrets import Secret
+from cutover.systems.target import Target
 
 pytestmark = [
     pytest.mark.contract,
@@ -35,7 +35,7 @@ NORMALISED = ("\ufb01\uff21\u212b\u212a", "\u00df\u0130\u1e9e", "\u03a3\u03c2", 
 
 
 @pytest.mark.never_waived("loss of data")
-def test_any_content_comes_back_identical(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_any_content_comes_back_identical(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Whatever bytes a list file has, they are downloaded as they were uploaded."""
     token = accounts.new().access_token
     inspection = Inspection(target, "property:bytes", "contracts/api.md download: the bytes as uploaded")
@@ -59,10 +59,10 @@ def test_any_content_comes_back_identical(target: Target, accounts: Accounts, jo
                 raise Counterexample(data, "another checksum", expected=f"{checksum}, {len(content)} bytes")
 
     for_all(inspection, contents(), prove, examples=35)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
-def test_columns_are_those_of_the_file(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_columns_are_those_of_the_file(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Column names and the number of rows are those that were written, in each dialect and encoding."""
     token = accounts.new().access_token
     inspection = Inspection(target, "property:columns", "contracts/api.md Reading a list file: columns")
@@ -76,23 +76,23 @@ def test_columns_are_those_of_the_file(target: Target, accounts: Accounts, journ
             raise Counterexample(result, "another table", expected=json.dumps(known), got=json.dumps(got))
 
     for_all(inspection, tables(), prove, examples=35)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
-def test_export_agrees_with_the_oracle(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_export_agrees_with_the_oracle(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Columns in any order and up to three filters of any kind give the bytes that our own filter gives."""
-    _compare_exports(target, accounts, journal, OPERATORS, 50, [*long_table(), *sign_table()])
+    _compare_exports(target, accounts, recorder, OPERATORS, 50, [*long_table(), *sign_table()])
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_operator_agrees_with_the_oracle(target: Target, accounts: Accounts, journal: Journal, operator: str) -> None:
+def test_operator_agrees_with_the_oracle(target: Target, accounts: Accounts, recorder: Recorder, operator: str) -> None:
     """Filters of this operator alone: numbers exactly, texts by code point, mixed ones as texts."""
-    _compare_exports(target, accounts, journal, (operator,), 12, number_cuts(operator))
+    _compare_exports(target, accounts, recorder, (operator,), 12, number_cuts(operator))
 
 
 @pytest.mark.needs("registration")
 @pytest.mark.never_waived("isolation between users")
-def test_any_valid_name_registers_and_logs_in(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_any_valid_name_registers_and_logs_in(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A name of letters and digits of any script and @.+-_ is registered, kept exactly, and logs in as itself."""
     inspection = Inspection(target, "property:name", "contracts/api.md Accounts: register, login")
     room = NAME_LENGTH - len(accounts.name().username) - 4
@@ -112,12 +112,12 @@ def test_any_valid_name_registers_and_logs_in(target: Target, accounts: Accounts
         accounts.forget(account)
 
     for_all(inspection, name_endings(room), prove, examples=8, first=NORMALISED)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 @pytest.mark.level("disposable")
 @pytest.mark.needs("registration")
-def test_words_of_programs_are_names(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_words_of_programs_are_names(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Who is called null, None or NaN may register. They are no names of the suite's own, so only where all may go."""
     inspection = Inspection(
         target, "name:word", "contracts/api.md Accounts: register, 3 to 150 letters, digits and @.+-_"
@@ -131,10 +131,10 @@ def test_words_of_programs_are_names(target: Target, accounts: Accounts, journal
             inspection.see(made, "another name", expected=word)
         gone = target.call("delete_account", token=made.secret("access_token"), fields={"password": account.password})
         inspection.expect_status(gone, 204, defect="cannot be deleted")
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
-def test_tags_round_trip(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_tags_round_trip(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Tags come back trimmed, once each and in order, from the answer and from the list."""
     person = settle(target, accounts)
     inspection = Inspection(target, "property:tags", "contracts/api.md tags")
@@ -150,11 +150,11 @@ def test_tags_round_trip(target: Target, accounts: Accounts, journal: Journal) -
                 raise Counterexample(result, "other tags", expected=json.dumps(known), got=json.dumps(got))
 
     for_all(inspection, tag_lists(), prove, examples=30)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 @pytest.mark.system("worker")
-def test_saved_filters_round_trip(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_saved_filters_round_trip(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A saved filter comes back with its name, description, numbers and order as given, and is listed once."""
     person = settle(target, accounts)
     inspection = Inspection(target, "property:filter", "contracts/api.md Saved filters")
@@ -175,13 +175,13 @@ def test_saved_filters_round_trip(target: Target, accounts: Accounts, journal: J
         require(gone, defect="cannot be deleted")
 
     for_all(inspection, saved_filters(), prove, examples=25)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 def _compare_exports(
     target: Target,
     accounts: Accounts,
-    journal: Journal,
+    recorder: Recorder,
     operators: tuple[str, ...],
     examples: int,
     first: Sequence[Cut],
@@ -203,7 +203,7 @@ def _compare_exports(
             raise Counterexample(result, "other rows", expected=repr(known[:300]), got=repr(result.body[:300]))
 
     for_all(inspection, cuts(operators), prove, examples=examples, first=first)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 def _uploaded(target: Target, token: Secret, content: bytes) -> str:

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from cutover.accounts import Accounts
-from cutover.contract.belongings import belongings, expect_unchanged
+from cutover.accounts.registered import Accounts
+from cutover.client.multipart import MEDIA_TYPE
+from cutover.client.raw_http import RawAnswer, RawConnection, chunk
+from cutover.config.operations import follow_pointer
+from cutover.contract.account_snapshot import belongings, expect_unchanged
 from cutover.contract.exceptional_uploads import CHUNKED, announced, body_of, chunked, side_by_side, with_length
-from cutover.contract.exercises import Person, settle
+from cutover.contract.finding_collector import Inspection
 from cutover.contract.findings import Place
-from cutover.contract.inspection import Inspection
-from cutover.contract.multipart import MEDIA_TYPE
-from cutover.contract.raw_http import RawAnswer, RawConnection, chunk
-from cutover.journal import Journal
-from cutover.operations import follow_pointer
-from cutover.targets import Target
+from cutover.contract.valid_requests import Person, settle
+from cutover.core.recorder import Recorder
+from cutover.systems.target import Target
 
 pytestmark = [
     pytest.mark.contract,
@@ -38,7 +38,7 @@ TOO_LARGE = (400, 413)
 
 
 def test_limit_holds_without_a_length(
-    target: Target, accounts: Accounts, promises: Mapping[str, Any], journal: Journal
+    target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
     """In chunks, so that nobody knows what is to come, the limit is taken, and one byte more refused, not stored."""
     person = settle(target, accounts)
@@ -52,16 +52,16 @@ def test_limit_holds_without_a_length(
     taken = chunked(target, person.token, content[:-1])
     if target.system == "legacy" and taken is not None and taken.status == 400:
         # Django reads no body without a length (WSGI): it refuses every upload in chunks, and stores none.
-        journal.could_not_see("the limit in chunks: this system takes no uploads in chunks")
+        recorder.note_undetectable("the limit in chunks: this system takes no uploads in chunks")
         expect_unchanged(inspection, person, before)
     elif _expect(inspection, taken, 201, "the limit in chunks") and _told(target, taken, "file_size") != limit:
         place = Place("upload", "", "the limit in chunks", "201")
         inspection.see_at(place, "another size", expected=f"{limit} bytes", got=_told(target, taken, "file_size"))
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 def test_announced_size_is_refused_at_once(
-    target: Target, accounts: Accounts, promises: Mapping[str, Any], journal: Journal
+    target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
     """A Content-Length far above the limit is refused without waiting for the body that would come."""
     person = settle(target, accounts)
@@ -72,11 +72,11 @@ def test_announced_size_is_refused_at_once(
         # Without the body a server may also find that it was cut off.
         _expect(inspection, answer, (*TOO_LARGE, 417), "far more than the limit", may_close=True)
     expect_unchanged(inspection, person, before)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 @pytest.mark.level("disposable")
-def test_lying_lengths_store_nothing(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_lying_lengths_store_nothing(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A body shorter than it says, longer, of two lengths or none that is a number is refused, and stores no file."""
     person = settle(target, accounts)
     inspection = Inspection(target, "upload:length", "contracts/api.md upload: not stored completely; RFC 9112 6.3")
@@ -100,12 +100,12 @@ def test_lying_lengths_store_nothing(target: Target, accounts: Accounts, journal
         answer, _ = with_length(target, person.token, body, length, more=more)
         _expect(inspection, answer, range(400, 502), f"taken: {what}", may_close=True)
         expect_unchanged(inspection, person, before, after=what)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 @pytest.mark.level("disposable")
 @pytest.mark.never_waived("isolation between users")
-def test_no_second_request_hides_in_a_body(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_no_second_request_hides_in_a_body(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A request inside of a body of which length and chunks disagree is not carried out (request smuggling)."""
     person = settle(target, accounts)
     inspection = Inspection(target, "upload:smuggling", "RFC 9112 6.1 and 11.2")
@@ -118,7 +118,9 @@ def test_no_second_request_hides_in_a_body(target: Target, accounts: Accounts, j
     body = chunk(b"") + hidden
     spellings = ["xchunked", "chunked, identity", "identity", "\x0bchunked"]
     if target.system == "worker" and target.environment.local_runtime:
-        journal.could_not_see("length and chunks in one request: workerd goes on with the connection, the edge may not")
+        recorder.note_undetectable(
+            "length and chunks in one request: workerd goes on with the connection, the edge may not"
+        )
     else:
         spellings += ["chunked", "Chunked", "chunked, chunked"]
     for spelling in spellings:
@@ -128,10 +130,10 @@ def test_no_second_request_hides_in_a_body(target: Target, accounts: Accounts, j
             place = Place("upload", "", "a DELETE inside of the body of a POST", f"status {second.status}")
             inspection.see_at(place, f"a second answer to {spelling!r}", expected="one answer", got=second.status)
         expect_unchanged(inspection, person, before, after=repr(spelling))
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
-def test_slow_and_parallel_uploads_succeed(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_slow_and_parallel_uploads_succeed(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Four uploads in turns, a piece of each at a time, while others are answered: all are stored as sent."""
     person = settle(target, accounts)
     inspection = Inspection(target, "upload:parallel", "contracts/api.md upload, download")
@@ -155,10 +157,10 @@ def test_slow_and_parallel_uploads_succeed(target: Target, accounts: Accounts, j
         answer = slow.answer()
     if _expect(inspection, answer, 201, "a slow upload"):
         _expect_stored(inspection, person, answer, LINE * 40)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
-def test_uploads_that_break_off_leave_nothing(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_uploads_that_break_off_leave_nothing(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A client that goes away in the middle of a body, with a length or in chunks, leaves no file."""
     person = settle(target, accounts)
     inspection = Inspection(target, "upload:broken-off", "contracts/api.md upload: not stored completely …")
@@ -174,10 +176,10 @@ def test_uploads_that_break_off_leave_nothing(target: Target, accounts: Accounts
             connection.send(chunk(body[:size]) if size else b"")
         inspection.looked("upload")
     expect_unchanged(inspection, person, before)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
-def test_parts_tell_no_length(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_parts_tell_no_length(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A Content-Length inside of the form is not believed: the file has the bytes that it has, in size and content."""
     person = settle(target, accounts)
     inspection = Inspection(target, "upload:part", "contracts/api.md Files: file_size (bytes); RFC 7578 4.8")
@@ -194,10 +196,10 @@ def test_parts_tell_no_length(target: Target, accounts: Accounts, journal: Journ
             download = target.call("download", token=person.token, path={"file_id": str(result.field("file_id"))})
             if inspection.expect_status(download, 200, defect="cannot be downloaded") and download.body != content:
                 inspection.see(download, "the part's length cuts", expected=f"{len(content)} bytes as sent")
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
-def test_json_limit_holds_without_a_length(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_json_limit_holds_without_a_length(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A JSON body above 1 MiB is refused by every operation that takes one, also in chunks."""
     person = settle(target, accounts)
     inspection = Inspection(target, "body:chunked", "contracts/api.md Everywhere: JSON bodies hold at most 1 MiB")
@@ -217,7 +219,7 @@ def test_json_limit_holds_without_a_length(target: Target, accounts: Accounts, j
             connection.send(chunk(b""))
             _expect(inspection, connection.answer(), TOO_LARGE, f"{name} takes more than 1 MiB in chunks")
     expect_unchanged(inspection, person, before)
-    inspection.close(journal)
+    inspection.close(recorder)
 
 
 def _expect(

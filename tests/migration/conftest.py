@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from cutover.environments import Environment
+from cutover.config.environments import Environment
 from cutover.migration.gate import Wanted, reconciled
 from cutover.pytest_plugin import gate_session
 from cutover.pytest_plugin.migrated_pair import filled_pair, last_logins_kept
-from cutover.targets import Target
+from cutover.systems.target import Target
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +25,7 @@ def reconciliation(pytestconfig: pytest.Config, environment: Environment) -> Map
         reverse=pytestconfig.option.cutover_direction == "reverse",
         show_values=pytestconfig.option.cutover_show_values,
     )
-    return reconciled(wanted, session.journal)
+    return reconciled(wanted, session.recorder)
 
 
 @pytest.fixture

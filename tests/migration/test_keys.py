@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from cutover.failures import NotVerified
-from cutover.journal import Journal
+from cutover.core.errors import NotVerified
+from cutover.core.recorder import Recorder
 from cutover.migration.checks import expect_none, expect_quiet
 from cutover.migration.findings import Kind, Part
 
@@ -19,12 +19,12 @@ pytestmark = [
 KEYS = "the row's migration went wrong, or rows were written past it: compare the keys that are named on both sides"
 
 
-def test_every_owner_has_as_many_rows(reconciliation: Mapping[str, Any], journal: Journal) -> None:
+def test_every_owner_has_as_many_rows(reconciliation: Mapping[str, Any], recorder: Recorder) -> None:
     """Counted by owner, both sides hold as many files of the same size in all."""
     if not reconciliation["owners"]:
         raise NotVerified("no table with an owner could be read")
     for name, numbers in reconciliation["owners"].items():
-        journal.measure(f"owners: {name}", numbers["target_rows"], f"exactly {numbers['source_rows']}")
+        recorder.measure(f"owners: {name}", numbers["target_rows"], f"exactly {numbers['source_rows']}")
     for name in reconciliation["owners"]:
         expect_none(
             reconciliation, Part.KEYS, "keys:owners", table=name,
@@ -32,12 +32,12 @@ def test_every_owner_has_as_many_rows(reconciliation: Mapping[str, Any], journal
         )  # fmt: skip
 
 
-def test_references_lead_to_rows(reconciliation: Mapping[str, Any], journal: Journal) -> None:
+def test_references_lead_to_rows(reconciliation: Mapping[str, Any], recorder: Recorder) -> None:
     """No row refers to one that is not there."""
     if not reconciliation["keys"].get("references"):
         raise NotVerified("no reference could be followed")
     for name, rows in reconciliation["keys"]["references"].items():
-        journal.measure(f"references {name}", rows, "each leads to a row")
+        recorder.measure(f"references {name}", rows, "each leads to a row")
     kinds = frozenset({Kind.BROKEN_REFERENCE.value})
     expect_none(
         reconciliation, Part.KEYS, "keys:references", kinds=kinds,
@@ -54,12 +54,12 @@ def test_unique_values_stay_unique(reconciliation: Mapping[str, Any]) -> None:
     )  # fmt: skip
 
 
-def test_sequences_are_above_the_greatest_id(reconciliation: Mapping[str, Any], journal: Journal) -> None:
+def test_sequences_are_above_the_greatest_id(reconciliation: Mapping[str, Any], recorder: Recorder) -> None:
     """The next row gets an id that no row ever had."""
     if not reconciliation["keys"].get("sequences"):
         raise NotVerified("no sequence could be read")
     for table, (last, greatest) in reconciliation["keys"]["sequences"].items():
-        journal.measure(f"sequence of {table}", last, f"at least {greatest}")
+        recorder.measure(f"sequence of {table}", last, f"at least {greatest}")
     expect_none(
         reconciliation, Part.KEYS, "keys:sequences", kinds=frozenset({Kind.SEQUENCE.value}),
         promised="each sequence at least at the greatest id",

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from cutover.environments import Environment
-from cutover.failures import CheckFailed, NotVerified
-from cutover.journal import Journal
+from cutover.accounts.migrated import migrated_accounts
+from cutover.config.environments import Environment
+from cutover.core.errors import CheckFailed, NotVerified
+from cutover.core.recorder import Recorder
 from cutover.migration.checks import expect_none
 from cutover.migration.findings import Findings, Part
 from cutover.migration.logins import LoginNumbers, log_in_all
-from cutover.migration.migrated_accounts import migrated_accounts
-from cutover.migration.result import found_in, sentence
-from cutover.targets import Target
+from cutover.migration.reconciliation_result import found_in, sentence
+from cutover.systems.target import Target
 
 pytestmark = [
     pytest.mark.migration,
@@ -26,13 +26,13 @@ NEXT = (
 )
 
 
-def test_every_hash_can_be_verified(reconciliation: Mapping[str, Any], journal: Journal) -> None:
+def test_every_hash_can_be_verified(reconciliation: Mapping[str, Any], recorder: Recorder) -> None:
     """Every active account has a hash of a form and cost that the side verifies which was migrated into."""
     if "logins" in reconciliation["unverified"]:
         raise NotVerified(reconciliation["unverified"]["logins"])
     if not reconciliation["logins"].get("accounts"):
         raise NotVerified("no account was looked at")
-    journal.measure("hashes verified", reconciliation["logins"]["verified"], "every active account's")
+    recorder.measure("hashes verified", reconciliation["logins"]["verified"], "every active account's")
     expect_none(
         reconciliation, Part.LOGINS, "logins:hashes", do_next=NEXT,
         promised="PBKDF2-SHA256, on the Worker with at most 100,000 iterations, for every account that may log in",
@@ -42,12 +42,12 @@ def test_every_hash_can_be_verified(reconciliation: Mapping[str, Any], journal: 
 @pytest.mark.system("worker")
 @pytest.mark.level("test-data")
 @pytest.mark.needs("migrated")
-def test_migrated_accounts_log_in(migrated_side: Target, environment: Environment, journal: Journal) -> None:
+def test_migrated_accounts_log_in(migrated_side: Target, environment: Environment, recorder: Recorder) -> None:
     """Accounts whose passwords are known log in with them and with no other; disabled ones do not."""
     numbers, findings = LoginNumbers(), Findings()
     log_in_all(migrated_side, migrated_accounts(environment), numbers, findings)
-    journal.measure("logged in", numbers.logged_in, "each active account")
-    journal.measure("refused", numbers.refused, "each disabled account")
+    recorder.measure("logged in", numbers.logged_in, "each active account")
+    recorder.measure("refused", numbers.refused, "each disabled account")
     if findings.total:
         raise CheckFailed(
             "logins:real",

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from cutover.failures import NotVerified
-from cutover.journal import Journal
+from cutover.core.errors import NotVerified
+from cutover.core.recorder import Recorder
 from cutover.migration.checks import expect_none
 from cutover.migration.findings import Kind, Part
 from cutover.migration.object_description import DESCRIBING
@@ -37,10 +37,10 @@ def describes(row: Mapping[str, Any]) -> bool:
     return column in (*DESCRIBING, "content_encoding") or column.startswith("metadata.")
 
 
-def test_every_file_has_its_object(reconciliation: Mapping[str, Any], journal: Journal) -> None:
+def test_every_file_has_its_object(reconciliation: Mapping[str, Any], recorder: Recorder) -> None:
     """No file without object, no object or file without row, no two rows at one place."""
     numbers = numbers_of(reconciliation)
-    journal.measure("objects", numbers["objects"], f"exactly {numbers['files']}, as there are files")
+    recorder.measure("objects", numbers["objects"], f"exactly {numbers['files']}, as there are files")
     rows = [row for row in reconciliation["findings"] if row["kind"] in THERE and not describes(row)]
     expect_none(
         {**reconciliation, "findings": rows}, Part.OBJECTS, "objects:there",
@@ -49,10 +49,10 @@ def test_every_file_has_its_object(reconciliation: Mapping[str, Any], journal: J
     )  # fmt: skip
 
 
-def test_every_byte_is_the_same(reconciliation: Mapping[str, Any], journal: Journal) -> None:
+def test_every_byte_is_the_same(reconciliation: Mapping[str, Any], recorder: Recorder) -> None:
     """Size and SHA-256 of every object are those of its file, and what was calculated from them is right."""
     numbers = numbers_of(reconciliation)
-    journal.measure("bytes compared", numbers["compared_bytes"], "all", sample=numbers["by_bytes"])
+    recorder.measure("bytes compared", numbers["compared_bytes"], "all", sample=numbers["by_bytes"])
     rows = [row for row in reconciliation["findings"] if row["kind"] not in THERE and not describes(row)]
     expect_none(
         {**reconciliation, "findings": rows}, Part.OBJECTS, "objects:bytes",
@@ -61,10 +61,10 @@ def test_every_byte_is_the_same(reconciliation: Mapping[str, Any], journal: Jour
     )  # fmt: skip
 
 
-def test_every_object_is_described(reconciliation: Mapping[str, Any], journal: Journal) -> None:
+def test_every_object_is_described(reconciliation: Mapping[str, Any], recorder: Recorder) -> None:
     """Content type, encoding, caching and metadata are as the mapping has them: of this user, under this name."""
     numbers = numbers_of(reconciliation)
-    journal.measure("objects described", numbers["described"], f"all {numbers['pairs']}")
+    recorder.measure("objects described", numbers["described"], f"all {numbers['pairs']}")
     rows = [row for row in reconciliation["findings"] if describes(row)]
     expect_none(
         {**reconciliation, "findings": rows}, Part.OBJECTS, "objects:description",

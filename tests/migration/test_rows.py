@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from cutover.configuration import root
-from cutover.journal import Journal
+from cutover.config.validation import root
+from cutover.core.recorder import Recorder
 from cutover.migration.checks import expect_none, expect_read
 from cutover.migration.findings import Kind, Part
 from cutover.migration.mapping import load_mapping
@@ -24,10 +24,10 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_every_row_is_there_once(table: str, reconciliation: Mapping[str, Any], journal: Journal) -> None:
+def test_every_row_is_there_once(table: str, reconciliation: Mapping[str, Any], recorder: Recorder) -> None:
     """No row of the source is missing, none stands twice, and the target has none of its own."""
     numbers = expect_read(reconciliation, table)
-    journal.measure(f"rows of {table}", numbers["target_rows"], f"exactly {numbers['source_rows']}, as in the source")
+    recorder.measure(f"rows of {table}", numbers["target_rows"], f"exactly {numbers['source_rows']}, as in the source")
     expect_none(
         reconciliation, Part.ROWS, f"rows:{table}", table=table, kinds=THERE,
         promised=f"the {numbers['source_rows']} rows of the source in {table}, each once, and no other", do_next=REPAIR,
@@ -35,10 +35,10 @@ def test_every_row_is_there_once(table: str, reconciliation: Mapping[str, Any], 
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_every_value_is_unchanged(table: str, reconciliation: Mapping[str, Any], journal: Journal) -> None:
+def test_every_value_is_unchanged(table: str, reconciliation: Mapping[str, Any], recorder: Recorder) -> None:
     """Each column of each row holds what the mapping makes of the source's, in the right storage class."""
     numbers = expect_read(reconciliation, table)
-    journal.measure(
+    recorder.measure(
         f"bytes compared of {table}", numbers["bytes"], "all that both sides hold", sample=numbers["source_rows"]
     )
     expect_none(

@@ -4,10 +4,10 @@ from collections.abc import Generator
 
 import pytest
 
-from cutover.environments import Environment
-from cutover.journal import Journal
+from cutover.config.environments import Environment
+from cutover.core.recorder import Recorder
 from cutover.parity.assembly import parity_run
-from cutover.parity.run import ParityRun
+from cutover.parity.parity_run import ParityRun
 from cutover.pytest_plugin import gate_session
 
 
@@ -19,7 +19,7 @@ def parity(pytestconfig: pytest.Config, environment: Environment) -> Generator[P
         session.project,
         environment,
         session.client,
-        session.journal,
+        session.recorder,
         run=session.run_id,
         ledger=session.ledger,
         show_values=pytestconfig.option.cutover_show_values,
@@ -29,7 +29,7 @@ def parity(pytestconfig: pytest.Config, environment: Environment) -> Generator[P
 
 
 @pytest.fixture(autouse=True)
-def blind(journal: Journal, environment: Environment) -> None:
+def blind(recorder: Recorder, environment: Environment) -> None:
     """What no journey of this run can see."""
     for name in environment.unnamed_stores:
-        journal.could_not_see(f"what is stored behind the API: environments.toml names no {name}")
+        recorder.note_undetectable(f"what is stored behind the API: environments.toml names no {name}")

@@ -3,7 +3,7 @@
 import pytest
 
 from cutover.parity.journeys.generated import generate
-from cutover.parity.run import ParityRun, show_drawn
+from cutover.parity.parity_run import ParityRun, show_drawn
 
 pytestmark = [
     pytest.mark.parity,

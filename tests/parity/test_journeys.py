@@ -6,7 +6,7 @@ Plan: canary stages; the report is read at each. contracts/accepted_differences.
 import pytest
 
 from cutover.parity.journeys import written
-from cutover.parity.run import ParityRun, show
+from cutover.parity.parity_run import ParityRun, show
 from cutover.parity.steps import Journey
 
 USERS = [journey for journey in written() if not journey.admins]

@@ -4,10 +4,10 @@ from collections.abc import Generator
 
 import pytest
 
-from cutover.environments import Environment
-from cutover.migration.migrated_accounts import MigratedAccount, migrated_accounts
-from cutover.parity.migrated import play_migrated
-from cutover.parity.run import ParityRun, show_migrated
+from cutover.accounts.migrated import MigratedAccount, migrated_accounts
+from cutover.config.environments import Environment
+from cutover.parity.migrated_journeys import play_migrated
+from cutover.parity.parity_run import ParityRun, show_migrated
 from cutover.pytest_plugin import gate_session
 from cutover.pytest_plugin.migrated_pair import logins_carried_over
 

@@ -5,10 +5,10 @@ Every journey compares this where the stores are named; this check is what is mi
 
 import pytest
 
-from cutover.environments import Environment
-from cutover.failures import NotVerified
+from cutover.config.environments import Environment
+from cutover.core.errors import NotVerified
 from cutover.parity.journeys import written
-from cutover.parity.run import ParityRun, show
+from cutover.parity.parity_run import ParityRun, show
 
 pytestmark = [
     pytest.mark.parity,
@@ -25,4 +25,4 @@ def test_both_hold_the_same(parity: ParityRun, environment: Environment, request
         raise NotVerified(f"environments.toml [{environment.name}] names no {', '.join(environment.unnamed_stores)}")
     (journey,) = (journey for journey in written() if journey.name == "several_files_of_one_name")
     show(parity, [journey], request.node.nodeid)
-    assert parity.tally.compared["state"] == 1
+    assert parity.totals.compared["state"] == 1

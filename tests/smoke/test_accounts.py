@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from cutover.accounts import Account, Accounts
-from cutover.journal import Journal
-from cutover.secrets import Secret, new_password
-from cutover.targets import Result, Target
-from cutover.tokens import reissued
+from cutover.accounts.registered import Account, Accounts
+from cutover.client.jwt import reissued
+from cutover.core.recorder import Recorder
+from cutover.core.secrets import Secret, new_password
+from cutover.systems.target import Result, Target
 
 pytestmark = [
     pytest.mark.smoke,
@@ -67,7 +67,7 @@ def test_wrong_password_is_refused(target: Target, accounts: Accounts) -> None:
 
 
 @pytest.mark.never_waived("isolation between users")
-def test_logout_revokes_tokens(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_logout_revokes_tokens(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """After the logout the tokens that it revokes are refused, at the latest when KV has spread the news."""
     account = accounts.new()
     _user(target, account.access_token).expect_status()  # both worked before
@@ -86,7 +86,7 @@ def test_logout_revokes_tokens(target: Target, accounts: Accounts, journal: Jour
             uses[name], lambda seen: seen.status == 401, left, interval_s=min(1.0, deadline / 10)
         )
         seconds = time.monotonic() - started
-        journal.measure(f"{name} refused within (s)", round(seconds, 3), f"<= {deadline:g}")
+        recorder.measure(f"{name} refused within (s)", round(seconds, 3), f"<= {deadline:g}")
         if not refused:
             raise result.failed(
                 f"logout:{name}-lives",

@@ -3,10 +3,10 @@
 import pytest
 
 from cutover import corpus
-from cutover.accounts import Accounts
-from cutover.journal import Journal
+from cutover.accounts.registered import Accounts
+from cutover.core.recorder import Recorder
 from cutover.stores import RowStore
-from cutover.targets import Target
+from cutover.systems.target import Target
 
 pytestmark = [
     pytest.mark.smoke,
@@ -18,7 +18,7 @@ pytestmark = [
 
 
 def test_actions_are_in_the_audit_log(
-    target: Target, accounts: Accounts, row_store: RowStore, journal: Journal
+    target: Target, accounts: Accounts, row_store: RowStore, recorder: Recorder
 ) -> None:
     """Register, login, upload, download, tags, export, delete and logout each leave one row of the right user."""
     account = accounts.new()
@@ -40,6 +40,6 @@ def test_actions_are_in_the_audit_log(
 
     _, seconds, _ = target.poll(lambda: last, lambda _: written() == expected, 5.0, interval_s=0.1)
     found = written()
-    journal.measure("audit rows written after (s)", round(seconds, 3), "<= 5", sample=len(expected))
+    recorder.measure("audit rows written after (s)", round(seconds, 3), "<= 5", sample=len(expected))
     if found != expected:
         raise last.failed("audit:rows", expected=expected, got=found)

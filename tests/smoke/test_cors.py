@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cutover.targets import Result, Target
+from cutover.systems.target import Result, Target
 
 pytestmark = [
     pytest.mark.smoke,

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pytest
 
 from cutover import corpus
-from cutover.accounts import Accounts
-from cutover.targets import Result, Target
+from cutover.accounts.registered import Accounts
+from cutover.systems.target import Result, Target
 
 pytestmark = [
     pytest.mark.smoke,

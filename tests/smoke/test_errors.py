@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from cutover.accounts import Accounts
-from cutover.contract.inside import expect_nothing_inside
-from cutover.journal import Journal
-from cutover.targets import Result, Target
+from cutover.accounts.registered import Accounts
+from cutover.contract.information_disclosure import expect_no_disclosure
+from cutover.core.recorder import Recorder
+from cutover.systems.target import Result, Target
 
 pytestmark = [
     pytest.mark.smoke,
@@ -53,11 +53,11 @@ def test_missing_token_is_401_with_a_challenge(target: Target) -> None:
     [b'{"username": ', b"", b"[]", b'"text"', b"\xff\xfe{}", b'{"username": 1, "password": {}}', b"[" * 5000],
     ids=["cut off", "empty", "list", "text", "not UTF-8", "wrong types", "deep"],
 )
-def test_malformed_json_is_400(target: Target, journal: Journal, body: bytes) -> None:
+def test_malformed_json_is_400(target: Target, recorder: Recorder, body: bytes) -> None:
     """A body that is no JSON object of the right types is 400: never 5xx, and nothing is told of the inside."""
     for name in ("login", "register", "refresh"):
         if target.operation(name).needs in target.environment.absent:
-            journal.could_not_see(f"what {name} makes of malformed JSON: it is absent here")
+            recorder.note_undetectable(f"what {name} makes of malformed JSON: it is absent here")
             continue
         result = target.call(name, content=(body, "application/json"))
         _expect_error(result, 400)
@@ -85,7 +85,7 @@ def test_nothing_of_the_inside_is_told(target: Target, accounts: Accounts) -> No
         ),
     ]
     for result in results:
-        expect_nothing_inside(result)
+        expect_no_disclosure(result)
         if result.status >= 500:
             raise result.failed("error:5xx", expected="a status below 500", got=result.answer.excerpt)
 
@@ -103,7 +103,7 @@ def test_wrong_kind_of_file_is_refused(target: Target, accounts: Accounts, promi
 
 def _expect_error(result: Result, status: int) -> None:
     """This status, an object of JSON in the body, and nothing of the inside."""
-    expect_nothing_inside(result)
+    expect_no_disclosure(result)
     result.expect_status(status)
     media = result.answer.headers.get("content-type", "").partition(";")[0].strip()
     if media != "application/json" or not isinstance(result.answer.json, dict):

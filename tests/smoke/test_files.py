@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from cutover import corpus
-from cutover.accounts import Account, Accounts
-from cutover.failures import CheckFailed
-from cutover.journal import Journal
-from cutover.secrets import Secret
+from cutover.accounts.registered import Account, Accounts
+from cutover.core.errors import CheckFailed
+from cutover.core.recorder import Recorder
+from cutover.core.secrets import Secret
 from cutover.stores import ObjectStore
-from cutover.targets import Result, Target
+from cutover.systems.target import Result, Target
 
 pytestmark = [
     pytest.mark.smoke,
@@ -26,7 +26,7 @@ pytestmark = [
 
 
 @pytest.mark.never_waived("loss of data")
-def test_upload_list_download_delete(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_upload_list_download_delete(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """10,000 contacts are uploaded, listed, downloaded byte for byte, deleted, and then gone."""
     account, contacts = accounts.new(), corpus.list_file("contacts")
     uploaded = _upload(target, account.access_token, contacts).expect_status()
@@ -35,7 +35,7 @@ def test_upload_list_download_delete(target: Target, accounts: Accounts, journal
     file_id = str(uploaded.field("file_id"))
     _expect_listed(target, account, {file_id: contacts})
     download = _download(target, account.access_token, file_id).expect_status()
-    journal.measure("bytes compared", len(download.body), f"= {contacts.size}")
+    recorder.measure("bytes compared", len(download.body), f"= {contacts.size}")
     _expect_bytes(download, contacts)
     target.call("delete", token=account.access_token, path={"file_id": file_id}).expect_status()
     _download(target, account.access_token, file_id).expect_status(404, why="the file was deleted")
@@ -43,7 +43,7 @@ def test_upload_list_download_delete(target: Target, accounts: Accounts, journal
 
 
 @pytest.mark.never_waived("loss of data")
-def test_every_kind_of_list_comes_back_identical(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_every_kind_of_list_comes_back_identical(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """BOM, CRLF, quoted newlines, tabs, Latin-1, ragged, malformed …: each list is the same byte for byte."""
     account = accounts.new()
     kinds = [kind for kind in _kinds() if kind.accepted]
@@ -55,14 +55,14 @@ def test_every_kind_of_list_comes_back_identical(target: Target, accounts: Accou
             _expect_bytes(download, kind)
         except CheckFailed as error:
             wrong.append((kind.name, error))
-    journal.measure("lists that came back identical", len(kinds) - len(wrong), f"= {len(kinds)}", sample=len(kinds))
+    recorder.measure("lists that came back identical", len(kinds) - len(wrong), f"= {len(kinds)}", sample=len(kinds))
     if wrong:
         raise download.failed(
             "download:bytes", expected=f"{len(kinds)} lists as uploaded", got=_listing(wrong), do_next=_STORED
         )
 
 
-def test_columns_and_rows_are_counted_right(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_columns_and_rows_are_counted_right(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Each list has the columns and the number of rows that it is known to have; a malformed one is refused."""
     account = accounts.new()
     kinds = [kind for kind in _kinds() if kind.accepted]
@@ -79,12 +79,12 @@ def test_columns_and_rows_are_counted_right(target: Target, accounts: Accounts, 
             known = (list(kind.columns), kind.rows, len(kind.columns))
         if seen != known or any(isinstance(figure, bool) for figure in _figures(seen)):
             wrong.append((kind.name, f"{_short(seen)} in place of {_short(known)} ({kind.description})"))
-    journal.measure("lists read right", len(kinds) - len(wrong), f"= {len(kinds)}", sample=len(kinds))
+    recorder.measure("lists read right", len(kinds) - len(wrong), f"= {len(kinds)}", sample=len(kinds))
     if wrong:
         raise result.failed("columns:wrong", expected="columns and rows as they are known", got=_listing(wrong))
 
 
-def test_file_names_come_back_as_given(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_file_names_come_back_as_given(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Names with quotes, slashes, percent signs, emoji, combining and right-to-left letters are listed as given."""
     account = accounts.new()
     uploads: dict[str, corpus.ListFile] = {}
@@ -93,7 +93,7 @@ def test_file_names_come_back_as_given(target: Target, accounts: Accounts, journ
         result.expect_status(*result.operation.statuses, why=f"{awkward.name}: {awkward.description}")
         uploads[str(result.field("file_id"))] = awkward
     assert uploads, "the corpus has no awkward file name"
-    journal.measure("names compared", len(uploads), "each equal", sample=len(uploads))
+    recorder.measure("names compared", len(uploads), "each equal", sample=len(uploads))
     _expect_listed(target, account, uploads)
 
 
@@ -105,15 +105,15 @@ def test_empty_file_is_refused(target: Target, accounts: Accounts) -> None:
 
 
 @pytest.mark.never_waived("loss of data")
-def test_nearly_largest_file_comes_back_identical(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_nearly_largest_file_comes_back_identical(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A list of 49.9 MiB, just under the plan's limit of 50 MiB, is accepted and comes back byte for byte."""
     account, large = accounts.new(), corpus.large(corpus.NEARLY_THE_LIMIT)
     uploaded = _upload(target, account.access_token, large, timeout_s=120).expect_status()
     file_id = str(uploaded.field("file_id"))
     download = _download(target, account.access_token, file_id, timeout_s=120).expect_status()
-    journal.measure("bytes compared", len(download.body), f"= {large.size}")
-    journal.measure("upload (s)", round(uploaded.answer.elapsed_s, 2), "reported")
-    journal.measure("download (s)", round(download.answer.elapsed_s, 2), "reported")
+    recorder.measure("bytes compared", len(download.body), f"= {large.size}")
+    recorder.measure("upload (s)", round(uploaded.answer.elapsed_s, 2), "reported")
+    recorder.measure("download (s)", round(download.answer.elapsed_s, 2), "reported")
     _expect_bytes(download, large)
 
 

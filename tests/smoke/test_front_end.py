@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from cutover.failures import NotVerified
-from cutover.front_end import assets_of, build_of
-from cutover.journal import Journal
-from cutover.targets import Result, Target
+from cutover.core.errors import NotVerified
+from cutover.core.recorder import Recorder
+from cutover.systems.front_end import assets_of, build_of
+from cutover.systems.target import Result, Target
 
 pytestmark = [
     pytest.mark.smoke,
@@ -62,7 +62,7 @@ def test_front_end_is_of_the_same_build_as_the_api(target: Target) -> None:
 
 @pytest.mark.needs("names")
 @pytest.mark.plan("DNS and Domain Configuration: @ and www")
-def test_every_name_serves_the_same_build(target: Target, journal: Journal) -> None:
+def test_every_name_serves_the_same_build(target: Target, recorder: Recorder) -> None:
     """Apex and www answer with the index of this very deployment, or lead to one another."""
     if not target.environment.names:
         raise NotVerified(
@@ -83,7 +83,7 @@ def test_every_name_serves_the_same_build(target: Target, journal: Journal) -> N
                 got=repr(got),
                 do_next="this name still leads elsewhere: DNS records and routes of the zone",
             )
-        journal.measure(f"version at {url}", result.answer.version, f"= {health.answer.version}")
+        recorder.measure(f"version at {url}", result.answer.version, f"= {health.answer.version}")
         if (build_of(result), result.answer.version) != (build, health.answer.version):
             raise result.failed(
                 "front-end:name",

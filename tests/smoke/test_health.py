@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from cutover.accounts import Accounts
-from cutover.journal import Journal
-from cutover.targets import Result, Target
+from cutover.accounts.registered import Accounts
+from cutover.core.recorder import Recorder
+from cutover.systems.target import Result, Target
 
 pytestmark = [
     pytest.mark.smoke,
@@ -29,11 +29,11 @@ CLOCKS_DIFFER = datetime.timedelta(seconds=30)
 MAY_BE_NULL = ("memory", "response_time")
 
 
-def test_status_word_is_healthy(target: Target, journal: Journal) -> None:
+def test_status_word_is_healthy(target: Target, recorder: Recorder) -> None:
     """Health answers 200 and its word is "healthy"."""
-    result = _awake(target, journal).expect_status()
+    result = _awake(target, recorder).expect_status()
     word = result.field("status")
-    journal.measure("health status", word, "healthy")
+    recorder.measure("health status", word, "healthy")
     if word != "healthy":
         raise result.failed(
             "health:word",
@@ -43,17 +43,17 @@ def test_status_word_is_healthy(target: Target, journal: Journal) -> None:
         )
 
 
-def test_parts_are_within_limits(target: Target, journal: Journal) -> None:
+def test_parts_are_within_limits(target: Target, recorder: Recorder) -> None:
     """Each part of health has its figure, within the plan's limit, and says "healthy" exactly when it is."""
-    result = _awake(target, journal).expect_status(200, 503)
+    result = _awake(target, recorder).expect_status(200, 503)
     for part in _parts(result):
         limit, unit = LIMITS[part]
         healthy, figure = result.field(f"{part}_healthy"), result.field(f"{part}_figure")
-        journal.measure(f"{part} ({unit})", figure, f"< {limit:g}")
+        recorder.measure(f"{part} ({unit})", figure, f"< {limit:g}")
         if not isinstance(healthy, bool):
             raise result.failed(f"health:flag:{part}", expected="healthy: true or false", got=repr(healthy))
         if figure is None and part in MAY_BE_NULL:
-            journal.could_not_see(f"{target.system}: {part} is not told by the runtime")
+            recorder.note_undetectable(f"{target.system}: {part} is not told by the runtime")
             continue
         if isinstance(figure, bool) or not isinstance(figure, (int, float)) or not 0 <= figure < math.inf:
             raise result.failed(f"health:figure:{part}", expected=f"a number of {unit}", got=repr(figure))
@@ -80,7 +80,7 @@ def test_word_agrees_with_parts(target: Target) -> None:
         )
 
 
-def test_health_is_fresh(target: Target, journal: Journal) -> None:
+def test_health_is_fresh(target: Target, recorder: Recorder) -> None:
     """Each answer of health is made anew: its time lies between our asking and its arriving, and may not be cached."""
     times = []
     for _ in range(2):
@@ -88,7 +88,7 @@ def test_health_is_fresh(target: Target, journal: Journal) -> None:
         result = target.call("health").expect_status(200, 503)
         arrived = datetime.datetime.now(datetime.UTC)
         told = _instant(result)
-        journal.measure("health's clock against ours (s)", round((told - arrived).total_seconds(), 3), "within 30")
+        recorder.measure("health's clock against ours (s)", round((told - arrived).total_seconds(), 3), "within 30")
         if not asked - CLOCKS_DIFFER <= told <= arrived + CLOCKS_DIFFER:
             raise result.failed(
                 "health:old",
@@ -127,14 +127,14 @@ def test_healthy_database_answers_a_login(target: Target, accounts: Accounts) ->
     login.expect_status(401, why="nobody has this name")
 
 
-def _awake(target: Target, journal: Journal) -> Result:
+def _awake(target: Target, recorder: Recorder) -> Result:
     """Health once it is awake and left alone: the second to fourth answer, the first that is healthy.
 
     The first after an idle time wakes the databases, and its figures say that; and our own uploads of
     another process may be in the way of one. What is unhealthy in each answer is the deployment's.
     """
     first = target.call("health")
-    journal.measure("first health answer (ms)", round(first.answer.elapsed_s * 1000, 1), "reported")
+    recorder.measure("first health answer (ms)", round(first.answer.elapsed_s * 1000, 1), "reported")
     result, seconds, healthy = target.poll(
         lambda: target.call("health"),
         lambda seen: seen.status == 200 and seen.field("status") == "healthy",
@@ -142,7 +142,7 @@ def _awake(target: Target, journal: Journal) -> Result:
         interval_s=0.5,
     )
     if healthy and seconds > 0.5:
-        journal.notes.append(f"health was not healthy at once, but after {seconds:.1f} s")
+        recorder.notes.append(f"health was not healthy at once, but after {seconds:.1f} s")
     return result
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from cutover.failures import NotVerified
-from cutover.journal import Journal
-from cutover.targets import Target
+from cutover.core.errors import NotVerified
+from cutover.core.recorder import Recorder
+from cutover.systems.target import Target
 
 pytestmark = [
     pytest.mark.smoke,
@@ -28,14 +28,14 @@ def test_http_is_redirected_with_path_and_query(target: Target, place: str) -> N
 
 
 @pytest.mark.needs("http2")
-def test_https_speaks_http2(target: Target, journal: Journal) -> None:
+def test_https_speaks_http2(target: Target, recorder: Recorder) -> None:
     """The API and each name of the front end agree on HTTP/2 in the handshake (ALPN), and answer by it."""
     urls = (target.url, *target.environment.names)
     if plain := [url for url in urls if not url.startswith("https:")]:
         raise NotVerified(f"plain http agrees on no protocol, and absent.http2 does not say why: {', '.join(plain)}")
     for url in urls:
         result = target.call("health", http2=True) if url == target.url else target.at(url, http2=True)
-        journal.measure(f"protocol of {url}", result.answer.protocol, "= HTTP/2")
+        recorder.measure(f"protocol of {url}", result.answer.protocol, "= HTTP/2")
         if result.answer.protocol != "HTTP/2":
             raise result.failed(
                 "https:http2",

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from cutover import corpus
-from cutover.accounts import Accounts
-from cutover.journal import Journal
-from cutover.targets import Target
+from cutover.accounts.registered import Accounts
+from cutover.core.recorder import Recorder
+from cutover.systems.target import Target
 
 pytestmark = pytest.mark.smoke
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.smoke
 @pytest.mark.level("test-data")
 @pytest.mark.plan("Unified Production Configuration: MAX_FILE_SIZE")
 def test_upload_limit_is_exact(
-    target: Target, accounts: Accounts, promises: Mapping[str, Any], journal: Journal
+    target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
     """One byte below the limit and exactly the limit are accepted, one byte above is refused and not kept."""
     account, limit = accounts.new(), promises["uploads"]["limit"]
@@ -31,7 +31,7 @@ def test_upload_limit_is_exact(
         if result.status in result.operation.statuses and result.field("file_size") != size:
             raise result.failed("limit:size", expected=f"file_size {size}", got=repr(result.field("file_size")))
     listed = target.call("list_files", token=account.access_token).expect_status()
-    journal.measure("upload limit (bytes)", limit, "exact", sample=3)
+    recorder.measure("upload limit (bytes)", limit, "exact", sample=3)
     total = listed.field("total")
     if total != len(account.before) + 2:
         raise listed.failed("limit:kept", expected="the two accepted files", got=f"{total} files")
@@ -41,7 +41,7 @@ def test_upload_limit_is_exact(
 @pytest.mark.level("disposable")
 @pytest.mark.needs("limiter")
 @pytest.mark.plan("Unified Production Configuration: RATE_LIMITER, 100 in 60 s")
-def test_limiter_refuses_above_its_limit(target: Target, promises: Mapping[str, Any], journal: Journal) -> None:
+def test_limiter_refuses_above_its_limit(target: Target, promises: Mapping[str, Any], recorder: Recorder) -> None:
     """One client's requests above the limit are 429 with Retry-After in seconds; another client's are not."""
     limit, window = promises["limiter"]["requests"], promises["limiter"]["window_s"]
     client = f"203.0.113.{secrets.randbelow(256)}-{secrets.token_hex(3)}"  # a name of our own: nobody else's count
@@ -54,9 +54,9 @@ def test_limiter_refuses_above_its_limit(target: Target, promises: Mapping[str, 
         result.expect_status(401, why="there is no token")
     else:
         raise result.failed("limiter:none", expected=f"429 after {limit} requests", got=f"none in {sent}")
-    journal.measure("requests before 429", sent - 1, f"= {limit}" if exact else f"about {limit}")
+    recorder.measure("requests before 429", sent - 1, f"= {limit}" if exact else f"about {limit}")
     if exact and sent > limit + 1:
-        journal.notes.append(f"the limiter's window ended within the count: 429 came at request {sent}")
+        recorder.notes.append(f"the limiter's window ended within the count: 429 came at request {sent}")
     if sent <= (limit if exact else limit // 2):
         raise result.failed("limiter:early", expected=f"{limit} requests", got=f"429 at request {sent}")
     after = result.answer.headers.get("retry-after", "")

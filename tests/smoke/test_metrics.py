@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from cutover.journal import Journal
-from cutover.targets import Result, Target
+from cutover.core.recorder import Recorder
+from cutover.systems.target import Result, Target
 
 pytestmark = [
     pytest.mark.smoke,
@@ -22,7 +22,7 @@ COUNTS = ("requests", "errors")
 FIGURES = ("error_rate", "response_time_avg", "response_time_p95")
 
 
-def test_metrics_are_present_and_typed(target: Target, journal: Journal) -> None:
+def test_metrics_are_present_and_typed(target: Target, recorder: Recorder) -> None:
     """Counts are whole numbers, figures are numbers or, when nothing was counted, null."""
     target.call("user").expect_status(401, why="there is no token")  # so that there is something to count
     result = target.call("metrics").expect_status()
@@ -32,7 +32,7 @@ def test_metrics_are_present_and_typed(target: Target, journal: Journal) -> None
             raise result.failed(f"metrics:type:{name}", expected=f"{name}: a whole number", got=repr(value))
     for name in FIGURES:
         value = result.field(name)
-        journal.measure(name, value, "a number, null without requests", sample=counts["requests"])
+        recorder.measure(name, value, "a number, null without requests", sample=counts["requests"])
         if (value is None) != (counts["requests"] == 0):
             raise result.failed(
                 f"metrics:null:{name}", expected="null exactly when requests is 0", got=f"{value!r} at {counts}"
@@ -44,20 +44,20 @@ def test_metrics_are_present_and_typed(target: Target, journal: Journal) -> None
         raise result.failed("metrics:window", expected="the window in seconds", got=repr(window))
 
 
-def test_error_rate_is_in_per_cent(target: Target, journal: Journal) -> None:
+def test_error_rate_is_in_per_cent(target: Target, recorder: Recorder) -> None:
     """error_rate is 100 x errors / requests, between 0 and 100."""
     result = target.call("metrics").expect_status()
     requests, errors, rate = (result.field(name) for name in (*COUNTS, "error_rate"))
-    journal.measure("error rate (%)", rate, "= 100 x errors / requests", sample=requests)
+    recorder.measure("error rate (%)", rate, "= 100 x errors / requests", sample=requests)
     if requests and (not _is_figure(rate) or not math.isclose(rate, 100 * errors / requests, abs_tol=0.01)):
         raise result.failed(
             "metrics:per-cent", expected=f"{100 * errors / requests:g} % ({errors} of {requests})", got=repr(rate)
         )
     if not errors:
-        journal.could_not_see("whether error_rate is a fraction or in per cent: there was no error to count")
+        recorder.note_undetectable("whether error_rate is a fraction or in per cent: there was no error to count")
 
 
-def test_requests_are_counted(target: Target, journal: Journal) -> None:
+def test_requests_are_counted(target: Target, recorder: Recorder) -> None:
     """Twenty requests more are counted as at least as many, where one isolate answers them all.
 
     The window slides: what came a window ago leaves the count while ours comes in. So the twenty are sent anew, for
@@ -73,15 +73,15 @@ def test_requests_are_counted(target: Target, journal: Journal) -> None:
         most = max(most, after - before)
         if target.environment.local_runtime and after < REQUESTS:  # ours alone are as many, all within the window
             raise result.failed("metrics:not-counted", expected=f"{REQUESTS} or more", got=after, do_next=BLIND)
-    journal.measure(f"requests counted of {REQUESTS}", most, f">= {REQUESTS}", sample=tries)
+    recorder.measure(f"requests counted of {REQUESTS}", most, f">= {REQUESTS}", sample=tries)
     if not target.environment.local_runtime:
-        journal.could_not_see("whether all requests are counted: /metrics speaks of one isolate of many")
+        recorder.note_undetectable("whether all requests are counted: /metrics speaks of one isolate of many")
     elif most < REQUESTS:
         if not _shrinks(target, after):
             raise result.failed(
                 "metrics:not-counted", expected=f"{REQUESTS} requests more", got=f"{most} more, at best", do_next=BLIND
             )
-        journal.could_not_see("whether all requests are counted: as many leave the window as come, in each try")
+        recorder.note_undetectable("whether all requests are counted: as many leave the window as come, in each try")
 
 
 def _shrinks(target: Target, count: int) -> bool:

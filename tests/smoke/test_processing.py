@@ -3,10 +3,10 @@
 import pytest
 
 from cutover import corpus
-from cutover.accounts import Accounts
-from cutover.journal import Journal
-from cutover.secrets import Secret
-from cutover.targets import Result, Target
+from cutover.accounts.registered import Accounts
+from cutover.core.recorder import Recorder
+from cutover.core.secrets import Secret
+from cutover.systems.target import Result, Target
 
 pytestmark = [
     pytest.mark.smoke,
@@ -18,27 +18,27 @@ pytestmark = [
 DEADLINE_S = 30.0
 
 
-def test_processing_completes_with_right_counts(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_processing_completes_with_right_counts(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Lists of three kinds reach "completed" with the rows, columns and SHA-256 that they are known to have."""
     token = accounts.new().access_token
     for name in ("contacts", "header_only", "quoted_newlines"):
         file = corpus.list_file(name)
         result, seconds = _processed(target, token, file)
-        journal.measure(f"{name} processed after (s)", round(seconds, 3), f"<= {DEADLINE_S:g}")
+        recorder.measure(f"{name} processed after (s)", round(seconds, 3), f"<= {DEADLINE_S:g}")
         seen = tuple(result.field(key) for key in ("upload_status", "row_count", "column_count", "checksum"))
         known = ("completed", file.rows, len(file.columns), file.sha256)
         if seen != known:
             raise result.failed("processing:counts", expected=f"{name}: {known}", got=seen)
 
 
-def test_broken_file_reaches_error_with_a_reason(target: Target, accounts: Accounts, journal: Journal) -> None:
+def test_broken_file_reaches_error_with_a_reason(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A malformed list ends in "error" with a reason that can be read, and can still be downloaded."""
     token = accounts.new().access_token
     broken = [file for file in corpus.list_files() if file.malformed]
     assert broken, "the corpus has no malformed list"
     for file in broken:
         result, seconds = _processed(target, token, file)
-        journal.measure(f"{file.name} processed after (s)", round(seconds, 3), f"<= {DEADLINE_S:g}")
+        recorder.measure(f"{file.name} processed after (s)", round(seconds, 3), f"<= {DEADLINE_S:g}")
         reason = result.field("processing_error")
         if result.field("upload_status") != "error" or not isinstance(reason, str) or not reason.strip():
             raise result.failed(

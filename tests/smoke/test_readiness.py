@@ -2,23 +2,23 @@
 
 import pytest
 
-from cutover.failures import NotVerified
-from cutover.journal import Journal
-from cutover.targets import Target, become_ready
+from cutover.core.errors import NotVerified
+from cutover.core.recorder import Recorder
+from cutover.systems.target import Target, become_ready
 
 pytestmark = [pytest.mark.smoke, pytest.mark.system("worker", "legacy")]
 
 
 @pytest.mark.plan("Staging Validation Script: wait for deployment to be ready")
 @pytest.mark.never_waived("the identity of who answered")
-def test_system_is_ready_and_proves_who_it_is(target: Target, journal: Journal) -> None:
+def test_system_is_ready_and_proves_who_it_is(target: Target, recorder: Recorder) -> None:
     """Health answers within the tries that are allowed, with the header that proves which system it is."""
     identity = target.environment.systems[target.system].identity
     if identity is None:
         raise NotVerified(f"environments.toml [{target.environment.name}] declares no {target.system}.identity")
-    tries, seconds = become_ready(target, journal.notes.append)
-    journal.measure("tries until ready", tries, f"<= {target.environment.readiness.tries}")
-    journal.measure("seconds until ready", round(seconds, 3), "reported")
+    tries, seconds = become_ready(target, recorder.notes.append)
+    recorder.measure("tries until ready", tries, f"<= {target.environment.readiness.tries}")
+    recorder.measure("seconds until ready", round(seconds, 3), "reported")
     # The client has compared the identity of every answer; here one more is looked at in the open.
     result = target.call("health")
     got = result.answer.headers.get(identity.header)

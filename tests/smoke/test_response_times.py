@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from cutover.accounts import Accounts
-from cutover.journal import Journal
-from cutover.targets import Target
+from cutover.accounts.registered import Accounts
+from cutover.core.recorder import Recorder
+from cutover.systems.target import Target
 
 pytestmark = [
     pytest.mark.smoke,
@@ -22,7 +22,7 @@ SERIES = 3
 
 
 def test_no_read_takes_too_long(
-    target: Target, accounts: Accounts, promises: Mapping[str, Any], journal: Journal
+    target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
     """Of 30 lists and 30 looks at the account each takes less than the limit; the network's floor stands beside it.
 
@@ -31,17 +31,19 @@ def test_no_read_takes_too_long(
     """
     account, limit = accounts.new(), promises["response_time"]["each_ms"]
     floor = target.client.handshake_ms(target.url)
-    journal.measure("network floor: opening a connection (ms)", round(floor, 2), "reported")
+    recorder.measure("network floor: opening a connection (ms)", round(floor, 2), "reported")
     for operation in ("list_files", "user"):
         for series in range(1, SERIES + 1):
             results = [target.call(operation, token=account.access_token).expect_status() for _ in range(REQUESTS)]
             times = [result.answer.elapsed_s * 1000 for result in results]
             slow = sum(value >= limit for value in times)
-            journal.measure(f"{operation} median (ms)", round(statistics.median(times), 1), "reported", sample=REQUESTS)
-            journal.measure(f"{operation} slowest (ms)", round(max(times), 1), f"< {limit}", sample=REQUESTS)
+            recorder.measure(
+                f"{operation} median (ms)", round(statistics.median(times), 1), "reported", sample=REQUESTS
+            )
+            recorder.measure(f"{operation} slowest (ms)", round(max(times), 1), f"< {limit}", sample=REQUESTS)
             if not slow:
                 break
-            journal.notes.append(f"{operation}: {slow} of {REQUESTS} at or above {limit} ms in series {series}")
+            recorder.notes.append(f"{operation}: {slow} of {REQUESTS} at or above {limit} ms in series {series}")
         else:
             slowest = results[times.index(max(times))]
             raise slowest.failed(
@@ -50,4 +52,6 @@ def test_no_read_takes_too_long(
                 got=f"{slow} at or above it in the last, the slowest {max(times):.0f} ms (floor {floor:.1f} ms, "
                 f"median {statistics.median(times):.0f} ms)",
             )
-    journal.could_not_see(f"a share of slow answers below {100 * 3 / REQUESTS:.0f} %: {REQUESTS} requests are too few")
+    recorder.note_undetectable(
+        f"a share of slow answers below {100 * 3 / REQUESTS:.0f} %: {REQUESTS} requests are too few"
+    )

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from cutover.front_end import assets_of
-from cutover.targets import Result, Target
+from cutover.systems.front_end import assets_of
+from cutover.systems.target import Result, Target
 
 pytestmark = [
     pytest.mark.smoke,

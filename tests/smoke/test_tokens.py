@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from cutover.accounts import Accounts
-from cutover.failures import NotVerified
-from cutover.journal import Journal
-from cutover.secrets import Secret
-from cutover.targets import Target
-from cutover.tokens import claims, reissued
+from cutover.accounts.registered import Accounts
+from cutover.client.jwt import claims, reissued
+from cutover.core.errors import NotVerified
+from cutover.core.recorder import Recorder
+from cutover.core.secrets import Secret
+from cutover.systems.target import Target
 
 pytestmark = [
     pytest.mark.smoke,
@@ -21,7 +21,7 @@ pytestmark = [
 
 
 def test_tokens_live_as_long_as_promised(
-    target: Target, accounts: Accounts, promises: Mapping[str, Any], journal: Journal
+    target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
     """Access and refresh token expire when they should, and carry issuer, audience and type."""
     account, promised = accounts.new(), promises["tokens"][target.system]
@@ -32,7 +32,7 @@ def test_tokens_live_as_long_as_promised(
         if not all(isinstance(moment, int) for moment in times):
             raise result.failed(f"token:times:{kind}", expected="exp and iat, in seconds", got=repr(times))
         lifetime = payload["exp"] - payload["iat"]
-        journal.measure(f"{kind} token lives (s)", lifetime, f"= {promised[f'{kind}_s']}")
+        recorder.measure(f"{kind} token lives (s)", lifetime, f"= {promised[f'{kind}_s']}")
         if lifetime != promised[f"{kind}_s"]:
             raise result.failed(f"token:lifetime:{kind}", expected=f"{promised[f'{kind}_s']} s", got=f"{lifetime} s")
         expected = {**promised["claims"], promised["type_claim"]: kind}
@@ -65,7 +65,7 @@ def test_tokens_of_the_other_system_are_refused(target: Target, accounts: Accoun
         _user(target, account.access_token, 401)
         _user(target, account.refresh_token, 401)
     finally:
-        theirs.close(target.journal)
+        theirs.close(target.recorder)
 
 
 def _user(target: Target, token: Secret, status: int) -> None:
@@ -78,4 +78,4 @@ def other_target(target: Target) -> Target:
     name = "legacy" if target.system == "worker" else "worker"
     if name not in target.environment.systems:
         raise NotVerified(f"{target.environment.name} has no {name}")
-    return Target(name, target.environment, target.client, target.journal)
+    return Target(name, target.environment, target.client, target.recorder)

@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from cutover.operations import Operation
-from cutover.secrets import Secret
+from cutover.config.operations import Operation
+from cutover.core.secrets import Secret
 
 OPTIONAL: Final = frozenset({"filters", "description", "is_public"})
 """Fields that may be left out or, two of them, null."""

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import yaml
 
-from cutover.configuration import ConfigurationError
-from cutover.contract.shapes import misshapen
-from cutover.operations import Operation
+from cutover.config.operations import Operation
+from cutover.config.validation import ConfigurationError
+from cutover.contract.document_types import misshapen
 
 METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 FILES: Final = {"worker": "contracts/worker.openapi.yaml", "legacy": "contracts/legacy.openapi.yaml"}

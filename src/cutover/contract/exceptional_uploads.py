@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from cutover.contract.multipart import CLOSING, MEDIA_TYPE, opening
-from cutover.contract.raw_http import RawAnswer, RawConnection, chunk
-from cutover.secrets import Secret
-from cutover.targets import Target
+from cutover.client.multipart import CLOSING, MEDIA_TYPE, opening
+from cutover.client.raw_http import RawAnswer, RawConnection, chunk
+from cutover.core.secrets import Secret
+from cutover.systems.target import Target
 
 _PIECE: Final = 1 << 20
 CHUNKED: Final = ("Transfer-Encoding", "chunked")

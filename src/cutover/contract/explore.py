@@ -10,18 +10,18 @@ import secrets
 import time
 from typing import Final
 
-from cutover.configuration import ConfigurationError, root
+from cutover.accounts.pool import accounts_on
+from cutover.config.environment_option import named_environment
+from cutover.config.validation import ConfigurationError, root
 from cutover.contract.findings import ATTACHMENT, ContractFailed
 from cutover.contract.fuzzing import SEQUENCES, Fuzzer
-from cutover.contract.sums import Sums
-from cutover.environment_option import named_environment
-from cutover.evidence import Status
-from cutover.failures import CheckFailed, NotVerified
-from cutover.named_accounts import accounts_on
+from cutover.contract.totals import ContractTotals
+from cutover.core.errors import CheckFailed, NotVerified
+from cutover.core.evidence import Status
+from cutover.core.safety import SafetyLevel
 from cutover.parity.command_run import CommandRun
-from cutover.parity.tally import Tally
-from cutover.safety import SafetyLevel
-from cutover.targets import Target
+from cutover.parity.totals import ParityTotals
+from cutover.systems.target import Target
 
 EXAMPLES: Final = 60
 """Requests drawn for an operation in each round, after which the clock is looked at."""
@@ -44,10 +44,10 @@ def run(options: argparse.Namespace) -> int:
         project, environment, "contract explore", planted=planted, reports=options.reports,
         show_values=options.show_values,
     )  # fmt: skip
-    sums, interrupted = Sums(), False
+    sums, interrupted = ContractTotals(), False
     try:
         command.become_ready({options.system})
-        target = Target(options.system, environment, command.client, command.journal)
+        target = Target(options.system, environment, command.client, command.recorder)
         status, reason = _explored(command, target, sums, options, seed)
     except KeyboardInterrupt:
         interrupted, status, reason = True, Status.NOT_VERIFIED, "interrupted"
@@ -56,14 +56,14 @@ def run(options: argparse.Namespace) -> int:
     command.log.write("contract.json", sums.as_json({"run": command.run_id, "environment": environment.name}))
     details = [*sums.lines(), f"--seed {seed} draws the same again"]
     return command.conclude(
-        status, reason, Tally(), None, systems=("legacy", "worker"), details=details, interrupted=interrupted
+        status, reason, ParityTotals(), None, systems=("legacy", "worker"), details=details, interrupted=interrupted
     )
 
 
 def _explored(
-    command: CommandRun, target: Target, sums: Sums, options: argparse.Namespace, seed: str
+    command: CommandRun, target: Target, sums: ContractTotals, options: argparse.Namespace, seed: str
 ) -> tuple[Status, str]:
-    known = Fuzzer(command.project, command.environment, target, command.journal).names
+    known = Fuzzer(command.project, command.environment, target, command.recorder).names
     wanted = options.operation or [*known, "sequences"]
     for name in wanted:
         if name != "sequences" and name not in known:
@@ -82,10 +82,10 @@ def _explored(
     return (Status.PASSED, "") if sums.sent else (Status.NOT_VERIFIED, "nothing was sent")
 
 
-def _one(command: CommandRun, target: Target, sums: Sums, name: str, seed: str) -> None:
+def _one(command: CommandRun, target: Target, sums: ContractTotals, name: str, seed: str) -> None:
     """One operation in one round, with accounts of its own."""
-    journal = command.journal
-    fuzzer = Fuzzer(command.project, command.environment, target, journal, seed=seed)
+    recorder = command.recorder
+    fuzzer = Fuzzer(command.project, command.environment, target, recorder, seed=seed)
     accounts = accounts_on(target, command.run_id, command.ledger, at_once=1)
     try:
         if name == "sequences":
@@ -97,11 +97,11 @@ def _one(command: CommandRun, target: Target, sums: Sums, name: str, seed: str) 
     except (CheckFailed, NotVerified) as error:
         command.progress(str(error).splitlines()[0])
     finally:
-        accounts.close(journal)
+        accounts.close(recorder)
     # What a thousand rounds exchanged is not kept: only what was found, and what could not be removed.
-    attached = journal.attachments.get(ATTACHMENT)
-    leftovers, limited, requests = journal.leftovers, journal.rate_limited, journal.exchanges[-1:]
-    journal.page()
-    journal.leftovers, journal.rate_limited, journal.exchanges = leftovers, limited, requests
+    attached = recorder.attachments.get(ATTACHMENT)
+    leftovers, limited, requests = recorder.leftovers, recorder.rate_limited, recorder.exchanges[-1:]
+    recorder.page()
+    recorder.leftovers, recorder.rate_limited, recorder.exchanges = leftovers, limited, requests
     if attached is not None:
         sums.add(seed + name, attached)

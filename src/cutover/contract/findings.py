@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
+from cutover.client.http import Answer
 from cutover.contract.reproduction import curl
-from cutover.failures import CheckFailed
-from cutover.http import Answer
-from cutover.journal import Journal
-from cutover.secrets import redact
+from cutover.core.errors import CheckFailed
+from cutover.core.recorder import Recorder
+from cutover.core.secrets import redact
 
 ATTACHMENT: Final = "contract"
 """Under this name a check's record carries what it found and did; the run's end adds it up (contract.json)."""
@@ -174,12 +174,12 @@ def told_of(finding: Finding) -> list[str]:
     return lines
 
 
-def show(findings: Findings, journal: Journal, **counted: Any) -> None:
+def show(findings: Findings, recorder: Recorder, **counted: Any) -> None:
     """The end of a check: attach what was found and counted to its record, and fail when anything was found.
 
     counted: further plain data under the same attachment (requests by operation, sequence). Raises ContractFailed.
     """
-    journal.attachments[ATTACHMENT] = {"findings": findings.as_json(), **counted}
+    recorder.attachments[ATTACHMENT] = {"findings": findings.as_json(), **counted}
     failure = findings.failure()
     if failure is not None:
         raise failure

@@ -13,8 +13,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cutover.secrets import Secret
-from cutover.tokens import claims, reissued
+from cutover.client.jwt import claims, reissued
+from cutover.core.secrets import Secret
 
 _HASHES: Final = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
 _LIFETIME_S: Final = 300

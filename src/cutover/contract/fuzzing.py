@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from cutover.accounts import Accounts
-from cutover.contract.debts import Debts, load_debts
+from cutover.accounts.registered import Accounts
+from cutover.client.http import Answer
+from cutover.config.environments import Environment
+from cutover.contract.budget_split import shares
 from cutover.contract.document import FILES, Contract, read_contract
 from cutover.contract.findings import Finding, Findings, Place, place_of, show
-from cutover.contract.sequence import Sequence
-from cutover.contract.shares import shares
-from cutover.environments import Environment
-from cutover.failures import CheckFailed, NotTrustworthy, NotVerified
-from cutover.http import Answer
-from cutover.journal import Journal
-from cutover.targets import Target
+from cutover.contract.known_violations import KnownViolations, load_known_violations
+from cutover.contract.request_sequence import Sequence
+from cutover.core.errors import CheckFailed, MeasurementError, NotVerified
+from cutover.core.recorder import Recorder
+from cutover.systems.target import Target
 
 GATE_SEED: Final = "gate"
 EXAMPLES: Final = 40
@@ -61,17 +61,17 @@ class Fuzzer:
         project: Path,
         environment: Environment,
         target: Target,
-        journal: Journal,
+        recorder: Recorder,
         *,
         minutes: float | None = None,
         seed: str = GATE_SEED,
         contract: Contract | None = None,
     ) -> None:
         """minutes: that the whole gate may take. Raises ConfigurationError for the contract."""
-        self.environment, self.target, self.journal, self.seed = environment, target, journal, seed
+        self.environment, self.target, self.recorder, self.seed = environment, target, recorder, seed
         own = environment.contracts.get(target.system)
         found = contract or read_contract((own and own.file) or project / FILES[target.system])
-        self.debts = load_debts(project) if target.system == "legacy" else Debts({})
+        self.debts = load_known_violations(project) if target.system == "legacy" else KnownViolations({})
         self.contract = found.placed(environment.operations[target.system])
         self.source = Path(found.source).name
         bodies = {described.name: described.has_body for described in self.contract.operations()}
@@ -103,24 +103,24 @@ class Fuzzer:
         self._end(held)
 
     def _begin(self, name: str, accounts: Accounts | None) -> _Held:
-        self.journal.unshown = f"the requests to {name} were broken off"  # until `_end` knows how far they went
+        self.recorder.unshown = f"the requests to {name} were broken off"  # until `_end` knows how far they went
         return _Held(self, name, accounts)
 
     def _end(self, held: _Held) -> None:
         counted = held.counted
-        self.journal.measure(f"requests to {held.name}", counted.sent, f"{counted.planned} drawn", sample=counted.sent)
+        self.recorder.measure(f"requests to {held.name}", counted.sent, f"{counted.planned} drawn", sample=counted.sent)
         unshown = ""
         if held.stopped:
             unshown = f"{counted.sent} of {counted.planned} requests to {held.name} were sent: {held.stopped}"
         elif not counted.sent:
             unshown = f"no request to {held.name} could be sent here"
-        self.journal.unshown = unshown
+        self.recorder.unshown = unshown
         if held.untrusted is not None:
             raise held.untrusted
         findings, debts = self.debts.split(held.findings, held.name, whole=not held.stopped)
         show(
             findings,
-            self.journal,
+            self.recorder,
             debts=[debt.as_json() for debt in debts],
             system=self.target.system,
             operations={held.name: counted.as_json()},
@@ -135,9 +135,9 @@ class _Held:
     """One operation while it is held to its contract."""
 
     def __init__(self, fuzzer: Fuzzer, name: str, accounts: Accounts | None) -> None:
-        from cutover.contract.drawing import Drawn
+        from cutover.contract.prerequisites import Prerequisites
+        from cutover.contract.request_generation import Drawn
         from cutover.contract.sending import Sender
-        from cutover.contract.supplies import Supplies
 
         self.name, self._fuzzer = name, fuzzer
         self.findings, self.counted, self.sequence = Findings(), Counted(), Sequence()
@@ -146,12 +146,12 @@ class _Held:
         self._silent = self._taken = 0
         # Raised when the drawing is over and not into it: Hypothesis would draw the same once more, and call it flaky
         # when that goes well.
-        self.untrusted: NotTrustworthy | None = None
+        self.untrusted: MeasurementError | None = None
         self._confirmed: set[str] = set()
         if self._silenced:
             raise NotVerified(f"no request to {name} was sent: {_SILENCE}")
         placeholders = fuzzer.contract.stands_for
-        self._supplies = Supplies(fuzzer.target, accounts, self.sequence)
+        self._supplies = Prerequisites(fuzzer.target, accounts, self.sequence)
         for key, value in placeholders.items():
             self.sequence.know(value, key)
         self.sender = Sender(fuzzer.target, self._supplies, self.sequence, placeholders)
@@ -233,7 +233,7 @@ class _Held:
         except CheckFailed as error:
             self._note_silence(error)
             return None
-        except NotTrustworthy as error:
+        except MeasurementError as error:
             self.untrusted = self.untrusted or error
             return None
         self.counted.sent += 1
@@ -253,7 +253,7 @@ class _Held:
         self._judge(case, response, "sequences", recorder, linked)
 
     def _judge(self, case: Any, response: Any, phase: str, recorder: Any, linked: frozenset[str] = frozenset()) -> None:
-        from cutover.contract.judging import failures_of, finding_of
+        from cutover.contract.schemathesis_checks import failures_of, finding_of
         from cutover.contract.sending import NotSendable
 
         answer = self.sender.last
@@ -263,7 +263,7 @@ class _Held:
         except CheckFailed as error:
             self._note_silence(error)
             return
-        except NotTrustworthy as error:
+        except MeasurementError as error:
             self.untrusted = self.untrusted or error
             return
         except NotSendable:  # what a check wanted to ask in addition

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from cutover.configuration import ConfigurationError
+from cutover.config.validation import ConfigurationError
 from cutover.contract.document import FILES
 
 _HEADER: Final = """\

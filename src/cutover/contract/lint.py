@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from cutover.config.operations import Operation
 from cutover.contract.document import (
     ACCEPTS_INVALID,
     REFUSES_VALID,
@@ -18,7 +19,6 @@ from cutover.contract.document import (
     Described,
     resolved,
 )
-from cutover.operations import Operation
 
 OPEN: Final = "x-open"
 _REASONS: Final = (OPEN, REFUSES_VALID, ACCEPTS_INVALID, SERVES_NOTHING)

@@ -13,9 +13,9 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.strategies import SearchStrategy
 
-from cutover.contract.inspection import Inspection
-from cutover.contract.repeatable import no_constants_of_ours
-from cutover.targets import Result
+from cutover.contract.finding_collector import Inspection
+from cutover.contract.hypothesis_settings import no_constants_of_ours
+from cutover.systems.target import Result
 
 T = TypeVar("T")
 SHRINKING_S: Final = 20.0

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from cutover.http import Request
-from cutover.parity.reproduction import Parts, Variable, printed, quoted
-from cutover.secrets import MASK, redact
+from cutover.client.curl import Parts, Variable, printed, quoted
+from cutover.client.http import Request
+from cutover.core.secrets import MASK, redact
 
 _INLINE: Final = 4000
 _BEARER: Final = "Bearer "

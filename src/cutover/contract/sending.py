@@ -12,16 +12,16 @@ from typing import Any, Final
 
 import requests
 
-from cutover.accounts import Account
-from cutover.contract.drawing import Response, operation_name
-from cutover.contract.sequence import Sequence
-from cutover.contract.supplies import COLUMNS, Supplies
-from cutover.failures import CheckFailed
-from cutover.http import SAFE_METHODS, Answer
-from cutover.operations import follow_pointer
-from cutover.safety import SafetyLevel
-from cutover.secrets import Secret
-from cutover.targets import Target
+from cutover.accounts.registered import Account
+from cutover.client.http import SAFE_METHODS, Answer
+from cutover.config.operations import follow_pointer
+from cutover.contract.prerequisites import COLUMNS, Prerequisites
+from cutover.contract.request_generation import Response, operation_name
+from cutover.contract.request_sequence import Sequence
+from cutover.core.errors import CheckFailed
+from cutover.core.safety import SafetyLevel
+from cutover.core.secrets import Secret
+from cutover.systems.target import Target
 
 _NAME: Final = re.compile(r"[\w@.+\-]{3,150}")
 _MAIL: Final = re.compile(r"[-!#$%&'*+/=?^_`{}|~.A-Za-z0-9]+@[A-Za-z0-9\u00a1-\uffff.-]+")
@@ -40,9 +40,11 @@ class NotSendable(Exception):  # noqa: N818 - a drawn request that is none of HT
 class Sender:
     """Sends the cases of one system and knows what came back last."""
 
-    def __init__(self, target: Target, supplies: Supplies, sequence: Sequence, placeholders: Mapping[str, Any]) -> None:
+    def __init__(
+        self, target: Target, prerequisites: Prerequisites, sequence: Sequence, placeholders: Mapping[str, Any]
+    ) -> None:
         """placeholders: x-stands-for of the document."""
-        self._target, self._supplies, self._sequence = target, supplies, sequence
+        self._target, self._supplies, self._sequence = target, prerequisites, sequence
         self._placeholders = placeholders
         self._drawn = 0
         self._ours: set[str] = set()  # path parameters of the last case, and so of the probes that follow it
@@ -123,7 +125,7 @@ class Sender:
     # --- the run's own values --------------------------------------------------------------------
 
     def _adapt(self, name: str, case: Any, linked: frozenset[str]) -> Account | None:
-        """Put supplies in the place of placeholders and of most drawn ids. Returns the account that it may make."""
+        """Replace placeholders and most generated ids by prerequisites. Return the account that it may make."""
         self._drawn += 1
         self._ours = set()
         valid = case.meta is not None and not case.meta.generation.mode.is_negative

@@ -13,14 +13,7 @@ from cutover.corpus.listfile import ListFile
 def list_files() -> tuple[ListFile, ...]:
     """Every file of the corpus, always in the same order; its bytes are made when they are asked for."""
     # Here and not above: who only needs a large file, or the names of this package, pays for none of it.
-    from cutover.corpus import (
-        contacts,
-        dialects,
-        encodings,
-        filenames,
-        malformed,
-        shapes,
-    )
+    from cutover.corpus import contacts, dialects, encodings, filenames, malformed, shapes
 
     return (
         *contacts.files(),

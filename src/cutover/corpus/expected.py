@@ -10,7 +10,7 @@ from cutover.corpus.listfile import ListFile
 _PREAMBLE = """\
 # What each file of the corpus is: its bytes (size, SHA-256) and what the contract makes of them.
 # Columns and rows are stated by the files' authors and checked by an independent reader in
-# tests/unit/test_corpus.py. Made by `python -m cutover.corpus`; a difference here means that the gates
+# tests/suite/unit/test_corpus.py. Made by `python -m cutover.corpus`; a difference here means that the gates
 # upload something else than before, so read it before it is checked in.
 """
 

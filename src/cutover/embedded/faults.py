@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from cutover.embedded.failure import USAGE, PairError
+from cutover.embedded.pair_error import USAGE, PairError
 
 if TYPE_CHECKING:
     from pathlib import Path

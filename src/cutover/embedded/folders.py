@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cutover.embedded.failure import USAGE, PairError
+from cutover.embedded.pair_error import USAGE, PairError
 from cutover.embedded.processes import POLL_S, Identity
 
 if TYPE_CHECKING:

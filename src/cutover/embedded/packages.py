@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from cutover.embedded import node
-from cutover.embedded.failure import USAGE, PairError, require_linux
+from cutover.embedded.pair_error import USAGE, PairError, require_linux
 
 _STAMP: Final = ".cutover-lock-sha256"
 _NEEDED: Final = {  # module: what it is installed as

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 from cutover.embedded import folders, packages, state
-from cutover.embedded.failure import NOT_UP, PairError, require_linux
+from cutover.embedded.pair_error import NOT_UP, PairError, require_linux
 from cutover.embedded.processes import Identity, clean_environment
 from cutover.embedded.supervisor import Specification
 

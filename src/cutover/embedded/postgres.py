@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cutover.embedded import pg_wire
-from cutover.embedded.failure import USAGE, PairError
 from cutover.embedded.folders import locked
+from cutover.embedded.pair_error import USAGE, PairError
 from cutover.embedded.processes import POLL_S, Account, Child, clean_environment, run, spawn, tail
 
 if TYPE_CHECKING:

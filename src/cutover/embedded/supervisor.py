@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cutover.embedded import faults, folders, legacy, node, postgres, state, worker
-from cutover.embedded.failure import USAGE, PairError
 from cutover.embedded.health import Probe
+from cutover.embedded.pair_error import USAGE, PairError
 from cutover.embedded.processes import POLL_S, Child, Identity, tail
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from cutover.embedded.failure import USAGE, PairError
 from cutover.embedded.legacy import port_refused
+from cutover.embedded.pair_error import USAGE, PairError
 from cutover.embedded.processes import POLL_S, Child, Identity, clean_environment, descendants, spawn, tail
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import socket
 import time
 from typing import Final
 
-from cutover.load.ledger import Outcome, Recorder
-from cutover.load.wire import Parser, render
+from cutover.traffic.ledger import LedgerWriter, Outcome
+from cutover.traffic.wire import Parser, render
 
 _ROUNDS: Final = 400
 _SHARE: Final = 0.5
@@ -25,7 +25,7 @@ _ANSWER: Final = (
 
 def clean_rate() -> float:
     """Requests a second, from the CPU time of rounds over a pair of sockets. Takes about 20 ms."""
-    recorder = Recorder(0)
+    recorder = LedgerWriter(0)
     here, there = socket.socketpair()
     headers = {"accept": "*/*", "authorization": "Bearer " + "x" * 200, "x-request-id": "calibration"}
     with here, there:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from cutover.load.intervals import Interval, newcombe, quantile, ratio, wilson
-from cutover.load.ledger import Cell
+from cutover.stats.intervals import Interval, newcombe, quantile, ratio, wilson
+from cutover.traffic.ledger import Cell
 
 OLD: Final = "old"
 NEW: Final = "new"

@@ -17,18 +17,18 @@ from typing import Any, Final
 import gevent
 from gevent.hub import get_hub
 
-from cutover.environments import Environment, load_environment
-from cutover.failures import Stopped
-from cutover.load import availability
-from cutover.load.clock import WallClock
-from cutover.load.connection import Peer
-from cutover.load.engine import Engine, Watcher
+from cutover.config.environments import Environment, load_environment
+from cutover.core.errors import Stopped
+from cutover.core.safety import KillSwitch, origin_of
 from cutover.load.journeys import Person, Side, Traffic, journeys_of, refresh_journey
-from cutover.load.ledger import Recorder
 from cutover.load.preparation import materials
 from cutover.load.profiles import load_profile
-from cutover.load.schedule import Schedule
-from cutover.safety import KillSwitch, origin_of
+from cutover.traffic import availability
+from cutover.traffic.arrivals import Schedule
+from cutover.traffic.clock import WallClock
+from cutover.traffic.connection import Peer
+from cutover.traffic.engine import Engine, Watcher
+from cutover.traffic.ledger import LedgerWriter
 
 TICK_S: Final = 1.0
 REFRESH_AFTER_S: Final = 600.0
@@ -54,7 +54,7 @@ class Generator:
         caps = environment.load
         assert caps is not None, "the master judged the caps"
         self._kill = KillSwitch(project)
-        self._recorder = Recorder(0)
+        self._recorder = LedgerWriter(0)
         self._traffic = Traffic(f"{order['run']}-{order['index']}")
         self._log = availability.Log(0)
         self._sides = {
@@ -127,7 +127,7 @@ class Generator:
         return now_cpu, now_ns
 
     def _message(self, wall: WallClock, *, last: bool) -> dict[str, Any]:
-        """What the master is told. sums: Sums since the message before; parts count the messages."""
+        """What the master is told. sums: LedgerTotals since the message before; parts count the messages."""
         self._parts += 1
         message: dict[str, Any] = {
             "run": self._order["run"],

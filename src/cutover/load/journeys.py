@@ -14,18 +14,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from cutover.environments import Environment
-from cutover.http import REQUESTS_AN_ADDRESS
-from cutover.load.engine import Call, Journey, Steps
-from cutover.load.ledger import Outcome
+from cutover.client.http import REQUESTS_AN_ADDRESS
+from cutover.config.environments import Environment
+from cutover.config.operations import Operation, follow_pointer
+from cutover.core.safety import origin_of
+from cutover.core.secrets import remember
 from cutover.load.profiles import STREAMS
-from cutover.load.wire import Response, render
-from cutover.operations import Operation, follow_pointer
-from cutover.safety import origin_of
-from cutover.secrets import remember
+from cutover.traffic.engine import Call, Journey, Steps
+from cutover.traffic.ledger import Outcome
+from cutover.traffic.wire import Response, render
 
-Judged: TypeAlias = tuple[Outcome, str]
-Judge: TypeAlias = Callable[[Response], Judged]
+ThresholdResult: TypeAlias = tuple[Outcome, str]
+Judge: TypeAlias = Callable[[Response], ThresholdResult]
 
 _BOUNDARY: Final = "cutover-load-8f2c1d"
 _OK: Final = (Outcome.OK, "")
@@ -205,7 +205,7 @@ class Side:
         operation = self.operation(name)
         statuses, writes = operation.statuses, operation.method not in ("GET", "HEAD", "OPTIONS")
 
-        def judged(response: Response) -> Judged:
+        def judged(response: Response) -> ThresholdResult:
             status = response.status
             wrong = self._answerer(response)
             if wrong is not None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cutover.load.compare import MINIMUM_A_SIDE, error_rate_increase, latency_ratio, share_above
-from cutover.load.intervals import (
+from cutover.load.trend import growth, longest_silence, longest_stall_us
+from cutover.stats.intervals import (
     Interval,
     least_samples_for_quantile,
     least_samples_for_rate,
@@ -20,8 +21,7 @@ from cutover.load.intervals import (
     quantile,
     wilson,
 )
-from cutover.load.ledger import Cell, Outcome
-from cutover.load.trend import growth, longest_silence, longest_stall_us
+from cutover.traffic.ledger import Cell, Outcome
 
 _QUANTILES: Final = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 _LATENCY: Final = re.compile(r"(p[0-9.]+)_(ms|ratio|growth_ratio)")

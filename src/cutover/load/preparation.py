@@ -14,11 +14,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from cutover.accounts import Account, Accounts, remove_account
+from cutover.accounts.registered import Account, Accounts, remove_account
+from cutover.core.errors import CheckFailed
 from cutover.corpus import list_file, list_files
-from cutover.failures import CheckFailed
 from cutover.load.journeys import Materials
-from cutover.targets import Target
+from cutover.systems.target import Target
 
 ROWS: Final = 200
 LISTS: Final = 8

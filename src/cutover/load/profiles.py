@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cutover.configuration import ConfigurationError, number_of, read_toml, table_of, typed, whole_of
-from cutover.environments import Environment
-from cutover.load.schedule import SHAPES, Schedule, Shape, schedule
-from cutover.operations import SYSTEMS
-from cutover.safety import SafetyLevel
+from cutover.config.environments import Environment
+from cutover.config.operations import SYSTEMS
+from cutover.config.validation import ConfigurationError, number_of, read_toml, table_of, typed, whole_of
+from cutover.core.safety import SafetyLevel
+from cutover.traffic.arrivals import SHAPES, Schedule, Shape, schedule
 
 FILE: Final = "load.toml"
 PROFILES: Final = ("smoke", "baseline", "stress", "spike", "soak", "compare", "availability")

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cutover.load.histogram import Histogram
-from cutover.load.intervals import Interval, quantile, ratio
-from cutover.load.ledger import SLOTS, Cell, Second
+from cutover.stats.histogram import Histogram
+from cutover.stats.intervals import Interval, quantile, ratio
+from cutover.traffic.ledger import SLOTS, Cell, Second
 
 PARTS: Final = 4
 """Growth compares the last of so many equal parts of the time with the first."""

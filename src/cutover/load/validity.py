@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from cutover.load.gates import Gate
-from cutover.load.ledger import Cell, Outcome, Sums
 from cutover.load.run_facts import RunFacts
+from cutover.load.thresholds import Gate
+from cutover.traffic.ledger import Cell, LedgerTotals, Outcome
 
 LAG_MS: Final = 5.0
 LAG_SHARE: Final = 0.1
@@ -33,7 +33,7 @@ FLOOR_SHARE: Final = 0.5
 
 
 def untrusted(
-    sums: Sums, facts: RunFacts, gates: Sequence[Gate], phases: frozenset[str] | None = None
+    sums: LedgerTotals, facts: RunFacts, gates: Sequence[Gate], phases: frozenset[str] | None = None
 ) -> Iterator[str]:
     """Each reason why the run's figures cannot be trusted. phases: those that are judged, None for all.
 
@@ -102,7 +102,7 @@ def cpu_peaks(generators: Mapping[str, Mapping[int, Sequence[float]]]) -> dict[s
     return peaks
 
 
-def _lagging(sums: Sums, gates: Sequence[Gate], phases: frozenset[str] | None) -> Iterator[str]:
+def _lagging(sums: LedgerTotals, gates: Sequence[Gate], phases: frozenset[str] | None) -> Iterator[str]:
     limit_ms = lag_limit_ms(gates)
     cells: dict[str, Cell] = {"the run": sums.of(phases)}
     for phase in sorted({phase for _, phase in sums.cells if phases is None or phase in phases}):

@@ -11,11 +11,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from cutover.environments import Budget, Environment
-from cutover.failures import NotVerified
-from cutover.http import Client
-from cutover.journal import Journal
+from cutover.client.http import Client
+from cutover.client.rate_limiter import RateLimiter
+from cutover.config.environments import Budget, Environment
+from cutover.core.errors import NotVerified
+from cutover.core.recorder import Recorder
+from cutover.core.safety import KillSwitch, is_loopback, origin_of
 from cutover.migration.d1_rest import D1RestSide
+from cutover.migration.database_side import Side
 from cutover.migration.export import ExportSide
 from cutover.migration.findings import Findings
 from cutover.migration.login_part import judge_logins
@@ -23,12 +26,9 @@ from cutover.migration.mapping import MigrationMapping
 from cutover.migration.object_part import objects_part
 from cutover.migration.postgres import PostgresSide
 from cutover.migration.progress import Progress
-from cutover.migration.reading import Side
+from cutover.migration.reconciliation import DIRECTIONS, Run
 from cutover.migration.resume import Proven, last_cut_off
-from cutover.migration.run import DIRECTIONS, Run
 from cutover.migration.sqlite_file import SqliteSide
-from cutover.pacing import Pacer
-from cutover.safety import KillSwitch, is_loopback, origin_of
 
 CLOUDFLARE: Final = Budget(1200, 300.0)
 """1,200 requests in five minutes, for each user: https://developers.cloudflare.com/fundamentals/api/reference/limits/"""
@@ -55,7 +55,7 @@ def reconciliation(
     mapping: MigrationMapping,
     folder: Path,
     *,
-    journal: Journal,
+    recorder: Recorder,
     run: str,
     reverse: bool = False,
     thorough: bool = False,
@@ -65,8 +65,8 @@ def reconciliation(
 ) -> Iterator[Run]:
     """A run that is ready to begin; both sides are closed at the end.
 
-    folder: of this run. journal: what is sent to D1 is written there. resume_from: the reports among which one that was
-    cut off is looked for. Raises NotVerified where a side is not named, ConfigurationError, NotTrustworthy.
+    folder: of this run. recorder: records what is sent to D1. resume_from: the reports folder in which an
+    interrupted run is searched. Raises NotVerified where a side is not named, ConfigurationError, MeasurementError.
     """
     judge_sides(environment)
     assert environment.postgres is not None  # judged
@@ -74,7 +74,7 @@ def reconciliation(
     head = head_of(environment, mapping, reverse=reverse)
     proven = last_cut_off(resume_from, head) if resume_from is not None else Proven()
     with ExitStack() as stack:
-        d1 = _d1(environment, journal, kill_switch, run, stack)
+        d1 = _d1(environment, recorder, kill_switch, run, stack)
         stack.callback(d1.close)
         legacy = PostgresSide(environment.postgres, environment, kill_switch)
         stack.callback(legacy.close)
@@ -107,7 +107,7 @@ def head_of(environment: Environment, mapping: MigrationMapping, *, reverse: boo
     }
 
 
-def _d1(environment: Environment, journal: Journal, kill_switch: KillSwitch, run: str, stack: ExitStack) -> Side:
+def _d1(environment: Environment, recorder: Recorder, kill_switch: KillSwitch, run: str, stack: ExitStack) -> Side:
     if environment.d1_file is not None:
         return SqliteSide(environment.d1_file, kill_switch)
     if environment.d1_export is not None:
@@ -119,8 +119,8 @@ def _d1(environment: Environment, journal: Journal, kill_switch: KillSwitch, run
     budget = environment.budget if local else CLOUDFLARE
     client = Client(
         dataclasses.replace(environment, budget=budget),
-        journal=journal,
-        pacer=Pacer(base() / "pacing", environment.d1.url, budget),
+        recorder=recorder,
+        rate_limiter=RateLimiter(base() / "pacing", environment.d1.url, budget),
         kill_switch=kill_switch,
         run=f"{run}d1",
     )

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote, unquote_plus, urlsplit
 from xml.etree import ElementTree
 
-from cutover.failures import CheckFailed, NotTrustworthy, Unreachable
+from cutover.core.errors import CheckFailed, MeasurementError, Unreachable
 from cutover.migration.plain_response import PlainResponse
 
 if TYPE_CHECKING:
-    from cutover.environments import Bucket
-    from cutover.safety import AllowList
+    from cutover.config.environments import Bucket
+    from cutover.core.safety import AllowList
 
 PIECE_BYTES: Final = 1024 * 1024
 PAGE_KEYS: Final = 1000
@@ -137,7 +137,7 @@ class BulkBucket:
     def listing(self, prefix: str, *, page_keys: int = PAGE_KEYS) -> Iterator[list[Listed]]:
         """Every object whose key begins with the prefix, in order of key, page by page (ListObjectsV2).
 
-        Raises NotTrustworthy for a listing that cannot be whole: one that breaks off, says that there is more and not
+        Raises MeasurementError for a listing that cannot be whole: one that breaks off, says that there is more and not
         where, gives a key twice or out of order. CheckFailed for a store that refuses.
         """
         query = {"encoding-type": "url", "list-type": "2", "max-keys": str(page_keys), "prefix": prefix}
@@ -163,7 +163,7 @@ class BulkBucket:
     def open(self, key: str) -> Opened | None:
         """The object of that key, its bytes still to be read to their end by this thread; None when there is none.
 
-        Raises Unreachable, NotTrustworthy and CheckFailed as `listing` does.
+        Raises Unreachable, MeasurementError and CheckFailed as `listing` does.
         """
         response = self._send(f"{self._path}/{quote(key, safe='/' + _UNRESERVED, errors='surrogateescape')}", {})
         if response.status == 404:
@@ -290,8 +290,8 @@ class BulkBucket:
             )
         time.sleep(wanted)
 
-    def _cut(self, listed: int, reason: str) -> NotTrustworthy:
-        return NotTrustworthy(
+    def _cut(self, listed: int, reason: str) -> MeasurementError:
+        return MeasurementError(
             f"the listing of the bucket {self.name} was cut short behind {listed} objects: {reason}. What it does not "
             "show is not missing, so nothing follows from it. Run it again; if it stays so, ask who runs the store."
         )

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cutover.failures import CheckFailed, NotVerified
+from cutover.core.errors import CheckFailed, NotVerified
 from cutover.migration.findings import Part
-from cutover.migration.result import places, sentence
+from cutover.migration.reconciliation_result import places, sentence
 
 CONTRACT = "contracts/migration.toml"
 

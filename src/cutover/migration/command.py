@@ -16,27 +16,27 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from cutover.configuration import ConfigurationError, root
-from cutover.environment_option import named_environment
-from cutover.environments import Environment
-from cutover.evidence import EvidenceLog, Record, Status
-from cutover.failures import CheckFailed, NotTrustworthy, NotVerified, Refused
-from cutover.journal import Journal
-from cutover.manifest import Entry
+from cutover.config.environment_option import named_environment
+from cutover.config.environments import Environment
+from cutover.config.manifest import Entry
+from cutover.config.validation import ConfigurationError, root
+from cutover.core.errors import CheckFailed, MeasurementError, NotVerified, Refused
+from cutover.core.evidence import EvidenceLog, Record, Status
+from cutover.core.recorder import Recorder
+from cutover.core.safety import SafetyLevel
+from cutover.core.secrets import redact, redact_all
+from cutover.core.verdict import ExitCode, Run, decide
 from cutover.migration.assembly import judge_sides, reconciliation
 from cutover.migration.differences_file import DifferencesFile
 from cutover.migration.findings import Findings
 from cutover.migration.mapping import load_mapping
 from cutover.migration.progress import on_terminal
-from cutover.migration.result import FILE, text_of_file
-from cutover.migration.verdicts import status_of
+from cutover.migration.reconciliation_result import FILE, text_of_file
+from cutover.migration.reconciliation_status import status_of
 from cutover.report.reconciliation_files import write_reconciliation_page
 from cutover.report.reconciliation_table import reconciliation_lines
 from cutover.report.terminal import last_line
 from cutover.report.verdict_file import facts, finished, unfinished
-from cutover.safety import SafetyLevel
-from cutover.secrets import redact, redact_all
-from cutover.verdict import ExitCode, Run, decide
 
 NAME: Final = "reconcile"
 
@@ -81,7 +81,7 @@ class _Command:
     run_id: str
     options: argparse.Namespace
     started: float = dataclasses.field(default_factory=time.time)
-    journal: Journal = dataclasses.field(default_factory=Journal)
+    recorder: Recorder = dataclasses.field(default_factory=Recorder)
 
     def run(self) -> int:
         mapping = load_mapping(self.project)
@@ -94,7 +94,7 @@ class _Command:
         try:
             judge_sides(self.environment)
             with self._differences() as sink, reconciliation(
-                self.project, self.environment, mapping, self.folder, journal=self.journal, run=self.run_id,
+                self.project, self.environment, mapping, self.folder, recorder=self.recorder, run=self.run_id,
                 reverse=self.options.direction == "reverse", thorough=self.options.thorough,
                 resume_from=self.reports if self.options.resume else None, progress=progress,
                 findings=Findings(sink, keep=self.options.samples),
@@ -103,7 +103,7 @@ class _Command:
             status, reason = status_of(data)
         except KeyboardInterrupt:
             interrupted, reason = True, "interrupted before the end; --resume goes on from there"
-        except NotTrustworthy as error:
+        except MeasurementError as error:
             status, reason = Status(error.status) if error.status in set(Status) else Status.UNREACHABLE, str(error)
         except (CheckFailed, Refused) as error:
             status, reason = Status.FAILED, str(error)
@@ -118,7 +118,7 @@ class _Command:
     def _conclude(
         self, log: EvidenceLog, data: dict[str, Any] | None, status: Status, reason: str, *, interrupted: bool
     ) -> int:
-        page = self.journal.page()
+        page = self.recorder.page()
         record = Record(
             NAME, (NAME,), self.environment.name, status, self.started, time.time() - self.started, None,
             redact(reason), None, None, "", page,

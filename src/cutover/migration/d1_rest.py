@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from cutover.environments import Database
-from cutover.failures import CheckFailed, NotVerified, Unreachable
-from cutover.http import Answer, Client, Request
-from cutover.migration.reading import Cell, Dialect, Unrenderable, text_of
+from cutover.client.http import Answer, Client, Request
+from cutover.config.environments import Database
+from cutover.core.errors import CheckFailed, NotVerified, Unreachable
+from cutover.migration.database_side import Cell, Dialect, Unrenderable, text_of
 
 BATCH_BYTES: Final = 700_000
 QUERY_TIMEOUT_S: Final = 60.0

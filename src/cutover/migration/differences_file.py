@@ -13,10 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from cutover.configuration import ConfigurationError
+from cutover.config.validation import ConfigurationError
+from cutover.core.secrets import redact
 from cutover.migration.findings import Finding
 from cutover.migration.masking import shown_values
-from cutover.secrets import redact
 
 COLUMNS: Final = ("part", "table", "kind", "key", "column", "expected", "got", "note")
 # What a spreadsheet calculates with, but for plain negative numbers.

@@ -9,9 +9,9 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
-from cutover.configuration import ConfigurationError
+from cutover.config.validation import ConfigurationError
+from cutover.core.safety import KillSwitch
 from cutover.migration.sqlite_file import SqliteSide
-from cutover.safety import KillSwitch
 
 
 class ExportSide(SqliteSide):

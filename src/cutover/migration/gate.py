@@ -11,18 +11,18 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from cutover.configuration import ConfigurationError
+from cutover.config.environments import Environment
+from cutover.config.validation import ConfigurationError
+from cutover.core.errors import CheckFailed, MeasurementError, NotVerified, RateLimited, Refused, Stopped, Unreachable
+from cutover.core.recorder import Recorder
+from cutover.core.secrets import redact, redact_all
 from cutover.embedded.folders import locked
-from cutover.environments import Environment
-from cutover.failures import CheckFailed, NotTrustworthy, NotVerified, RateLimited, Refused, Stopped, Unreachable
-from cutover.journal import Journal
 from cutover.migration.assembly import judge_sides, reconciliation
 from cutover.migration.mapping import load_mapping
 from cutover.migration.progress import Progress
-from cutover.migration.result import FILE, text_of_file
-from cutover.secrets import redact, redact_all
+from cutover.migration.reconciliation_result import FILE, text_of_file
 
-_ENDED: Final = {kind.__name__: kind for kind in (Unreachable, RateLimited, Stopped, NotTrustworthy)}
+_ENDED: Final = {kind.__name__: kind for kind in (Unreachable, RateLimited, Stopped, MeasurementError)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,17 +38,17 @@ class Wanted:
     show_values: bool = False
 
 
-def reconciled(wanted: Wanted, journal: Journal, progress: Progress | None = None) -> dict[str, Any]:
+def reconciled(wanted: Wanted, recorder: Recorder, progress: Progress | None = None) -> dict[str, Any]:
     """The data of reconciliation.json of this run; made now if no process of the run has.
 
-    Raises what ended the reconciliation, in every process alike: NotTrustworthy, NotVerified, CheckFailed, Refused,
+    Raises what ended the reconciliation, in every process alike: MeasurementError, NotVerified, CheckFailed, Refused,
     ConfigurationError.
     """
     wanted.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = wanted.folder / FILE
     with locked(wanted.folder / f".{FILE}.lock"):
         if not file.exists():
-            data = _made(wanted, journal, progress)
+            data = _made(wanted, recorder, progress)
             _write(file, redact(text_of_file(redact_all(data))))
         else:
             data = json.loads(file.read_text(encoding="utf-8"))
@@ -57,33 +57,33 @@ def reconciled(wanted: Wanted, journal: Journal, progress: Progress | None = Non
     return data
 
 
-def _made(wanted: Wanted, journal: Journal, progress: Progress | None) -> dict[str, Any]:
-    sent = Journal()  # of this reconciliation alone: other threads write into it
+def _made(wanted: Wanted, recorder: Recorder, progress: Progress | None) -> dict[str, Any]:
+    sent = Recorder()  # of this reconciliation alone: other threads write into it
     try:
         judge_sides(wanted.environment)
         mapping = load_mapping(wanted.project)
         with reconciliation(
-            wanted.project, wanted.environment, mapping, wanted.folder, journal=sent, run=wanted.run,
+            wanted.project, wanted.environment, mapping, wanted.folder, recorder=sent, run=wanted.run,
             reverse=wanted.reverse, thorough=wanted.thorough, progress=progress,
         ) as run:  # fmt: skip
             return run.run().as_json(show_values=wanted.show_values)
-    except (NotTrustworthy, NotVerified, CheckFailed, Refused, ConfigurationError) as error:
+    except (MeasurementError, NotVerified, CheckFailed, Refused, ConfigurationError) as error:
         return {"ended": _told(error)}
     finally:
-        _pass_on(sent, journal)
+        _pass_on(sent, recorder)
 
 
-def _pass_on(sent: Journal, journal: Journal) -> None:
+def _pass_on(sent: Recorder, recorder: Recorder) -> None:
     """The requests belong to the check that made the reconciliation."""
-    journal.rate_limited += sent.rate_limited
-    journal.paced_s += sent.paced_s
-    journal.notes += sent.notes
-    journal.exchanges += sent.exchanges
+    recorder.rate_limited += sent.rate_limited
+    recorder.paced_s += sent.paced_s
+    recorder.notes += sent.notes
+    recorder.exchanges += sent.exchanges
 
 
 def _told(error: Exception) -> dict[str, Any]:
     told: dict[str, Any] = {"kind": type(error).__name__, "text": str(error)}
-    if isinstance(error, NotTrustworthy):
+    if isinstance(error, MeasurementError):
         told["kind"] = next(name for name, kind in _ENDED.items() if isinstance(error, kind))
     if isinstance(error, CheckFailed):
         told["finding"] = error.finding

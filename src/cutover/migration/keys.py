@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from cutover.migration.database_side import Dialect, Reader, text_of, whole
 from cutover.migration.findings import Finding, Findings, Kind, Part
 from cutover.migration.mapping import ColumnMapping, Form, MigrationMapping, OneSided, Origin, TableMapping
 from cutover.migration.ranges import RangePlan
-from cutover.migration.reading import Dialect, Reader, text_of, whole
 from cutover.migration.schemas import Schema
 
 _ROW_BYTES = 20

@@ -14,7 +14,7 @@ from cutover.migration.object_part import rows_of
 
 if TYPE_CHECKING:
     from cutover.migration.progress import Progress
-    from cutover.migration.run import Reconciled
+    from cutover.migration.reconciliation import Reconciled
 
 
 def judge_logins(run: Reconciled, findings: Findings, progress: Progress) -> None:

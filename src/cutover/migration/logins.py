@@ -14,11 +14,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cutover.failures import CheckFailed
+from cutover.accounts.migrated import MigratedAccount
+from cutover.core.errors import CheckFailed
 from cutover.migration.findings import Finding, Findings, Kind, Part
 from cutover.migration.mapping import LoginRules
-from cutover.migration.migrated_accounts import MigratedAccount
-from cutover.targets import Result, Target
+from cutover.systems.target import Result, Target
 
 _SHA256_BYTES: Final = 32
 # contracts/api.md, Accounts: pbkdf2_sha256$ITERATIONS$SALT$HASH, Django's form.

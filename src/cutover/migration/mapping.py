@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from cutover.configuration import ConfigurationError, known_keys, read_toml, table_of, texts_of, typed, whole_of
+from cutover.config.validation import ConfigurationError, known_keys, read_toml, table_of, texts_of, typed, whole_of
 
 FILE: Final = Path("contracts") / "migration.toml"
 CALCULATED: Final = ("row_count", "column_count", "sha256", "status", "error")

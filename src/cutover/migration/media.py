@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from cutover.failures import CheckFailed
+from cutover.core.errors import CheckFailed
 
 PIECE_BYTES: Final = 1024 * 1024
 

@@ -8,9 +8,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from cutover.failures import CheckFailed, NotTrustworthy, Refused
+from cutover.core.errors import CheckFailed, MeasurementError, Refused
 from cutover.migration.bucket import BrokenError, BulkBucket, Opened
-from cutover.migration.calculated import Calculated, ListReader
+from cutover.migration.derived_columns import DerivedColumns, ListReader
 from cutover.migration.file_index import Pair, file_columns
 from cutover.migration.findings import Finding, Kind, Part
 from cutover.migration.mapping import MigrationMapping
@@ -108,7 +108,7 @@ class PairCheck:
         opened = self._bucket.open(pair.worker.place)
         self._bucket.drop()
         if opened is not None and pair.worker.place.startswith(self._rules.prefix):
-            raise NotTrustworthy(
+            raise MeasurementError(
                 f"the listing of the bucket {self._bucket.name} does not show {pair.worker.place!r}, which is there: "
                 "it has holes, or the object was written while this ran. Freeze writes, and run it again."
             )
@@ -220,7 +220,7 @@ class PairCheck:
                 self._bucket.drop()
                 tried += 1
                 if tried == _TRIES:
-                    raise NotTrustworthy(
+                    raise MeasurementError(
                         f"the object {key!r} could not be read to its end in {_TRIES} tries: {error}. Nothing follows "
                         "about its bytes. Run it again; if it stays so, the object or the way to it is broken."
                     ) from None
@@ -232,7 +232,7 @@ class PairCheck:
         wrong = undescribed(self._rules, pair.worker.values, opened.headers, opened.metadata, reverse=self._reverse)
         return [self._of_object(one.kind, pair, one.column, one.expected, one.got) for one in wrong]
 
-    def _calculations(self, pair: Pair, file: Calculated) -> list[Finding]:
+    def _calculations(self, pair: Pair, file: DerivedColumns) -> list[Finding]:
         """The calculated columns of the row against what the source's bytes give."""
         assert pair.worker is not None
         wanted: dict[str, Any] = {

@@ -11,19 +11,19 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from cutover.migration.bucket import BulkBucket
+from cutover.migration.database_side import Cell, Dialect, Reader, text_of, whole
 from cutover.migration.file_index import file_columns
 from cutover.migration.findings import Findings
 from cutover.migration.media import BulkMedia
 from cutover.migration.objects import reconcile_objects
 from cutover.migration.progress import Progress
 from cutover.migration.ranges import RangePlan
-from cutover.migration.reading import Cell, Dialect, Reader, text_of, whole
-from cutover.migration.rows import Mismatched
+from cutover.migration.rows import MismatchedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cutover.migration.run import Reconciled
+    from cutover.migration.reconciliation import Reconciled
 
 _DOUBLE: Final = 2**53
 """From here on D1's REST interface rounds whole numbers, as JavaScript does."""
@@ -110,11 +110,13 @@ def _may_be_rounded(row: Sequence[Cell]) -> bool:
 def _with_all_digits(
     reader: Reader, rows: Sequence[Sequence[Cell]], columns: Sequence[str], behind: str
 ) -> list[Sequence[Cell]]:
-    """The rows with their whole numbers as they are stored, asked for as a text. Raises Mismatched."""
+    """The rows with their whole numbers as they are stored, asked for as a text. Raises MismatchedError."""
     whole_numbers = ", ".join(f"""CASE typeof("{name}") WHEN 'integer' THEN "{name}" END""" for name in columns)
     exact = [json.loads(text_of(row[0])) for row in reader.query(f"SELECT json_array({whole_numbers}) {behind}")]
     if len(exact) != len(rows):
-        raise Mismatched(f"{reader.where} answered {len(rows)} rows, then {len(exact)} of the same range: run it again")
+        raise MismatchedError(
+            f"{reader.where} answered {len(rows)} rows, then {len(exact)} of the same range: run it again"
+        )
     return [
         tuple(cell if number is None else number for cell, number in zip(row, numbers, strict=True))
         for row, numbers in zip(rows, exact, strict=True)

@@ -86,8 +86,8 @@ def reconcile_objects(
     """Compare all files and objects. The rows' cells are those that `file_columns(mapping)` names, in its order.
 
     reverse: the objects are the source and the files the target. thorough: read every byte on both sides.
-    Raises NotTrustworthy for a listing that cannot be whole and for a store that cannot be reached; CheckFailed for one
-    that refuses. What was added to the findings until then is true, and not all.
+    Raises MeasurementError for a listing that cannot be whole and for a store that cannot be reached; CheckFailed
+    for one that refuses. What was added to the findings until then is true, and not all.
     """
     started = time.monotonic()
     numbers = ObjectNumbers(thorough=thorough)

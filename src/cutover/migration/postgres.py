@@ -11,11 +11,11 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from cutover.dsn import PostgresAddress
-from cutover.environments import Environment
-from cutover.failures import CheckFailed, NotVerified, Unreachable
-from cutover.migration.reading import Cell, Dialect, Reader, Unrenderable, text_of, whole
-from cutover.safety import KillSwitch
+from cutover.config.environments import Environment
+from cutover.config.postgres_uri import PostgresAddress
+from cutover.core.errors import CheckFailed, NotVerified, Unreachable
+from cutover.core.safety import KillSwitch
+from cutover.migration.database_side import Cell, Dialect, Reader, Unrenderable, text_of, whole
 from cutover.stores.legacy_rows import connect, told_by, was_refused
 
 if TYPE_CHECKING:

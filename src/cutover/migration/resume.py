@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from cutover.configuration import ConfigurationError
+from cutover.config.validation import ConfigurationError
 
 FILE: Final = "reconciliation.journal"
 _SYNC_EVERY: Final = 64

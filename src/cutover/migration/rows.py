@@ -17,13 +17,13 @@ from enum import Enum, auto
 from itertools import compress
 from typing import Final
 
-from cutover.failures import NotTrustworthy
+from cutover.core.errors import MeasurementError
 from cutover.migration import values
+from cutover.migration.database_side import Cell, Dialect, Reader, Side, Unrenderable, text_of, whole
 from cutover.migration.findings import Finding, Findings, Kind, Part
 from cutover.migration.mapping import Form
 from cutover.migration.ranges import KeyRange, RangePlan
-from cutover.migration.reading import Cell, Dialect, Reader, Side, Unrenderable, text_of, whole
-from cutover.migration.rendering import (
+from cutover.migration.row_queries import (
     Condition,
     Owner,
     TableQueries,
@@ -56,7 +56,7 @@ class _NotPlainError(Exception):
     """A text of the range has a quote or a backslash in it."""
 
 
-class Mismatched(NotTrustworthy):
+class MismatchedError(MeasurementError):
     """An answer that is not of the question that was asked, or two that cannot both be true."""
 
 
@@ -126,7 +126,9 @@ class Rendered:
         text = self.keys if number is None else self.columns[number]
         found = values.read_careful_column(text) if self.style is Style.CAREFUL else values.read_column(text)
         if len(found) != self.rows:
-            raise Mismatched(f"a column of {len(found)} values came for {self.rows} rows: rows of an answer were lost")
+            raise MismatchedError(
+                f"a column of {len(found)} values came for {self.rows} rows: rows of an answer were lost"
+            )
         return found
 
 
@@ -158,8 +160,8 @@ class TableComparison:
     def run(self, readers: Sequence[tuple[Reader, Reader]]) -> RowNumbers:
         """Compare. readers: a pair of source's and target's for each thread; the first pair counts, too.
 
-        Raises NotTrustworthy and CheckFailed as the readers do, and Mismatched when what was read is not as many rows
-        as the table has: a page that was lost, an answer that came twice.
+        Raises MeasurementError and CheckFailed as the readers do, and MismatchedError if the number of rows read is not
+        that of the table: a page was lost, or an answer was returned twice.
         """
         started = time.monotonic()
         source, target = readers[0]
@@ -205,7 +207,7 @@ class TableComparison:
                 while (keys := plan.take(wait=True)) is not None:
                     self._work_off(plan, keys, *pair)
             except Unrenderable as error:
-                raise Mismatched(f"{self.queries.name} from key {keys.first if keys else 0}: {error}") from None
+                raise MismatchedError(f"{self.queries.name} from key {keys.first if keys else 0}: {error}") from None
             finally:
                 plan.end()  # all is read, or something failed and the other threads have no more to do
 
@@ -239,7 +241,7 @@ class TableComparison:
             except Unrenderable as error:
                 rows = part.limit or part.last - part.first + 1
                 if not error.too_big or rows <= 1:
-                    raise Mismatched(f"{self.queries.name} from key {part.first}: {error}") from None
+                    raise MismatchedError(f"{self.queries.name} from key {part.first}: {error}") from None
                 plan.shrink(rows)
                 part = KeyRange(part.first, part.last, max(1, rows // 2))
                 continue
@@ -276,16 +278,18 @@ class TableComparison:
             range_query(self.queries, reader.dialect, keys.first, keys.last, keys.limit, careful=careful, plain=plain)
         )
         if len(rows) != 1:
-            raise Mismatched(f"{reader.where} answered {len(rows)} rows where one is due: a page was lost or doubled")
+            raise MismatchedError(
+                f"{reader.where} answered {len(rows)} rows where one is due: a page was lost or doubled"
+            )
         row = rows[0]
         owner = _owner(reader.dialect)
         number, columns = len(self.queries.held_to(owner)), self._columns_of(owner)
         texts_of = self.queries.texts_of_legacy if plain else ()
         arrays = 1 + len(set(columns))
         if len(row) != 3 + number + arrays + len(texts_of):
-            raise Mismatched(f"{reader.where} answered {len(row)} columns, and others were asked for")
+            raise MismatchedError(f"{reader.where} answered {len(row)} columns, and others were asked for")
         if (_optional(row[0]), _optional(row[1])) != (keys.first, keys.last):
-            raise Mismatched(
+            raise MismatchedError(
                 f"{reader.where} answered keys {row[0]!r} to {row[1]!r} when {keys.first} to {keys.last} were asked for"
             )
         cells = row[3 + number : 3 + number + arrays]
@@ -335,8 +339,7 @@ class TableComparison:
                 self.on_range(keys.first, keys.last, one.rows)
 
     def _drill_down(self, one: Rendered, other: Rendered) -> list[Finding]:
-        """Row and column of everything that is not the same. Raises Mismatched when nothing can be named that explains
-        why the bytes differ."""
+        """Return row and column of each difference. Raises MismatchedError if none explains why the bytes differ."""
         ours, theirs, found = *self._aligned(one, other), []
         by_key, others = _positions(ours), _positions(theirs)
         counts = Counter(ours), Counter(theirs)
@@ -367,7 +370,7 @@ class TableComparison:
             # Equal values that are spelled differently, as two versions of SQLite escape: the bytes alone differ.
             explained = explained or mine == yours
         if not explained:
-            raise Mismatched(
+            raise MismatchedError(
                 f"{self.queries.name}, keys {ours[0] if ours else ''} to {ours[-1] if ours else ''}: the bytes differ "
                 "and no row and column does, so one of both answers cannot be right"
             )
@@ -381,7 +384,7 @@ class TableComparison:
             return rendered.values_of(number)
         except ValueError as error:
             name = "the key" if number is None else self.queries.columns[number].name
-            raise Mismatched(f"{self.queries.name}: {name} cannot be read as JSON: {error}") from None
+            raise MismatchedError(f"{self.queries.name}: {name} cannot be read as JSON: {error}") from None
 
     def _changed(self, key: Value, column: str, form: Form, expected: Value, got: Value) -> Finding:
         classes = values.storage_class(expected), values.storage_class(got)
@@ -420,7 +423,7 @@ class TableComparison:
                 )
             )
         if len(found) < limit:
-            raise Mismatched(
+            raise MismatchedError(
                 f"{self.queries.name}.{condition.column}: {count} rows were counted that break it, {len(found)} found"
             )
         # The rest is counted without its values.
@@ -439,12 +442,12 @@ class TableComparison:
     def _bounds(self, reader: Reader, side: Side) -> tuple[int | None, int | None, int]:
         rows = reader.query(bounds_query(self.queries, _owner(reader.dialect)))
         if len(rows) != 1 or len(rows[0]) != 3:
-            raise Mismatched(f"{reader.where} does not answer how many rows {self.queries.name} has")
+            raise MismatchedError(f"{reader.where} does not answer how many rows {self.queries.name} has")
         first, last, count = rows[0]
         try:
             return _optional(first), _optional(last), whole(count)
         except TypeError:
-            raise Mismatched(f"{self.queries.name}: a key on {side.label}'s side is no whole number") from None
+            raise MismatchedError(f"{self.queries.name}: a key on {side.label}'s side is no whole number") from None
 
     def _hold_to_counts(self) -> None:
         """What was read is what is there. An earlier run's ranges count as read: equal on both sides."""
@@ -454,7 +457,7 @@ class TableComparison:
             (self.target.label, numbers.target_rows, numbers.target_read + numbers.resumed_rows),
         ):
             if rows != read:
-                raise Mismatched(
+                raise MismatchedError(
                     f"{self.queries.name}: {label} holds {rows} rows and {read} were read: a page was lost or came "
                     "twice, rows have keys that are no whole numbers, or rows were written meanwhile. Run it again."
                 )
@@ -466,7 +469,7 @@ def _owner(dialect: Dialect) -> Owner:
 
 def _bytes(cell: Cell) -> bytes:
     if not isinstance(cell, bytes):
-        raise Mismatched(f"an array of JSON is expected in an answer, {type(cell).__name__} came")
+        raise MismatchedError(f"an array of JSON is expected in an answer, {type(cell).__name__} came")
     return cell
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from cutover.migration.database_side import Reader, text_of
 from cutover.migration.findings import Finding, Findings, Kind, Part
 from cutover.migration.mapping import ColumnMapping, Form, MigrationMapping, OneSided, TableMapping
-from cutover.migration.reading import Reader, text_of
 
 _TYPES: Final = {
     Form.INTEGER: {"int2", "int4", "int8"},

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from cutover.failures import CheckFailed, Unreachable
-from cutover.migration.reading import Cell, Dialect, Unrenderable
-from cutover.safety import KillSwitch
+from cutover.core.errors import CheckFailed, Unreachable
+from cutover.core.safety import KillSwitch
+from cutover.migration.database_side import Cell, Dialect, Unrenderable
 
 BATCH_BYTES: Final = 700_000
 _BUSY_S: Final = 10.0

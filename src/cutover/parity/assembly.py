@@ -10,17 +10,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from cutover.accounts import Account
-from cutover.environments import Environment
-from cutover.failures import NotVerified
-from cutover.http import Client
-from cutover.journal import Journal
-from cutover.parity.run import SHORTENING_S, ParityRun
-from cutover.parity.state import held_by_legacy, held_by_worker
-from cutover.safety import KillSwitch
-from cutover.standing import Standing
+from cutover.accounts.registered import Account
+from cutover.accounts.roles import AccountRoles
+from cutover.client.http import Client
+from cutover.config.environments import Environment
+from cutover.core.errors import NotVerified
+from cutover.core.recorder import Recorder
+from cutover.core.safety import KillSwitch
+from cutover.parity.parity_run import SHORTENING_S, ParityRun
+from cutover.parity.stored_state import held_by_legacy, held_by_worker
 from cutover.stores import LegacyRows, MediaFolder, ObjectStore, RowStore
-from cutover.targets import Target
+from cutover.systems.target import Target
 
 
 @contextlib.contextmanager
@@ -28,7 +28,7 @@ def parity_run(
     project: Path,
     environment: Environment,
     client: Client,
-    journal: Journal,
+    recorder: Recorder,
     *,
     run: str,
     ledger: Path | None,
@@ -45,12 +45,12 @@ def parity_run(
     for system in {"legacy", candidate}:
         if system not in environment.systems:
             raise NotVerified(f"{environment.name} has no {system}: {environment.absent[system]}")
-    baseline = Target("legacy", environment, client, journal)
-    other = Target(candidate, environment, client, journal)
+    baseline = Target("legacy", environment, client, recorder)
+    other = Target(candidate, environment, client, recorder)
     row_store = RowStore(environment.d1, client) if environment.d1 else None
     rows = None
     if environment.postgres is not None:
-        rows = LegacyRows(environment.postgres, environment, journal=journal, kill_switch=KillSwitch(project))
+        rows = LegacyRows(environment.postgres, environment, recorder=recorder, kill_switch=KillSwitch(project))
     held = None
     if rows is not None and row_store is not None and environment.media is not None and environment.bucket is not None:
         held = _Held(
@@ -64,10 +64,10 @@ def parity_run(
             other,
             run=run,
             ledger=ledger,
-            journal=journal,
+            recorder=recorder,
             show_values=show_values,
             seed=seed,
-            make_admin=Standing(environment, row_store).make_admin if row_store is not None else None,
+            make_admin=AccountRoles(environment, row_store).make_admin if row_store is not None else None,
             held=held,
             shortening_s=shortening_s,
         )

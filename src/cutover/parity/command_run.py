@@ -14,22 +14,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cutover.accounts import unremoved
-from cutover.environments import Environment
-from cutover.evidence import EvidenceLog, Record, Status
-from cutover.failures import CheckFailed, NotTrustworthy, NotVerified
-from cutover.http import Client
-from cutover.journal import Journal
-from cutover.manifest import Entry
-from cutover.pacing import Pacer
-from cutover.parity.acceptances import Judged
+from cutover.accounts.registered import unremoved
+from cutover.client.http import Client
+from cutover.client.rate_limiter import RateLimiter
+from cutover.config.environments import Environment
+from cutover.config.manifest import Entry
+from cutover.core.errors import CheckFailed, MeasurementError, NotVerified
+from cutover.core.evidence import EvidenceLog, Record, Status
+from cutover.core.recorder import Recorder
+from cutover.core.safety import KillSwitch, SafetyLevel
+from cutover.core.secrets import redact
+from cutover.core.verdict import ExitCode, Run, decide
+from cutover.parity.accepted_differences import DeclarationResult
 from cutover.parity.rules import ROLES, Rules
 from cutover.parity.summary import Summary
-from cutover.parity.tally import Tally
-from cutover.safety import KillSwitch, SafetyLevel
-from cutover.secrets import redact
-from cutover.targets import Target, become_ready
-from cutover.verdict import ExitCode, Run, decide
+from cutover.parity.totals import ParityTotals
+from cutover.systems.target import Target, become_ready
 
 
 class CommandRun:
@@ -55,11 +55,11 @@ class CommandRun:
         self.folder = (reports or project / "reports") / f"{stamp}-{self.run_id}"
         self.started = time.time()
         self.log = EvidenceLog(self.folder)
-        self.journal = Journal()
+        self.recorder = Recorder()
         self.client = Client(
             environment,
-            journal=self.journal,
-            pacer=Pacer(base() / "pacing", environment.url, environment.budget),
+            recorder=self.recorder,
+            rate_limiter=RateLimiter(base() / "pacing", environment.url, environment.budget),
             kill_switch=KillSwitch(project),
             run=self.run_id,
             show_values=show_values,
@@ -73,9 +73,9 @@ class CommandRun:
         return self.folder / "test-data.jsonl"
 
     def become_ready(self, systems: Iterable[str]) -> None:
-        """Wait until these systems answer. Raises Unreachable, WrongAnswerer."""
+        """Wait until these systems answer. Raises Unreachable, IdentityMismatch."""
         for system in systems:
-            become_ready(Target(system, self.environment, self.client, self.journal), self.progress)
+            become_ready(Target(system, self.environment, self.client, self.recorder), self.progress)
 
     def progress(self, text: str) -> None:
         """One line for the person who waits, on standard error."""
@@ -83,7 +83,7 @@ class CommandRun:
 
     def failed(self, error: Exception) -> tuple[Status, str]:
         """The status of a run that this exception ended, and why. Raises anything that is no outcome."""
-        if isinstance(error, NotTrustworthy):
+        if isinstance(error, MeasurementError):
             return Status(error.status), str(error)
         if isinstance(error, NotVerified):
             return Status.NOT_VERIFIED, str(error)
@@ -95,11 +95,11 @@ class CommandRun:
         self,
         status: Status,
         reason: str,
-        tally: Tally,
+        totals: ParityTotals,
         rules: Rules | None,
         *,
         systems: tuple[str, str],
-        judged: Sequence[Judged] = (),
+        judged: Sequence[DeclarationResult] = (),
         proposals: Sequence[Mapping[str, Any]] = (),
         details: Iterable[str] = (),
         interrupted: bool = False,
@@ -114,7 +114,7 @@ class CommandRun:
 
         self.client.close()
         gates = (self.name,)
-        page = self.journal.page()
+        page = self.recorder.page()
         record = Record(
             self.name, gates, self.environment.name, status, self.started, time.time() - self.started, None,
             redact(reason), None, None, "", page,
@@ -145,7 +145,7 @@ class CommandRun:
             write_parity_files(
                 self.log,
                 self.folder,
-                Summary(tally, rules, tuple(judged), complete=False, spared=spared),
+                Summary(totals, rules, tuple(judged), complete=False, spared=spared),
                 told,
                 verdict,
                 statuses={},

@@ -12,16 +12,16 @@ import secrets
 from collections import Counter
 from typing import Any
 
-from cutover.configuration import ConfigurationError, root
-from cutover.environment_option import named_environment
-from cutover.evidence import Status
-from cutover.parity.acceptances import FILE, NOISY
+from cutover.config.environment_option import named_environment
+from cutover.config.validation import ConfigurationError, root
+from cutover.core.evidence import Status
+from cutover.core.safety import SafetyLevel
+from cutover.parity.accepted_differences import FILE, NOISY
 from cutover.parity.assembly import parity_run
 from cutover.parity.command_run import CommandRun
 from cutover.parity.journeys import written
-from cutover.parity.run import ParityRun
-from cutover.parity.tally import Tally
-from cutover.safety import SafetyLevel
+from cutover.parity.parity_run import ParityRun
+from cutover.parity.totals import ParityTotals
 
 
 def run(options: argparse.Namespace) -> int:
@@ -41,11 +41,11 @@ def run(options: argparse.Namespace) -> int:
     names = list(options.journey or known)
     seed = options.seed if options.seed is not None else secrets.randbelow(10**6)
     command = CommandRun(project, environment, "parity learn", planted=planted, reports=options.reports)
-    tally, rules, judged, interrupted = Tally(), None, [], False
+    totals, rules, judged, interrupted = ParityTotals(), None, [], False
     try:
         command.become_ready(["legacy"])
         with parity_run(
-            project, environment, command.client, command.journal, run=command.run_id, ledger=command.ledger,
+            project, environment, command.client, command.recorder, run=command.run_id, ledger=command.ledger,
             candidate="legacy", seed=seed,
         ) as parity:  # fmt: skip
             rules = parity.rules
@@ -55,24 +55,24 @@ def run(options: argparse.Namespace) -> int:
                 parity.play(known[name], "")
                 if number % 10 == 0 or number == len(order):
                     command.progress(f"{number} of {len(order)} journeys")
-            tally = parity.tally
+            totals = parity.totals
             status, reason = _learned(parity)
-            judged = parity.decisions.judge(tally.accepted, set(tally.compared), cases=tally.cases, sides=())
+            judged = parity.decisions.judge(totals.accepted, set(totals.compared), cases=totals.cases, sides=())
     except KeyboardInterrupt:
         interrupted, status, reason = True, Status.NOT_VERIFIED, "interrupted"
     except Exception as error:  # noqa: BLE001 - what is no outcome is raised again
         status, reason = command.failed(error)
-    proposals = proposed(tally)
+    proposals = proposed(totals)
     return command.conclude(
-        status, reason, tally, rules, systems=("legacy", "legacy"), judged=judged, proposals=proposals,
+        status, reason, totals, rules, systems=("legacy", "legacy"), judged=judged, proposals=proposals,
         interrupted=interrupted, details=[*_written_out(proposals), f"--seed {seed} plays them in this order again"],
     )  # fmt: skip
 
 
-def proposed(tally: Tally) -> list[dict[str, Any]]:
+def proposed(totals: ParityTotals) -> list[dict[str, Any]]:
     """What differed by itself and may be noise: operation, path, class, in how many answers of how many."""
     found: dict[tuple[str, str, str], Counter[str]] = {}
-    for seen in tally.seen.values():
+    for seen in totals.seen.values():
         if seen.decision == "undeclared" and seen.difference.kind in NOISY:
             key = seen.difference.operation, seen.difference.path, seen.difference.kind.value
             evidence = found.setdefault(key, Counter())
@@ -83,7 +83,7 @@ def proposed(tally: Tally) -> list[dict[str, Any]]:
             "path": path,
             "kind": kind,
             "differed": sum(evidence.values()),
-            "of": tally.compared[operation],
+            "of": totals.compared[operation],
             "evidence": [f"{text} ({count})" for text, count in evidence.most_common(5)],
         }
         for (operation, path, kind), evidence in sorted(found.items())
@@ -91,7 +91,7 @@ def proposed(tally: Tally) -> list[dict[str, Any]]:
 
 
 def _learned(parity: ParityRun) -> tuple[Status, str]:
-    undeclared = [seen.difference for seen in parity.tally.seen.values() if seen.decision == "undeclared"]
+    undeclared = [seen.difference for seen in parity.totals.seen.values() if seen.decision == "undeclared"]
     never = [str(difference) for difference in undeclared if difference.kind not in NOISY]
     if never:
         return Status.FAILED, (

@@ -1,6 +1,6 @@
 """Plays a journey on both systems, step by step, and compares each pair of answers.
 
-Each journey has its own accounts and its own correspondence of ids. Not for what to think of a
+Each journey has its own accounts and its own id_mapping of ids. Not for what to think of a
 difference: acceptances.py; nor for shortening a journey: shortening.py.
 """
 
@@ -15,15 +15,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from cutover.accounts import Account, Accounts
-from cutover.failures import CheckFailed, NotVerified, WrongAnswerer
-from cutover.parity.answers import AnswerComparison
-from cutover.parity.correspondence import Correspondence, Timeline, read_instant
+from cutover.accounts.registered import Account, Accounts
+from cutover.core.errors import CheckFailed, IdentityMismatch, NotVerified
+from cutover.core.secrets import Secret
 from cutover.parity.differences import Difference, Kind
+from cutover.parity.id_mapping import IdMapping, Timeline, read_instant
+from cutover.parity.response_comparison import AnswerComparison
 from cutover.parity.rules import Rules
 from cutover.parity.steps import ANONYMOUS, Journey, Own, Ref, Step
-from cutover.secrets import Secret
-from cutover.targets import Result, Target
+from cutover.systems.target import Result, Target
 
 _NO_BEARER: Final = ("register", "login", "refresh")
 _POLL_S: Final = 0.05
@@ -200,7 +200,7 @@ class Player:
     def begin(self, journey: Journey) -> Playing:
         """Register the journey's accounts on both systems; steps are then played one by one.
 
-        Raises WrongAnswerer when both addresses lead to one system.
+        Raises IdentityMismatch when both addresses lead to one system.
         """
         playing = self._playing(journey)
         for actor in journey.actors:
@@ -221,7 +221,7 @@ class Player:
         """The journey of accounts that both systems hold already: nobody is registered, and nobody is removed.
 
         people: actor -> name and password. Ids and instants of what was migrated must be the same on both sides.
-        Raises WrongAnswerer when both addresses lead to one system.
+        Raises IdentityMismatch when both addresses lead to one system.
         """
         playing = self._playing(journey, migrated=True)
         for side in playing.sides:
@@ -260,7 +260,7 @@ class Player:
             return  # with the next account
         baseline, candidate = (side.target for side in playing.sides)
         if one:
-            raise WrongAnswerer(
+            raise IdentityMismatch(
                 f"{candidate.url} {one} {baseline.url} alone: both addresses lead to one system, which would be "
                 f"compared with itself. Mend [worker] or [legacy] in environments.toml [{candidate.environment.name}], "
                 "or the route in front of them."
@@ -301,12 +301,12 @@ class Playing:
         *,
         migrated: bool = False,
     ) -> None:
-        """migrated: the accounts came by the migration, with their ids (correspondence.py)."""
+        """migrated: the accounts came by the migration, with their ids (id_mapping.py)."""
         self.played, self.sides = Played(journey), sides
         self._clocks, self._means = clocks, means
         self._order = random.Random(f"{means.seed} {journey.name}")  # noqa: S311 - which side is asked first
         self._timelines = (Timeline(clocks[0].tolerance_us), Timeline(clocks[1].tolerance_us))
-        self._known = Correspondence(*self._timelines, migrated)
+        self._known = IdMapping(*self._timelines, migrated)
         self._comparison = AnswerComparison(means.rules, self._known, show_values=means.show_values, of_users=migrated)
 
     def name(self, actor: str, ending: str) -> None:

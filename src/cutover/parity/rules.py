@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from cutover.configuration import ConfigurationError, read_toml, table_of, texts_of, typed
-from cutover.operations import SYSTEMS, Operations
+from cutover.config.operations import SYSTEMS, Operations
+from cutover.config.validation import ConfigurationError, read_toml, table_of, texts_of, typed
 
 FILE: Final = "contracts/parity.toml"
 BODIES: Final = ("json", "csv", "bytes")

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cutover.evidence import Record, Status
-from cutover.parity.acceptances import FILE as ACCEPTANCES
-from cutover.parity.acceptances import Decisions, Judged
+from cutover.core.evidence import Record, Status
+from cutover.parity.accepted_differences import FILE as ACCEPTANCES
+from cutover.parity.accepted_differences import Decisions, DeclarationResult
+from cutover.parity.parity_run import ATTACHMENT
 from cutover.parity.rules import FILE as RULES
 from cutover.parity.rules import Cell, Rules
-from cutover.parity.run import ATTACHMENT
-from cutover.parity.tally import Tally
+from cutover.parity.totals import ParityTotals
 
 SCHEMA: Final = 1
 COVERAGE: Final = f"{RULES}::coverage"
@@ -29,9 +29,9 @@ _TOLD: Final = 12
 class Summary:
     """All that a run showed. complete: whether all required checks ran, so that what was not seen is not there."""
 
-    tally: Tally
+    totals: ParityTotals
     rules: Rules
-    judged: tuple[Judged, ...]
+    judged: tuple[DeclarationResult, ...]
     complete: bool
     spared: Mapping[str, str]
 
@@ -41,7 +41,7 @@ class Summary:
         return [
             cell
             for cell in self.rules.cells
-            if not self.tally.cells[cell.operation, cell.role, cell.baseline, cell.candidate]
+            if not self.totals.cells[cell.operation, cell.role, cell.baseline, cell.candidate]
             and cell.role not in self.spared
         ]
 
@@ -52,15 +52,15 @@ def summed(records: Iterable[Record], rules: Rules, decisions: Decisions, *, com
 
     Raises ValueError for a record whose sums cannot be read.
     """
-    tally = Tally()
+    totals = ParityTotals()
     for record in records:
         attached = record.page.get("attachments", {}).get(ATTACHMENT)
         if attached is not None:
-            tally.merge(Tally.from_json(attached))
+            totals.merge(ParityTotals.from_json(attached))
     sides = {(seen.line, seen.difference.baseline, seen.difference.candidate)
-             for seen in tally.seen.values() if seen.line is not None}  # fmt: skip
-    judged = decisions.judge(tally.accepted, set(tally.compared), cases=tally.cases, sides=sides)
-    return Summary(tally, rules, tuple(judged), complete, spared)
+             for seen in totals.seen.values() if seen.line is not None}  # fmt: skip
+    judged = decisions.judge(totals.accepted, set(totals.compared), cases=totals.cases, sides=sides)
+    return Summary(totals, rules, tuple(judged), complete, spared)
 
 
 def closing_records(summary: Summary, environment: str, gate: str) -> list[Record]:
@@ -120,13 +120,13 @@ def as_json(
 ) -> dict[str, Any]:
     """parity.json (schema 1). facts: those of verdict.json; statuses: check -> status; absent: operation -> why a
     system has none, for what was not exercised."""
-    tally = summary.tally
+    totals = summary.totals
     today = datetime.datetime.now(datetime.UTC).date()
-    rows = [_difference(summary, seen, today) for seen in tally.seen.values()]
+    rows = [_difference(summary, seen, today) for seen in totals.seen.values()]
     rows.sort(key=lambda row: (row["decision"] != "undeclared", row["operation"], row["path"], row["kind"]))
-    decided = {name: sum(seen.count for seen in tally.seen.values() if seen.decision == name)
+    decided = {name: sum(seen.count for seen in totals.seen.values() if seen.decision == name)
                for name in ("accepted", "noise", "undeclared")}  # fmt: skip
-    exercised = set(tally.compared)
+    exercised = set(totals.compared)
     return {
         "schema": SCHEMA,
         **{key: facts[key] for key in ("run", "environment", "started", "duration_s", "urls", "planted")},
@@ -138,12 +138,12 @@ def as_json(
         "reasons": list(reasons),
         "show_values": show_values,
         "totals": {
-            "journeys": len(tally.journeys),
-            "steps": sum(journey["steps"] for journey in tally.journeys),
+            "journeys": len(totals.journeys),
+            "steps": sum(journey["steps"] for journey in totals.journeys),
             "requests": facts["requests"],
-            "answers_compared": sum(tally.compared.values()),
-            "answers_equal": tally.equal,
-            "differences": sum(seen.count for seen in tally.seen.values()),
+            "answers_compared": sum(totals.compared.values()),
+            "answers_equal": totals.equal,
+            "differences": sum(seen.count for seen in totals.seen.values()),
             **decided,
         },
         "coverage": _cells(summary),
@@ -152,8 +152,8 @@ def as_json(
         "acceptances": [_acceptance(judged, today) for judged in summary.judged if not judged.acceptance.noise],
         "noise": [_acceptance(judged, today) for judged in summary.judged if judged.acceptance.noise],
         "proposals": [],
-        "journeys": [{**journey, "status": statuses.get(journey["check"], "?")} for journey in tally.journeys],
-        "could_not_have_seen": list(facts["could_not_have_seen"]),
+        "journeys": [{**journey, "status": statuses.get(journey["check"], "?")} for journey in totals.journeys],
+        "could_not_detect": list(facts["could_not_detect"]),
         "leftovers": list(facts["leftovers"]),
     }
 
@@ -167,10 +167,10 @@ def _cells(summary: Summary) -> list[dict[str, Any]]:
             "role": cell[1],
             "legacy": cell[2],
             "worker": cell[3],
-            "seen": summary.tally.cells[cell],
+            "seen": summary.totals.cells[cell],
             "required": cell in required and cell not in spared,
         }
-        for cell in sorted(required | set(summary.tally.cells))
+        for cell in sorted(required | set(summary.totals.cells))
     ]
 
 
@@ -183,7 +183,7 @@ def _difference(summary: Summary, seen: Any, today: datetime.date) -> dict[str, 
         **row,
         "decision": seen.decision,
         "count": seen.answers,
-        "of": summary.tally.compared[difference.operation],
+        "of": summary.totals.compared[difference.operation],
         "journeys": seen.journeys,
         "samples": seen.samples,
         "acceptance": _acceptance(rule, today) if rule else None,
@@ -191,7 +191,7 @@ def _difference(summary: Summary, seen: Any, today: datetime.date) -> dict[str, 
     }
 
 
-def _acceptance(judged: Judged, today: datetime.date) -> dict[str, Any]:
+def _acceptance(judged: DeclarationResult, today: datetime.date) -> dict[str, Any]:
     rule = judged.acceptance
     return {
         "line": rule.line,

@@ -81,7 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from cutover.pytest_plugin.selection import may_run_a_gate
 
     if may_run_a_gate(config.option.markexpr):
-        from cutover.configuration import ConfigurationError
+        from cutover.config.validation import ConfigurationError
         from cutover.pytest_plugin.session import GateSession
 
         try:
@@ -92,16 +92,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With -m smoke, leave tests/unit and the like unread: a folder of tests/ is named as its marker.
+    """Skip the folders of tests that -m cannot select: a folder below tests/ or tests/suite/ has its marker's name.
 
-    Costs nothing in safety: a check of a gate that lay elsewhere would be missing in the manifest's eyes.
+    A check of a gate that is kept in another folder is missing in the manifest's denominator, so this hides nothing.
     """
-    if config.option.markexpr and collection_path.parent == config.rootpath / "tests" and collection_path.is_dir():
-        from cutover.pytest_plugin.selection import selects
+    tests = config.rootpath / "tests"
+    if not config.option.markexpr or collection_path.parent not in (tests, tests / "suite"):
+        return None
+    if not collection_path.is_dir():
+        return None
+    from cutover.pytest_plugin.selection import SUITE_MARKERS, selects
 
-        if not selects(config.option.markexpr, collection_path.name):
-            return True
-    return None
+    names = SUITE_MARKERS if collection_path == tests / "suite" else (collection_path.name,)
+    return None if any(selects(config.option.markexpr, name) for name in names) else True
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

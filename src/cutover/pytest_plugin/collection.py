@@ -14,12 +14,12 @@ from typing import Final
 
 import pytest
 
-from cutover.configuration import ConfigurationError
-from cutover.manifest import CLOSING, GATES, Entry, render
+from cutover.config.manifest import CLOSING, GATES, Entry, render
+from cutover.config.validation import ConfigurationError
+from cutover.core.safety import SafetyLevel
 from cutover.pytest_plugin.recording import system_of
 from cutover.pytest_plugin.selection import gates_of
 from cutover.pytest_plugin.session import level_of, needs_of
-from cutover.safety import SafetyLevel
 
 _OUTPUT: Final = "CUTOVER_MANIFEST_OUTPUT"
 

@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from cutover.accounts import unremoved
-from cutover.evidence import Status
+from cutover.accounts.registered import unremoved
+from cutover.config.waivers import Waiver
+from cutover.core.evidence import Status
+from cutover.core.safety import SafetyLevel
+from cutover.core.verdict import ExitCode, GateVerdict, Run, Verdict, decide, exit_code, stale_waivers
 from cutover.pytest_plugin.selection import narrowing
-from cutover.safety import SafetyLevel
-from cutover.verdict import ExitCode, GateVerdict, Run, Verdict, decide, exit_code, stale_waivers
-from cutover.waivers import Waiver
 
 CONTRACT_FILE: Final = "contract.json"
 
 if TYPE_CHECKING:
-    from cutover.contract.sums import Sums
+    from cutover.contract.totals import ContractTotals
     from cutover.pytest_plugin.parity_conclusion import ParityConclusion
     from cutover.pytest_plugin.session import GateSession
 
@@ -98,12 +98,12 @@ def _parity(session: GateSession) -> ParityConclusion | None:
     return found
 
 
-def _contract(session: GateSession) -> Sums | None:
+def _contract(session: GateSession) -> ContractTotals | None:
     """What the checks of the contract gate found and sent in all."""
     records = [record for record in session.records if "contract" in record.gates]
     if not records:
         return None
-    from cutover.contract.sums import sums_of
+    from cutover.contract.totals import sums_of
 
     return sums_of(records)
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from cutover.accounts import Accounts
-from cutover.configuration import ConfigurationError
-from cutover.environments import Environment
-from cutover.failures import NotVerified
-from cutover.journal import Journal
-from cutover.named_accounts import accounts_on
+from cutover.accounts.pool import accounts_on
+from cutover.accounts.registered import Accounts
+from cutover.config.environments import Environment
+from cutover.config.validation import ConfigurationError
+from cutover.core.errors import NotVerified
+from cutover.core.recorder import Recorder
+from cutover.core.safety import KillSwitch
 from cutover.pytest_plugin import gate_session
-from cutover.safety import KillSwitch
 from cutover.stores import LegacyRows, MediaFolder, ObjectStore, RowStore
-from cutover.targets import Target
+from cutover.systems.target import Target
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +29,9 @@ def environment(pytestconfig: pytest.Config) -> Environment:
 
 
 @pytest.fixture
-def journal(pytestconfig: pytest.Config) -> Journal:
+def recorder(pytestconfig: pytest.Config) -> Recorder:
     """The pages of this check: what it measured and could not see."""
-    return gate_session(pytestconfig).journal
+    return gate_session(pytestconfig).recorder
 
 
 @pytest.fixture
@@ -41,13 +41,13 @@ def target(request: pytest.FixtureRequest) -> Target:
 
 
 @pytest.fixture
-def accounts(request: pytest.FixtureRequest, target: Target, journal: Journal) -> Generator[Accounts]:
+def accounts(request: pytest.FixtureRequest, target: Target, recorder: Recorder) -> Generator[Accounts]:
     """Makes test accounts on the target, or lends those that it names; all is removed after the check, or listed."""
     session = gate_session(request.config)
     marker = request.node.get_closest_marker("accounts")
     made = accounts_on(target, session.run_id, session.ledger, at_once=marker.args[0] if marker else 1)
     yield made
-    made.close(journal)
+    made.close(recorder)
 
 
 @pytest.fixture
@@ -67,14 +67,14 @@ def row_store(environment: Environment, pytestconfig: pytest.Config) -> RowStore
 
 
 @pytest.fixture
-def legacy_rows(environment: Environment, pytestconfig: pytest.Config, journal: Journal) -> Generator[LegacyRows]:
+def legacy_rows(environment: Environment, pytestconfig: pytest.Config, recorder: Recorder) -> Generator[LegacyRows]:
     """The legacy's database, read-only. Not verified where the environment names none."""
     if environment.postgres is None:
         raise NotVerified(
             f"environments.toml [{environment.name}] names no postgres, so the legacy's rows cannot be seen"
         )
     rows = LegacyRows(
-        environment.postgres, environment, journal=journal, kill_switch=KillSwitch(gate_session(pytestconfig).project)
+        environment.postgres, environment, recorder=recorder, kill_switch=KillSwitch(gate_session(pytestconfig).project)
     )
     yield rows
     rows.close()

@@ -9,11 +9,11 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cutover.configuration import ConfigurationError
-from cutover.environments import Environment, is_embedded
-from cutover.failures import NotTrustworthy
-from cutover.journal import Journal
-from cutover.safety import KillSwitch
+from cutover.config.environments import Environment, is_embedded
+from cutover.config.validation import ConfigurationError
+from cutover.core.errors import MeasurementError
+from cutover.core.recorder import Recorder
+from cutover.core.safety import KillSwitch
 from cutover.stores import LegacyRows, RowStore
 
 if TYPE_CHECKING:
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 def filled_pair(session: GateSession, environment: Environment) -> None:
     """Generate and migrate a small set of data where the environment is the pair and both databases are empty.
 
-    Raises NotTrustworthy when that does not work: there is nothing to judge then.
+    Raises MeasurementError when that does not work: there is nothing to judge then.
     """
     from cutover.embedded import migrated, state
-    from cutover.embedded.failure import PairError
+    from cutover.embedded.pair_error import PairError
 
     if session.name is None or session.pair_name is None or not is_embedded(session.project, session.name):
         return
     pair = state.read(session.pair_name)
     if pair is None:
-        raise NotTrustworthy(f"the pair {session.pair_name!r} is not up any more")
+        raise MeasurementError(f"the pair {session.pair_name!r} is not up any more")
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     try:
         migrated.fill(pair, lambda: _both_are_empty(session, environment), reporter.write_line if reporter else print)
     except PairError as error:
-        raise NotTrustworthy(f"the pair could not be given data to migrate: {error}") from None
+        raise MeasurementError(f"the pair could not be given data to migrate: {error}") from None
 
 
 @contextlib.contextmanager
@@ -73,7 +73,7 @@ def _last_logins_of_django_kept(session: GateSession) -> Iterator[None]:
 
     pair = state.read(session.pair_name) if session.pair_name is not None else None
     if pair is None:
-        raise NotTrustworthy(f"the pair {session.pair_name!r} is not up any more")
+        raise MeasurementError(f"the pair {session.pair_name!r} is not up any more")
     with psycopg.connect(pair.pg_dsn, autocommit=True) as django:
         # Django writes a hash anew that has not as many iterations as its setting says.
         before = django.execute("SELECT last_login, password, id FROM auth_user").fetchall()
@@ -93,7 +93,7 @@ def logins_carried_over(session: GateSession) -> Iterator[None]:
     """On the embedded pair, migrate what logins on both systems wrote into Django's rows: the next reconciliation reads
     both sides. Elsewhere somebody else runs the delta."""
     from cutover.embedded import migrated, state
-    from cutover.embedded.failure import PairError
+    from cutover.embedded.pair_error import PairError
 
     yield
     pair = state.read(session.pair_name) if session.pair_name is not None else None
@@ -101,7 +101,7 @@ def logins_carried_over(session: GateSession) -> Iterator[None]:
         try:
             migrated.migrate(pair, "delta")
         except PairError as error:
-            raise NotTrustworthy(f"the logins could not be migrated: {error}") from None
+            raise MeasurementError(f"the logins could not be migrated: {error}") from None
 
 
 def _both_are_empty(session: GateSession, environment: Environment) -> bool:
@@ -110,7 +110,7 @@ def _both_are_empty(session: GateSession, environment: Environment) -> bool:
     if environment.postgres is None or environment.d1 is None:
         raise ConfigurationError("environments.toml", environment.name, "the pair has no databases", "Start it anew.")
     mapping = load_mapping(session.project)
-    legacy = LegacyRows(environment.postgres, environment, journal=Journal(), kill_switch=KillSwitch(session.project))
+    legacy = LegacyRows(environment.postgres, environment, recorder=Recorder(), kill_switch=KillSwitch(session.project))
     worker = RowStore(environment.d1, session.client)
     try:
         for table in mapping.tables:

@@ -12,8 +12,8 @@ from cutover.report.reconciliation_files import PAGE, data_of, write_reconciliat
 from cutover.report.reconciliation_table import reconciliation_lines
 
 if TYPE_CHECKING:
+    from cutover.core.verdict import GateVerdict
     from cutover.pytest_plugin.session import GateSession
-    from cutover.verdict import GateVerdict
 
 GATE: Final = "migration"
 

@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cutover.configuration import ConfigurationError
-from cutover.evidence import Record, Status
-from cutover.operations import load_operations
-from cutover.parity.acceptances import load_acceptances
+from cutover.config.operations import load_operations
+from cutover.config.validation import ConfigurationError
+from cutover.core.evidence import Record, Status
+from cutover.core.verdict import GateVerdict
+from cutover.parity.accepted_differences import load_acceptances
+from cutover.parity.parity_run import ATTACHMENT
 from cutover.parity.rules import load_rules
-from cutover.parity.run import ATTACHMENT
 from cutover.parity.summary import Summary, closing_records, summed
-from cutover.verdict import GateVerdict
 
 if TYPE_CHECKING:
     from cutover.pytest_plugin.session import GateSession
@@ -65,13 +65,13 @@ class ParityConclusion:
     def lines(self) -> list[str]:
         """What a person sees above the verdict: coverage, and how what differed was decided."""
         summary = self.summary
-        tally, cells = summary.tally, [cell for cell in summary.rules.cells if cell.role not in summary.spared]
-        decided = Counter(seen.decision for seen in tally.seen.values())
+        totals, cells = summary.totals, [cell for cell in summary.rules.cells if cell.role not in summary.spared]
+        decided = Counter(seen.decision for seen in totals.seen.values())
         operations = sorted({cell.operation for cell in cells})
         return [
             f"coverage: {len(cells) - len(summary.uncovered)} of {len(cells)} required combinations of operation, role "
             f"and status, over {len(operations)} operations: {', '.join(operations)}",
-            f"compared: {sum(tally.compared.values())} pairs of answers in {len(tally.journeys)} journeys; kinds of "
+            f"compared: {sum(totals.compared.values())} pairs of answers in {len(totals.journeys)} journeys; kinds of "
             f"difference: {decided['undeclared']} undeclared, {decided['accepted']} accepted, {decided['noise']} noise",
             f"report: {self._session.folder / 'parity.html'}",
         ]

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import pytest
 
-from cutover.evidence import Record, Status
-from cutover.failures import CheckFailed, NotTrustworthy, NotVerified, Refused
-from cutover.journal import Journal
+from cutover.core.errors import CheckFailed, MeasurementError, NotVerified, Refused
+from cutover.core.evidence import Record, Status
+from cutover.core.recorder import Recorder
+from cutover.core.secrets import redact, redact_all
 from cutover.pytest_plugin.selection import gates_of
-from cutover.secrets import redact, redact_all
 
 ATTRIBUTE: Final = "cutover_record"
 _OUTCOME: Final = pytest.StashKey["Outcome"]()
@@ -103,7 +103,7 @@ def redacted_log_records(make: Callable[..., logging.LogRecord]) -> Callable[...
 
 
 def finish_phase(
-    item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, journal: Journal, environment: str
+    item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, recorder: Recorder, environment: str
 ) -> None:
     """Note the phase's outcome; with the teardown, attach the whole record to the report."""
     outcome = item.stash[_OUTCOME]
@@ -121,7 +121,7 @@ def finish_phase(
         outcome.take(Status.PASSED, "")
     _redact_report(report)
     if report.when == "teardown":
-        setattr(report, ATTRIBUTE, redact_all(_record(item, outcome, journal, environment).as_json()))
+        setattr(report, ATTRIBUTE, redact_all(_record(item, outcome, recorder, environment).as_json()))
 
 
 def record_of(report: pytest.TestReport) -> Record | None:
@@ -130,7 +130,7 @@ def record_of(report: pytest.TestReport) -> Record | None:
     return Record.from_json(data) if data is not None else None
 
 
-def _record(item: pytest.Item, outcome: Outcome, journal: Journal, environment: str) -> Record:
+def _record(item: pytest.Item, outcome: Outcome, recorder: Recorder, environment: str) -> Record:
     plan = item.get_closest_marker("plan")
     documented = getattr(item, "obj", None)
     return Record(
@@ -146,7 +146,7 @@ def _record(item: pytest.Item, outcome: Outcome, journal: Journal, environment: 
         finding=outcome.finding,
         plan=plan.args[0] if plan else None,
         summary=(getattr(documented, "__doc__", None) or "").strip().split("\n")[0],
-        page=journal.page(),
+        page=recorder.page(),
         findings=outcome.findings,
         never_waived=outcome.never_waived,
     )
@@ -160,7 +160,7 @@ def system_of(item: pytest.Item) -> str | None:
 
 def _judged(excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport) -> tuple[Status, str, str | None]:
     error = excinfo.value
-    if isinstance(error, NotTrustworthy):
+    if isinstance(error, MeasurementError):
         return Status(error.status), str(error), None
     if report.skipped or isinstance(error, NotVerified):
         return Status.NOT_VERIFIED, str(getattr(error, "msg", None) or error), None
@@ -177,7 +177,7 @@ def _explain(
     item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport, outcome: Outcome
 ) -> None:
     """Say what the check promises, where that stands and what to do, and spare the reader our stack."""
-    if isinstance(excinfo.value, (CheckFailed, NotTrustworthy, Refused)) and item.config.option.tbstyle == "auto":
+    if isinstance(excinfo.value, (CheckFailed, MeasurementError, Refused)) and item.config.option.tbstyle == "auto":
         report.longrepr = excinfo.getrepr(style="value")
     plan = item.get_closest_marker("plan")
     doc = (getattr(getattr(item, "obj", None), "__doc__", None) or "").strip().split("\n")[0]

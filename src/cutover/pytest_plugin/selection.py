@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pytest
 
 # pytest has no public way to ask what a -m expression selects.
 from _pytest.mark.expression import Expression
 
-from cutover.manifest import GATES
+from cutover.config.manifest import GATES
+
+SUITE_MARKERS: Final = ("unit", "pair", "verdicts", "sensitivity")
+"""Markers of the tests of the suite itself, in tests/suite/."""
 
 
 def asked_gates(markexpr: str) -> tuple[str, ...]:

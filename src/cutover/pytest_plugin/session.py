@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from cutover.configuration import ConfigurationError
-from cutover.environments import (
+from cutover.config.environments import (
     CAPABILITIES,
     Environment,
     Readiness,
@@ -29,24 +28,25 @@ from cutover.environments import (
     load_environment,
     no_environment,
 )
-from cutover.evidence import EvidenceLog, Record, Status
-from cutover.failures import NotTrustworthy, NotVerified
-from cutover.journal import Journal
-from cutover.manifest import Entry, load_manifest
+from cutover.config.manifest import Entry, load_manifest
+from cutover.config.validation import ConfigurationError
+from cutover.config.waivers import Waiver, load_waivers
+from cutover.core.errors import MeasurementError, NotVerified
+from cutover.core.evidence import EvidenceLog, Record, Status
+from cutover.core.recorder import Recorder
+from cutover.core.safety import SafetyLevel
+from cutover.core.secrets import redact
+from cutover.core.verdict import ExitCode, GateVerdict
 from cutover.pytest_plugin import named_environment, recording
 from cutover.pytest_plugin.conclusion import Trouble, conclude, describe
 from cutover.pytest_plugin.selection import asked_gates, gates_of
-from cutover.safety import SafetyLevel
-from cutover.secrets import redact
-from cutover.verdict import ExitCode, GateVerdict
-from cutover.waivers import Waiver, load_waivers
 
 if TYPE_CHECKING:
+    from cutover.client.http import Client
+    from cutover.client.rate_limiter import RateLimiter
     from cutover.embedded.pair import PairHandle
     from cutover.embedded.state import PairState
-    from cutover.http import Client
-    from cutover.pacing import Pacer
-    from cutover.targets import Target
+    from cutover.systems.target import Target
 
 _PAIR_TIMEOUT_S: Final = 60.0
 _SHOWS_AND_ENDS: Final = {
@@ -61,7 +61,7 @@ class GateSession:
     """Registered as a plugin where -m may select a gate; a run that has none of a gate's checks ignores it."""
 
     def __init__(self, config: pytest.Config) -> None:
-        """Reads and judges all configuration. Raises ConfigurationError; nothing was started or sent."""
+        """Reads and judges all options. Raises ConfigurationError; nothing was started or sent."""
         self.config = config
         self.project: Path = config.rootpath
         handed: dict[str, Any] | None = getattr(config, "workerinput", {}).get("cutover")
@@ -71,7 +71,7 @@ class GateSession:
         self.run_id: str = handed["run"] if handed else os.urandom(4).hex()
         self.pair_name: str | None = handed["pair"] if handed else None
         self.folder = Path(handed["folder"]) if handed else self._new_folder()
-        self.journal = Journal()
+        self.recorder = Recorder()
         self.started = time.time()
         self.records: list[Record] = []
         self.trouble = Trouble()
@@ -119,13 +119,13 @@ class GateSession:
     def client(self) -> Client:
         """The process's client."""
         if self._client is None:
-            from cutover.http import Client
-            from cutover.safety import KillSwitch
+            from cutover.client.http import Client
+            from cutover.core.safety import KillSwitch
 
             self._client = Client(
                 self.environment,
-                journal=self.journal,
-                pacer=self._pacer(),
+                recorder=self.recorder,
+                rate_limiter=self._pacer(),
                 kill_switch=KillSwitch(self.project),
                 run=self.run_id + os.environ.get("PYTEST_XDIST_WORKER", ""),
                 worker_version=self.config.option.cutover_version,
@@ -135,11 +135,11 @@ class GateSession:
 
     def target(self, system: str) -> Target:
         """One system of the environment. Raises NotVerified, saying why, when it has none."""
-        from cutover.targets import Target
+        from cutover.systems.target import Target
 
         if system not in self.environment.systems:
             raise NotVerified(f"{self.environment.name} has no {system}: {self.environment.absent[system]}")
-        return Target(system, self.environment, self.client, self.journal)
+        return Target(system, self.environment, self.client, self.recorder)
 
     @property
     def ledger(self) -> Path:
@@ -245,7 +245,7 @@ class GateSession:
         """Redact the report and let the record travel with it. Innermost, so that others see it redacted."""
         report = yield
         if gates_of(item):
-            recording.finish_phase(item, call, report, self.journal, self.name or "")
+            recording.finish_phase(item, call, report, self.recorder, self.name or "")
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -384,9 +384,9 @@ class GateSession:
 
             judge_contracts(self.project, self.name)
         if "contract" in self.asked:
-            from cutover.contract import configuration
+            from cutover.contract import options
 
-            configuration.judge(self.project, self.config.option.cutover_contract_minutes)
+            options.judge(self.project, self.config.option.cutover_contract_minutes)
         if "migration" in self.asked:
             from cutover.migration.mapping import load_mapping
 
@@ -416,9 +416,9 @@ class GateSession:
     def _loaded(self, pair: PairState | None, name: str) -> Environment:
         environment = self._with_options(load_environment(self.project, name, pair=pair))
         if "contract" in self.asked:
-            from cutover.contract import configuration
+            from cutover.contract import options
 
-            configuration.judge_own(environment)
+            options.judge_own(environment)
         return environment
 
     def _with_options(self, environment: Environment) -> Environment:
@@ -434,15 +434,15 @@ class GateSession:
     def _distributed(self) -> bool:
         return bool(getattr(self.config.option, "tx", None)) and self.config.option.dist != "no"
 
-    def _pacer(self) -> Pacer:
+    def _pacer(self) -> RateLimiter:
+        from cutover.client.rate_limiter import RateLimiter
         from cutover.embedded.folders import base
-        from cutover.pacing import Pacer
 
-        return Pacer(base() / "pacing", self.environment.url, self.environment.budget)
+        return RateLimiter(base() / "pacing", self.environment.url, self.environment.budget)
 
     def _start_pair(self) -> None:
         from cutover.embedded import pair, state
-        from cutover.embedded.failure import PairError
+        from cutover.embedded.pair_error import PairError
 
         asked = self.config.option.cutover_pair or os.environ.get("CUTOVER_PAIR")
         try:
@@ -464,7 +464,7 @@ class GateSession:
             self._pair_failed(error)
 
     def _await_pair(self) -> None:
-        from cutover.embedded.failure import PairError
+        from cutover.embedded.pair_error import PairError
 
         if self._pair is None or self.trouble.invalid:
             return
@@ -480,17 +480,17 @@ class GateSession:
         self.trouble.invalid.append(f"the embedded pair did not come up: {error}")
 
     def _become_ready(self) -> None:
-        from cutover.targets import become_ready
+        from cutover.systems.target import become_ready
 
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         for system in self.environment.systems:
             try:
                 tries, seconds = become_ready(self.target(system), reporter.write_line if reporter else print)
-            except NotTrustworthy as error:
+            except MeasurementError as error:
                 self.trouble.invalid.append(str(error))
                 continue
             self.ready[system] = (tries, round(seconds, 3))
-        page = self.journal.page()
+        page = self.recorder.page()
         if self.log is not None:
             self.log.event("ready", systems=self.ready, exchanges=page["exchanges"], failed=self.trouble.invalid)
 

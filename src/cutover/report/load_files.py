@@ -9,28 +9,28 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cutover.evidence import EvidenceLog
-from cutover.load.figures import FILE, as_json
-from cutover.load.gates import Gate
-from cutover.load.judgement import LoadVerdict
-from cutover.load.ledger import Sums
+from cutover.core.evidence import EvidenceLog
+from cutover.core.secrets import redact_all
+from cutover.load.load_json import FILE, as_json
+from cutover.load.load_verdict import LoadVerdict
 from cutover.load.run_facts import RunFacts
+from cutover.load.thresholds import Gate
 from cutover.report.load_page import load_page
 from cutover.report.load_terminal import summary
-from cutover.secrets import redact_all
+from cutover.traffic.ledger import LedgerTotals
 
 PAGE = "load.html"
 
 
 def write_load_files(
     log: EvidenceLog,
-    sums: Sums,
+    sums: LedgerTotals,
     facts: RunFacts,
     verdict: LoadVerdict,
     gates: Sequence[Gate],
     *,
     availability: Mapping[str, Any] | None = None,
-    could_not_have_seen: Sequence[str] = (),
+    could_not_detect: Sequence[str] = (),
     leftovers: Sequence[str] = (),
 ) -> list[str]:
     """Write both, and return the lines for the terminal.
@@ -38,7 +38,7 @@ def write_load_files(
     verdict: the final one; availability: see report/load_outages.py. What cannot be written is in log.failure.
     """
     data = as_json(
-        sums, facts, verdict, gates, availability=availability, could_not_have_seen=could_not_have_seen,
+        sums, facts, verdict, gates, availability=availability, could_not_detect=could_not_detect,
         leftovers=leftovers,
     )  # fmt: skip
     data = redact_all(data)

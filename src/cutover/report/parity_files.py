@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cutover.evidence import EvidenceLog
-from cutover.operations import Operations
+from cutover.config.operations import Operations
+from cutover.core.evidence import EvidenceLog
+from cutover.core.secrets import redact_all
+from cutover.core.verdict import GateVerdict
 from cutover.parity.summary import Summary, as_json
-from cutover.secrets import redact_all
-from cutover.verdict import GateVerdict
 
 
 def write_parity_files(

@@ -55,7 +55,7 @@ def parity_page(data: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -
     coverage, journeys = rows(data, "coverage") or [], rows(data, "journeys") or []
     wrong, missing = in_error([*acceptances, *declared_noise]), not_shown(coverage)
     failed = [journey for journey in journeys if journey.get("status") != "passed"]
-    leftovers, unseen = words(data, "leftovers"), words(data, "could_not_have_seen")
+    leftovers, unseen = words(data, "leftovers"), words(data, "could_not_detect")
     soon = [each for each in acceptances if expires_soon(each)]
     proposed = rows(data, "proposals") or []
     told_of = {key for key in _LISTS if rows(data, key) is not None} | ({"leftovers"} & set(data))

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cutover.configuration import ConfigurationError
-from cutover.evidence import EvidenceLog
+from cutover.config.validation import ConfigurationError
+from cutover.core.evidence import EvidenceLog
+from cutover.core.secrets import redact_all
+from cutover.core.verdict import GateVerdict
 from cutover.migration.mapping import load_mapping
-from cutover.migration.result import FILE
-from cutover.secrets import redact_all
-from cutover.verdict import GateVerdict
+from cutover.migration.reconciliation_result import FILE
 
 PAGE = "reconciliation.html"
 

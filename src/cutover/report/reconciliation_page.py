@@ -23,7 +23,7 @@ _OBJECTS: Final = {
     "files": "Files", "file_bytes": "Bytes of files", "objects": "Objects", "object_bytes": "Bytes of objects",
     "pairs": "Files with their object", "by_bytes": "Compared byte by byte", "by_md5": "Compared by MD5",
     "compared_bytes": "Bytes compared", "described": "Types and metadata compared",
-    "calculated": "Calculated columns compared", "multipart": "Multipart, in lists not verified",
+    "calculated": "DerivedColumns columns compared", "multipart": "Multipart, in lists not verified",
     "requests": "Requests", "retries": "Asked again", "seconds": "Seconds",
 }  # fmt: skip
 _LOGINS: Final = {

@@ -7,10 +7,10 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from cutover.evidence import Record, Status
+from cutover.core.evidence import Record, Status
+from cutover.core.secrets import redact
+from cutover.core.verdict import GateVerdict
 from cutover.report.terminal import functions, last_line
-from cutover.secrets import redact
-from cutover.verdict import GateVerdict
 
 _REASONS_SHOWN = 30
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from cutover.evidence import Record
-from cutover.verdict import GateVerdict, Verdict
+from cutover.core.evidence import Record
+from cutover.core.verdict import GateVerdict, Verdict
 
 _SHOWN = 20
 

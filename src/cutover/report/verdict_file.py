@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cutover.configuration import ConfigurationError, read_toml
-from cutover.environments import Environment
-from cutover.evidence import Record
-from cutover.secrets import redact_all
-from cutover.verdict import ExitCode, GateVerdict, Verdict, word
+from cutover.config.environments import Environment
+from cutover.config.validation import ConfigurationError, read_toml
+from cutover.core.evidence import Record
+from cutover.core.secrets import redact_all
+from cutover.core.verdict import ExitCode, GateVerdict, Verdict, word
 
 
 def facts(
@@ -31,7 +31,7 @@ def facts(
     planted: the defect that is planted in the embedded pair."""
     exchanges = [exchange for record in records for exchange in record.page.get("exchanges", ())]
     answered = sorted({exchange["version"] for exchange in exchanges if exchange["version"]})
-    blind = {line for record in records for line in record.page.get("could_not_have_seen", ())}
+    blind = {line for record in records for line in record.page.get("could_not_detect", ())}
     if environment is not None and environment.local_runtime:
         blind |= set(_not_enforced_locally(project))
     return {
@@ -54,7 +54,7 @@ def facts(
         "paced_s": round(sum(record.page.get("paced_s", 0.0) for record in records), 3),
         "notes": [note for record in records for note in record.page.get("notes", ())],
         "leftovers": [line for record in records for line in record.page.get("leftovers", ())],
-        "could_not_have_seen": sorted(blind),
+        "could_not_detect": sorted(blind),
     }
 
 

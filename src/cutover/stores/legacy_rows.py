@@ -14,12 +14,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
-from cutover.dsn import PostgresAddress
-from cutover.environments import Environment
-from cutover.failures import CheckFailed, NotVerified, Unreachable
-from cutover.journal import Exchange, Journal
-from cutover.safety import KillSwitch
-from cutover.secrets import redact
+from cutover.config.environments import Environment
+from cutover.config.postgres_uri import PostgresAddress
+from cutover.core.errors import CheckFailed, NotVerified, Unreachable
+from cutover.core.recorder import Exchange, Recorder
+from cutover.core.safety import KillSwitch
+from cutover.core.secrets import redact
 
 if TYPE_CHECKING:
     import psycopg
@@ -44,11 +44,11 @@ class LegacyRows:
     """One connection, made at the first query. One a process; not for several threads."""
 
     def __init__(
-        self, address: PostgresAddress, environment: Environment, *, journal: Journal, kill_switch: KillSwitch
+        self, address: PostgresAddress, environment: Environment, *, recorder: Recorder, kill_switch: KillSwitch
     ) -> None:
         """environment: its timeout_s is each statement's limit in seconds, its ca_file who signs certificates."""
         self._address, self._environment = address, environment
-        self._journal, self._kill_switch = journal, kill_switch
+        self._journal, self._kill_switch = recorder, kill_switch
         self._connection: psycopg.Connection[dict[str, Any]] | None = None
         self._in_snapshot = False
         self._numbers = itertools.count(1)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cutover.failures import CheckFailed, Refused
+from cutover.core.errors import CheckFailed, Refused
 
 PIECE_BYTES: Final = 1024 * 1024
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, unquote, unquote_plus
 
-from cutover.environments import Bucket
-from cutover.failures import CheckFailed
-from cutover.http import Answer, Client, Request
+from cutover.client.http import Answer, Client, Request
+from cutover.config.environments import Bucket
+from cutover.core.errors import CheckFailed
 
 PIECE_BYTES: Final = 8 * 1024 * 1024
 """An object is read in pieces of that size, so that its size does not decide how much memory a check takes."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cutover.environments import Database
-from cutover.failures import CheckFailed
-from cutover.http import Client, Request
+from cutover.client.http import Client, Request
+from cutover.config.environments import Database
+from cutover.core.errors import CheckFailed
 
 
 class RowStore:

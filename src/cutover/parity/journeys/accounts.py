@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cutover.parity.journeys.sentences import (
+from cutover.parity.journeys.actions import (
     columns,
     delete,
     delete_account,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cutover.parity.journeys.sentences import export, list_files, raw, upload
+from cutover.parity.journeys.actions import export, list_files, raw, upload
 from cutover.parity.steps import Journey, Step
 
 _PEOPLE: Final = (

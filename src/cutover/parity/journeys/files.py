@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from cutover.corpus import UPLOAD_LIMIT, ListFile, large
-from cutover.parity.journeys.sentences import (
+from cutover.parity.journeys.actions import (
     columns,
     delete,
     download,

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from cutover.parity.journeys import sentences as say
+from cutover.parity.journeys import actions as say
 from cutover.parity.player import Played, Player, Playing
 from cutover.parity.steps import Journey, Own, Step
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cutover.operations import follow_pointer
+from cutover.config.operations import follow_pointer
 from cutover.parity.replay.recorded import NotReadable, Recorded, read_method, read_target
 
 LONGEST_LINE: Final = 65_536

@@ -15,33 +15,33 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cutover.accounts import key_id, unremoved
-from cutover.configuration import ConfigurationError, root
-from cutover.environment_option import named_environment
-from cutover.environments import Environment
-from cutover.evidence import EvidenceLog
-from cutover.failures import CheckFailed, NotTrustworthy, NotVerified
-from cutover.parity.acceptances import load_acceptances
+from cutover.accounts.cleanup import LEDGER
+from cutover.accounts.registered import key_id, unremoved
+from cutover.config.environment_option import named_environment
+from cutover.config.environments import Environment
+from cutover.config.validation import ConfigurationError, root
+from cutover.core.errors import CheckFailed, MeasurementError, NotVerified
+from cutover.core.evidence import EvidenceLog
+from cutover.core.safety import KillSwitch
+from cutover.core.secrets import redact
+from cutover.core.verdict import ExitCode, GateVerdict
+from cutover.parity.accepted_differences import load_acceptances
 from cutover.parity.replay import conclusion
 from cutover.parity.replay.conclusion import End
 from cutover.parity.replay.identities import Identities, load_identities
-from cutover.parity.replay.people import People
 from cutover.parity.replay.progress import Progress
 from cutover.parity.replay.recording import Recording
 from cutover.parity.replay.replay import Replay
+from cutover.parity.replay.replay_accounts import People
+from cutover.parity.replay.replay_state import State
 from cutover.parity.replay.routes import SIDES
-from cutover.parity.replay.state import State
-from cutover.parity.replay.sums import Sums
+from cutover.parity.replay.totals import ReplayTotals
 from cutover.parity.rules import load_rules
 from cutover.report.parity_files import write_parity_files
 from cutover.report.step_summary import append_step_summary
 from cutover.report.terminal import details, last_line
 from cutover.report.verdict_file import facts, finished, unfinished
-from cutover.safety import KillSwitch
-from cutover.secrets import redact
-from cutover.sweep import LEDGER
-from cutover.targets import Target, become_ready
-from cutover.verdict import ExitCode, GateVerdict
+from cutover.systems.target import Target, become_ready
 
 
 def run(options: argparse.Namespace) -> int:
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     )
     today = datetime.datetime.now(datetime.UTC).date()
     decisions = load_acceptances(project, environment.operations["worker"], today)
-    sums = Sums(recording.file.name, decisions)
+    sums = ReplayTotals(recording.file.name, decisions)
     total = recording.total()
     state, part = _state(project, environment, identities, recording, sums, options)
     return _Command(project, environment, planted, identities, recording, state, sums, options, total, part).run()
@@ -84,7 +84,7 @@ def _state(
     environment: Environment,
     identities: Identities,
     recording: Recording,
-    sums: Sums,
+    sums: ReplayTotals,
     options: argparse.Namespace,
 ) -> tuple[State, int]:
     """What the replay is written into, and which part of it this is, from 1."""
@@ -130,15 +130,15 @@ class _Command:
         identities: Identities,
         recording: Recording,
         state: State,
-        sums: Sums,
+        sums: ReplayTotals,
         options: argparse.Namespace,
         total: int,
         part: int,
     ) -> None:
+        from cutover.client.http import Client
+        from cutover.client.rate_limiter import RateLimiter
+        from cutover.core.recorder import Recorder
         from cutover.embedded.folders import base
-        from cutover.http import Client
-        from cutover.journal import Journal
-        from cutover.pacing import Pacer
 
         self._project, self._environment, self._planted = project, environment, planted
         self._identities, self._recording, self._state, self._sums = identities, recording, state, sums
@@ -146,12 +146,12 @@ class _Command:
         self._run = str(state.head["run"])
         self._started = float(state.head["started"])
         self._rules = load_rules(project, environment.operations)
-        self._journal = Journal()
+        self._journal = Recorder()
         self._log = EvidenceLog(state.folder)
         self._client = Client(
             environment,
-            journal=self._journal,
-            pacer=Pacer(base() / "pacing", environment.url, environment.budget),
+            recorder=self._journal,
+            rate_limiter=RateLimiter(base() / "pacing", environment.url, environment.budget),
             kill_switch=KillSwitch(project),
             run=self._run if part == 1 else f"{self._run}p{part}",
             show_values=options.show_values,
@@ -164,7 +164,7 @@ class _Command:
             self._targets,
             self._people,
             self._rules,
-            journal=self._journal,
+            recorder=self._journal,
             state=state,
             sums=sums,
             collapse=options.collapse,
@@ -186,7 +186,7 @@ class _Command:
             left = self._removed()
         if left and not end.error:
             end = End(end.complete, end.limit, [*end.invalid, *left], end.failed)
-        with contextlib.suppress(NotTrustworthy):  # a full disk is told by the evidence's own failure below
+        with contextlib.suppress(MeasurementError):  # a full disk is told by the evidence's own failure below
             self._replay.note_traffic()
         return self._concluded(end)
 
@@ -206,7 +206,7 @@ class _Command:
             error = (int(ExitCode.WRONG_USAGE), str(problem))
         except KeyboardInterrupt:
             error = (int(ExitCode.INTERRUPTED), "interrupted before the end; --resume goes on from there")
-        except NotTrustworthy as problem:
+        except MeasurementError as problem:
             invalid = [str(problem)]
         except (CheckFailed, NotVerified) as problem:
             failed = str(problem)
@@ -221,7 +221,7 @@ class _Command:
     def _removed(self) -> list[str]:
         try:
             self._people.close(self._journal)
-        except NotTrustworthy as problem:
+        except MeasurementError as problem:
             return [str(problem)]
         return []
 
@@ -232,7 +232,7 @@ class _Command:
         told = self._facts()
         told["leftovers"] = [*self._journal.leftovers]
         told["leftovers"] += unremoved(self._state.folder / LEDGER, told["leftovers"])
-        told["could_not_have_seen"] = [*conclusion.unseen(sums, unit), *told["could_not_have_seen"]]
+        told["could_not_detect"] = [*conclusion.unseen(sums, unit), *told["could_not_detect"]]
         told["notes"] = list(dict.fromkeys(self._journal.notes))
         told["replay"] = conclusion.as_json(sums, self._total, self._recording.form)
         verdict = conclusion.verdict_of(records, sums, end, self._environment)

@@ -11,19 +11,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from cutover.environments import Environment
-from cutover.evidence import Record, Status
-from cutover.manifest import Entry
-from cutover.parity.acceptances import Judged
-from cutover.parity.replay import sums as words
-from cutover.parity.replay.sums import Sums, Uncovered, step_of
-from cutover.parity.reproduction import command
+from cutover.client.curl import command
+from cutover.config.environments import Environment
+from cutover.config.manifest import Entry
+from cutover.core.evidence import Record, Status
+from cutover.core.safety import SafetyLevel
+from cutover.core.verdict import GateVerdict, Run, decide
+from cutover.parity.accepted_differences import DeclarationResult
+from cutover.parity.parity_run import failure
+from cutover.parity.replay import totals as words
+from cutover.parity.replay.totals import ReplayTotals, Uncovered, step_of
 from cutover.parity.rules import Rules
-from cutover.parity.run import failure
 from cutover.parity.summary import Summary
-from cutover.safety import SafetyLevel
-from cutover.targets import Target
-from cutover.verdict import GateVerdict, Run, decide
+from cutover.systems.target import Target
 
 GATE: Final = "parity replay"
 READ: Final = "replay::every_line_is_read"
@@ -53,7 +53,7 @@ class End:
     error: tuple[int, str] | None = None
 
 
-def records_of(sums: Sums, end: End, environment: Environment, unit: str) -> list[Record]:
+def records_of(sums: ReplayTotals, end: End, environment: Environment, unit: str) -> list[Record]:
     """The replay's checks."""
     return [
         _record(READ, environment, *_read(sums, end, unit)),
@@ -62,7 +62,7 @@ def records_of(sums: Sums, end: End, environment: Environment, unit: str) -> lis
     ]
 
 
-def verdict_of(records: Sequence[Record], sums: Sums, end: End, environment: Environment) -> GateVerdict:
+def verdict_of(records: Sequence[Record], sums: ReplayTotals, end: End, environment: Environment) -> GateVerdict:
     """The verdict, by the rules of every gate."""
     invalid = list(end.invalid)
     if len(sums.versions) > 1:
@@ -82,21 +82,21 @@ def verdict_of(records: Sequence[Record], sums: Sums, end: End, environment: Env
     return decide(GATE, run, entries, records, ())
 
 
-def summary_of(sums: Sums, rules: Rules, targets: Mapping[str, Target], source: str, unit: str) -> Summary:
+def summary_of(sums: ReplayTotals, rules: Rules, targets: Mapping[str, Target], source: str, unit: str) -> Summary:
     """What a gate run's report shows, of a replay: it has to cover no cell, and shows no acceptance to be stale."""
-    tally = sums.tally
-    tally.journeys = [
+    totals = sums.totals
+    totals.journeys = [
         {
             "name": source,
             "story": f"A recording of {sums.done:,} {unit}s, replayed in its order.",
             "steps": sums.outcomes[words.COMPARED],
-            "differences": sum(seen.count for seen in tally.seen.values()),
-            "undeclared": sum(seen.decision == "undeclared" for seen in tally.seen.values()),
+            "differences": sum(seen.count for seen in totals.seen.values()),
+            "undeclared": sum(seen.decision == "undeclared" for seen in totals.seen.values()),
             "cut_short": "",
             "check": DECLARED,
         }
     ]
-    for seen in tally.seen.values():
+    for seen in totals.seen.values():
         if seen.reproduction and "record" in seen.reproduction:
             step = step_of(seen.reproduction["record"])
             seen.reproduction = {
@@ -106,16 +106,16 @@ def summary_of(sums: Sums, rules: Rules, targets: Mapping[str, Target], source: 
                 "complete": True,
             }
     by_line: Counter[int] = Counter()
-    for (line, _, _), count in tally.accepted.items():
+    for (line, _, _), count in totals.accepted.items():
         by_line[line] += count
     judged = [
-        Judged(rule, "seen" if by_line[rule.line] else "not seen this time", by_line[rule.line])
+        DeclarationResult(rule, "seen" if by_line[rule.line] else "not seen this time", by_line[rule.line])
         for rule in sums.decisions.acceptances
     ]
-    return Summary(tally, dataclasses.replace(rules, cells=()), tuple(judged), complete=False, spared={})
+    return Summary(totals, dataclasses.replace(rules, cells=()), tuple(judged), complete=False, spared={})
 
 
-def unseen(sums: Sums, unit: str) -> list[str]:
+def unseen(sums: ReplayTotals, unit: str) -> list[str]:
     """What this replay could not have seen, for the report: every line that was not sent, by why."""
     lines = [f"{count:,} {unit}s not replayed: {method}" for method, count in sums.methods.most_common()]
     lines += [
@@ -132,7 +132,7 @@ def unseen(sums: Sums, unit: str) -> list[str]:
     ]
 
 
-def as_json(sums: Sums, total: int, form: str) -> dict[str, Any]:
+def as_json(sums: ReplayTotals, total: int, form: str) -> dict[str, Any]:
     """The table "replay" of parity.json and verdict.json."""
     return {
         "format": form,
@@ -157,7 +157,7 @@ def as_json(sums: Sums, total: int, form: str) -> dict[str, Any]:
     }
 
 
-def told(sums: Sums, total: int, unit: str) -> list[str]:
+def told(sums: ReplayTotals, total: int, unit: str) -> list[str]:
     """The sums, for the terminal."""
     lines = [f"{sums.done:,} of {total:,} {unit}s: {sums.outcomes[words.COMPARED]:,} compared"]
     lines += [f"  {count:,} {word}" for word, count in sums.outcomes.most_common() if word != words.COMPARED]
@@ -169,14 +169,14 @@ def told(sums: Sums, total: int, unit: str) -> list[str]:
     for who, group in _most(sums.people)[:_GROUPS_SHOWN]:
         lines.append(f"  not mapped: identity {who}, {group.count:,} {unit}s, first in {unit} {group.first[0]}")
     lines += [f"  {line}" for line in unseen(sums, unit)[:-2]]
-    for seen in sums.tally.seen.values():
+    for seen in sums.totals.seen.values():
         if seen.decision == "undeclared":
             where = ", ".join(str(sample["step"]) for sample in seen.samples[:_LINES_SHOWN])
             lines.append(f"  undeclared: {seen.difference}: {seen.answers:,} answers, {unit} {where}")
     return lines
 
 
-def _read(sums: Sums, end: End, unit: str) -> tuple[Status, str, str | None]:
+def _read(sums: ReplayTotals, end: End, unit: str) -> tuple[Status, str, str | None]:
     reasons = []
     if broken := sums.outcomes[words.BROKEN]:
         first = ", ".join(f"{unit} {number} ({reason})" for number, reason in sums.broken[:_LINES_SHOWN])
@@ -186,7 +186,7 @@ def _read(sums: Sums, end: End, unit: str) -> tuple[Status, str, str | None]:
     return (Status.NOT_VERIFIED, "; ".join(reasons), None) if reasons else (Status.PASSED, "", None)
 
 
-def _covered(sums: Sums, unit: str) -> tuple[Status, str, str | None]:
+def _covered(sums: ReplayTotals, unit: str) -> tuple[Status, str, str | None]:
     reasons = []
     if count := sums.outcomes[words.UNCOVERED]:
         groups = [
@@ -205,13 +205,13 @@ def _covered(sums: Sums, unit: str) -> tuple[Status, str, str | None]:
     return (Status.NOT_VERIFIED, "; ".join(reasons), None) if reasons else (Status.PASSED, "", None)
 
 
-def _declared(sums: Sums, end: End) -> tuple[Status, str, str | None]:
+def _declared(sums: ReplayTotals, end: End) -> tuple[Status, str, str | None]:
     if end.failed:
         return Status.FAILED, end.failed, "replay:preparation"
-    undeclared = [seen.difference for seen in sums.tally.seen.values() if seen.decision == "undeclared"]
+    undeclared = [seen.difference for seen in sums.totals.seen.values() if seen.decision == "undeclared"]
     if not undeclared:
         return Status.PASSED, "", None
-    found = failure(sums.tally, undeclared)
+    found = failure(sums.totals, undeclared)
     return Status.FAILED, str(found), found.finding
 
 

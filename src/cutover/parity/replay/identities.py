@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from cutover.configuration import ConfigurationError, read_toml, table_of, texts_of, typed, whole_of
-from cutover.environments import Environment
+from cutover.config.environments import Environment
+from cutover.config.validation import ConfigurationError, read_toml, table_of, texts_of, typed, whole_of
+from cutover.core.safety import SafetyLevel
+from cutover.core.secrets import Secret
 from cutover.parity.replay.access_log import Keys
 from cutover.parity.replay.routes import SIDES
-from cutover.safety import SafetyLevel
-from cutover.secrets import Secret
 
 FILE_RULES: Final = ("in order", "same")
 MOST_UPLOADS: Final = 20

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from cutover.secrets import redact
+from cutover.core.secrets import redact
 
 LONGEST_TARGET: Final = 8192
 """Characters of a request's target. RFC 9110, 4.1 asks servers to take 8,000 octets; more is not sent."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from cutover.configuration import ConfigurationError
+from cutover.config.validation import ConfigurationError
 from cutover.parity.replay import har
 from cutover.parity.replay.access_log import LONGEST_LINE, Keys, read_combined, read_json
 from cutover.parity.replay.recorded import Broken, NotReadable, Recorded

@@ -11,22 +11,22 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from cutover.failures import NotTrustworthy
-from cutover.journal import Journal
-from cutover.parity.answers import AnswerComparison
-from cutover.parity.correspondence import Correspondence, Timeline
+from cutover.core.errors import MeasurementError
+from cutover.core.recorder import Recorder
 from cutover.parity.differences import Difference
+from cutover.parity.id_mapping import IdMapping, Timeline
 from cutover.parity.player import Clock, answer_or_word, clock_of, compared
-from cutover.parity.replay import sums as words
+from cutover.parity.replay import totals as words
 from cutover.parity.replay.identities import Identities
-from cutover.parity.replay.people import People, Person
 from cutover.parity.replay.recorded import Broken, Recorded, holds_a_secret
 from cutover.parity.replay.recording import Recording
+from cutover.parity.replay.replay_accounts import People, Person
+from cutover.parity.replay.replay_state import State
 from cutover.parity.replay.routes import SIDES, UUID, Match, Routes, normalised
-from cutover.parity.replay.state import State
-from cutover.parity.replay.sums import Sums
+from cutover.parity.replay.totals import ReplayTotals
+from cutover.parity.response_comparison import AnswerComparison
 from cutover.parity.rules import Rules
-from cutover.targets import Result, Target
+from cutover.systems.target import Result, Target
 
 REPLAYED: Final = ("GET", "HEAD")
 _HEADERS: Final = {"accept-encoding": "identity"}  # what a body is, not how it was packed on the way
@@ -43,16 +43,16 @@ class Replay:
         people: People,
         rules: Rules,
         *,
-        journal: Journal,
+        recorder: Recorder,
         state: State,
-        sums: Sums,
+        sums: ReplayTotals,
         collapse: bool = False,
         show_values: bool = False,
     ) -> None:
         """state, sums: with what an earlier part of the same replay has done."""
         environment = targets["worker"].environment
         self._recording, self._identities, self._targets = recording, identities, targets
-        self._people, self._journal, self._state, self._sums = people, journal, state, sums
+        self._people, self._journal, self._state, self._sums = people, recorder, state, sums
         self._collapse, self._show = collapse, show_values
         self._names = list(identities.people)  # a name is a user's value, and is written down as its place here
         self._operations = environment.operations
@@ -64,7 +64,7 @@ class Replay:
         self._public = {cell.operation for cell in rules.cells if cell.role == "anonymous" and cell.candidate != 401}
         self._clocks: dict[str, Clock] = {}
         self._timelines = {side: Timeline() for side in SIDES}
-        self._known = Correspondence(self._timelines["legacy"], self._timelines["worker"])
+        self._known = IdMapping(self._timelines["legacy"], self._timelines["worker"])
         self._comparison = AnswerComparison(rules, self._known, show_values=show_values, of_users=True)
         self._sent: set[bytes] = set()
         self._digest = ""
@@ -84,7 +84,7 @@ class Replay:
     def lines(self, limit: int | None, progress: Callable[[int], None]) -> bool:
         """Replay every line behind the last one that was done; whether the recording was read to its end.
 
-        Raises NotTrustworthy and what Target.call raises; the line that was under way then counts as not done.
+        Raises MeasurementError and what Target.call raises; the line that was under way then counts as not done.
         """
         for number, raw in self._recording.raw():
             if limit is not None and number > limit:
@@ -108,9 +108,9 @@ class Replay:
     # --- one line ----------------------------------------------------------------------------------
 
     def _pass(self, number: int, raw: bytes | None) -> None:
-        """A line that the earlier part has done. Raises NotTrustworthy when it is not the same any more."""
+        """A line that the earlier part has done. Raises MeasurementError when it is not the same any more."""
         if number == self._sums.done and self._recording.digest() != self._sums.digest:
-            raise NotTrustworthy(
+            raise MeasurementError(
                 f"{self._recording.file.name} is not what it was: its first {number} "
                 f"{self._recording.unit}s have changed since they were replayed. Replay anew, without --resume."
             )
@@ -294,20 +294,20 @@ class Replay:
         try:
             self._state.append(record)
         except OSError as error:
-            raise NotTrustworthy(f"the replay's state could not be written: {error}. Free the disk.") from None
+            raise MeasurementError(f"the replay's state could not be written: {error}. Free the disk.") from None
         self._sums.add(record)
 
     def _traffic(self) -> dict[str, Any]:
-        journal = self._journal
-        exchanges, journal.exchanges = journal.exchanges, []
+        recorder = self._journal
+        exchanges, recorder.exchanges = recorder.exchanges, []
         versions = {exchange.version for exchange in exchanges if exchange.version is not None} - self._sums.versions
         told: dict[str, Any] = {"requests": len(exchanges)}
         if retries := sum(exchange.connect_retries for exchange in exchanges):
             told["retries"] = retries
-        if journal.rate_limited:
-            told["limited"], journal.rate_limited = journal.rate_limited, 0
-        if journal.paced_s:
-            told["paced_s"], journal.paced_s = round(journal.paced_s, 3), 0.0
+        if recorder.rate_limited:
+            told["limited"], recorder.rate_limited = recorder.rate_limited, 0
+        if recorder.paced_s:
+            told["paced_s"], recorder.paced_s = round(recorder.paced_s, 3), 0.0
         if versions:
             told["versions"] = sorted(versions)
         return told

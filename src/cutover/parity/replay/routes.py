@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from cutover.environments import Environment
-from cutover.operations import Operation
+from cutover.config.environments import Environment
+from cutover.config.operations import Operation
 
 SIDES: Final = ("legacy", "worker")
 UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Final, TypeAlias
 
-from cutover.secrets import redact
+from cutover.core.secrets import redact
 
 TEXT_LIMIT: Final = 400
 """Characters of one text that are shown where nothing else is said: a report of hostile answers stays readable."""

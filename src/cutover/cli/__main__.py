@@ -1,0 +1,7 @@
+"""Run the `cutover` command: `python -m cutover.cli`."""
+
+import sys
+
+from cutover.cli import main
+
+sys.exit(main())

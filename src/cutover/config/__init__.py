@@ -1,0 +1,1 @@
+"""Environments, operations, manifest, waivers, and the validation of all configuration files."""

@@ -1,0 +1,75 @@
+"""User names, tags and saved filters, drawn at random within what contracts/api.md allows.
+
+Not for texts that must be refused: broken_requests.py.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from cutover.contract.generated_tables import cells
+from cutover.contract.oracle import OPERATORS
+
+NAME_LENGTH: Final = 150
+_WHITE_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""Unicode's White_Space property (PropList.txt), as the inside of a class of characters."""
+_EDGES: Final = (
+    "", "", " ", "\t", "\n", "\x85", "\xa0", "\u2003", "\u3000", "\x1c", "\x1f", "\u200b", "\ufeff", "\u180e",
+)  # fmt: skip
+"""White space, and what is taken for it by mistake."""
+_AROUND: Final = re.compile(f"^[{_WHITE_SPACE}]+|[{_WHITE_SPACE}]+$")
+_TAGS: Final = 50
+
+
+def name_endings(room: int) -> SearchStrategy[str]:
+    """Endings of valid user names: letters and digits of Unicode and @.+-_, at most so many characters."""
+    letters = st.characters(categories=["Lu", "Ll", "Lt", "Lm", "Lo", "Nd"])
+    return st.text(st.one_of(st.sampled_from("@.+-_aZ09äЖ東\u212b\u2126\ufb01\u0130\u1e9e"), letters), max_size=room)
+
+
+def tag_lists() -> SearchStrategy[list[str]]:
+    """Lists of tags that must be taken: none is empty when it is trimmed, none longer than 64 characters."""
+    text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=60)
+    around = st.tuples(st.sampled_from(_EDGES), st.one_of(text, st.sampled_from(("a", "b"))), st.sampled_from(_EDGES))
+    tag = around.map("".join).filter(lambda each: trimmed(each) != "")
+    tag = st.one_of(tag, st.sampled_from(("\U0001f600" * 64, "x" * 64)))
+    lists = st.lists(tag, max_size=_TAGS)
+    return st.one_of(lists, lists.map(lambda tags: tags * 3), st.just([f"tag {number}" for number in range(_TAGS)] * 2))
+
+
+def trimmed(text: str) -> str:
+    """Without the Unicode white space at both ends."""
+    return _AROUND.sub("", text)
+
+
+def kept_tags(tags: list[str]) -> list[str]:
+    """What is kept of them: trimmed, each once, in their order."""
+    return list(dict.fromkeys(map(trimmed, tags)))
+
+
+def saved_filters() -> SearchStrategy[dict[str, Any]]:
+    """Fields of create_filter but for the file: name, description, filter_config, is_public."""
+    text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=40)
+    operand = st.one_of(cells(), st.integers(-(2**70), 2**70))
+    single = st.fixed_dictionaries(
+        {"column": cells(), "operator": st.sampled_from([each for each in OPERATORS if each not in ("BETWEEN", "IN")]),
+         "value": operand}
+    )  # fmt: skip
+    several = st.fixed_dictionaries(
+        {"column": cells(), "operator": st.just("IN"), "value": st.lists(operand, min_size=1, max_size=3)}
+    )
+    between = st.fixed_dictionaries(
+        {"column": cells(), "operator": st.just("BETWEEN"), "value": st.lists(operand, min_size=2, max_size=2)}
+    )
+    config = st.fixed_dictionaries(
+        {"columns": st.lists(cells(), min_size=1, max_size=3),
+         "filters": st.lists(st.one_of(single, several, between), max_size=3)}
+    )  # fmt: skip
+    return st.fixed_dictionaries(
+        {"name": text.filter(lambda name: trimmed(name) != ""), "description": st.one_of(text, st.just("")),
+         "filter_config": config, "is_public": st.booleans()}
+    )  # fmt: skip

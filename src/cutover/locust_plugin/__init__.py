@@ -1,0 +1,1 @@
+"""The Locust side of a load run: options, events, messages between processes, exit code."""

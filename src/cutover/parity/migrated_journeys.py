@@ -1,0 +1,88 @@
+"""Journeys of accounts that came by the migration: what they find on the Worker is what they had on Django.
+
+Nothing of theirs is written, but for the time of a login. Not for the rows and objects behind: migration/.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from cutover.accounts.migrated import MigratedAccount
+from cutover.core.errors import CheckFailed, NotVerified
+from cutover.parity.journeys.actions import export, list_files, login, logout, user
+from cutover.parity.player import Played, Player, Playing
+from cutover.parity.steps import Journey, Ref, Step
+
+FILES_EACH: Final = 4
+"""So many files of each account are downloaded and cut, evenly from newest to oldest; all of them are listed."""
+NO_EMAIL: Final = "no e-mail"
+"""The case of an account that has none: Django's '' is NULL in D1 (contracts/migration.toml, empty_is_null)."""
+
+_ACTOR: Final = "ann"
+_COLUMNS: Final = 20
+_LISTED: Final = "the list"
+
+
+def play_migrated(player: Player, take: Callable[[Played], None], accounts: Sequence[MigratedAccount]) -> None:
+    """Play the journey of every account and give each to `take`.
+
+    Raises NotVerified when none of the active accounts holds a file: then nothing of theirs was compared.
+    """
+    files = 0
+    for account in accounts:
+        kind = "migrated_account" if account.active else "migrated_account_that_is_disabled"
+        story = "An account that was migrated logs in, looks at its list, downloads and cuts its files."
+        playing = player.begin_migrated(
+            Journey(f"{kind}_{account.label.rpartition(' ')[2]}", story, (), ()),
+            {_ACTOR: (account.username, account.password)},
+        )
+        files += _play(playing, account)
+        take(playing.played)
+    if not files:
+        raise NotVerified("no migrated account with a known password has a file")
+
+
+def _play(playing: Playing, account: MigratedAccount) -> int:
+    """How many files were compared."""
+    case = NO_EMAIL if account.without_email else ""
+    playing.step(dataclasses.replace(login(_ACTOR), case=case))
+    statuses = playing.played.answered[-1].statuses
+    wanted = (200,) if account.active else (401,)
+    if not account.active or not all(status in wanted for status in statuses):
+        if any(status not in wanted for status in statuses):
+            raise CheckFailed(
+                "migrated:login",
+                expected=f"{account.label} of migrated_accounts, {'active' if account.active else 'disabled'}: "
+                f"status {wanted[0]} on both systems",
+                got=f"Django {statuses[0]}, Worker {statuses[1]}",
+                contract="contracts/api.md, Accounts",
+                do_next="is the password in the file right? If Django takes it, the Worker cannot verify the hash: "
+                "`cutover reconcile` says which",
+            )
+        return 0
+    playing.step(user(_ACTOR, case=case))
+    playing.step(list_files(_ACTOR, saves=_LISTED))
+    saved = [side.saved.get(_LISTED) for side in playing.sides]
+    number = min((len(result.entries("files")) for result in saved if result is not None), default=0)
+    chosen = sorted({place * number // FILES_EACH for place in range(FILES_EACH)}) if number else []
+    for index in chosen:
+        _file(playing, index)
+    playing.step(logout(_ACTOR))
+    return len(chosen)
+
+
+def _file(playing: Playing, index: int) -> None:
+    file = {"file_id": Ref(_LISTED, f"files/{index}/file_id")}
+    saves = f"the columns of file {index}"
+    playing.step(Step("download", _ACTOR, path=file))
+    playing.step(Step("columns", _ACTOR, path=file, saves=saves))
+    read = playing.sides[0].saved.get(saves)
+    if read is None:  # malformed, and refused by both, or a difference that was found
+        return
+    names = [name for name in read.field("columns") if isinstance(name, str)][:_COLUMNS]
+    playing.step(Step("export", _ACTOR, path=file, fields={"columns": names, "filters": []}))
+    for name in names[:1]:
+        cut = export(_ACTOR, "", [name], (name, ">=", "m"))
+        playing.step(Step("export", _ACTOR, path=file, fields=cut.fields))

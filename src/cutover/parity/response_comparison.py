@@ -1,0 +1,189 @@
+"""A pair of answers to one step, compared: status, headers, body, and the relation of each to its request.
+
+Puts the comparisons of this package together. Not for sending (player.py) nor for deciding (acceptances.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cutover.client.http import Answer
+from cutover.parity import lossless_json
+from cutover.parity.csv_comparison import compare_tables
+from cutover.parity.differences import Difference, Kind, Repeated, sample_of
+from cutover.parity.error_bodies import ErrorView, compare_errors, view
+from cutover.parity.header_comparison import compare_headers
+from cutover.parity.id_mapping import IdMapping
+from cutover.parity.rules import Rules
+from cutover.parity.value_comparison import Comparison
+from cutover.systems.target import Result
+
+
+class AnswerComparison:
+    """Compares pairs of answers by the contract's rules, with what one journey found out so far."""
+
+    def __init__(
+        self, rules: Rules, id_mapping: IdMapping, *, show_values: bool = False, of_users: bool = False
+    ) -> None:
+        """of_users: lists that users wrote, and not the suite: no name of a column is part of a path."""
+        self._rules, self._known, self._show = rules, id_mapping, show_values
+        self._named_columns = show_values or not of_users
+
+    def compare(self, baseline: Result, candidate: Result, *, case: str = "") -> list[Difference]:
+        """Everything in which the two answers differ."""
+        name = candidate.operation.name
+        found = _Findings(name, case, self._show)
+        if baseline.status != candidate.status:
+            found.report("status", Kind.STATUS, str(baseline.status), str(candidate.status), None, None)
+        elif baseline.status >= 500:
+            found.report("status", Kind.SEMANTICS, f"{baseline.status}, too", str(candidate.status), None, None)
+        ignored = self._rules.ignored_headers
+        compare_headers(
+            baseline.answer.headers.multi_items(),
+            candidate.answer.headers.multi_items(),
+            ignored,
+            found.report,
+            urls=(baseline.answer.request.url, candidate.answer.request.url),
+        )
+        for word, result in (("baseline", baseline), ("candidate", candidate)):
+            self._echo(word, result.answer, found)
+        if (baseline.status < 400) == (candidate.status < 400):
+            self._bodies(baseline, candidate, found)
+        return found.differences
+
+    def documents(self, baseline: Any, candidate: Any, *, operation: str) -> list[Difference]:
+        """Everything in which two JSON values differ that no answer holds, such as what is stored."""
+        found = _Findings(operation, "", self._show)
+        self._values(baseline, candidate, operation, found)
+        return found.differences
+
+    def _values(self, baseline: Any, candidate: Any, operation: str, found: _Findings) -> None:
+        try:
+            Comparison(self._known, found.report).compare(baseline, candidate, self._rules.root(operation))
+        except RecursionError:  # what json_text reads may be nested more deeply than a walk can follow
+            found.report("body", Kind.SEMANTICS, "JSON", "nested too deeply to be compared", None, None)
+
+    def _echo(self, word: str, answer: Answer, found: _Findings) -> None:
+        echoed = answer.headers.get("x-request-id")
+        if echoed != answer.request_id:
+            told = "another id" if echoed else "absent"
+            sides = (told, "the request's id") if word == "baseline" else ("the request's id", told)
+            found.report("header:x-request-id", Kind.SEMANTICS, *sides, None, None)
+
+    def _bodies(self, baseline: Result, candidate: Result, found: _Findings) -> None:
+        ours, theirs = baseline.body, candidate.body
+        if ours == theirs and not ours:
+            return
+        if not ours or not theirs:
+            words = ["a body" if body else "empty" for body in (ours, theirs)]
+            found.report("body", Kind.EXTRA if theirs else Kind.MISSING, words[0], words[1], ours, theirs)
+            return
+        failed = baseline.status >= 400
+        body = "json" if failed else self._rules.body_of(candidate.operation.name)
+        if body == "bytes":
+            if ours != theirs:
+                found.report("body", Kind.VALUE, "bytes", "other bytes", ours, theirs)
+        elif body == "csv":
+            compare_tables(ours, theirs, found.report, named=self._named_columns)
+        else:
+            self._json(baseline, candidate, found, failed=failed)
+
+    def _json(self, baseline: Result, candidate: Result, found: _Findings, *, failed: bool) -> None:
+        read = []
+        for result in (baseline, candidate):
+            try:
+                read.append((lossless_json.read(result.body), ""))
+            except lossless_json.NotJson as error:
+                read.append((None, f"no JSON: {error}"))
+        (ours, no), (theirs, neither) = read
+        if no or neither:
+            if baseline.body != candidate.body:
+                found.report("body", Kind.TYPE, no or "JSON", neither or "JSON", baseline.body, candidate.body)
+            return
+        name = candidate.operation.name
+        if failed:
+            forms = self._rules.errors[baseline.operation.system], self._rules.errors[candidate.operation.system]
+            if forms[0].form != forms[1].form:
+                compare_errors(self._view(baseline, ours), self._view(candidate, theirs), found.report)
+                self._error_echo(candidate, theirs, found)
+                return
+        try:
+            ours = self._named(ours, baseline, name)
+            theirs = self._named(theirs, candidate, name)
+        except RecursionError:
+            pass  # too deep to be renamed, and so to be compared: _values says it
+        self._values(ours, theirs, name, found)
+
+    def _named(self, body: Any, result: Result, name: str) -> Any:
+        """The body with the Worker's names, whichever system it comes from."""
+        if not isinstance(body, dict) or result.operation.system != "legacy":
+            return body
+        return renamed(body, self._rules.moves[name])
+
+    def _view(self, result: Result, body: Any) -> ErrorView:
+        system = result.operation.system
+        return view(body, self._rules.errors[system], self._rules.fields[(system, result.operation.name)])
+
+    def _error_echo(self, result: Result, body: Any, found: _Findings) -> None:
+        """An error that names a request names the one that it answers."""
+        inner = body.get("error") if isinstance(body, dict) else None
+        told = inner.get("request_id") if isinstance(inner, dict) else None
+        if isinstance(told, str) and told != result.answer.request_id:
+            found.report("/error/request_id", Kind.SEMANTICS, "the request's id", "another id", "", "")
+
+
+class _Findings:
+    def __init__(self, operation: str, case: str, show_values: bool) -> None:
+        self.differences: list[Difference] = []
+        self._operation, self._case, self._show = operation, case, show_values
+
+    def report(self, path: str, kind: Kind, ours: str, theirs: str, baseline: Any, candidate: Any) -> None:
+        sample: Mapping[str, str] = {}
+        if baseline is not None or candidate is not None:
+            sample = sample_of(baseline, candidate, show_values=self._show)
+        path = path or "body"  # the root of a JSON body
+        self.differences.append(Difference(self._operation, path, kind, ours, theirs, self._case, sample))
+
+
+def renamed(document: dict[str, Any], moves: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    """The legacy's document with each field under the Worker's pointer. What stands there already stays."""
+    if not moves:
+        return document
+    result: dict[str, Any] = _copied(document)
+    for old, new in moves:
+        _move(result, old.removeprefix("/").split("/"), new.removeprefix("/").split("/"))
+    return result
+
+
+def _move(value: Any, old: list[str], new: list[str]) -> None:
+    while old and new and old[0] == new[0] and len(old) > 1 and len(new) > 1:
+        if old[0] == "*":
+            for element in value if isinstance(value, list) else ():
+                _move(element, old[1:], new[1:])
+            return
+        value = value.get(old[0]) if isinstance(value, dict) else None
+        old, new = old[1:], new[1:]
+    source, above = value, []
+    for key in old[:-1]:
+        above.append((source, key))
+        source = source.get(key) if isinstance(source, dict) else None
+    if not isinstance(source, dict) or isinstance(source, Repeated) or old[-1] not in source:
+        return
+    goal = value
+    for key in new[:-1]:
+        goal = goal.setdefault(key, {}) if isinstance(goal, dict) else None
+    if isinstance(goal, dict) and new[-1] not in goal:
+        goal[new[-1]] = source.pop(old[-1])
+        for holder, key in reversed(above):  # what held nothing else has no counterpart
+            if holder[key]:
+                break
+            del holder[key]
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Repeated):
+        return Repeated((key, _copied(inner)) for key, inner in value.pairs)
+    if isinstance(value, dict):
+        return {key: _copied(inner) for key, inner in value.items()}
+    return [_copied(inner) for inner in value] if isinstance(value, list) else value

@@ -1,0 +1,208 @@
+"""What a run's journeys showed, counted: differences by key, coverage by cell, acceptances by line.
+
+Made where a check runs, travels with its record, and is added up by whoever reports: no order, no
+rounding, the same sums in every process. Not for deciding: acceptances.py, summary.py.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from cutover.parity.accepted_differences import Acceptance, Decisions
+from cutover.parity.differences import SAMPLES, Difference
+from cutover.parity.player import Answered, Played
+
+
+@dataclass
+class Seen:
+    """One key of differences: how many answers show it, in which journeys, with a few samples."""
+
+    difference: Difference
+    line: int | None  # of what accepts it
+    noise: bool = False
+    answers: int = 0
+    count: int = 0
+    journeys: list[str] = field(default_factory=list)
+    samples: list[dict[str, Any]] = field(default_factory=list)
+    reproduction: dict[str, Any] | None = None
+
+    @property
+    def decision(self) -> str:
+        """undeclared, accepted or noise."""
+        return "undeclared" if self.line is None else "noise" if self.noise else "accepted"
+
+
+@dataclass
+class ParityTotals:
+    """Sums over journeys. cells: (operation, role, baseline's status, candidate's status); compared: operation ->
+    pairs of answers; accepted: (line, operation, path) -> differences; cases: (operation, case)."""
+
+    seen: dict[tuple[str, ...], Seen] = field(default_factory=dict)
+    cells: Counter[tuple[str, str, int, int]] = field(default_factory=Counter)
+    compared: Counter[str] = field(default_factory=Counter)
+    equal: int = 0
+    accepted: Counter[tuple[int, str, str]] = field(default_factory=Counter)
+    cases: set[tuple[str, str]] = field(default_factory=set)
+    journeys: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, played: Played, decisions: Decisions, check: str) -> list[Difference]:
+        """Count a journey. Returns its undeclared differences, each key once, in the order in which they came."""
+        undeclared: dict[tuple[str, ...], Difference] = {}
+        for number, answered in enumerate(played.answered, 1):
+            for difference in self.add_answer(answered, decisions, played.journey.name, number):
+                undeclared.setdefault(difference.key, difference)
+        if played.state is not None:
+            self.compared["state"] += 1
+            for difference in self._count(played.state, decisions, played.journey.name, len(played.answered), None):
+                undeclared.setdefault(difference.key, difference)
+        self.journeys.append(
+            {
+                "name": played.journey.name,
+                "story": played.journey.story,
+                "steps": len(played.answered),
+                "differences": len(played.differences),
+                "undeclared": len(undeclared),
+                "cut_short": played.cut_short,
+                "check": check,
+            }
+        )
+        return list(undeclared.values())
+
+    def add_answer(self, answered: Answered, decisions: Decisions, journey: str, number: int) -> list[Difference]:
+        """Count one pair of answers. number: of its step, from 1. Returns its undeclared differences."""
+        found = list(answered.differences)
+        found += decisions.lacking(answered.step.operation, answered.step.case, found)
+        self._count_answer(answered, found)
+        return self._count(found, decisions, journey, number, answered)
+
+    def _count_answer(self, answered: Answered, found: Iterable[Difference]) -> None:
+        name, (baseline, candidate) = answered.step.operation, answered.statuses
+        self.compared[name] += 1
+        self.cases.add((name, answered.step.case))
+        self.equal += not any(True for _ in found)
+        if baseline is not None and candidate is not None:
+            self.cells[name, answered.role, baseline, candidate] += 1
+
+    def _count(
+        self, found: Iterable[Difference], decisions: Decisions, journey: str, number: int, answered: Answered | None
+    ) -> list[Difference]:
+        undeclared = []
+        counted: set[tuple[str, ...]] = set()
+        for difference in found:
+            rule: Acceptance | None = decisions.decide(difference)
+            held = self.seen.get(difference.key)
+            if held is None:
+                line, noise = (rule.line, rule.noise) if rule else (None, False)
+                held = self.seen[difference.key] = Seen(replace(difference, sample={}), line, noise)
+            held.count += 1
+            if difference.key not in counted:
+                counted.add(difference.key)
+                held.answers += 1
+            held.journeys = sorted({*held.journeys, journey})
+            held.samples = _first([*held.samples, _sample(difference, journey, number, answered)])
+            if rule is None:
+                undeclared.append(difference)
+            else:
+                self.accepted[rule.line, difference.operation, difference.path] += 1
+        return undeclared
+
+    def merge(self, other: Self) -> None:
+        """Add another totals. In which order they come makes no difference but to the order of the journeys."""
+        for key, theirs in other.seen.items():
+            ours = self.seen.setdefault(key, Seen(theirs.difference, theirs.line, theirs.noise))
+            if (ours.line, ours.noise) != (theirs.line, theirs.noise):
+                ours.line, ours.noise = None, False  # decided in two ways is not decided
+            ours.answers += theirs.answers
+            ours.count += theirs.count
+            ours.journeys = sorted({*ours.journeys, *theirs.journeys})
+            ours.samples = _first([*ours.samples, *theirs.samples])
+            ours.reproduction = min(
+                (found for found in (ours.reproduction, theirs.reproduction) if found),
+                key=lambda found: (not found["steps"], len(found["steps"]), found["steps"]),  # none: not seen again
+                default=None,
+            )
+        self.cells += other.cells
+        self.compared += other.compared
+        self.equal += other.equal
+        self.accepted += other.accepted
+        self.cases |= other.cases
+        self.journeys += other.journeys
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "seen": [{**vars(seen), "difference": seen.difference.as_json()} for seen in self.seen.values()],
+            "cells": [[*cell, count] for cell, count in self.cells.items()],
+            "compared": dict(self.compared),
+            "equal": self.equal,
+            "accepted": [[*key, count] for key, count in self.accepted.items()],
+            "cases": sorted(map(list, self.cases)),
+            "journeys": self.journeys,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The totals that `as_json` gave. Raises ValueError for anything else: what is not understood counts nothing.
+
+        Keys that became one on the way, since what told them apart was masked, are added up.
+        """
+        try:
+            return cls._read(data)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"no sums of a parity check: {type(error).__name__}: {error}") from None
+
+    @classmethod
+    def _read(cls, data: Mapping[str, Any]) -> Self:
+        totals = cls(
+            compared=Counter({_text(name): _count(count) for name, count in data["compared"].items()}),
+            equal=_count(data["equal"]),
+            cases={(_text(operation), _text(case)) for operation, case in data["cases"]},
+            journeys=[dict(journey) for journey in data["journeys"]],
+        )
+        for row in data["seen"]:
+            seen = Seen(**{**row, "difference": Difference.from_json(row["difference"])})
+            if type(seen.noise) is not bool or (seen.line is not None and not _count(seen.line)):
+                raise ValueError("a difference without a decision")
+            for number in (seen.count, seen.answers):
+                _count(number)
+            alone = cls()
+            alone.seen[seen.difference.key] = seen
+            totals.merge(alone)
+        for operation, role, baseline, candidate, count in data["cells"]:
+            cell = _text(operation), _text(role), _count(baseline), _count(candidate)
+            totals.cells[cell] += _count(count)
+        for line, operation, path, count in data["accepted"]:
+            totals.accepted[_count(line), _text(operation), _text(path)] += _count(count)
+        return totals
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _first(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first few by journey and step, so that it is the same ones in whichever order they came."""
+    return sorted(samples, key=lambda sample: (sample["journey"], sample["step"]))[:SAMPLES]
+
+
+def _sample(difference: Difference, journey: str, number: int, answered: Answered | None) -> dict[str, Any]:
+    requests = answered.requests if answered else ("", "")
+    return {
+        "journey": journey,
+        "step": number,
+        "requests": {"legacy": requests[0], "worker": requests[1]},
+        "baseline": difference.sample.get("baseline", difference.baseline),
+        "candidate": difference.sample.get("candidate", difference.candidate),
+        "parts_at": difference.sample.get("parts_at"),
+    }

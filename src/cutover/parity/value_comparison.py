@@ -1,0 +1,392 @@
+"""Two JSON values, compared: every difference with its place and class, ids and times by what they stand for.
+
+Written for speed where nothing differs: places are made once, and texts only where something is found.
+Not for raw bytes (json_text.py), headers (headers.py), CSV (tables.py), or what to think of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from cutover.parity.alignment import Alignment, align, same_elements
+from cutover.parity.differences import Kind, Lexeme, Repeated, every, shape
+from cutover.parity.id_mapping import IdMapping, read_instant
+from cutover.parity.rules import Place
+
+Report = Callable[[str, Kind, str, str, Any, Any], None]
+"""Takes what was found: path, class, either side as it may be shown to anybody, either value."""
+
+_ABSENT = "absent"
+_GONE = object()
+_PLAIN = frozenset((str, int, bool, type(None)))
+"""Types whose values are equal exactly when Python says so, once the types are the same."""
+_NESTED = frozenset((dict, list, Repeated))
+_TEXTS = frozenset((str,))
+
+
+class Comparison:
+    """Compares values of one pair of answers and reports what differs."""
+
+    def __init__(self, id_mapping: IdMapping, report: Report) -> None:
+        self._known, self._report = id_mapping, report
+
+    def compare(self, baseline: Any, candidate: Any, place: Place) -> None:
+        """Compare two values that stand at that place.
+
+        Types are JSON's: 1, 1.0, true and "1" are four things. Numbers compare exactly, never as
+        floating point; two lexemes of one value (1.50, 1.5) differ in value, since a text-reading client sees it.
+        """
+        kind = type(baseline)
+        if kind is not type(candidate):
+            self._unlike(baseline, candidate, place)
+        elif kind is list:
+            self._lists(baseline, candidate, place)
+        elif kind in _NESTED:
+            self._objects(baseline, candidate, place)
+        elif place.value:
+            self._meanings(baseline, candidate, place)
+        elif baseline != candidate:
+            self._values(baseline, candidate, place)
+
+    def _unlike(self, baseline: Any, candidate: Any, place: Place) -> None:
+        if isinstance(baseline, dict) and isinstance(candidate, dict):  # one of them with a repeated key
+            self._objects(baseline, candidate, place)
+            return
+        self._report(place.path, Kind.TYPE, shape(baseline), shape(candidate), baseline, candidate)
+        if place.value in ("id", "token") and not {type(baseline), type(candidate)} & {dict, list, type(None)}:
+            self._meanings(baseline, candidate, place)  # of another type, and still to stand for one thing
+
+    def _objects(self, baseline: dict[str, Any], candidate: dict[str, Any], place: Place) -> None:
+        self._members(baseline, candidate, place)
+        if isinstance(baseline, Repeated) or isinstance(candidate, Repeated):
+            for key in sorted(baseline.keys() & candidate.keys()):
+                self._repeats(every(baseline, key), every(candidate, key), place.child(key))
+
+    def _repeats(self, baseline: list[Any], candidate: list[Any], place: Place) -> None:
+        """The values of a key that stands twice; the last one of each was compared already."""
+        if len(baseline) != len(candidate):
+            words = [f"key that stands {len(side)} times" for side in (baseline, candidate)]
+            self._report(place.path, Kind.SEMANTICS, words[0], words[1], None, None)
+            return
+        for ours, theirs in zip(baseline[:-1], candidate[:-1], strict=True):
+            self.compare(ours, theirs, place)
+
+    def _members(self, baseline: dict[str, Any], candidate: dict[str, Any], place: Place) -> None:
+        other_of, plain_keys = candidate.get, place.plain
+        for key, value in baseline.items():
+            other = other_of(key, _GONE)
+            kind = type(value)
+            if kind is type(other) and kind in _PLAIN and value == other and key in plain_keys:
+                continue  # most of them: no call is made
+            if other is not _GONE:
+                self.compare(value, other, place.child(key))
+            else:
+                self._report(place.child(key).path, Kind.MISSING, shape(value), _ABSENT, value, None)
+        if len(candidate) > len(baseline) or candidate.keys() - baseline.keys():
+            for key, value in candidate.items():
+                if key not in baseline:
+                    self._report(place.child(key).path, Kind.EXTRA, _ABSENT, shape(value), None, value)
+
+    def _values(self, baseline: Any, candidate: Any, place: Place) -> None:
+        if isinstance(baseline, str) and not isinstance(baseline, Lexeme) and self._known.same(baseline, candidate):
+            return
+        ours, theirs = shape(baseline), shape(candidate)
+        if isinstance(baseline, Lexeme) and _equal(baseline, candidate):
+            theirs = "number, written otherwise"
+        elif isinstance(baseline, bool):
+            ours, theirs = str(baseline).lower(), str(candidate).lower()
+        self._report(place.path, Kind.VALUE, ours, theirs, baseline, candidate)
+
+    def _meanings(self, baseline: Any, candidate: Any, place: Place) -> None:
+        if place.value == "instant":
+            self._instants(baseline, candidate, place)
+            return
+        if baseline is None or baseline == "" or candidate == "":
+            if baseline != candidate:
+                self._values(baseline, candidate, place)
+            return
+        namespace = place.namespace or place.value
+        if objection := self._known.bind(namespace, baseline, candidate):
+            self._report(place.path, Kind.SEMANTICS, place.value, f"{place.value} that {objection}", "", "")
+
+    def _instants(self, baseline: Any, candidate: Any, place: Place) -> None:
+        ours = read_instant(baseline)
+        theirs = ours if candidate == baseline else read_instant(candidate)
+        if ours is None or theirs is None:
+            if baseline != candidate:
+                names = ["instant" if side else f"{shape(value)}, no instant" for side, value in
+                         ((ours, baseline), (theirs, candidate))]  # fmt: skip
+                kind = Kind.VALUE if ours is theirs else Kind.TYPE  # one is an instant, the other a text
+                self._report(place.path, kind, names[0], names[1], baseline, candidate)
+            return
+        if ours.form != theirs.form:
+            self._report(place.path, Kind.TYPE, f"instant, {ours.form}", f"instant, {theirs.form}", "", "")
+        if objection := self._known.bind_instants(ours, theirs):
+            self._report(place.path, Kind.SEMANTICS, "instant", f"instant that {objection}", baseline, candidate)
+
+    def _lists(self, baseline: list[Any], candidate: list[Any], place: Place) -> None:
+        rule, element = place.list, place.element()
+        if rule.key is not None:
+            self._keyed(baseline, candidate, place, element, rule.key)
+        elif rule.ordered:
+            self._ordered(baseline, candidate, element)
+        else:
+            self._free(baseline, candidate, element)
+
+    def _ordered(self, baseline: list[Any], candidate: list[Any], element: Place) -> None:
+        if baseline == candidate and not element.value and _TEXTS.issuperset(map(type, (*baseline, *candidate))):
+            return  # tags: nothing is said of texts that are equal
+        if len(baseline) == len(candidate):
+            moved = set() if element.value or baseline == candidate else _moved(baseline, candidate)
+            if moved:
+                self._report(element.path, Kind.ORDER, "list", "list in another order", baseline, candidate)
+            for index, (ours, theirs) in enumerate(zip(baseline, candidate, strict=True)):
+                if index not in moved:
+                    self.compare(ours, theirs, element)
+            return
+        aligned = align([_frozen(value) for value in baseline], [_frozen(value) for value in candidate])
+        self._gaps(baseline, candidate, aligned, element)
+        if aligned.moved:
+            self._report(element.path, Kind.ORDER, "list", "list in another order", baseline, candidate)
+
+    def _free(self, baseline: list[Any], candidate: list[Any], element: Place) -> None:
+        if _same_bag(baseline, candidate):
+            return
+        aligned = align([_frozen(value) for value in baseline], [_frozen(value) for value in candidate])
+        left = tuple(index for gap in aligned.gaps for index in gap[0])
+        right = tuple(index for gap in aligned.gaps for index in gap[1])
+        self._gap(baseline, candidate, (left, right), element)
+
+    def _gaps(self, baseline: list[Any], candidate: list[Any], aligned: Alignment, element: Place) -> None:
+        for gap in aligned.gaps:
+            self._gap(baseline, candidate, gap, element)
+
+    def _gap(
+        self,
+        baseline: list[Any],
+        candidate: list[Any],
+        gap: tuple[tuple[int, ...], tuple[int, ...]],
+        element: Place,
+    ) -> None:
+        """Elements that only one side has: what both have too many of is compared pair by pair."""
+        left, right = gap
+        paired = min(len(left), len(right))
+        for one, other in zip(left[:paired], right[:paired], strict=True):
+            self.compare(baseline[one], candidate[other], element)
+        for one in left[paired:]:
+            self._report(element.path, Kind.MISSING, shape(baseline[one]), _ABSENT, baseline[one], None)
+        for other in right[paired:]:
+            self._report(element.path, Kind.EXTRA, _ABSENT, shape(candidate[other]), None, candidate[other])
+
+    def _keyed(self, baseline: list[Any], candidate: list[Any], place: Place, element: Place, key: str) -> None:
+        where = element.child(key)
+        theirs = _by_key(candidate, key)
+        ours = _by_key(baseline, key)
+        if ours is None or theirs is None:  # elements without the key, or two with the same
+            if (ours is None) != (theirs is None):
+                words = [f"list without a single {key} each" if side is None else "list" for side in (ours, theirs)]
+                self._report(place.path, Kind.SEMANTICS, words[0], words[1], baseline, candidate)
+            if place.list.ordered:
+                self._ordered(baseline, candidate, element)
+            else:
+                self._free(baseline, candidate, element)
+            return
+        pairs, left, right = self._matched(ours, theirs, where, element)
+        if where.value == "id" and self._only_ids_differ(baseline, candidate, pairs, element, key):
+            self._report(where.path, Kind.SEMANTICS, "id", "id of another element", None, None)
+            return
+        for one, other in pairs:
+            self.compare(ours[one], theirs[other], element)
+        for one in left:
+            self._report(element.path, Kind.MISSING, "object", _ABSENT, ours[one], None)
+        for other in right:
+            self._report(element.path, Kind.EXTRA, _ABSENT, "object", None, theirs[other])
+        if place.list.ordered:
+            rank = {other: index for index, other in enumerate(theirs)}
+            ranks = [rank[other] for _, other in pairs]
+            if ranks != sorted(ranks):
+                self._report(element.path, Kind.ORDER, "list", "list in another order", baseline, candidate)
+
+    def _only_ids_differ(
+        self, baseline: list[Any], candidate: list[Any], pairs: list[tuple[Any, Any]], element: Place, key: str
+    ) -> bool:
+        """Whether the elements are equal one by one, but carry each other's ids."""
+        if len(baseline) != len(candidate) or len(pairs) != len(baseline):
+            return False
+        if all(other[key] == partner for other, (_, partner) in zip(candidate, pairs, strict=True)):
+            return False
+        found: list[Kind] = []
+        scratch = Comparison(self._known.copy(), lambda _path, kind, *_rest: found.append(kind))
+        for ours, theirs in zip(baseline, candidate, strict=True):
+            scratch.compare({**ours, key: None}, {**theirs, key: None}, element)
+            if any(kind not in (Kind.EXTRA, Kind.MISSING, Kind.TYPE) for kind in found):
+                return False
+        return True
+
+    def _keeps(self, namespace: str, key: Any) -> bool:
+        """Whether an id that is the same on both sides and was not seen yet stands for itself: a text, so no mere
+        number that both have counted up to."""
+        return type(key) is str and self._known.origin(namespace, key) is None
+
+    def _matched(
+        self, ours: dict[Any, Any], theirs: dict[Any, Any], where: Place, element: Place
+    ) -> tuple[list[tuple[Any, Any]], list[Any], list[Any]]:
+        """Pairs of keys, in the baseline's order, and the keys that are left over on either side.
+
+        Keys that are ids are matched by what they stand for; ids that nobody has seen yet by what else the
+        elements hold, and by their place where that differs.
+        """
+        pairs: list[tuple[Any, Any]] = []
+        if where.value != "id":
+            named = {key: self._known.partner_of_text(key) for key in ours}
+            pairs = [(key, partner) for key, partner in named.items() if partner in theirs]
+            found = {partner for _, partner in pairs}
+            lost = [key for key, partner in named.items() if partner not in theirs]
+            return pairs, lost, [key for key in theirs if key not in found]
+        left, taken = [], set()
+        for key in ours:
+            partner = self._known.partner(where.namespace, key)
+            if partner is None and key in theirs and self._keeps(where.namespace, key):
+                partner = key
+            if partner in theirs:
+                pairs.append((key, partner))
+                taken.add(partner)
+            else:
+                left.append(key)
+        right = [key for key in theirs if key not in taken]
+        fresh = [key for key in left if self._known.partner(where.namespace, key) is None]
+        new = [key for key in right if self._known.origin(where.namespace, key) is None]
+        matched = []
+        if len(fresh) == len(new):  # most stand where they should, which is cheap to see
+            zipped = enumerate(zip(fresh, new, strict=True))
+            matched = [(index, index) for index, (a, b) in zipped if _alike(ours[a], theirs[b], element)]
+        held = {index for index, _ in matched}
+        one = [index for index in range(len(fresh)) if index not in held]
+        other = [index for index in range(len(new)) if index not in held]
+        aligned = align(
+            [_plain(ours[fresh[index]], element) for index in one],
+            [_plain(theirs[new[index]], element) for index in other],
+        )
+        more = [*aligned.pairs, *(pair for gap in aligned.gaps for pair in zip(*gap, strict=False))]
+        matched += [(one[a], other[b]) for a, b in more]
+        if matched:
+            pairs += [(fresh[one], new[other]) for one, other in matched]
+            left = _without(left, {fresh[one] for one, _ in matched})
+            right = _without(right, {new[other] for _, other in matched})
+            order = {key: index for index, key in enumerate(ours)}
+            pairs.sort(key=lambda pair: order[pair[0]])
+        return pairs, left, right
+
+
+def _by_key(values: list[Any], key: str) -> dict[Any, Any] | None:
+    found = {}
+    for value in values:
+        held = value.get(key) if isinstance(value, dict) else None
+        if held is None or isinstance(held, (dict, list)):
+            return None
+        found[held] = value
+    return found if len(found) == len(values) else None
+
+
+def _frozen(value: Any) -> Any:
+    """A value as something that can be counted: equal exactly when the values are."""
+    if isinstance(value, Repeated):
+        return "repeated", tuple((key, _frozen(inner)) for key, inner in value.pairs)
+    if isinstance(value, dict):
+        return type(value), frozenset((key, _frozen(inner)) for key, inner in value.items())
+    if isinstance(value, list):
+        return "list", tuple(map(_frozen, value))
+    return type(value), value
+
+
+def _alike(one: dict[str, Any], other: dict[str, Any], element: Place) -> bool:
+    """Whether two objects have the same keys, and differ in nothing but what is each system's own."""
+    if one.keys() != other.keys():
+        return False
+    return all(other[key] == value or element.child(key).value for key, value in one.items())
+
+
+def _plain(value: Any, place: Place) -> Any:
+    """The same without what is each system's own: ids, tokens and instants."""
+    if place.value:
+        return place.value
+    if isinstance(value, dict):
+        return "object", frozenset((key, _plain(inner, place.child(key))) for key, inner in value.items())
+    if isinstance(value, list):
+        return "list", tuple(_plain(inner, place.element()) for inner in value)
+    return type(value), value
+
+
+def _moved(baseline: list[Any], candidate: list[Any]) -> set[int]:
+    """The places at which two lists of one length differ, when both hold the same there in another order."""
+    pairs = enumerate(zip(baseline, candidate, strict=True))
+    unequal = [index for index, (ours, theirs) in pairs if ours != theirs]
+    both = [[_frozen(side[index]) for index in unequal] for side in (baseline, candidate)]
+    return set(unequal) if same_elements(both[0], both[1]) else set()
+
+
+def _same_bag(baseline: list[Any], candidate: list[Any]) -> bool:
+    """Whether each element of one stands in the other as often, seen by a key that tells the objects apart.
+
+    False where no key does: then it is not known yet.
+    """
+    key = _telling(baseline) if len(baseline) == len(candidate) else None
+    if key is None:
+        return False
+    places = {value[key]: value for value in baseline}
+    seen = set()
+    for value in candidate:
+        held = value.get(key) if type(value) is dict else None
+        if type(held) not in _PLAIN or held not in places or held in seen or not _same(places[held], value):
+            return False
+        seen.add(held)
+    return True
+
+
+def _telling(values: list[Any]) -> str | None:
+    """A key of whose values no two are equal; None when there is none, or not all of the values are objects."""
+    if len(values) < 2 or any(type(value) is not dict for value in values):
+        return None
+    first: dict[str, Any] = values[0]
+    for key in first:
+        held = [value.get(key) for value in values]
+        if {type(each) for each in held} <= {str, int} and len(set(held)) == len(held):
+            return key
+    return None
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are the same, types included."""
+    kind = type(one)
+    if kind is not type(other) or kind is Repeated:
+        return False
+    if kind is dict:
+        if len(one) != len(other):
+            return False
+        for key, value in one.items():
+            held = other.get(key, _GONE)
+            inner = type(value)
+            if inner is not type(held):
+                return False
+            if inner in _PLAIN:
+                if value != held:
+                    return False
+            elif not _same(value, held):
+                return False
+        return True
+    if kind is list:
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)
+
+
+def _without(keys: list[Any], taken: set[Any]) -> list[Any]:
+    return [key for key in keys if key not in taken]
+
+
+def _equal(one: Lexeme, other: Lexeme) -> bool:
+    try:
+        return Decimal(str(one)) == Decimal(str(other))
+    except InvalidOperation:  # an exponent that no decimal has
+        return False

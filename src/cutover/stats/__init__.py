@@ -1,0 +1,1 @@
+"""Histograms, quantiles and confidence intervals."""

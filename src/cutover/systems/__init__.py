@@ -1,0 +1,1 @@
+"""A system under test: its operations by name, and its front end."""

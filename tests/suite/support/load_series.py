@@ -1,0 +1,102 @@
+"""Requests whose latencies are known by construction, entered into a ledger as an engine would: for tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cutover.load.run_facts import RunFacts
+from cutover.load.thresholds import Gate, gates_of, load_gates
+from cutover.traffic.ledger import LedgerTotals, LedgerWriter, Outcome
+
+ROOT = Path(__file__).parents[3]
+SECOND = 1_000_000_000
+Answer = tuple[Outcome, float]
+
+
+def steady(milliseconds: float = 3.0) -> Callable[[int, float], Answer]:
+    """Every request is answered in as long, but for a little that makes them differ."""
+    return lambda number, _: (Outcome.OK, milliseconds * (1 + number % 7 / 1000))
+
+
+def stalling(at_s: float, length_s: float, milliseconds: float = 3.0) -> Callable[[int, float], Answer]:
+    """Nothing is answered from at_s on; then everything at once."""
+
+    def answer(number: int, intended_s: float) -> Answer:
+        waited_s = at_s + length_s - intended_s if at_s <= intended_s < at_s + length_s else 0.0
+        return Outcome.OK, 1000 * waited_s + milliseconds * (1 + number % 7 / 1000)
+
+    return answer
+
+
+def failing(each: int, outcome: Outcome = Outcome.HTTP_ERROR) -> Callable[[int, float], Answer]:
+    """One request of so many does not end well."""
+    return lambda number, _: (outcome if number % each == each - 1 else Outcome.OK, 3.0 + number % 7 / 1000)
+
+
+def slower(each: int, times: float, milliseconds: float = 3.0) -> Callable[[int, float], Answer]:
+    """One request of so many takes so many times as long."""
+    return lambda number, _: (
+        Outcome.OK, milliseconds * (times if number % each == each - 1 else 1) * (1 + number % 7 / 1000),
+    )  # fmt: skip
+
+
+@dataclass
+class Series:
+    """A run with its ledger, for `judge`."""
+
+    sums: LedgerTotals
+    facts: RunFacts
+
+    def with_facts(self, **changes: Any) -> Series:
+        """The same requests with other facts."""
+        return Series(self.sums, replace(self.facts, **changes))
+
+
+def series(
+    *parts: tuple[str, float, float, Callable[[int, float], Answer]],
+    profile: str = "baseline",
+    endpoints: tuple[str, ...] = ("list_files", "upload", "health"),
+    lag_ms: float = 0.1,
+    cpu: float = 0.2,
+) -> Series:
+    """parts: phase, seconds, requests a second, and the answer to request number n at its time in the phase, in s."""
+    recorder, began, planned = LedgerWriter(0), 0.0, 0
+    for phase, seconds, rate, answer in parts:
+        for number in range(round(seconds * rate)):
+            outcome, latency_ms = answer(number, number / rate)
+            intended = round((began + number / rate) * SECOND)
+            endpoint = endpoints[number % len(endpoints)]
+            recorder.schedule(endpoint, phase, intended)
+            if outcome is Outcome.UNSENT:
+                recorder.record(endpoint, phase, outcome, intended, 0, 0, 0)
+            else:
+                sent = intended + round(lag_ms * 1e6)
+                recorder.record(
+                    endpoint, phase, outcome, intended, sent, max(sent, intended + round(latency_ms * 1e6)), 100
+                )
+            planned += 1
+        if phase != "old":  # old and new are interleaved: both begin at the same time
+            began += seconds
+    for second in range(round(began)):
+        recorder.generator("generator", second * SECOND, cpu, 1.0)
+    sums = recorder.take()
+    facts = RunFacts(
+        profile=profile, environment="embedded", run="a-run", phases=tuple(dict.fromkeys(part[0] for part in parts)),
+        endpoints=endpoints, planned=planned, begun=sums.of().sent, planned_s=began, duration_s=began,
+        network_floor_ms=0.2, rates={part[0]: part[2] for part in parts}, local=True, seed=1,
+    )  # fmt: skip
+    return Series(sums, facts)
+
+
+def profile_gates(run: Series) -> tuple[Gate, ...]:
+    """The gates of the project's gates.toml for this run's profile."""
+    return gates_of(load_gates(ROOT), ROOT, run.facts.profile, run.facts.phases, run.facts.endpoints)
+
+
+def through_json(sums: LedgerTotals) -> LedgerTotals:
+    """The sums as another process receives them."""
+    return LedgerTotals.from_json(json.loads(json.dumps(sums.as_json())))

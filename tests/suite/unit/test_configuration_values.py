@@ -1,0 +1,163 @@
+"""Whatever stands in a configuration file is accepted or refused with one message, never a crash."""
+
+import copy
+import datetime
+import math
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from cutover.config import environments, manifest, operations, waivers
+from cutover.config.environments import load_environment
+from cutover.config.manifest import load_manifest
+from cutover.config.validation import ConfigurationError, root
+from cutover.config.waivers import load_waivers
+
+pytestmark = pytest.mark.unit
+
+DSN = "postgresql://reader:a-long-password@db.example/list_cutter"
+FULL = """
+[full]
+description = "d"
+safety = "test-data"
+local_runtime = true
+poses_as_clients = false
+names = ["https://www.example"]
+worker = { url = "https://a.example", name = "n", identity = { header = "x", value = "y", version_header = "z" } }
+legacy = { url = "https://b.example", identity = { header = "x", value = "y2" } }
+r2 = { endpoint = "https://c.example", bucket = "b" }
+d1 = { url = "https://d.example/d1" }
+postgres = { host = "db.example" }
+media = "/"
+secrets = { r2_access_key_id = "KEY", r2_secret_access_key = "KEY", worker_jwt_secret = "KEY", postgres_dsn = "DSN" }
+budget = { requests = 90, window_s = 60 }
+readiness = { tries = 1, interval_s = 1 }
+kv_propagation_s = 1
+timeout_s = 1
+absent = { names = "why" }
+promises = { cors = { origin = "https://x.example" } }
+[full.routes.worker]
+prefix = { from = "/api/", to = "/v1/" }
+trailing_slash = true
+fields = { access_token = "a" }
+[full.operations.register.worker]
+path = "/x"
+request = { username = "u" }
+response = { access_token = "/a" }
+status = [200, 201]
+"""
+FILES: dict[str, Any] = {
+    "environments.toml": tomllib.loads(FULL),
+    "operations.toml": tomllib.loads((root() / "contracts/operations.toml").read_text()),
+    "promises.toml": tomllib.loads((root() / "contracts/promises.toml").read_text()),
+    "manifest.toml": tomllib.loads('[smoke]\n"t::a" = { system = "worker", level = "read-only", never_waived = "x" }'),
+    "waivers.toml": {
+        "waiver": [
+            {
+                "check": "t::b",
+                "environment": "full",
+                "fingerprint": "abc",
+                "reason": "r",
+                "owner": "o",
+                "expires": datetime.date(2100, 1, 1),
+            }
+        ]
+    },
+}
+FILES["manifest.toml"]["smoke"]["t::b"] = {"level": "read-only"}
+Place = tuple[Any, ...]
+
+
+def places(table: Any, here: Place = ()) -> Iterator[Place]:
+    """Where each value stands."""
+    for key in table if isinstance(table, dict) else range(len(table)):
+        yield (*here, key)
+        if isinstance(table[key], (dict, list)):
+            yield from places(table[key], (*here, key))
+
+
+ALL = [(file, place) for file, tables in FILES.items() for place in places(tables)]
+VALUES = st.one_of(
+    st.sampled_from(
+        [
+            0,
+            -1,
+            True,
+            "",
+            "x",
+            "/x",
+            1.5,
+            math.nan,
+            math.inf,
+            -math.inf,
+            [],
+            [1],
+            {},
+            {"a": 1},
+            [[]],
+            10**30,
+            "\x00é",
+            "?#",
+        ]
+    ),
+    st.datetimes(),
+    st.dates(),
+    st.text(max_size=8),
+    st.integers(),
+)
+
+
+def load(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (environments, operations, manifest, waivers):
+        monkeypatch.setattr(module, "read_toml", lambda path: copy.deepcopy(files[path.name]))
+    listed = load_manifest(root())
+    environment = load_environment(root(), "full", variables={"KEY": "v" * 20, "DSN": DSN})
+    load_waivers(root(), "full", listed, datetime.date(2026, 1, 1))
+    assert math.isfinite(environment.kv_propagation_s + environment.timeout_s + environment.readiness.interval_s)
+
+
+@given(st.sampled_from(ALL), VALUES)
+@example(("environments.toml", ("full", "kv_propagation_s")), math.inf)
+@example(("waivers.toml", ("waiver", 0, "expires")), datetime.datetime(2100, 1, 1))  # noqa: DTZ001 - as TOML has it
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_value_is_accepted_or_refused_with_one_message(
+    monkeypatch: pytest.MonkeyPatch, where: tuple[str, Place], value: Any
+) -> None:
+    """One value is replaced: the files are read, or one line names the place and the fix."""
+    files = copy.deepcopy(FILES)
+    inner = files[where[0]]
+    for key in where[1][:-1]:
+        inner = inner[key]
+    inner[where[1][-1]] = value
+    refused_or_read(files, monkeypatch)
+
+
+@pytest.mark.parametrize("where", ALL, ids=[f"{file}-{'.'.join(map(str, place))}" for file, place in ALL])
+def test_any_key_may_be_missing(monkeypatch: pytest.MonkeyPatch, where: tuple[str, Place]) -> None:
+    """One key is gone: the same."""
+    files = copy.deepcopy(FILES)
+    inner = files[where[0]]
+    for key in where[1][:-1]:
+        inner = inner[key]
+    del inner[where[1][-1]]
+    refused_or_read(files, monkeypatch)
+
+
+def refused_or_read(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        load(files, monkeypatch)
+    except ConfigurationError as error:
+        refusal = error
+    else:
+        return
+    assert refusal.problem
+    assert refusal.fix
+
+
+def test_unchanged_files_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: without a change nothing is refused."""
+    load(copy.deepcopy(FILES), monkeypatch)

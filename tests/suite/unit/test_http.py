@@ -1,0 +1,355 @@
+"""The one client against servers that misbehave: raw sockets that answer what a test tells them to."""
+
+import socket
+import socketserver
+import struct
+import threading
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+
+from cutover.client.http import Client, Request
+from cutover.config.environments import Budget, Environment, Identity, Readiness, System
+from cutover.core.errors import CheckFailed, IdentityMismatch, RateLimited, Refused, Unreachable
+from cutover.core.recorder import Recorder
+from cutover.core.safety import AllowList, KillSwitch, SafetyLevel
+
+pytestmark = pytest.mark.unit
+
+OK = b"HTTP/1.1 200 OK\r\nX-Who: w\r\nX-Version: v1\r\nContent-Length: 2\r\n\r\nok"
+Script = Callable[[int, bytes], bytes | None]
+Connect = Callable[..., tuple[Client, Recorder]]
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """Answers the n-th request (from 0, over all connections) with what the script gives; None closes."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, script: Script) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.script = script
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self.open: list[socket.socket] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+Serve = Callable[[Script], Server]
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    server: Server
+
+    def handle(self) -> None:
+        self.server.connections += 1
+        self.server.open.append(self.connection)
+        while line := self.rfile.readline():
+            head = line
+            while (line := self.rfile.readline()) not in (b"\r\n", b""):
+                head += line
+            self.server.requests.append(head)
+            answer = self.server.script(len(self.server.requests) - 1, head)
+            if answer is None:
+                return
+            self.wfile.write(answer)
+
+
+@pytest.fixture
+def serve() -> Generator[Callable[[Script], Server]]:
+    """Start a server with a script; all are ended after the test."""
+    servers: list[Server] = []
+
+    def start(script: Script) -> Server:
+        server = Server(script)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return server
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def connect(tmp_path: Path) -> Generator[Callable[..., tuple[Client, Recorder]]]:
+    """A client of an environment whose Worker lives at a URL."""
+    clients: list[Client] = []
+
+    def make(
+        url: str,
+        *,
+        identity: Identity | None = None,
+        version: str | None = None,
+        timeout_s: float = 2,
+        local_runtime: bool = False,
+    ) -> tuple[Client, Recorder]:
+        environment = Environment(
+            "test",
+            "",
+            SafetyLevel.READ_ONLY,
+            {"worker": System("worker", url, identity, "list-cutter")},
+            {},
+            Budget(1000, 1.0),
+            Readiness(1, 0),
+            1.0,
+            timeout_s,
+            {},
+            AllowList({"worker": url}),
+            local_runtime=local_runtime,
+        )
+        recorder = Recorder()
+        client = Client(
+            environment,
+            recorder=recorder,
+            rate_limiter=None,
+            kill_switch=KillSwitch(tmp_path),
+            run="run",
+            worker_version=version,
+        )
+        clients.append(client)
+        return client, recorder
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+def get(url: str, method: str = "GET") -> Request:
+    return Request("worker", "op", method, url + "/x?token=abc")
+
+
+def test_answer_says_who_what_and_how_long(serve: Serve, connect: Connect) -> None:
+    """One exchange is written with request id, status, time and version, and without the query."""
+    server = serve(lambda _n, _head: OK)
+    client, recorder = connect(server.url, identity=Identity("x-who", "w", "x-version"))
+    answer = client.send(get(server.url))
+    assert (answer.status, answer.body, answer.version) == (200, b"ok", "v1")
+    (exchange,) = recorder.exchanges
+    assert (exchange.request_id, exchange.path, exchange.status, exchange.version) == ("run-1", "/x", 200, "v1")
+    assert 0 < exchange.ms < 2000
+    assert b"x-request-id: run-1" in server.requests[0].lower()
+
+
+def test_redirect_is_not_followed_by_itself(serve: Serve, connect: Connect) -> None:
+    """A redirect is an answer; following one to a foreign host is refused before anything is sent there."""
+    foreign = serve(lambda _n, _head: OK)
+    location = f"HTTP/1.1 302 Found\r\nLocation: {foreign.url}/y\r\nContent-Length: 0\r\n\r\n".encode()
+    server = serve(lambda n, _head: location if n == 0 else OK)
+    client, _ = connect(server.url)
+    answer = client.send(get(server.url))
+    assert answer.status == 302
+    with pytest.raises(Refused, match="no host of this environment"):
+        client.follow(answer)
+    assert foreign.requests == []
+
+
+def test_refused_connection_is_tried_twice_and_unreachable(connect: Connect) -> None:
+    """Nothing listens: two tries, counted, and the address in the message."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    client, recorder = connect(url)
+    with pytest.raises(Unreachable, match="Tried twice"):
+        client.send(get(url))
+    assert recorder.exchanges[0].connect_retries == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_closed_without_an_answer_is_a_failure_and_not_repeated(serve: Serve, connect: Connect, method: str) -> None:
+    """The server took the request and broke off: that is its failure, and the request is sent once."""
+    server = serve(lambda _n, _head: None)
+    client, _ = connect(server.url)
+    with pytest.raises(CheckFailed, match="broken-answer:op"):
+        client.send(get(server.url, method))
+    assert len(server.requests) == 1
+
+
+def test_silence_ends_at_the_time_limit(serve: Serve, connect: Connect) -> None:
+    """A server that takes the request and says nothing fails the check, in bounded time."""
+    held = threading.Event()
+    server = serve(lambda _n, _head: held.wait(10) and None)
+    client, _ = connect(server.url, timeout_s=0.2)
+    with pytest.raises(CheckFailed, match="no-answer:op"):
+        client.send(get(server.url))
+    held.set()
+
+
+@pytest.mark.parametrize("garbage", [b"<html>", b"HTTP/9.9 what\r\n\r\n", b"\x00\xff\r\n\r\n"])
+def test_garbage_is_a_failure_that_names_it(serve: Serve, connect: Connect, garbage: bytes) -> None:
+    """Something that speaks no HTTP is a failed check, no traceback of ours."""
+    server = serve(lambda _n, _head: garbage + b"\r\n\r\n")
+    client, _ = connect(server.url)
+    with pytest.raises(CheckFailed, match="broken-answer:op"):
+        client.send(get(server.url))
+
+
+def test_broken_keep_alive_is_named_and_survived(serve: Serve, connect: Connect) -> None:
+    """A body after HEAD: the next request goes out on a fresh connection, and the note names the culprit."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+    server = serve(lambda n, _head: head if n == 0 else OK)
+    client, recorder = connect(server.url)
+    client.send(get(server.url, "HEAD"))
+    threading.Event().wait(0.05)  # the surplus bytes have arrived
+    assert client.send(get(server.url)).body == b"ok"
+    assert server.connections == 2
+    (note,) = recorder.notes
+    assert "broken keep-alive" in note
+    assert "HEAD /x (200)" in note
+    assert "hello" in note
+
+
+def test_connection_closed_while_idle_is_no_finding(serve: Serve, connect: Connect) -> None:
+    """Servers close idle connections; the next request opens a fresh one, without a word."""
+
+    server = serve(lambda _n, _head: OK)
+    client, recorder = connect(server.url)
+    client.send(get(server.url))
+    for connection in server.open:
+        connection.shutdown(socket.SHUT_RDWR)
+    assert client.send(get(server.url)).status == 200
+    assert recorder.notes == []
+
+
+@pytest.mark.parametrize(("local_runtime", "connections"), [(True, 3), (False, 1)])
+def test_what_is_done_once_has_its_own_connection_where_workerd_runs(
+    serve: Serve, connect: Connect, local_runtime: bool, connections: int
+) -> None:
+    """GET, POST, GET, POST: the two GETs share one connection, which no POST depends on."""
+    server = serve(lambda _n, _head: OK)
+    client, recorder = connect(server.url, local_runtime=local_runtime)
+    for method in ("GET", "POST", "GET", "POST"):
+        assert client.send(get(server.url, method)).body == b"ok"
+    assert server.connections == connections
+    assert recorder.notes == []
+
+
+@pytest.mark.parametrize("local_runtime", [True, False])
+def test_reset_of_a_kept_connection_is_survived_where_workerd_runs(
+    serve: Serve, connect: Connect, local_runtime: bool
+) -> None:
+    """The second request finds its connection reset: sent anew with a note there, a failure everywhere else."""
+
+    def script(number: int, _head: bytes) -> bytes | None:
+        if number == 1:  # closed without a word and without waiting: that is a reset
+            server.shutdown_request = server.close_request  # type: ignore[method-assign]  # for this one connection
+            server.open[0].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return None
+        return OK
+
+    server = serve(script)
+    client, recorder = connect(server.url, local_runtime=local_runtime)
+    client.send(get(server.url))
+    if local_runtime:
+        assert client.send(get(server.url)).status == 200
+        assert "sent anew" in recorder.notes[0]
+    else:
+        with pytest.raises(CheckFailed, match="broken-answer"):
+            client.send(get(server.url))
+
+
+def test_429_is_waited_out_and_counted(serve: Serve, connect: Connect) -> None:
+    """A 429 that nobody meant to provoke is no failure: wait as told, send again, count."""
+    limited = b"HTTP/1.1 429 Too Many\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"
+    server = serve(lambda n, _head: limited if n < 2 else OK)
+    client, recorder = connect(server.url)
+    assert client.send(get(server.url)).status == 200
+    assert recorder.rate_limited == 2
+    assert len(recorder.exchanges) == 3
+
+
+def test_429_without_end_is_not_the_checks_fault(serve: Serve, connect: Connect) -> None:
+    """Three times 429: the run is invalid, the check is not failed."""
+    limited = b"HTTP/1.1 429 Too Many\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"
+    server = serve(lambda _n, _head: limited)
+    client, _ = connect(server.url)
+    with pytest.raises(RateLimited, match="Lower the budget"):
+        client.send(get(server.url))
+    expected = client.send(Request("worker", "op", "GET", server.url + "/", expects_429=True))
+    assert expected.status == 429
+
+
+def test_another_system_is_noticed_at_once(serve: Serve, connect: Connect) -> None:
+    """An answer without the identity's header, or with another value, proves nothing about this system."""
+    server = serve(lambda _n, _head: OK)
+    for identity in (Identity("x-who", "somebody else"), Identity("x-missing", "w")):
+        client, _ = connect(server.url, identity=identity)
+        with pytest.raises(IdentityMismatch):
+            client.send(get(server.url))
+
+
+def test_5xx_of_a_proxy_is_left_to_the_check(serve: Serve, connect: Connect) -> None:
+    """A 502 that does not say who sent it is bad news all the same, and reaches the check."""
+    server = serve(lambda _n, _head: b"HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n")
+    client, _ = connect(server.url, identity=Identity("x-who", "w"))
+    assert client.send(get(server.url)).status == 502
+
+
+def test_version_is_asked_for_and_read_back(serve: Serve, connect: Connect) -> None:
+    """The override's header goes out in Cloudflare's form; another version's answer is refused."""
+    server = serve(lambda _n, _head: OK)
+    identity = Identity("x-who", "w", "x-version")
+    client, _ = connect(server.url, identity=identity, version="v1")
+    client.send(get(server.url))
+    assert b'cloudflare-workers-version-overrides: list-cutter="v1"' in server.requests[0].lower()
+    client, _ = connect(server.url, identity=identity, version="v2")
+    with pytest.raises(IdentityMismatch, match="v2 was asked for, 'v1' answered"):
+        client.send(get(server.url))
+
+
+def test_proxies_of_the_shell_are_ignored(serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTP_PROXY would send the request, and its tokens, elsewhere."""
+    proxy, server = serve(lambda _n, _head: OK), serve(lambda _n, _head: OK)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy.url)
+    client, _ = connect(server.url)
+    client.send(get(server.url))
+    assert (len(proxy.requests), len(server.requests)) == (0, 1)
+
+
+def test_certificate_that_is_not_trusted_is_named(connect: Connect) -> None:
+    """A TLS failure is unreachable (11), and the message says that it was the certificate's or TLS's doing."""
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        url = f"https://127.0.0.1:{plain.getsockname()[1]}"
+
+        def answer_plain() -> None:
+            for _ in range(2):
+                connection, _address = plain.accept()
+                connection.recv(1)
+                connection.sendall(b"HTTP/1.1 400 no TLS here\r\n\r\n")
+                connection.close()
+
+        threading.Thread(target=answer_plain, daemon=True).start()
+        client, _ = connect(url)
+        with pytest.raises(Unreachable, match="cannot be reached"):
+            client.send(get(url))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "shown", "hidden"),
+    [
+        (
+            200,
+            b'{"files": [{"filename": "Ann Smith.csv", "size": 3}], "next": null}',
+            "files: [1 of {filename: str",
+            "Ann",
+        ),
+        (200, b"Ann,Smith\r\n", "11 bytes", "Ann"),
+        (400, b'{"error": "the name is taken"}', "the name is taken", "nothing"),
+    ],
+)
+def test_excerpt_masks_what_users_own(
+    serve: Serve, connect: Connect, status: int, body: bytes, shown: str, hidden: str
+) -> None:
+    """Of a success only the shape is shown, of an error its text."""
+    answer = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    server = serve(lambda _n, _head: answer)
+    client, _ = connect(server.url)
+    excerpt = client.send(get(server.url)).excerpt
+    assert shown in excerpt
+    assert hidden not in excerpt

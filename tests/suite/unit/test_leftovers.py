@@ -1,0 +1,276 @@
+"""Ledgers, derived passwords and what a sweep makes of them, without a system."""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cutover.accounts import cleanup
+from cutover.accounts.cleanup import SETTLED_S, Leftover, Outcome, Row, Sweep, leftovers, seconds_of
+from cutover.accounts.registered import Accounts, RemovalError, derived_password, key_id, note
+from cutover.config.environments import load_environment
+from cutover.config.validation import ConfigurationError, root
+from cutover.core.errors import CheckFailed, IdentityMismatch, RateLimited, Stopped, Unreachable
+from cutover.core.secrets import MASK, Secret, redact
+
+pytestmark = pytest.mark.unit
+
+KEY = Secret("k" * 40)
+NAME = "cutover-0a1b2c3d-4e5f60-1"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    """A run's ledger, empty."""
+    folder = tmp_path / "20260101T000000Z-0a1b2c3d"
+    folder.mkdir()
+    return folder / "test-data.jsonl"
+
+
+def found(ledger: Path, environment: str = "x") -> list[str]:
+    return [leftover.account for leftover in leftovers(ledger.parent.parent, environment)]
+
+
+def test_password_follows_from_key_system_and_name() -> None:
+    """The documented construction; another key, system or name gives another password, and `redact` knows each."""
+    password = derived_password(KEY, "worker", NAME).reveal()
+    code = hmac.new(b"k" * 40, f"worker\n{NAME}".encode(), hashlib.sha256).digest()
+    assert password == "Cutover-pw-" + base64.urlsafe_b64encode(code).decode()[:22]
+    others = [(Secret("l" * 40), "worker", NAME), (KEY, "legacy", NAME), (KEY, "worker", NAME + "0")]
+    assert len({password, *(derived_password(*other).reveal() for other in others)}) == 4
+    assert redact(f"password {password}!") == f"password {MASK}!"
+    assert key_id(KEY) != key_id(Secret("l" * 40))
+    assert key_id(KEY) not in password
+
+
+def test_what_was_named_and_not_removed_is_left(ledger: Path) -> None:
+    """Removed and gone are closed; other environments' names, and names that are not ours, are not looked at."""
+    for number, event in ((1, "removed"), (2, "gone"), (3, None)):
+        name = f"cutover-0a1b2c3d-4e5f60-{number}"
+        note(ledger, "named", "x", "worker", name, key_id(KEY))
+        note(ledger, "named", "x", "legacy", name, None)
+        if event:
+            note(ledger, event, "x", "worker", name, key_id(KEY))
+            note(ledger, event, "x", "legacy", name, None)
+    note(ledger, "named", "y", "worker", "cutover-0a1b2c3d-4e5f60-4", None)
+    for name in ("admin", "cutover-", "cutover-0a1b2c3d-4e5f60-1 ", "cutover-x-4e5f60-1\n", "CUTOVER-a-4e5f60-1"):
+        note(ledger, "named", "x", "worker", name, key_id(KEY))
+    there = leftovers(ledger.parent.parent, "x")
+    assert {(left.system, left.account[-1], left.key) for left in there} == {
+        ("worker", "3", key_id(KEY)),
+        ("legacy", "3", None),
+    }
+    assert found(ledger, "y") == ["cutover-0a1b2c3d-4e5f60-4"]
+    assert oct(ledger.stat().st_mode)[-3:] == "600"
+
+
+@pytest.mark.parametrize("ending", ["", ".Ünï+cödé_-@", "ЖенщинаИмя", "MiXed"])
+def test_names_of_a_special_kind_are_left_like_any_other(ledger: Path, ending: str) -> None:
+    """A journey's names may end with letters and signs of any kind; none of them is passed over."""
+    target: Any = SimpleNamespace(system="worker", environment=SimpleNamespace(name="x", secrets={}))
+    account = Accounts(target, "0a1b2c3d", ledger).name(ending)
+    assert found(ledger) == [account.username]
+
+
+def test_removal_in_another_ledger_counts(ledger: Path, tmp_path: Path) -> None:
+    """A name never comes twice, so whoever writes it off does so for all."""
+    note(ledger, "named", "x", "worker", NAME, None)
+    other = tmp_path / "other"
+    other.mkdir()
+    note(other / "test-data.jsonl", "removed", "x", "worker", NAME, None)
+    assert found(ledger) == []
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(cut=st.integers(0, 200), garbage=st.text(max_size=30))
+def test_cut_off_line_hides_no_other(ledger: Path, cut: int, garbage: str) -> None:
+    """A line that was cut off anywhere, or any other text, hides neither the line before nor the one after."""
+    ledger.unlink(missing_ok=True)
+    note(ledger, "named", "x", "worker", "cutover-a-4e5f60-1", None)
+    whole = ledger.read_bytes()
+    with ledger.open("ab") as file:
+        file.write(whole[: min(cut, len(whole) - 2)])
+    note(ledger, "named", "x", "worker", "cutover-a-4e5f60-2", None)
+    with ledger.open("ab") as file:
+        file.write(garbage.encode("utf-8", "surrogatepass") + b"\xff\n")
+    note(ledger, "named", "x", "worker", "cutover-a-4e5f60-3", None)
+    assert found(ledger) == [f"cutover-a-4e5f60-{number}" for number in (1, 2, 3)]
+
+
+def test_line_that_was_cut_off_is_an_error_for_its_writer(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No account is asked for whose name is not in the ledger."""
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:10]))
+    with pytest.raises(OSError, match="cut off"):
+        note(ledger, "named", "x", "worker", NAME, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0", 0), ("90s", 90), ("30m", 1800), ("1h", 3600), ("1.5h", 5400), ("2d", 172_800)]
+)
+def test_span_is_read(text: str, seconds: float) -> None:
+    """Number and unit."""
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "1", "h", "-1h", "1 h", "1w", "nan", "1hh"])
+def test_span_without_sense_is_wrong_configuration(text: str) -> None:
+    """A number without a unit is none."""
+    with pytest.raises(ConfigurationError, match="90s, 30m, 1h, 2d"):
+        seconds_of(text)
+
+
+def rows(project: Path, left: Leftover, text: str, **variables: str) -> Any:
+    (project / "environments.toml").write_text(text)
+    environment = load_environment(project, "x", variables=variables)
+
+    def nobody(system: str) -> Any:
+        raise AssertionError(f"{system} was asked")
+
+    (row,) = Sweep(environment, nobody).rows([left], dry_run=False)
+    return row.outcome, row.text
+
+
+TABLE = """
+[x]
+safety = "test-data"
+worker = { url = "https://worker.example" }
+legacy = { absent = "none here" }
+"""
+KEYED = TABLE + 'secrets = { account_key = "KEY" }\n'
+
+
+@pytest.mark.parametrize(
+    ("system", "key", "table", "words"),
+    [
+        ("worker", None, KEYED, "its run had no secrets.account_key"),
+        ("worker", key_id(KEY), TABLE, "[x] names no secrets.account_key"),
+        ("worker", "00000000", KEYED, "another account_key"),
+        ("legacy", key_id(KEY), KEYED, "x has no legacy any more"),
+    ],
+)
+def test_password_that_nobody_knows_is_said_and_nothing_sent(
+    tmp_path: Path, system: str, key: str | None, table: str, words: str
+) -> None:
+    """Left, with the reason: a 401 for a wrong password must not be taken for an account that is gone."""
+    (tmp_path / "contracts").symlink_to(root() / "contracts")
+    outcome, text = rows(tmp_path, Leftover(system, NAME, 0.0, key, tmp_path), table, KEY=KEY.reveal())
+    assert outcome is Outcome.LEFT
+    assert words in text
+    assert KEY.reveal() not in text
+
+
+class Silent:
+    """A target that notes what it is asked for and answers nothing."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+        self.asked: list[str] = []
+
+    def call(self, operation: str) -> None:
+        self.asked.append(operation)
+        if self.failure is not None:
+            raise self.failure
+
+
+def swept(tmp_path: Path, found: list[Leftover], target: Silent) -> list[Row]:
+    (tmp_path / "contracts").symlink_to(root() / "contracts")
+    (tmp_path / "environments.toml").write_text(KEYED)
+    environment = load_environment(tmp_path, "x", variables={"KEY": KEY.reveal()})
+    return list(Sweep(environment, lambda _system: target).rows(found, dry_run=False))  # type: ignore[arg-type,return-value]
+
+
+def test_account_that_is_not_there_is_written_off_once_it_cannot_come_any_more(
+    tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refused login of an old name is noted as gone; of a young one the registration may still be under way."""
+    asked = []
+
+    def refused(_target: object, username: str, password: Secret) -> bool:
+        asked.append((username, password))
+        return False
+
+    monkeypatch.setattr("cutover.accounts.registered.remove_account", refused)
+    now = time.time()
+    old, young = (
+        Leftover("worker", f"cutover-a-4e5f60-{n}", at, key_id(KEY), ledger)
+        for n, at in ((1, now - SETTLED_S - 1), (2, now))
+    )
+    target = Silent()
+    rows = swept(tmp_path, [old, young], target)
+    assert [row.outcome for row in rows] == [Outcome.GONE, Outcome.GONE]
+    assert target.asked == ["health"]  # once
+    assert asked == [(left.account, derived_password(KEY, "worker", left.account)) for left in (old, young)]
+    (line,) = ledger.read_text().splitlines()
+    assert (json.loads(line)["event"], json.loads(line)["account"]) == ("gone", old.account)
+
+
+@pytest.mark.parametrize("failure", [Unreachable("no route"), IdentityMismatch("not worker"), Stopped("kill switch")])
+def test_no_password_is_sent_to_who_has_not_proved_who_it_is(
+    tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    """Nothing but one question for its health; each of its accounts is not reached, and none is written off."""
+
+    def sent(*_: object) -> bool:
+        raise AssertionError("a login was sent")
+
+    monkeypatch.setattr("cutover.accounts.registered.remove_account", sent)
+    found = [Leftover("worker", f"cutover-a-4e5f60-{n}", 0.0, key_id(KEY), ledger) for n in (1, 2)]
+    target = Silent(failure)
+    rows = swept(tmp_path, found, target)
+    assert [row.text for row in rows] == [f"not reached: {failure}"] * 2
+    assert target.asked == ["health"]
+    assert not ledger.exists()
+
+
+@pytest.mark.parametrize(
+    ("failure", "outcome", "words"),
+    [
+        (RemovalError("login answered 500 (request r-1)"), Outcome.LEFT, "login answered 500 (request r-1)"),
+        (CheckFailed("broken-answer:login", expected="HTTP", got="nothing"), Outcome.LEFT, "got       nothing"),
+        (RateLimited("429 again"), Outcome.UNREACHED, "429 again"),
+    ],
+)
+def test_removal_that_fails_is_listed_with_the_reason(
+    tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception, outcome: Outcome, words: str
+) -> None:
+    """What was answered is left; who cannot be asked any more is not reached, and not asked for the next one."""
+    asked = []
+
+    def fails(_target: object, username: str, _password: Secret) -> bool:
+        asked.append(username)
+        raise failure
+
+    monkeypatch.setattr("cutover.accounts.registered.remove_account", fails)
+    found = [Leftover("worker", f"cutover-a-4e5f60-{n}", 0.0, key_id(KEY), ledger) for n in (1, 2)]
+    rows = swept(tmp_path, found, Silent())
+    assert [row.outcome for row in rows] == [outcome, outcome]
+    assert all(" ".join(words.split()) in row.text for row in rows)
+    assert len(asked) == (2 if outcome is Outcome.LEFT else 1)
+    assert not ledger.exists()
+
+
+def test_short_account_key_is_wrong_configuration(tmp_path: Path) -> None:
+    """Passwords follow from it, so it has to be one that nobody guesses."""
+    (tmp_path / "contracts").symlink_to(root() / "contracts")
+    (tmp_path / "environments.toml").write_text(KEYED)
+    with pytest.raises(ConfigurationError, match="fewer than 32 characters") as caught:
+        load_environment(tmp_path, "x", variables={"KEY": "too short"})
+    assert "too short" not in str(caught.value)
+
+
+def test_ledger_lines_are_json_of_one_line(ledger: Path) -> None:
+    """Time, event, environment, system, account, id of the key."""
+    note(ledger, "named", "x", "worker", NAME, key_id(KEY))
+    (line,) = ledger.read_text().splitlines()
+    assert list(json.loads(line)) == ["at", "event", "environment", "system", "account", "key"]
+    assert ledger.name == cleanup.LEDGER

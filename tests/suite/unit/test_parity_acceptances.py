@@ -1,0 +1,193 @@
+"""Accepted differences: exactly what is named, every refusal with its message, and what a run makes of each."""
+
+import datetime
+from pathlib import Path
+
+import pytest
+
+from cutover.config.validation import ConfigurationError
+from cutover.parity.accepted_differences import FILE, Decisions, DeclarationResult, load_acceptances
+from cutover.parity.differences import Difference, Kind
+
+pytestmark = pytest.mark.unit
+
+OPERATIONS = ("user", "login", "health", "export")
+TODAY = datetime.date(2026, 11, 22)
+GOOD = {
+    "operations": '["user"]', "path": '"/a"', "class": '"value"', "legacy": '"text"', "worker": '"text"',
+    "reason": '"why"', "owner": '"who"', "expires": "2026-11-22",
+}  # fmt: skip
+
+
+def load(folder: Path, *tables: dict[str, str | None], kind: str = "accepted", text: str = "") -> Decisions:
+    file = folder / FILE
+    file.parent.mkdir(exist_ok=True)
+    for table in tables:
+        rows = [f"{key} = {value}" for key, value in {**GOOD, **table}.items() if value is not None]
+        text += "\n".join([f"[[{kind}]]", *rows, ""])
+    file.write_text(text)
+    return load_acceptances(folder, OPERATIONS, TODAY)
+
+
+def seen(path: str = "/a", kind: Kind = Kind.VALUE, operation: str = "user", case: str = "") -> Difference:
+    return Difference(operation, path, kind, "text", "text", case)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        *(({key: None}, f"accepted.{key}") for key in GOOD if key not in ("legacy", "worker")),
+        *(({key: '" "'}, f"accepted.{key}") for key in ("path", "reason", "owner", "operations", "class")),
+        ({"path": "[]"}, "accepted.path"),
+        ({"path": '["/a", ""]'}, "accepted.path"),
+        ({"path": "5"}, "a text is expected"),
+        ({"reason": "5"}, "a text is expected"),
+        ({"case": "5"}, "a text is expected"),
+        ({"always": '"yes"'}, "true or false"),
+        ({"expires": "2026-11-21"}, "expired on 2026-11-21"),
+        ({"expires": '"2027-01-01"'}, "a date is expected"),
+        ({"expires": "2027-01-01T00:00:00Z"}, "a date is expected"),
+        ({"class": '"values"'}, "is no class"),
+        ({"operations": '["users"]'}, "no operation 'users'"),
+        ({"operations": '["every", "user"]'}, "every stands alone"),
+        ({"except": '["user"]'}, "every stands alone"),
+        ({"operations": '"every"', "except": '["nobody"]'}, "no operation 'nobody'"),
+        ({"path": '"/*/a*"'}, "is a pattern"),
+        ({"path": '"*"'}, "is a pattern"),
+        ({"legacy": None}, "says no direction"),
+        ({"worker": None, "class": '"semantics"'}, "says no direction"),
+        ({"always": "true"}, "what the Worker always adds"),
+        ({"always": "true", "class": '"extra"', "worker": None}, "what the Worker always adds"),
+        ({"class": '"status"', "legacy": '"404"', "worker": '"200"'}, "404 that becomes 200 opens"),
+        ({"class": '"status"', "legacy": '["400", "401"]', "worker": '["413", "206"]'}, "401 that becomes 206 opens"),
+        ({"class": '"status"', "legacy": '"200"', "worker": '"503"'}, "503 is an error of the Worker"),
+        ({"class": '"extra"', "path": '"/files/*"'}, "is data lost, or another user's"),
+        ({"class": '"missing"', "path": '["/a", "csv/*"]'}, "is data lost, or another user's"),
+        ({"class": '"type"', "operations": '["state"]', "path": '"/files/*/bytes"'}, "is data lost, or another user's"),
+        (
+            {"class": '"missing"', "operations": '["export"]', "path": '"body"', "legacy": None, "worker": None},
+            "is data lost, or another user's",
+        ),
+        ({"class": '"value"', "operations": '["export"]', "path": '"csv/*/name"'}, "is data lost, or another user's"),
+        ({"class": '"status"', "legacy": '"404"', "worker": '"302"'}, "404 that becomes 302 opens"),
+        (
+            {"class": '"semantics"', "legacy": '"id"', "worker": '"id that is that of something else"'},
+            "something else stands where one thing stood",
+        ),
+        ({"surprise": "1"}, "unknown key"),
+    ],
+)
+def test_acceptance_that_nobody_may_write_is_refused(tmp_path: Path, change: dict[str, str | None], told: str) -> None:
+    """One message with the file, the line and what is wrong."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path, {}, change)
+    assert told in str(caught.value)
+    assert FILE in str(caught.value)
+    assert f"line {len(GOOD) + 2}" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", sorted({*Kind} - {Kind.VALUE, Kind.ORDER}))
+def test_noise_hides_no_type_no_presence_and_no_file(tmp_path: Path, kind: Kind) -> None:
+    """Only how a value varies, at a place that is named."""
+    with pytest.raises(ConfigurationError, match="noise hides"):
+        load(tmp_path, {"class": f'"{kind.value}"'}, kind="noise")
+    for path in ("body", "csv"):
+        with pytest.raises(ConfigurationError, match="hides a whole file"):
+            load(tmp_path, {"path": f'"{path}"'}, kind="noise")
+    for operation, path in (("export", "csv/*/name"), ("state", "/files/*/bytes"), ("state", "/files/*/stored_size")):
+        with pytest.raises(ConfigurationError, match="data lost"):
+            load(tmp_path, {"operations": f'["{operation}"]', "path": f'"{path}"'}, kind="noise")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["accepted = 5", "[accepted]\na = 1", "accepted = [{path = 1}]", "[[other]]", "[[accepted]", "[[ accepted ]]"],
+)
+def test_file_of_another_form_is_refused(tmp_path: Path, text: str) -> None:
+    """No traceback, whatever stands there."""
+    with pytest.raises(ConfigurationError):
+        load(tmp_path, text=text)
+
+
+def test_acceptance_accepts_exactly_what_it_names(tmp_path: Path) -> None:
+    """Each part of the key changed alone is not accepted; asked twice it says the same."""
+    decisions = load(tmp_path, {"case": '"c"', "legacy": '["text", "x"]'})
+    good = Difference("user", "/a", Kind.VALUE, "text", "text", "c")
+    for _ in range(2):
+        assert decisions.decide(good) is decisions.acceptances[0]
+        assert decisions.decide(Difference("user", "/a", Kind.VALUE, "x", "text", "c"))
+        for other in (
+            Difference("login", "/a", Kind.VALUE, "text", "text", "c"),
+            Difference("state", "/a", Kind.VALUE, "text", "text", "c"),
+            Difference("user", "/a/b", Kind.VALUE, "text", "text", "c"),
+            Difference("user", "/a", Kind.TYPE, "text", "text", "c"),
+            Difference("user", "/a", Kind.VALUE, "y", "text", "c"),
+            Difference("user", "/a", Kind.VALUE, "text", "x", "c"),
+            Difference("user", "/a", Kind.VALUE, "text", "text", ""),
+        ):
+            assert decisions.decide(other) is None
+
+
+def test_every_means_all_operations_but_those_spared_and_what_is_stored(tmp_path: Path) -> None:
+    """State is named, or not accepted."""
+    decisions = load(tmp_path, {"operations": '"every"', "except": '["health"]'})
+    accepted = {name for name in (*OPERATIONS, "state") if decisions.decide(seen(operation=name))}
+    assert accepted == {"user", "login", "export"}
+
+
+def judged(decisions: Decisions, *found: Difference, cases: set[tuple[str, str]] | None = None) -> DeclarationResult:
+    """The first acceptance, after these differences and answers of (operation, case)."""
+    lines: dict[tuple[int, str, str], int] = {}
+    sides = set()
+    for difference in found:
+        rule = decisions.decide(difference)
+        assert rule is not None
+        lines[rule.line, difference.operation, difference.path] = 1
+        sides.add((rule.line, difference.baseline, difference.candidate))
+    answered = cases or {("user", "")}
+    return decisions.judge(lines, {name for name, _ in answered}, cases=answered, sides=sides)[0]
+
+
+def test_acceptance_is_stale_too_broad_seen_or_not_exercised(tmp_path: Path) -> None:
+    """By operation, by path, by what either side had, by case."""
+    both = {"operations": '["user", "login"]', "path": '["/a", "/b"]'}
+    decisions = load(tmp_path, both)
+    all_four = [seen(path, operation=name) for path in ("/a", "/b") for name in ("user", "login")]
+    exercised = {("user", ""), ("login", "")}
+    assert judged(decisions, *all_four, cases=exercised).state == "seen"
+    assert judged(decisions, *all_four[:3], cases=exercised).state == "too broad"
+    assert "login /b" in judged(decisions, *all_four[:3], cases=exercised).detail
+    assert judged(decisions, cases=exercised).state == "stale"
+    assert judged(decisions, all_four[0], all_four[2]).state == "seen"
+    assert judged(decisions, cases={("health", "")}).state == "not exercised"
+    sided = load(tmp_path, {"worker": '["text", "null"]'})
+    assert judged(sided, seen()).detail == "accepts what was not seen: worker null"
+    special = load(tmp_path, {"case": '"c"'})
+    assert judged(special).state == "not exercised"
+    assert judged(special, cases={("user", "c")}).state == "stale"
+    noise = load(tmp_path, {}, kind="noise")
+    assert not judged(noise).fails
+    assert judged(noise, seen()).state == "seen"
+
+
+def test_what_must_always_be_there_is_missed_where_it_is_not(tmp_path: Path) -> None:
+    """In its own case; and not where another difference at that place shows that it is there."""
+    rule = {"operations": '"every"', "path": '"header:x"', "class": '"extra"', "legacy": None, "always": "true"}
+    decisions = load(tmp_path, rule)
+    (lost,) = decisions.lacking("user", "any case", [])
+    assert (lost.path, lost.kind, lost.case) == ("header:x", Kind.MISSING, "any case")
+    assert decisions.decide(lost) is None
+    assert decisions.lacking("user", "", [seen("header:x", Kind.EXTRA)]) == []
+    assert decisions.lacking("user", "", [seen("header:x", Kind.HEADER)]) == []
+    assert decisions.lacking("user", "", [seen("header:y", Kind.EXTRA)]) != []
+    special = load(tmp_path, {**rule, "case": '"c"'})
+    assert special.lacking("user", "", []) == []
+    assert special.lacking("user", "c", []) != []
+
+
+def test_first_acceptance_decides_and_the_other_is_stale(tmp_path: Path) -> None:
+    """Two that overlap: one of them is superfluous, and the run says which."""
+    decisions = load(tmp_path, {}, {})
+    assert decisions.decide(seen()) is decisions.acceptances[0]
+    states = decisions.judge({(1, "user", "/a"): 1}, {"user"}, cases={("user", "")}, sides={(1, "text", "text")})
+    assert [rule.state for rule in states] == ["seen", "stale"]

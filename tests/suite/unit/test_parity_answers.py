@@ -1,0 +1,169 @@
+"""Pairs of whole answers: status, body and request id; and any JSON as an error body."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cutover.client.http import Answer, Request
+from cutover.config.operations import load_operations
+from cutover.config.validation import root
+from cutover.parity import lossless_json
+from cutover.parity.error_bodies import compare_errors, view
+from cutover.parity.id_mapping import IdMapping
+from cutover.parity.response_comparison import AnswerComparison, renamed
+from cutover.parity.rules import load_rules
+from cutover.systems.target import Result
+
+pytestmark = pytest.mark.unit
+
+OPERATIONS = load_operations(root() / "contracts/operations.toml", {}, {}, "unit")
+RULES = load_rules(root(), OPERATIONS)
+GOOD = {"error": {"code": "invalid", "message": "no", "request_id": "r"}}
+
+
+def result(system: str, operation: str, status: int, body: Any, *, headers: dict[str, str] | None = None) -> Result:
+    """An answer as the client gives it; a body that is no bytes is written as JSON."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = Request(system, operation, "GET", f"https://{system}.example/x")
+    answer = Answer(request, "r", status, httpx.Headers({"x-request-id": "r", **(headers or {})}), raw, 0.0)
+    return Result(answer, OPERATIONS[system][operation])
+
+
+def found(operation: str, legacy: tuple[int, Any], worker: tuple[int, Any], **options: Any) -> list[tuple[str, str]]:
+    comparison = AnswerComparison(RULES, IdMapping())
+    return [
+        (difference.path, difference.kind.value)
+        for difference in comparison.compare(
+            result("legacy", operation, *legacy), result("worker", operation, *worker, **options)
+        )
+    ]
+
+
+def test_statuses_are_compared_and_equal_failures_are_findings() -> None:
+    """Both systems answering 5xx is no parity; bodies are compared where both succeed or both refuse."""
+    assert found("user", (200, {}), (201, {})) == [("status", "status")]
+    assert found("user", (500, b""), (500, b"")) == [("status", "semantics")]
+    assert found("user", (503, b""), (500, b"")) == [("status", "status")]
+    assert found("user", (200, {"a": 1}), (401, GOOD)) == [("status", "status")]
+
+
+def test_body_that_is_there_or_not_or_no_json_is_told() -> None:
+    """A 204 with a body, a page in place of JSON, other bytes of a file."""
+    assert found("delete", (204, b""), (204, b"x")) == [("body", "extra")]
+    assert found("user", (200, {}), (200, b"")) == [("body", "missing")]
+    assert found("user", (200, {}), (200, b"<html>")) == [("body", "type")]
+    assert found("user", (200, b"<html>"), (200, b"<body>")) == [("body", "type")]
+    assert found("user", (200, {}), (200, [])) == [("body", "type")]
+    assert found("download", (200, b"a"), (200, b"b")) == [("body", "value")]
+    assert found("download", (200, b"{}"), (200, b"{ }")) == [("body", "value")]
+    assert found("export", (200, b"a\r\n1\r\n"), (200, b"a\r\n2\r\n")) == [("csv/*/a", "value")]
+    deep = b'{"a":' * 700 + b"1" + b"}" * 700
+    assert found("user", (200, deep), (200, deep.replace(b"1", b"2"))) == [("body", "semantics")]
+
+
+def test_request_id_is_that_of_the_request_on_each_side() -> None:
+    """In the header, and in the error's body."""
+    assert found("user", (200, {}), (200, {}), headers={"x-request-id": "s"}) == [("header:x-request-id", "semantics")]
+    other = {"error": {**GOOD["error"], "request_id": "another"}}
+    assert ("/error/request_id", "semantics") in found("user", (400, {"detail": "no"}), (400, other))
+    assert found("user", (400, {"detail": "no"}), (400, GOOD)) == [("/error", "type")]
+
+
+def test_fields_of_other_names_are_the_same_and_nothing_else_is() -> None:
+    """Moved where operations.toml says so; what stands under both names stays to be found."""
+    user = {"id": 1, "username": "u"}
+    worker = {"access_token": "a" * 20, "refresh_token": "b" * 20, "user": user}
+    assert found("login", (200, {"access": "c" * 20, "refresh": "d" * 20, "user": user}), (200, worker)) == []
+    both = {"access": "c" * 20, "access_token": "c" * 20, "refresh": "d" * 20, "user": user}
+    assert found("login", (200, both), (200, worker)) == [("/access", "missing")]
+    assert found("login", (200, {"refresh": "d" * 20, "user": user}), (200, worker)) == [("/access_token", "extra")]
+    twice = b'{"access":"c","access":"d","refresh":"e","user":{"id":1,"username":"u"}}'
+    assert ("/access", "missing") in found("login", (200, twice), (200, worker))  # which of the two is the token?
+    given_ = {"a": {"b": 1}, "l": [{"x": 1}, {"x": 2}, 3]}
+    assert renamed(given_, (("/a/b", "/c/d"), ("/l/*/x", "/l/*/y"))) == { "c": {"d": 1}, "l": [{"y": 1}, {"y": 2}, 3],
+    }  # fmt: skip
+    assert renamed({"a": {"b": 1, "e": 2}}, (("/a/b", "/b"),)) == {"a": {"e": 2}, "b": 1}
+    assert given_ == {"a": {"b": 1}, "l": [{"x": 1}, {"x": 2}, 3]}
+
+
+def faults(body: Any, legacy: Any = None) -> list[tuple[str, str]]:
+    told: list[tuple[str, str]] = []
+    names = [RULES.fields[system, "upload"] for system in ("legacy", "worker")]
+    ours = view({"detail": "no"} if legacy is None else legacy, RULES.errors["legacy"], names[0])
+    theirs = view(lossless_json.read(json.dumps(body).encode() if not isinstance(body, bytes) else body),
+                  RULES.errors["worker"], names[1])  # fmt: skip
+    compare_errors(ours, theirs, lambda path, kind, *_: told.append((path, kind.value)))
+    return [row for row in told if row != ("/error", "type")]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, []),
+        ({"stack": "at line 5"}, [("/error/stack", "extra")]),
+        ({"a/b": 1}, [("/error/a~1b", "extra")]),
+        ({"code": None}, [("/error/code", "type")]),
+        ({"code": 1.5}, [("/error/code", "type")]),
+        ({"code": " "}, [("/error/code", "value")]),
+        ({"message": {"sql": "x"}}, [("/error/message", "type"), ("/error/message", "missing")]),
+        ({"fields": "boom"}, [("/error/fields", "type")]),
+        ({"fields": None}, [("/error/fields", "type")]),
+        ({"fields": ["file"]}, [("/error/fields", "type")]),
+        ({"fields": {"file": "boom"}}, [("/error/fields/file", "type"), ("/error/fields/file", "extra")]),
+        ({"fields": {"file": ["empty"]}}, [("/error/fields/file", "extra")]),
+    ],
+)
+def test_error_of_another_form_is_told_where_it_is(change: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    """Keys too many, wrong types, and what one system blames and the other does not."""
+    assert faults({"error": {**GOOD["error"], **change}}) == expected
+
+
+def test_error_with_keys_outside_its_form_is_told() -> None:
+    """Beside the error, written like one of its pointers, twice, or missing."""
+    assert faults({**GOOD, "trace": "x"}) == [("/trace", "extra")]
+    assert faults({**GOOD, "error/code": "x"}) == [("/error~1code", "extra")]
+    twice = b'{"error":{"code":"a","message":"b","message":"c","request_id":"d"}}'
+    assert faults(twice) == [("/error", "semantics")]
+    assert ("/error/message", "missing") in faults({"error": {"code": "a", "request_id": "d"}})
+    assert faults(GOOD, legacy=["no", {"stack": 1}]) == [("/error", "semantics")]
+    assert faults(GOOD, legacy={}) == [("/error/message", "extra")]
+    blamed = {"error": {**GOOD["error"], "fields": {"file": ["empty"]}}}
+    assert faults(blamed, legacy={"file": ["empty"]}) == []
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4) | st.sampled_from([1.5, "\ud800"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["error", "code", "message", "request_id", "fields", "detail", "a/b", "~", "", "0"])
+            | st.text(max_size=3),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=300)
+@given(anything, anything, st.sampled_from([200, 400, 401, 500]), st.sampled_from(sorted(OPERATIONS["worker"])))
+def test_any_json_is_compared(legacy: Any, worker: Any, status: int, operation: str) -> None:
+    """As the answer to anything, success or failure: no exception; and what is told can be written as JSON."""
+    comparison = AnswerComparison(RULES, IdMapping(), show_values=True)
+    sides = result("legacy", operation, status, legacy), result("worker", operation, status, worker)
+    for difference in comparison.compare(*sides):
+        json.dumps(difference.as_json())
+        assert hash(difference) == hash(type(difference).from_json(difference.as_json()))
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=30), st.binary(max_size=30), st.sampled_from([200, 404]))
+def test_any_bytes_are_compared(legacy: bytes, worker: bytes, status: int) -> None:
+    """The same for what is no JSON."""
+    for operation in ("user", "download", "export"):
+        found(operation, (status, legacy), (status, worker))

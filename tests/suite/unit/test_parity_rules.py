@@ -1,0 +1,130 @@
+"""contracts/parity.toml: every way to write it wrongly is one message; what is there is read."""
+
+import copy
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cutover.config.operations import load_operations
+from cutover.config.validation import ConfigurationError, root
+from cutover.parity import rules
+from cutover.parity.rules import FILE, Rules, load_rules
+
+pytestmark = pytest.mark.unit
+
+OPERATIONS = load_operations(root() / "contracts/operations.toml", {}, {}, "unit")
+REAL = tomllib.loads((root() / FILE).read_text())
+
+
+def loaded(tables: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Rules:
+    monkeypatch.setattr(rules, "read_toml", lambda _: tables)  # what TOML gives; writing it is no part of this
+    return load_rules(Path(), OPERATIONS)
+
+
+def changed(way: str, value: Any) -> dict[str, Any]:
+    tables = copy.deepcopy(REAL)
+    held = tables
+    *above, last = way.split("|")
+    for key in above:
+        held = held[key]
+    if value is None:
+        del held[last]
+    else:
+        held[last] = value
+    return tables
+
+
+@pytest.mark.parametrize(
+    ("way", "value", "told"),
+    [
+        *((name, None, "missing") for name in REAL),
+        *((name, 5, "a table is expected") for name in REAL),
+        *((name, [], "a table is expected") for name in REAL),
+        ("more", {}, "unknown key"),
+        ("bodies|downloads", "bytes", "no operation"),
+        ("bodies|download", "byte", "no kind of body"),
+        ("bodies|download", 5, "a text is expected"),
+        ("values|file_id", "id file", "no place"),
+        ("values|*/file_id", "id", "no meaning"),
+        ("values|*/file_id", "token file", "no meaning"),
+        ("values|*/file_id", "uuid", "no meaning"),
+        ("lists|files", {"key": "file_id"}, "no place"),
+        ("lists|/files", {"keys": "file_id"}, "unknown key"),
+        ("lists|/files", {"key": ""}, "no name"),
+        ("lists|/files", {"order": "any"}, "It is"),
+        ("lists|/files", "file_id", "a table is expected"),
+        ("errors|legacy", None, "missing"),
+        ("errors|worker", None, "missing"),
+        ("errors|other", {"form": "a", "reason": "/b"}, "unknown key"),
+        ("errors|worker|reason", None, "missing"),
+        ("errors|worker|reason", "message", "no JSON pointer"),
+        ("errors|worker|required", "/error/code", "a list of JSON pointers is expected"),
+        ("errors|worker|required", ["code"], "no JSON pointer"),
+        ("errors|worker|optional", [5], "a JSON pointer is expected"),
+        ("errors|worker|fields", ["/error/fields"], "a text is expected"),
+        ("errors|worker|fields", "fields", "no JSON pointer"),
+        ("ignored_headers|date", " ", "no reason"),
+        ("ignored_headers|date", True, "a text is expected"),
+        ("coverage", {}, "nothing is required"),
+        ("coverage|user", {}, "no role"),
+        ("coverage|users", {"owner": [200]}, "no operation"),
+        ("coverage|user|owners", [200], "unknown key"),
+        ("coverage|user|owner", [], "no status"),
+        ("coverage|user|owner", 200, "a list of statuses is expected"),
+        *(("coverage|user|owner", [status], "is no status")
+          for status in (True, 200.0, -200, 99, 600, "200/", "/200", "200/400/401", "", "\uff12\uff10\uff10", "ok")),
+    ],
+)  # fmt: skip
+def test_rules_written_wrongly_are_refused(way: str, value: Any, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One message that names the file and the key, and no rule that never holds in silence."""
+    with pytest.raises(ConfigurationError) as caught:
+        loaded(changed(way, value), monkeypatch)
+    assert told in str(caught.value)
+    assert "parity.toml [" in str(caught.value)
+
+
+def ways(value: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [way, *(spot for key, held in inner for spot in ways(held, (*way, key)))]
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(ways(REAL)[1:]), st.sampled_from([5, -1.5, True, "", "x", [], [5], [[]], {}, {"a": {}}]))
+def test_any_part_replaced_is_refused_or_read(way: tuple[Any, ...], value: Any) -> None:
+    """Never another exception."""
+    tables = copy.deepcopy(REAL)
+    held = tables
+    for key in way[:-1]:
+        held = held[key]
+    held[way[-1]] = value
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        try:
+            loaded(tables, monkeypatch)
+        except ConfigurationError:
+            return
+
+
+@pytest.mark.parametrize("text", [None, b"\xff", b"[bodies", b""])
+def test_file_that_is_none_is_refused(tmp_path: Path, text: bytes | None) -> None:
+    """Missing, not UTF-8, no TOML, empty."""
+    if text is not None:
+        (tmp_path / FILE).parent.mkdir()
+        (tmp_path / FILE).write_bytes(text)
+    with pytest.raises(ConfigurationError):
+        load_rules(tmp_path, OPERATIONS)
+
+
+def test_place_is_matched_exactly_or_by_its_end() -> None:
+    """An exact path before a pattern, and a pattern by whole keys only."""
+    real = load_rules(root(), OPERATIONS)
+    assert real.value_of("/files/*/file_id") == "id file"
+    assert real.value_of("/files/*/other_file_id") == ""
+    assert real.value_of("/user/id") == "id user"
+    assert real.value_of("/x/id") == ""
+    assert not real.list_of("/anything/orphans").ordered
+    assert real.list_of("/columns") == rules.ListRule()
+    assert real.root("user").child("a/b").child("~").path == "/a~1b/~0"

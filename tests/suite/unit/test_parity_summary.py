@@ -1,0 +1,101 @@
+"""What a run's sums come to: a check without sums, cells of other statuses, and sums that cannot be read."""
+
+import datetime
+import time
+from typing import Any
+
+import pytest
+
+from cutover.config.manifest import Entry
+from cutover.core.evidence import Record, Status
+from cutover.core.safety import SafetyLevel
+from cutover.core.verdict import Run, Verdict, decide
+from cutover.parity.accepted_differences import Acceptance, Decisions
+from cutover.parity.differences import Difference, Kind
+from cutover.parity.player import Answered, Played
+from cutover.parity.rules import Cell, Rules
+from cutover.parity.steps import Journey, Step
+from cutover.parity.summary import COVERAGE, DECLARED, closing_records, summed
+from cutover.parity.totals import ParityTotals
+from cutover.pytest_plugin.parity_conclusion import showed
+
+pytestmark = pytest.mark.unit
+
+CHECK = "tests/parity/test_journeys.py::test_x"
+MANIFEST = [Entry("parity", name, None, SafetyLevel.TEST_DATA) for name in (CHECK, COVERAGE, DECLARED)]
+RULES = Rules({}, {}, {}, {}, {}, (Cell("user", "owner", 200, 200),))
+EXTRA = Acceptance(
+    3, ("user",), ("/a",), Kind.EXTRA, None, ("text",), "", "why", "who", datetime.date(2100, 1, 1)
+)  # fmt: skip
+
+
+def sums(statuses: tuple[int | None, int | None], *found: Difference, role: str = "owner") -> dict[str, Any]:
+    totals = ParityTotals()
+    answered = Answered(Step("user", "ann"), statuses, ("", ""), found, role, 0.0)
+    totals.add(Played(Journey("j", "s", ("ann",), ()), [answered]), Decisions((EXTRA,)), CHECK)
+    return totals.as_json()
+
+
+def recorded(held: Any, status: Status = Status.PASSED) -> Record:
+    return Record(CHECK, ("parity",), "x", status, time.time(), 0.0, page={"attachments": held})
+
+
+def verdict(
+    *attached: Any, complete: bool = True, acceptances: tuple[Acceptance, ...] = (), spared: Any = None
+) -> Verdict:
+    """Of a run whose one check passed, with these attachments."""
+    records = [recorded(held) for held in attached]
+    summary = summed(records, RULES, Decisions(acceptances), complete=complete, spared=spared or {})
+    records += closing_records(summary, "x", "parity")
+    return decide("parity", Run("x", SafetyLevel.DISPOSABLE), MANIFEST, records, ()).verdict
+
+
+def test_what_was_shown_is_go_and_what_was_not_is_not() -> None:
+    """A check that attaches nothing shows nothing; neither do other statuses, other roles, a broken connection."""
+    assert verdict({"parity": sums((200, 200))}) is Verdict.GO
+    assert verdict({}) is Verdict.INCONCLUSIVE
+    assert verdict({"parity": ParityTotals().as_json()}) is Verdict.INCONCLUSIVE
+    for statuses in ((200, 401), (401, 200), (404, 404), (500, 500), (200, None), (None, None)):
+        assert verdict({"parity": sums(statuses)}) is Verdict.INCONCLUSIVE, statuses
+    assert verdict({"parity": sums((200, 200), role="other")}) is Verdict.INCONCLUSIVE
+    assert verdict({"parity": sums((200, 200))}, complete=False) is Verdict.INCONCLUSIVE
+    assert verdict({}, spared={"owner": "why"}) is Verdict.GO
+
+
+def test_check_without_sums_showed_nothing() -> None:
+    """So the run is not complete, and no acceptance is held to be stale or to hold for it."""
+    assert showed(recorded({"parity": sums((200, 200))}))
+    assert showed(recorded({"parity": sums((200, 200))}, Status.FAILED))
+    for held in ({}, {"parity": None}, {"parity": 5}, {"parity": ParityTotals().as_json()}):
+        assert not showed(recorded(held))
+    for status in {*Status} - {Status.PASSED, Status.FAILED}:
+        assert not showed(recorded({"parity": sums((200, 200))}, status))
+
+
+def test_acceptance_that_does_not_hold_fails_the_gate() -> None:
+    """Stale; not, while not everything was played; and seen, from whichever record."""
+    extra = Difference("user", "/a", Kind.EXTRA, "absent", "text")
+    assert verdict({"parity": sums((200, 200))}, acceptances=(EXTRA,)) is Verdict.NO_GO
+    assert verdict({"parity": sums((200, 200))}, acceptances=(EXTRA,), complete=False) is Verdict.INCONCLUSIVE
+    both = {"parity": sums((200, 200))}, {"parity": sums((200, 200), extra)}
+    assert verdict(*both, acceptances=(EXTRA,)) is verdict(*both[::-1], acceptances=(EXTRA,)) is Verdict.GO
+
+
+def test_same_place_in_two_cases_is_two_keys() -> None:
+    """One that is accepted hides none that is not."""
+    special = Difference("user", "/a", Kind.EXTRA, "absent", "text", "special")
+    plain = Difference("user", "/a", Kind.EXTRA, "absent", "null", "special")
+    totals = ParityTotals.from_json(sums((200, 200), special, plain, special))
+    assert {seen.difference.candidate: (seen.decision, seen.count) for seen in totals.seen.values()} == {
+        "text": ("accepted", 2), "null": ("undeclared", 1),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("hostile", [None, 5, [], "x", {"seen": {}}, {"seen": 5, "cells": 5}])
+def test_sums_that_cannot_be_read_are_refused(hostile: Any) -> None:
+    """With one kind of error, which ends the run INVALID; nothing of it is counted as shown."""
+    if hostile is None:
+        assert verdict({"parity": None}) is Verdict.INCONCLUSIVE
+        return
+    with pytest.raises(ValueError, match="no sums of a parity check"):
+        verdict({"parity": hostile})

@@ -1,0 +1,73 @@
+"""Where nobody may register, a token of one system proves that the other is another one."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cutover.core.errors import CheckFailed, IdentityMismatch
+from cutover.core.secrets import Secret
+from cutover.parity.player import Player
+from cutover.parity.steps import Journey
+
+pytestmark = pytest.mark.unit
+
+NAMES = {"ann": "two-systems-ann-4711", "bob": "two-systems-bob-4711"}
+"""Secrets are masked everywhere from then on: no word that another test looks for."""
+
+
+class System:
+    """A system that lets some people in, and honours the tokens of some systems."""
+
+    def __init__(self, system: str, *, honours: set[str], people: set[str]) -> None:
+        self.system, self.url = system, f"http://{system}.invalid"
+        self.environment = SimpleNamespace(name="staging", absent={"registration": "closed"}, kv_propagation_s=0)
+        self._honours, self._people = honours, people
+        self.asked: list[str] = []
+
+    def call(self, name: str, *, token: Any = None, fields: Any = None) -> Any:
+        """The answer to it."""
+        self.asked.append(name)
+        if name == "health":
+            return SimpleNamespace(field=self._no_field)
+        if name == "login":
+            status = 200 if fields["username"] in self._people else 401
+        else:
+            status = 200 if token.reveal() in self._honours else 401
+        operation = SimpleNamespace(statuses=(200,))
+        return SimpleNamespace(status=status, operation=operation, secret=lambda _: Secret(f"token of {self.system}"))
+
+    def _no_field(self, _name: str) -> Any:
+        raise CheckFailed("x", expected=1, got=2)
+
+
+def player(worker_honours: set[str]) -> tuple[Any, System, System]:
+    """A player of two systems, on which ann may log in and bob is disabled."""
+    legacy = System("legacy", honours={"token of legacy"}, people={NAMES["ann"]})
+    worker = System("worker", honours=worker_honours, people={NAMES["ann"]})
+    means: Any = SimpleNamespace(seed=1, rules=SimpleNamespace(), show_values=False)
+    made: Any = Player(legacy, worker, lambda *_: None, means)  # type: ignore[arg-type]  # all that it uses of a target
+    return made, legacy, worker
+
+
+def begin(made: Any, who: str) -> None:
+    """A journey of an account that both hold."""
+    made.begin_migrated(Journey("migrated", "x", (who,), ()), {who: (Secret(NAMES[who]), Secret("Pw-of-nobody-4711"))})
+
+
+def test_worker_that_honours_djangos_token_is_the_same_system() -> None:
+    """Compared with itself, everything would be equal."""
+    made, _, _ = player({"token of legacy"})
+    with pytest.raises(IdentityMismatch, match="honours a token of"):
+        begin(made, "ann")
+
+
+def test_two_systems_are_proven_once_and_by_who_may_log_in() -> None:
+    """A disabled account proves nothing; the next one does, and then nobody is asked again."""
+    made, legacy, worker = player({"token of worker"})
+    begin(made, "bob")
+    assert worker.asked.count("user") == 0
+    begin(made, "ann")
+    begin(made, "ann")
+    assert worker.asked.count("user") == 1
+    assert legacy.asked.count("login") == 2

@@ -1,0 +1,207 @@
+"""The rules of verdict.py, on every combination that Hypothesis thinks of."""
+
+import dataclasses
+import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cutover.config.manifest import Entry
+from cutover.config.waivers import Waiver
+from cutover.core.evidence import Record, Status
+from cutover.core.safety import SafetyLevel
+from cutover.core.verdict import ExitCode, GateVerdict, Run, Verdict, decide, exit_code, stale_waivers, word
+
+pytestmark = pytest.mark.unit
+
+NAMES = ["a", "b", "c"]
+RUN = Run("embedded", SafetyLevel.DISPOSABLE)
+
+
+def entry(check: str, system: str | None = "worker") -> Entry:
+    return Entry("smoke", check, system, SafetyLevel.READ_ONLY)
+
+
+def record(check: str, status: Status, *, finding: str | None = None, system: str | None = "worker") -> Record:
+    return Record(check, ("smoke",), "embedded", status, 0.0, 0.0, system=system, reason="why", finding=finding)
+
+
+def waiver_of(failed: Record) -> Waiver:
+    assert failed.fingerprint
+    return Waiver(failed.check, "embedded", failed.fingerprint, "r", "o", datetime.date(2100, 1, 1))
+
+
+manifests = st.lists(st.sampled_from(NAMES), unique=True).map(lambda names: [entry(name) for name in names])
+records = st.lists(st.builds(record, st.sampled_from(NAMES), st.sampled_from(Status)), max_size=8)
+
+
+@given(manifests, records)
+def test_go_means_every_listed_check_passed_and_nothing_else_came(manifest: list[Entry], seen: list[Record]) -> None:
+    """GO if and only if something is listed, all of it passed, and every record there is passed."""
+    verdict = decide("smoke", RUN, manifest, seen, ())
+    shown = {r.check for r in seen if r.status is Status.PASSED}
+    evidence_suffices = (
+        bool(manifest) and {e.check for e in manifest} <= shown and all(r.status is Status.PASSED for r in seen)
+    )
+    assert (verdict.verdict is Verdict.GO) == evidence_suffices
+    assert (verdict.exit_code == 0) == evidence_suffices
+    assert bool(verdict.reasons) != evidence_suffices
+
+
+@given(manifests, st.sets(st.sampled_from(NAMES)), records)
+def test_read_only_form_is_never_plain_go_and_asks_for_all_that_looks(
+    manifest: list[Entry], writing: set[str], seen: list[Record]
+) -> None:
+    """Its GO is another word, and comes exactly when what only looks is GO by itself and nothing else failed."""
+    levels = [
+        dataclasses.replace(e, level=SafetyLevel.TEST_DATA if e.check in writing else SafetyLevel.READ_ONLY)
+        for e in manifest
+    ]
+    run = Run("x", SafetyLevel.READ_ONLY, read_only_form={"smoke": "why"})
+    verdict = decide("smoke", run, levels, seen, ())
+    left_out = {e.check for e in levels if e.level > SafetyLevel.READ_ONLY}
+    not_run = (Status.NOT_VERIFIED, Status.EXPECTED_FAILURE)
+    looked = [r for r in seen if not (r.check in left_out and r.status in not_run)]
+    whole = decide("smoke", RUN, [e for e in levels if e.check not in left_out], looked, ())
+    assert verdict.verdict is not Verdict.GO
+    assert (verdict.verdict is Verdict.GO_READ_ONLY) == (whole.verdict is Verdict.GO)
+    assert (verdict.exit_code, set(verdict.not_in_form)) == (whole.exit_code, left_out)
+    assert word([whole, verdict], 0) is (Verdict.GO_READ_ONLY if whole.exit_code == 0 else None)
+
+
+@given(manifests, records, st.sampled_from(Status))
+def test_one_more_record_never_makes_a_verdict_better_unless_it_passed(
+    manifest: list[Entry], seen: list[Record], status: Status
+) -> None:
+    """Evidence against is never outweighed: only a pass can improve a verdict."""
+    rank = [Verdict.GO, Verdict.INCONCLUSIVE, Verdict.NO_GO, Verdict.INVALID]
+    before = rank.index(decide("smoke", RUN, manifest, seen, ()).verdict)
+    after = rank.index(decide("smoke", RUN, manifest, [*seen, record("a", status)], ()).verdict)
+    if status is not Status.PASSED and any(e.check == "a" for e in manifest) and any(r.check == "a" for r in seen):
+        assert after >= before
+
+
+@given(st.permutations([Status.PASSED, Status.FAILED, Status.NOT_VERIFIED]))
+def test_check_that_ran_several_times_counts_with_its_worst(order: list[Status]) -> None:
+    """A rerun that passes does not undo a failure."""
+    verdict = decide("smoke", RUN, [entry("a")], [record("a", status) for status in order], ())
+    assert verdict.verdict is Verdict.NO_GO
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (Status.PASSED, ExitCode.GO),
+        (Status.FAILED, ExitCode.NO_GO),
+        (Status.NOT_VERIFIED, ExitCode.INCONCLUSIVE),
+        (Status.EXPECTED_FAILURE, ExitCode.INCONCLUSIVE),
+        (Status.UNREACHABLE, ExitCode.INVALID),
+        (Status.IDENTITY_MISMATCH, ExitCode.INVALID),
+        (Status.RATE_LIMITED, ExitCode.INVALID),
+        (Status.STOPPED, ExitCode.INVALID),
+        (Status.CRASHED, ExitCode.INVALID),
+    ],
+)
+def test_status_leads_to_its_exit_code(status: Status, expected: ExitCode) -> None:
+    """The table of docs/gates.md, one check at a time."""
+    assert decide("smoke", RUN, [entry("a")], [record("a", status)], ()).exit_code == expected
+
+
+def test_listed_check_without_a_record_is_missing_and_named() -> None:
+    """A check that was removed, renamed or deselected makes the verdict INCONCLUSIVE and is named."""
+    verdict = decide("smoke", RUN, [entry("a"), entry("b")], [record("a", Status.PASSED)], ())
+    assert (verdict.verdict, verdict.missing) == (Verdict.INCONCLUSIVE, ("b",))
+    assert "partial" in verdict.reasons[0]
+    assert "b" in verdict.reasons[0]
+
+
+def test_many_missing_checks_are_counted_and_the_first_are_named() -> None:
+    """A reason that nobody can read to its end tells nothing; verdict.json has them all."""
+    names = [f"check-{number:03}" for number in range(30)]
+    verdict = decide("smoke", RUN, [entry(name) for name in names], [], ())
+    assert verdict.missing == tuple(names)
+    assert names[0] in verdict.reasons[0]
+    assert names[-1] not in verdict.reasons[0]
+    assert verdict.reasons[0].endswith("and 18 more, in verdict.json")
+
+
+def test_waived_finding_of_a_check_that_was_cut_short_is_not_verified() -> None:
+    """Who accepts what was found has not accepted what nobody looked at."""
+    found = dataclasses.replace(record("a", Status.FAILED, finding="f"), page={"unshown": "3 of 300 were sent"})
+    verdict = decide("smoke", RUN, [entry("a")], [found], [waiver_of(found)])
+    assert (verdict.verdict, verdict.waived, verdict.not_verified) == (Verdict.INCONCLUSIVE, ("a",), ("a",))
+    assert "3 of 300 were sent" in verdict.reasons[0]
+
+
+def test_what_may_never_be_waived_stays_a_failure() -> None:
+    """Also where a check may be waived for what else it finds."""
+    found = dataclasses.replace(record("a", Status.FAILED, finding="f"), never_waived="isolation")
+    verdict = decide("smoke", RUN, [entry("a")], [found], [waiver_of(found)])
+    assert (verdict.verdict, verdict.failed) == (Verdict.NO_GO, ("a",))
+    assert Record.from_json(found.as_json()) == found
+
+
+def test_what_no_check_could_prove_is_inconclusive() -> None:
+    """Every check passed, and still nobody knows which deployment they looked at."""
+    run = dataclasses.replace(RUN, unproven=("which deployment answered is not proven",))
+    verdict = decide("smoke", run, [entry("a")], [record("a", Status.PASSED)], ())
+    assert (verdict.verdict, verdict.reasons) == (Verdict.INCONCLUSIVE, run.unproven)
+
+
+def test_gate_with_nothing_listed_is_inconclusive() -> None:
+    """Comparing nothing with nothing is no GO."""
+    assert decide("smoke", RUN, [], [], ()).verdict is Verdict.INCONCLUSIVE
+
+
+def test_environment_without_the_system_requires_less_but_says_so() -> None:
+    """Checks of a system that the environment declares absent are neither required nor hidden."""
+    run = Run("staging", SafetyLevel.TEST_DATA, absent={"legacy": "none"})
+    seen = [record("a", Status.PASSED), record("b", Status.NOT_VERIFIED, system="legacy")]
+    verdict = decide("smoke", run, [entry("a"), entry("b", "legacy")], seen, ())
+    assert (verdict.verdict, verdict.not_applicable) == (Verdict.GO, ("b",))
+
+
+def test_waived_failure_is_go_and_another_finding_of_the_same_check_is_not() -> None:
+    """A waiver accepts one finding, not a check."""
+    accepted, other = record("a", Status.FAILED, finding="x"), record("a", Status.FAILED, finding="y")
+    waiver = waiver_of(accepted)
+    assert decide("smoke", RUN, [entry("a")], [accepted], [waiver]).verdict is Verdict.GO
+    assert decide("smoke", RUN, [entry("a")], [accepted], [waiver]).waived == ("a",)
+    assert decide("smoke", RUN, [entry("a")], [other], [waiver]).verdict is Verdict.NO_GO
+
+
+def test_failure_without_a_finding_cannot_be_waived() -> None:
+    """A bare assertion has no fingerprint, so nothing can match it."""
+    assert record("a", Status.FAILED).fingerprint is None
+
+
+def test_waiver_is_stale_only_when_its_check_ran() -> None:
+    """A waiver whose check passed is stale; one whose check did not run is not judged."""
+    waiver = waiver_of(record("a", Status.FAILED, finding="x"))
+    assert stale_waivers([record("a", Status.PASSED)], [waiver]) == (waiver,)
+    assert stale_waivers([record("a", Status.UNREACHABLE)], [waiver]) == ()
+    assert stale_waivers([record("a", Status.FAILED, finding="x")], [waiver]) == ()
+
+
+def test_too_many_provoked_429_make_the_run_invalid() -> None:
+    """Above two per cent of the requests the budget was wrong."""
+    for limited, expected in ((2, Verdict.GO), (3, Verdict.INVALID)):
+        run = Run("x", SafetyLevel.DISPOSABLE, requests=100, rate_limited=limited)
+        assert decide("smoke", run, [entry("a")], [record("a", Status.PASSED)], ()).verdict is expected
+
+
+def test_tool_error_comes_before_everything() -> None:
+    """pytest's own code stands, whatever else there was."""
+    run = Run("x", SafetyLevel.DISPOSABLE, invalid=["unreachable"], tool_error=(2, "interrupted"))
+    verdict = decide("smoke", run, [entry("a")], [record("a", Status.FAILED)], ())
+    assert (verdict.verdict, verdict.exit_code) == (Verdict.TOOL_ERROR, 2)
+
+
+@given(st.lists(st.sampled_from([0, 1, 2, 3, 4, 5, 10, 11])))
+def test_code_of_several_gates_is_zero_only_when_all_are(codes: list[int]) -> None:
+    """Of several gates the worst counts, a NO-GO first; without any gate it is never 0."""
+    verdicts = [GateVerdict("smoke", Verdict.GO, code, (), {}) for code in codes]
+    code = exit_code(verdicts)
+    assert (code == 0) == (bool(codes) and set(codes) == {0})
+    assert code == 1 if 1 in codes else code in {*codes, 5}

@@ -1,0 +1,78 @@
+"""Checks that look behind the legacy: GO, not verified where it is not named, 4 where it is named wrongly."""
+
+from pathlib import Path
+
+import pytest
+from tests.suite.support.gate_runs import run_gate
+from tests.suite.verdicts.conftest import MakeProject
+
+from cutover.embedded.state import PairState
+
+pytestmark = pytest.mark.verdicts
+
+CHECKS = '''"""Two checks that look behind the legacy."""
+
+import pytest
+
+from cutover.stores import LegacyRows, MediaFolder
+
+pytestmark = pytest.mark.smoke
+
+
+@pytest.mark.needs("postgres")
+def test_database_is_seen(legacy_rows: LegacyRows) -> None:
+    """It answers."""
+    assert legacy_rows.rows("SELECT count(*) >= 0 AS there FROM auth_user") == [{"there": True}]
+
+
+@pytest.mark.needs("media")
+def test_folder_is_seen(media_folder: MediaFolder) -> None:
+    """It has no such file."""
+    assert media_folder.get("uploads/0/none.csv") is None
+'''
+MANIFEST = """[smoke]
+"tests/smoke/test_tiny.py::test_database_is_seen" = { level = "read-only", needs = "postgres" }
+"tests/smoke/test_tiny.py::test_folder_is_seen" = { level = "read-only", needs = "media" }
+"""
+PLAIN = """
+[plain]
+safety = "read-only"
+worker = {{ url = "{url}" }}
+legacy = {{ absent = "not asked" }}
+budget = {{ requests = 60000, window_s = 60 }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "words"),
+    [
+        ("", 10, ["names no postgres, so the legacy's rows cannot be seen", "names no media"]),
+        (
+            'absent = { postgres = "behind a wall", media = "elsewhere" }\n',
+            10,
+            ["behind a wall", "0 of 0 checks passed"],
+        ),
+        ('media = "/no/such/folder"\n', 4, ["plain.media", "No such file"]),
+        ('postgres = {}\nsecrets = { postgres_dsn = "DSN" }\n', 4, ["plain.secrets.postgres_dsn", "several hosts"]),
+    ],
+)
+def test_what_is_not_named_is_not_verified(
+    own_pair: PairState, make_project: MakeProject, reports: Path, more: str, code: int, words: list[str]
+) -> None:
+    """Each with its sentence."""
+    project = make_project(CHECKS, manifest=MANIFEST, environments=PLAIN.format(url=own_pair.worker_url) + more)
+    dsn = "postgresql://reader:a-long-password@a.example,b.example/d"
+    done = run_gate("-m", "smoke", "--env", "plain", "-rs", reports=reports, project=project, DSN=dsn)
+    assert done.code == code, done.output
+    for word in words:
+        assert word in done.output
+    assert "a-long-password" not in done.output
+
+
+def test_pair_names_both(own_pair: PairState, make_project: MakeProject, reports: Path) -> None:
+    """The embedded environment knows its database and its folder; the evidence tells of the queries."""
+    project = make_project(CHECKS, manifest=MANIFEST)
+    done = run_gate("-m", "smoke", "--env", "embedded", "--pair", own_pair.name, reports=reports, project=project)
+    assert done.code == 0, done.output
+    systems = [exchange["system"] for record in done.records for exchange in record["page"]["exchanges"]]
+    assert set(systems) == {"postgres"}

@@ -1,0 +1,408 @@
+"""Load runs from outside: real Locust processes against a target that counts for itself."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import urllib.request
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.suite.support.gate_runs import GateRun, clean_environment
+from tests.suite.support.load_runs import (
+    CAPS,
+    PROFILES,
+    Target,
+    load_project,
+    locust_command,
+    run_load,
+    target,
+    until,
+)
+
+from cutover.config.validation import root
+
+pytestmark = [pytest.mark.verdicts, pytest.mark.alone]
+
+
+@pytest.fixture
+def system() -> Generator[Target]:
+    """A target of the test's own."""
+    with target() as up:
+        yield up
+
+
+@pytest.fixture
+def project(tmp_path: Path, system: Target) -> Path:
+    """A project whose environment "target" is that target."""
+    return load_project(tmp_path, system.url)
+
+
+def scheduled_and_counted(run: GateRun) -> tuple[int, dict[str, int]]:
+    """From load.json: how many requests were scheduled, and by endpoint how many were sent."""
+    told = json.loads((run.folder / "load.json").read_text())
+    cells = told["ledger"]
+    sent: dict[str, int] = {}
+    for cell in cells:
+        count = sum(cell["outcomes"].values()) - cell["outcomes"]["unsent"]
+        name = cell["endpoint"].rpartition(":")[2]
+        if count:
+            sent[name] = sent.get(name, 0) + count
+    return sum(cell["scheduled"] for cell in cells), sent
+
+
+def test_smoke_run_is_go_and_the_ledger_is_what_the_target_counted(
+    system: Target, project: Path, tmp_path: Path
+) -> None:
+    """One process: GO, every request is in both counts, nothing is left behind, and no secret stands anywhere."""
+    run = run_load("smoke", "--env", "target", "--run-nonce", "n-1", project=project, reports=tmp_path / "reports")
+    assert run.code == 0, run.output
+    assert run.last_line.startswith("load smoke GO: target ")
+    assert run.last_line.endswith("; exit 0")
+    verdict = run.verdict
+    assert (verdict["verdict"], verdict["exit_code"], verdict["nonce"]) == ("GO", 0, "n-1")
+    assert verdict["planned_s"] == 3
+    assert 3 <= verdict["load"]["duration_s"] < 6
+    assert verdict["leftovers"] == []
+    scheduled, sent = scheduled_and_counted(run)
+    told = system.told
+    assert sent == told["counts"]
+    assert scheduled == sum(told["counts"].values())
+    assert (told["users"], told["files"]) == (0, 0)
+    for file in run.folder.iterdir():
+        assert not re.search(r"Cutover-pw-|(access|refresh)\.[0-9a-f]{32}", file.read_text()), file
+    assert not re.search(r"Cutover-pw-|(access|refresh)\.[0-9a-f]{32}", run.output)
+
+
+def test_two_processes_send_one_schedule_and_short_is_no_go_elsewhere(
+    system: Target, project: Path, tmp_path: Path
+) -> None:
+    """--processes 2 --short: counts to the one, and outside the embedded pair a shortened run is INCONCLUSIVE."""
+    run = run_load(
+        "smoke", "--env", "target", "--short", "--processes", "2", project=project, reports=tmp_path / "reports"
+    )
+    assert run.code == 10, run.output
+    assert "--short" in run.last_line
+    assert any("--short" in reason for reason in run.verdict["reasons"])
+    assert run.verdict["load"]["workers_reported"] == 2
+    scheduled, sent = scheduled_and_counted(run)
+    assert sent == system.told["counts"]
+    assert scheduled == sum(system.told["counts"].values())
+
+
+def test_cap_on_connections_is_of_all_processes_together(system: Target, tmp_path: Path) -> None:
+    """Two processes have one of two connections each; what found none free was not sent, and the run is INVALID."""
+    system.does_wrong(delay_s=0.1)
+    project = load_project(tmp_path, system.url, load=CAPS.replace("connections = 2000", "connections = 2"))
+    run = run_load("smoke", "--env", "target", "--processes", "2", project=project, reports=tmp_path / "reports")
+    assert run.code == 11, run.output
+    assert "more than 1 connections" in run.output
+    assert "planned arrivals were sent" in " ".join(run.verdict["reasons"])
+
+
+def test_master_and_two_workers_count_what_the_target_counted(system: Target, project: Path, tmp_path: Path) -> None:
+    """Three processes that were started by themselves, as on three machines."""
+    with distributed(project, tmp_path / "reports") as (master, _):
+        output, _ = master.communicate(timeout=60)
+    run = GateRun(master.returncode, output, tmp_path / "reports")
+    assert run.code == 0, run.output
+    assert run.last_line.startswith("load smoke GO: target ")
+    scheduled, sent = scheduled_and_counted(run)
+    assert sent == system.told["counts"]
+    assert scheduled == sum(system.told["counts"].values())
+    assert system.told["users"] == 0
+
+
+def test_worker_that_is_killed_makes_the_run_invalid(system: Target, project: Path, tmp_path: Path) -> None:
+    """What it sent is unknown, so no figure holds; the accounts are removed all the same."""
+    with distributed(project, tmp_path / "reports") as (master, workers):
+        until(lambda: sum(system.told["counts"].values()) > 50)
+        workers[0].kill()
+        output, _ = master.communicate(timeout=60)
+    run = GateRun(master.returncode, output, tmp_path / "reports")
+    assert run.code == 11, run.output
+    assert "was lost" in " ".join(run.verdict["reasons"]) or "ended before" in " ".join(run.verdict["reasons"])
+    assert system.told["users"] == 0
+
+
+@pytest.mark.parametrize("ending", ["SIGTERM", "STOP"])
+def test_run_that_is_ended_early_is_invalid(system: Target, project: Path, tmp_path: Path, ending: str) -> None:
+    """By a signal or by the kill switch: 11, and what was sent by then is in the ledger to the one."""
+    reports, stop = tmp_path / "reports", tmp_path / "STOP"
+    process = subprocess.Popen(
+        locust_command("smoke", ["--env", "target", f"--reports={reports}"]),
+        cwd=root(),
+        env=clean_environment(CUTOVER_ROOT=str(project), CUTOVER_STOP_FILE=str(stop)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    until(lambda: sum(system.told["counts"].values()) > 50)
+    if ending == "STOP":
+        stop.write_text("")
+    else:
+        process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    run = GateRun(process.returncode, output, reports)
+    assert run.code == 11, run.output
+    assert run.last_line.startswith("load smoke INVALID: ")
+    assert run.verdict["exit_code"] == 11
+    _, sent = scheduled_and_counted(run)
+    assert sent == system.told["counts"]
+    assert (system.told["users"] == 0) == (ending == "SIGTERM")  # the kill switch stops the removal as well
+    assert bool(run.verdict["leftovers"]) == (ending == "STOP")
+
+
+def test_errors_above_the_limit_are_no_go(system: Target, project: Path, tmp_path: Path) -> None:
+    """A fifth of all answers is 500."""
+    system.does_wrong(error_share=0.2)
+    run = run_load("smoke", "--env", "target", project=project, reports=tmp_path / "reports")
+    assert run.code == 1, run.output
+    assert "errors while watching" in " ".join(run.verdict["reasons"])
+
+
+def test_outage_is_found_with_both_bounds(system: Target, project: Path, tmp_path: Path) -> None:
+    """Every request is cut off for 0.4 s: one outage on each stream, whose bounds enclose that time."""
+    began = watch_for_start(system, lambda: system.does_wrong(drop=[0.6, 1.0]))
+    run = run_load("availability", "--env", "target", project=project, reports=tmp_path / "reports")
+    began.join()
+    assert run.code == 1, run.output
+    streams: dict[str, Any] = run.verdict["availability"]["streams"]
+    for stream in ("fresh", "kept"):
+        (window,) = streams[stream]["windows"]
+        assert window["lower_ms"] <= 400 <= window["upper_ms"], window
+        assert window["upper_ms"] - window["lower_ms"] < 100, window
+    assert not run.verdict["availability"]["writes"]["lost"]
+
+
+def test_lost_and_doubled_writes_are_no_go(system: Target, project: Path, tmp_path: Path) -> None:
+    """Acknowledged and not there, or there twice: found after the run, by name."""
+    system.does_wrong(lose_write_every=20, double_write_every=30)
+    run = run_load("availability", "--env", "target", project=project, reports=tmp_path / "reports")
+    assert run.code == 1, run.output
+    writes = run.verdict["availability"]["writes"]
+    assert writes["acknowledged"] == system.told["counts"]["upload"]
+    assert len(writes["lost"]) == writes["acknowledged"] // 20 - writes["acknowledged"] // 60
+    assert len(writes["doubled"]) == writes["acknowledged"] // 30 - writes["acknowledged"] // 60
+
+
+CRASHING = """
+from cutover.load import run
+from cutover.load.locust_wiring import profile
+
+def judge(*_):
+    raise RuntimeError("ours")
+
+run.judge = judge
+Smoke = profile("smoke")
+"""
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_crash_of_ours_removes_the_accounts_or_lists_them(
+    system: Target, project: Path, tmp_path: Path, stopped: bool
+) -> None:
+    """3, and nothing is left that nobody is told of: the kill switch keeps the accounts, verdict.json names them."""
+    own, stop = tmp_path / "smoke.py", tmp_path / "STOP"
+    own.write_text(CRASHING)
+    began = watch_for_start(system, lambda: stop.write_text("") if stopped else None)
+    run = run_load(
+        "smoke", "-f", str(own), "--env", "target", project=project, reports=tmp_path / "reports",
+        CUTOVER_STOP_FILE=str(stop),
+    )  # fmt: skip
+    began.join()
+    assert run.code == 3, run.output
+    assert run.verdict["verdict"] == "TOOL ERROR"
+    assert (system.told["users"] > 0) == bool(run.verdict["leftovers"]) == stopped
+
+
+def test_verdict_that_cannot_be_written_is_no_go_ahead(system: Target, project: Path, tmp_path: Path) -> None:
+    """All else is there and every limit kept: 11, as a caller may read the file and not the code."""
+    reports = tmp_path / "reports"
+
+    def in_the_way() -> None:
+        (folder,) = reports.iterdir()
+        (folder / ".verdict.json.partial").mkdir()
+
+    began = watch_for_start(system, in_the_way)
+    run = run_load("smoke", "--env", "target", project=project, reports=reports)
+    began.join()
+    assert run.code == 11, run.output
+    assert "evidence could not be written" in run.output
+    assert run.last_line.startswith("load smoke INVALID: ")
+    assert run.verdict["exit_code"] == 11
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--env", "target", "--host", "http://127.0.0.1:1"], "--host"),
+        (["--env", "target", "-u", "5"], "--users"),
+        ([], "--env"),
+        (["--env", "nowhere"], "nowhere"),
+        (["--env", "production"], "production.load"),
+        (["--env", "slow"], "slow.load.rate"),
+        (["--env", "twice"], "--load-on twice"),
+        (["--env", "limited"], "limited.budget"),
+        (["--env", "target", "--maintenance", "soon"], "--maintenance"),
+        (["--env", "target", "--no-such-option"], "no-such-option"),
+        (["--env", "target", "--list"], "--list"),
+        (["--env", "target", "--show-task-ratio"], "--show-task-ratio"),
+        (["--env", "target", "--show-task-ratio-json"], "--show-task-ratio-json"),
+        (["--env", "target", "Nobody"], "Nobody"),
+        (["--env", "target", "-f", f"{root()}/locustfiles/smoke.py,{root()}/locustfiles/availability.py"], "-f: "),
+        (["--env", "embedded", "--pair", "../x"], "../x"),
+        (["--env", "embedded", "--pair", "revA"], "revA"),
+    ],
+)
+def test_wrong_usage_ends_with_4_before_anything_is_sent(
+    system: Target, tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    """One message, no request, no traceback."""
+    base = (
+        'safety = "disposable"\nworker = {{ url = "{url}/{name}" }}\nlegacy = {{ absent = "none" }}\n'
+        "budget = {{ requests = {budget}, window_s = 60 }}\nload = {{ {caps} }}\n"
+    )
+    rows = [("slow", CAPS.replace("rate = 2000", "rate = 20"), 60000), ("limited", CAPS, 90),
+            ("twice", CAPS.replace(", unattended = true", ""), 60000)]  # fmt: skip
+    more = "\n".join(
+        f"[{name}]\n" + base.format(url=system.url, name=name, caps=caps, budget=budget) for name, caps, budget in rows
+    )
+    project = load_project(tmp_path, system.url, more=more)
+    run = run_load("smoke", *arguments, project=project, reports=tmp_path / "reports")
+    assert run.code == 4, run.output
+    assert says in run.output
+    assert "Traceback" not in run.output
+    assert system.told["counts"] == {}
+    assert system.told["users"] == 0
+
+
+@pytest.mark.skipif(os.environ.get("CUTOVER_LOAD") != "full", reason="CUTOVER_LOAD=full: ten seconds of waiting")
+def test_page_of_locust_shows_the_same_requests(system: Target, project: Path, tmp_path: Path) -> None:
+    """--web: the run starts from the page, which counts what the ledger counts; the exit code is the verdict."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    reports = tmp_path / "reports"
+    options = ["--env", "target", "--web", "--web-host", "127.0.0.1", "--web-port", url.rpartition(":")[2]]
+    process = subprocess.Popen(
+        locust_command("smoke", [*options, f"--reports={reports}"]),
+        cwd=root(),
+        env=clean_environment(CUTOVER_ROOT=str(project)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+    def fetched(path: str, body: bytes | None = None) -> str:
+        try:
+            with urllib.request.urlopen(url + path, body, timeout=5) as answer:  # noqa: S310 - our own page
+                return str(answer.read().decode())
+        except OSError:
+            return ""
+
+    until(lambda: bool(fetched("/")))
+    fetched("/swarm", b"user_count=1&spawn_rate=1")
+    until(lambda: '"state": "stopped"' in fetched("/stats/requests"))
+    rows = {row["name"]: row["num_requests"] for row in json.loads(fetched("/stats/requests"))["stats"]}
+    assert len(fetched("/stats/report?download=1")) > 10_000
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    run = GateRun(process.returncode, output, reports)
+    assert run.code == 0, run.output
+    assert run.last_line.startswith("load smoke GO: target ")
+    assert {name: count for name, count in rows.items() if name != "Aggregated"} == system.told["counts"]
+
+
+def test_workers_that_do_not_come_make_the_run_invalid(system: Target, project: Path, tmp_path: Path) -> None:
+    """Locust itself would end with 1, which is NO-GO."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    run = run_load(
+        "smoke", "--env", "target", "--master", "--expect-workers", "2", "--expect-workers-max-wait", "1",
+        "--master-bind-host", "127.0.0.1", "--master-bind-port", port, project=project, reports=tmp_path / "reports",
+    )  # fmt: skip
+    assert run.code == 11, run.output
+    assert "0 of 2 workers came" in run.output
+    assert run.verdict["exit_code"] == 11
+    assert system.told["counts"] == {}
+
+
+def test_profile_beyond_one_process_and_folder_that_cannot_be_written_end_with_4(
+    system: Target, tmp_path: Path
+) -> None:
+    """Both before anything is sent; the first says how many processes it takes."""
+    fast = CAPS.replace("rate = 2000", "rate = 100000").replace("accounts = 100", "accounts = 1000")
+    profiles = PROFILES.replace("rate = 150", "rate = 60000").replace("register = 1 ", "register = 0 ")
+    project = load_project(tmp_path, system.url, load=fast, profiles=profiles)
+    (tmp_path / "file").write_text("")
+    for profile, reports, says in (("smoke", "reports", "Use --processes"), ("availability", "file", "--reports")):
+        run = run_load(profile, "--env", "target", project=project, reports=tmp_path / reports)
+        assert run.code == 4, run.output
+        assert says in run.output
+    assert system.told["users"] == 0
+
+
+class distributed:  # noqa: N801 - a context manager, read like a function
+    """A master and two workers, started one by one, on a port of their own."""
+
+    def __init__(self, project: Path, reports: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = str(free.getsockname()[1])
+        self._environment = clean_environment(CUTOVER_ROOT=str(project))
+        self._reports = reports
+        self._all: list[subprocess.Popen[str]] = []
+
+    def __enter__(self) -> tuple[subprocess.Popen[str], list[subprocess.Popen[str]]]:
+        """The master, whose output is kept, and the workers."""
+        own = ["--master-bind-host", "127.0.0.1", "--master-bind-port", self._port]
+        master = self._start(
+            "--env", "target", "--master", "--expect-workers", "2", *own, f"--reports={self._reports}",
+            stdout=subprocess.PIPE,
+        )  # fmt: skip
+        theirs = ["--worker", "--master-host", "127.0.0.1", "--master-port", self._port]
+        workers = [self._start(*theirs, stdout=subprocess.DEVNULL) for _ in range(2)]
+        return master, workers
+
+    def __exit__(self, *_: object) -> None:
+        """Whatever is still there ends."""
+        for process in self._all:
+            if process.poll() is None:
+                process.kill()
+            process.wait(10)
+            if process.stdout is not None:
+                process.stdout.close()
+
+    def _start(self, *arguments: str, stdout: int) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            locust_command("smoke", arguments),
+            cwd=root(),
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._all.append(process)
+        return process
+
+
+def watch_for_start(system: Target, then: Callable[[], object]) -> Any:
+    """Do something as soon as the target counts the first arrival."""
+
+    def watch() -> None:
+        until(lambda: bool(system.told["counts"]))
+        then()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return thread

@@ -1,0 +1,294 @@
+"""The migration seen from outside: generated, migrated and proven, forwards and back, cut off and gone on with."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from tests.suite.support.gate_runs import GateRun, clean_environment, run_gate
+
+from cutover.config.validation import root
+from cutover.embedded import migrated, pair
+from cutover.embedded.state import PairState
+
+pytestmark = pytest.mark.verdicts
+
+GROWN = 200_000
+DEADLINE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """`cutover reconcile` that has ended: exit code, what it printed, reconciliation.json (None: there is none)."""
+
+    code: int
+    output: str
+    data: dict[str, Any] | None
+
+    @property
+    def last_line(self) -> str:
+        """The last line that was printed."""
+        return self.output.rstrip("\n").rpartition("\n")[2]
+
+
+def reconcile(own_pair: PairState, reports: Path, *arguments: str) -> Reconciled:
+    """Run the command on the pair and wait for its end."""
+    before = set(reports.glob("*/verdict.json"))
+    done = subprocess.run(
+        [*_command(own_pair, reports), *arguments], cwd=root(), env=clean_environment(), stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    (made,) = {*reports.glob("*/verdict.json")} - before or {None}
+    file = made.parent / "reconciliation.json" if made else None
+    return Reconciled(done.returncode, done.stdout, json.loads(file.read_text()) if file and file.exists() else None)
+
+
+def _command(own_pair: PairState, reports: Path) -> list[str]:
+    named = ["--env", "embedded", "--pair", own_pair.name, "--reports", str(reports)]
+    return [sys.executable, "-m", "cutover.cli", "reconcile", *named]
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[PairState, GateRun]]:
+    """A pair of their own, and the gate's first run on it: that makes the data and migrates it."""
+    handle = pair.start(pair.anonymous_name(), owned=True, options=pair.PairOptions())
+    try:
+        own = handle.wait(90)
+        reports = tmp_path_factory.mktemp("first") / "reports"
+        yield own, run_gate("-m", "migration", "--env", "embedded", "--pair", own.name, reports=reports)
+    finally:
+        handle.stop()
+
+
+@pytest.fixture(scope="module")
+def filled_pair(first_run: tuple[PairState, GateRun]) -> PairState:
+    """The pair with its data; what a test changes it puts back."""
+    return first_run[0]
+
+
+@pytest.fixture
+def copy(filled_pair: PairState, tmp_path: Path) -> Path:
+    """A copy of D1's file, to be spoiled."""
+    target = tmp_path / "copy.sqlite"
+    with sqlite3.connect(f"file:{filled_pair.d1_file}?mode=ro", uri=True) as source, sqlite3.connect(target) as made:
+        source.backup(made)
+    source.close()
+    made.close()
+    return target
+
+
+def change(file: Path, *statements: str) -> None:
+    """Run statements on an SQLite file, as it were by another connection."""
+    connection = sqlite3.connect(file, isolation_level=None)
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+
+
+def test_generated_and_migrated_pair_is_go_with_exact_numbers(first_run: tuple[PairState, GateRun]) -> None:
+    """The gate makes data on an empty pair, migrates it and proves it: rows, files and bytes by number."""
+    own, done = first_run
+    assert done.code == 0, done.output
+    assert done.last_line.startswith("migration GO: embedded")
+    data = json.loads((done.folder / "reconciliation.json").read_text())
+    users, files = data["tables"]["users"], data["tables"]["files"]
+    assert users["source_rows"] == users["target_rows"] == migrated.USERS
+    assert files["source_rows"] == files["target_rows"] == data["objects"]["by_bytes"] == migrated.FILES
+    stored = sum(file.stat().st_size for file in Path(own.media_root).rglob("*.csv"))
+    assert data["objects"]["file_bytes"] == data["objects"]["object_bytes"] == stored > 0
+    assert f"{stored:,} bytes" in done.output
+    assert data["total_findings"] == 0
+
+
+def test_delta_is_go_and_a_row_lost_on_the_way_back_is_no_go(filled_pair: PairState, reports: Path) -> None:
+    """More writes: NO-GO; their delta: GO; a rehearsed rollback: GO; one row less in Django: NO-GO with its key."""
+    migrated.generate(filled_pair, "--change", "--seed", "7")
+    assert reconcile(filled_pair, reports, "--thorough").code == 1
+    migrated.migrate(filled_pair, "delta")
+    done = reconcile(filled_pair, reports, "--thorough")
+    assert done.code == 0, done.output
+    migrated.migrate(filled_pair, "reverse")
+    done = reconcile(filled_pair, reports, "--thorough", "--direction", "reverse")
+    assert done.code == 0, done.output
+    named = ("-m", "migration", "--env", "embedded", "--pair", filled_pair.name)
+    gate = run_gate(*named, "--direction=reverse", reports=reports)
+    assert gate.code == 0, gate.output
+    assert gate.last_line.startswith("migration GO: embedded")
+    with psycopg.connect(filled_pair.pg_dsn, autocommit=True) as legacy:
+        row = legacy.execute("SELECT * FROM list_cutter_savedfile ORDER BY id LIMIT 1").fetchone()
+        assert row is not None
+        legacy.execute("DELETE FROM list_cutter_savedfile WHERE id = %s", [row[0]])
+        try:
+            done = reconcile(filled_pair, reports, "--direction", "reverse")
+        finally:
+            marks = ", ".join(["%s"] * len(row))
+            adapted = [json.dumps(value) if isinstance(value, dict) else value for value in row]
+            legacy.execute(f"INSERT INTO list_cutter_savedfile VALUES ({marks})", adapted)  # noqa: S608 - marks alone
+    assert done.code == 1, done.output
+    assert f"1 missing: files, first key {row[0]}" in done.output
+    assert done.data is not None
+    missing = [each for each in done.data["findings"] if each["kind"] == "missing" and each["part"] == "rows"]
+    assert [(each["count"], each["samples"][0]["key"]) for each in missing] == [(1, str(row[0]))]
+
+
+def test_killed_run_goes_on_and_reads_no_proven_range_twice(filled_pair: PairState, copy: Path, reports: Path) -> None:
+    """kill -9 in the middle; nothing written: the proven ranges count and are not read; one write: all are read."""
+    _grow(filled_pair, copy, GROWN)
+    try:
+        proven = _killed_in_the_middle(filled_pair, copy, reports)
+        saved = shutil.copytree(reports, reports.with_name("saved"))
+        done = reconcile(filled_pair, reports, "--resume", "--d1-file", str(copy))
+        assert done.data is not None, done.output
+        users = done.data["tables"]["users"]
+        assert users["source_rows"] == users["target_rows"] > GROWN
+        assert users["resumed_rows"] == proven > 0
+        assert users["source_read"] == users["source_rows"] - proven
+        assert done.data["total_findings"] == 0, done.output
+        change(copy, "UPDATE users SET full_name = 'x' WHERE id = (SELECT min(id) FROM users)")
+        again = reconcile(filled_pair, saved, "--resume", "--d1-file", str(copy))
+        assert again.code == 1, again.output
+        assert again.data is not None
+        assert again.data["tables"]["users"]["resumed_rows"] == 0
+        assert "read again: D1" in again.output
+    finally:
+        with psycopg.connect(filled_pair.pg_dsn, autocommit=True) as legacy:
+            legacy.execute("DELETE FROM auth_user WHERE username LIKE 'grown%%'")
+
+
+def _grow(filled_pair: PairState, copy: Path, rows: int) -> None:
+    """As many accounts more on both sides: so many that a run can be killed in their middle."""
+    with psycopg.connect(filled_pair.pg_dsn, autocommit=True) as legacy:
+        legacy.execute(
+            "INSERT INTO auth_user (password, is_superuser, username, first_name, last_name, email, is_staff,"
+            " is_active, date_joined) SELECT 'x', false, 'grown' || n, '', '', '', false, false,"
+            " timestamptz '2026-01-01 00:00:00Z'"
+            " FROM generate_series(1, %s) n",
+            [rows],
+        )
+        grown = legacy.execute("SELECT id, username FROM auth_user WHERE username LIKE 'grown%%'").fetchall()
+    connection = sqlite3.connect(copy)
+    at = "2026-01-01T00:00:00.000000Z"
+    connection.executemany(
+        "INSERT INTO users VALUES (?, ?, NULL, 'x', NULL, 0, 0, 0, ?, ?, NULL)", ((*row, at, at) for row in grown)
+    )
+    connection.commit()
+    connection.close()
+
+
+def _in_the_middle(filled_pair: PairState, copy: Path, reports: Path, output: int) -> subprocess.Popen[str]:
+    """A run that has proven a few ranges of users."""
+    process = subprocess.Popen(
+        [*_command(filled_pair, reports), "--d1-file", str(copy)], cwd=root(), env=clean_environment(),
+        stdout=output, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline and process.poll() is None:
+        journals = list(reports.glob("*/reconciliation.recorder"))
+        if journals and journals[0].read_bytes().count(b'"users"') >= 2:
+            break
+        time.sleep(0.002)
+    return process
+
+
+def _killed_in_the_middle(filled_pair: PairState, copy: Path, reports: Path) -> int:
+    """Start a run, kill it when it has proven a few ranges, and tell how many rows of users those hold."""
+    process = _in_the_middle(filled_pair, copy, reports, subprocess.DEVNULL)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (recorder,) = reports.glob("*/reconciliation.recorder")
+    lines = [json.loads(line) for line in recorder.read_bytes().split(b"\n")[:-1]]
+    assert not any("ended" in line for line in lines), "it was too fast to be killed"
+    return sum(line["rows"] for line in lines[1:] if line["table"] == "users")
+
+
+@pytest.mark.parametrize(
+    ("statements", "code", "said"),
+    [
+        (("DELETE FROM files", "DELETE FROM users"), 1, "missing: users"),
+        (("DROP TABLE files",), 1, "missing: files"),
+        (("ALTER TABLE files DROP COLUMN tags",), 1, "missing: files.tags"),
+        (("UPDATE users SET password = 'x' WHERE id = (SELECT max(id) FROM users)",), 1, "changed: users.password"),
+    ],
+    ids=["empty target", "table missing", "column missing", "one value"],
+)
+def test_spoiled_copy_is_no_go_and_says_where(
+    statements: tuple[str, ...], code: int, said: str, filled_pair: PairState, copy: Path, reports: Path
+) -> None:
+    """Each with its own words, and no user's value among them."""
+    change(copy, *statements)
+    done = reconcile(filled_pair, reports, "--d1-file", str(copy))
+    assert done.code == code, done.output
+    assert said in done.output
+    assert "Traceback" not in done.output
+    assert "pbkdf2_sha256$" not in done.output
+
+
+def test_export_is_read_in_the_place_of_d1(filled_pair: PairState, copy: Path, tmp_path: Path, reports: Path) -> None:
+    """The statements of an export prove the same rows; half of one ends with 4 and names the line."""
+    connection = sqlite3.connect(copy)
+    lines = [
+        line for line in connection.iterdump() if "_cf_" not in line and line not in ("BEGIN TRANSACTION;", "COMMIT;")
+    ]
+    connection.close()
+    export = tmp_path / "export.sql"
+    export.write_text("PRAGMA defer_foreign_keys=TRUE;\n" + "\n".join(lines) + "\n")
+    done = reconcile(filled_pair, reports, "--d1-export", str(export))
+    assert done.code == 10, done.output  # the list form of objects
+    assert done.data is not None
+    assert done.data["total_findings"] == 0
+    export.write_text(export.read_text()[: export.stat().st_size // 2])
+    done = reconcile(filled_pair, reports, "--d1-export", str(export))
+    assert done.code in (1, 4), done.output
+    assert "Traceback" not in done.output
+
+
+def test_server_that_is_restarted_makes_the_run_invalid(filled_pair: PairState, copy: Path, reports: Path) -> None:
+    """It ends the sessions of the reconciler in the middle of the rows: 11, what to do, no traceback and no GO."""
+    _grow(filled_pair, copy, GROWN)
+    with psycopg.connect(filled_pair.pg_dsn, autocommit=True) as legacy:
+        try:
+            process = _in_the_middle(filled_pair, copy, reports, subprocess.PIPE)
+            ended = legacy.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE '%%string_agg%%'"
+                " AND pid <> pg_backend_pid()"
+            ).fetchone()
+            output, _ = process.communicate(timeout=DEADLINE_S)
+        finally:
+            legacy.execute("DELETE FROM auth_user WHERE username LIKE 'grown%%'")
+    assert ended
+    assert ended[0] > 0
+    assert process.returncode == 11, output
+    assert "run it again" in output
+    assert "Traceback" not in output
+
+
+def test_empty_source_is_no_go(filled_pair: PairState, copy: Path, reports: Path) -> None:
+    """On the way back from a D1 that lost everything, all that Django holds is too much: every row is counted."""
+    change(copy, "DELETE FROM files", "DELETE FROM users")
+    with psycopg.connect(filled_pair.pg_dsn) as legacy:
+        held = legacy.execute("SELECT count(*) FROM auth_user").fetchone()
+    assert held
+    done = reconcile(filled_pair, reports, "--direction", "reverse", "--d1-file", str(copy))
+    assert done.code == 1, done.output
+    assert f"{held[0]} extra: users" in done.output
+    assert "Traceback" not in done.output
+
+
+def test_side_that_goes_away_is_invalid(filled_pair: PairState, reports: Path, tmp_path: Path) -> None:
+    """What is no database of D1's is not trusted: 11, one message, no traceback."""
+    broken = tmp_path / "broken.sqlite"
+    broken.write_bytes(os.urandom(8192))
+    done = reconcile(filled_pair, reports, "--d1-file", str(broken))
+    assert done.code == 11, done.output
+    assert "Traceback" not in done.output
+    assert done.last_line.startswith("reconcile INVALID")

@@ -1,0 +1,288 @@
+"""What a killed run leaves is found and removed, and a run that ends by itself leaves nothing."""
+
+import contextlib
+import json
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.suite.support.gate_runs import clean_environment, pytest_command, run_gate
+from tests.suite.support.holdings import holdings, rows_of
+from tests.suite.verdicts.conftest import MakeProject
+
+from cutover.accounts.registered import key_id, note
+from cutover.config.validation import root
+from cutover.core.secrets import Secret
+from cutover.embedded import pair
+from cutover.embedded.state import PairState
+
+pytestmark = pytest.mark.verdicts
+
+NOTHING = dict.fromkeys(("worker users", "worker files", "objects", "legacy users", "legacy files", "media"), 0)
+KEY = "a key of this test, which is long enough"
+
+# Makes an account with a file on its system, and is then killed.
+CUT_SHORT = '''"""A check that is killed midway."""
+
+import os
+
+import pytest
+
+from cutover.accounts import Accounts
+from cutover.targets import Target
+
+pytestmark = [pytest.mark.smoke, pytest.mark.system("worker", "legacy"), pytest.mark.level("test-data")]
+
+
+def test_is_killed(target: Target, accounts: Accounts) -> None:
+    """An account with two files, and one that never came to be."""
+    account = accounts.new()
+    for name in ("a.csv", "b.csv"):
+        target.call("upload", token=account.access_token, file=(name, b"x,y\\n1,2\\n", "text/csv")).expect_status()
+    accounts.name()
+    os.kill(os.getpid(), 9)
+'''
+MANIFEST = "[smoke]\n" + "".join(
+    f'"tests/smoke/test_tiny.py::test_is_killed[{system}]" = {{ system = "{system}", level = "test-data" }}\n'
+    for system in ("worker", "legacy")
+)
+
+
+@pytest.fixture(scope="module")
+def pair_here() -> Generator[PairState]:
+    """A pair on which nobody else has left anything."""
+    handle = pair.start(pair.anonymous_name(), owned=True)
+    try:
+        yield handle.wait(90)
+    finally:
+        handle.stop()
+
+
+def sweep_command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "cutover.cli", "sweep", *arguments]
+
+
+def sweep(
+    *arguments: str, reports: Path, project: Path | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """`cutover sweep` as a process."""
+    return subprocess.run(
+        sweep_command(*arguments, "--reports", str(reports)),
+        cwd=project or root(),
+        env=clean_environment(**variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def events(reports: Path) -> list[dict[str, str]]:
+    return [
+        json.loads(line)
+        for ledger in reports.glob("*/test-data.jsonl")
+        for line in ledger.read_text().splitlines()
+    ]  # fmt: skip
+
+
+def open_accounts(reports: Path) -> set[str]:
+    lines = events(reports)
+    return {line["account"] for line in lines} - {line["account"] for line in lines if line["event"] != "named"}
+
+
+def kill_when(condition: Callable[[], bool], found: PairState, reports: Path) -> None:
+    """Start the smoke gate of this project and kill it with SIGKILL as soon as the condition holds."""
+    arguments = ["-m", "smoke", "--env", "embedded", "--pair", found.name, f"--reports={reports}"]
+    with subprocess.Popen(
+        pytest_command(arguments),
+        cwd=root(),
+        env=clean_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as run:
+        deadline = time.monotonic() + 90
+        while not condition() and run.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        run.kill()
+    assert run.returncode == -9, "the run ended before it could be killed"
+
+
+def killed_by_its_check(project: Path, env: tuple[str, ...], reports: Path, **variables: str) -> None:
+    """A run of CUT_SHORT on each system."""
+    for system in ("worker", "legacy"):
+        done = run_gate("-m", "smoke", *env, "-k", system, reports=reports, project=project, **variables)
+        assert done.code == -9, done.output
+
+
+def named_environment(found: PairState, *, key: bool = True) -> str:
+    """An environment `named` with the pair's addresses and a key of its own: no pair in the configuration's eyes."""
+    secrets = 'secrets = { account_key = "SWEEP_KEY" }' if key else ""
+    return (
+        f'\n[named]\nsafety = "test-data"\nworker = {{ url = "{found.worker_url}" }}\n'
+        f'legacy = {{ url = "{found.legacy_url}" }}\nbudget = {{ requests = 60000, window_s = 60 }}\n{secrets}\n'
+    )
+
+
+def test_killed_run_is_swept(pair_here: PairState, tmp_path: Path) -> None:
+    """kill -9 midway on each system: a dry run lists, a sweep removes, and neither system holds anything of it."""
+    reports = tmp_path / "reports"
+    assert holdings(pair_here) == NOTHING
+    # Two files at once has only a check that keeps them to its end.
+    with contextlib.closing(sqlite3.connect(f"file:{pair_here.d1_file}?mode=ro", uri=True)) as d1:
+        kill_when(lambda: d1.execute("SELECT count(*) FROM files").fetchone()[0] >= 2, pair_here, reports)
+    with psycopg.connect(pair_here.pg_dsn, autocommit=True) as postgres:
+        kill_when(lambda: rows_of(postgres, "list_cutter_savedfile") >= 2, pair_here, reports)
+    left = holdings(pair_here)
+    assert all(left.values()), left
+    names = open_accounts(reports)
+    assert len(names) >= 2
+    where = ("--env", "embedded", "--pair", pair_here.name)
+
+    listed = sweep(*where, "--dry-run", reports=reports)
+    assert listed.returncode == 10, listed.stdout
+    assert all(name in listed.stdout for name in names)
+    assert "dry run, nothing was sent" in listed.stdout
+    assert holdings(pair_here) == left
+    assert open_accounts(reports) == names
+
+    swept = sweep(*where, reports=reports)
+    assert swept.returncode == 0, swept.stdout
+    assert all(name in swept.stdout for name in names)
+    assert holdings(pair_here) == NOTHING
+    assert {line["account"] for line in events(reports) if line["event"] == "removed"} >= names
+
+    again = sweep(*where, reports=reports)
+    assert (again.returncode, len(again.stdout.splitlines())) == (0, 1), again.stdout
+    assert "nothing is left" in again.stdout
+
+
+def test_run_that_ends_by_itself_leaves_nothing(pair_here: PairState, tmp_path: Path) -> None:
+    """After a whole smoke run: no account, no row, no object, no file, and every name is written off."""
+    reports = tmp_path / "reports"
+    done = run_gate("-m", "smoke", "--env", "embedded", "--pair", pair_here.name, reports=reports)
+    assert done.code == 0, done.output
+    assert holdings(pair_here) == NOTHING
+    lines = events(reports)
+    assert {line["system"] for line in lines if line["event"] == "named"} == {"worker", "legacy"}
+    assert {line["environment"] for line in lines} == {"embedded"}
+    assert open_accounts(reports) == set()
+    assert sweep("--env", "embedded", "--pair", pair_here.name, reports=reports).returncode == 0
+
+
+def test_environment_with_a_key_is_swept_side_by_side(
+    pair_here: PairState, make_project: MakeProject, tmp_path: Path
+) -> None:
+    """No pair, a key of its own: too young at first, then two sweeps at once remove everything and show no secret."""
+    reports = tmp_path / "reports"
+    project = make_project(CUT_SHORT, manifest=MANIFEST, environments=named_environment(pair_here))
+    for _ in range(2):
+        killed_by_its_check(project, ("--env", "named"), reports, SWEEP_KEY=KEY)
+    assert holdings(pair_here) == {**dict.fromkeys(NOTHING, 4), "worker users": 2, "legacy users": 2}
+    young = sweep("--env", "named", reports=reports, project=project, SWEEP_KEY=KEY)
+    assert (young.returncode, young.stdout.count("\n")) == (0, 1), young.stdout
+    assert "8 too young and let alone" in young.stdout
+    other = sweep("--env", "embedded", "--pair", pair_here.name, reports=reports, project=project)
+    assert (other.returncode, other.stdout.count("\n")) == (0, 1), other.stdout
+    assert holdings(pair_here)["worker users"] == 2
+
+    command = sweep_command("--env", "named", "--older-than", "0", "--reports", str(reports))
+    both = [
+        subprocess.Popen(
+            command, cwd=project, env=clean_environment(SWEEP_KEY=KEY), stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    outputs = [run.communicate(timeout=120)[0] for run in both]
+    assert [run.returncode for run in both] == [0, 0], outputs
+    assert holdings(pair_here) == NOTHING
+    assert all("removed" in output or "not there" in output for output in outputs)
+    # The names of accounts that never came to be stay open for a minute: a registration may be under way.
+    assert len(open_accounts(reports)) == 4
+    for text in (*outputs, *(ledger.read_text() for ledger in reports.glob("*/test-data.jsonl"))):
+        assert KEY not in text
+        assert "Cutover-pw-" not in text
+
+
+def test_password_that_nobody_knows_is_inconclusive(
+    own_pair: PairState, make_project: MakeProject, tmp_path: Path
+) -> None:
+    """10 for a run without account_key, also once there is one: nothing is taken for gone, and nothing is touched."""
+    reports = tmp_path / "reports"
+    bare, keyed = (named_environment(own_pair, key=key) for key in (False, True))
+    project = make_project(CUT_SHORT, manifest=MANIFEST, environments=bare)
+    killed_by_its_check(project, ("--env", "named"), reports)
+    before = holdings(own_pair)
+    for table, variables in ((bare, {}), (keyed, {"SWEEP_KEY": KEY})):
+        (project / "environments.toml").write_text((root() / "environments.toml").read_text() + table)
+        done = sweep("--env", "named", "--older-than", "0", reports=reports, project=project, **variables)
+        assert done.returncode == 10, done.stdout
+        assert done.stdout.count("left: its run had no secrets.account_key") == 4
+        assert done.stdout.splitlines()[-1].endswith("4 left")
+    assert holdings(own_pair) == before
+
+
+@pytest.fixture
+def closed_port() -> Generator[int]:
+    """A port of this machine on which nobody listens."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+def test_system_out_of_reach_is_invalid(
+    make_project: MakeProject, tmp_path: Path, closed_port: int, own_pair: PairState
+) -> None:
+    """11, and the other system is swept all the same; a dry run needs no system; the kill switch stops everything."""
+    reports = tmp_path / "reports"
+    (reports / "run").mkdir(parents=True)
+    project = make_project(
+        environments=named_environment(own_pair).replace(own_pair.worker_url, f"http://127.0.0.1:{closed_port}")
+    )
+    for system in ("worker", "legacy"):
+        for number in (1, 2):
+            name = f"cutover-0a1b2c3d-4e5f60-{number}"
+            note(reports / "run" / "test-data.jsonl", "named", "named", system, name, key_id(Secret(KEY)))
+    arguments = ("--env", "named", "--older-than", "0")
+    dry = sweep(*arguments, "--dry-run", reports=reports, project=project, SWEEP_KEY=KEY)
+    assert dry.returncode == 10, dry.stdout
+    assert "4 would be removed" in dry.stdout
+
+    (project / "STOP").touch()
+    stopped = sweep(*arguments, reports=reports, project=project, SWEEP_KEY=KEY)
+    assert stopped.returncode == 11, stopped.stdout
+    assert "kill switch" in stopped.stdout
+    (project / "STOP").unlink()
+
+    done = sweep(*arguments, reports=reports, project=project, SWEEP_KEY=KEY)
+    assert done.returncode == 11, done.stdout
+    assert "cannot be reached" in done.stdout
+    assert done.stdout.splitlines()[-1].endswith("2 not there, 2 not reached")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "a gate names its environment"),
+        (("--env", "stagign"), "no environment 'stagign'"),
+        (("--env", "production"), "needs test-data, read-only stands there"),
+        (("--env", "local", "--older-than", "soon"), "'soon' is no span of time"),
+        (("--env", "local", "--pair", "default"), "local is no pair"),
+        (("--env", "embedded", "--pair", "nobody-has-this-one"), "no pair 'nobody-has-this-one' is up"),
+        (("--env", "embedded", "--pair", "Not A Name"), "is no name of a pair"),
+        (("--env", "staging"), "CUTOVER_STAGING_JWT_SECRET is not set"),
+        (("--env", "local", "--untold"), "unrecognized arguments"),
+    ],
+)
+def test_wrong_configuration_is_one_message(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    """4, with what is wrong, and no traceback."""
+    done = sweep(*arguments, reports=tmp_path)
+    assert done.returncode == 4, done.stdout
+    assert words in done.stdout
+    assert "Traceback" not in done.stdout
