@@ -77,7 +77,7 @@ def load_page(data: Mapping[str, Any]) -> str:
         *outages(inner(data, "availability"), data.get("duration_s")),
         Section("ledger", "Ledger", [_ledger(data, totals), _errors(errors)]),
         Section("generator", "Generator", _generator(data, totals)),
-        Section("unseen", "What this run could not have seen", _lines(words(data, "could_not_detect"))),
+        Section("unseen", "What this run could not detect", _lines(words(data, "could_not_detect"))),
         Section("leftovers", "Left over", _lines(words(data, "leftovers"), "Nothing was left over.")),
     ]
     footer = element("p", "From ", code("load.json"), f", schema {SCHEMA}. This page computes no result.")

@@ -105,7 +105,7 @@ def parity_page(data: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -
         ),
         Section("noise", "Noise", [noise(known, sides), declared("noise-lines", NOISE, declared_noise)], len(known)),
         Section("proposals", "Proposals", proposals(proposed), len(proposed)),
-        Section("unseen", "What this run could not have seen", _lines(unseen, "The data name nothing."), len(unseen)),
+        Section("unseen", "What this run could not detect", _lines(unseen, "The data name nothing."), len(unseen)),
         Section(
             "leftovers", "Left over", _lines(leftovers, "Nothing was left over."), len(leftovers), _tone(leftovers)
         ),

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.unit
 
 CONFTEST = """
 import os
-from tests.alone import Alone
+from tests.suite.support.alone import Alone
 
 def pytest_collection_modifyitems(config):
     config.pluginmanager.register(Alone(os.environ["PYTEST_XDIST_TESTRUNUID"]))

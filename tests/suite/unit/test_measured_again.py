@@ -12,7 +12,7 @@ from cutover.config.validation import root
 pytestmark = pytest.mark.unit
 
 CONFTEST = """
-from tests.measured_again import MeasuredAgain
+from tests.suite.support.measured_again import MeasuredAgain
 
 def pytest_configure(config):
     config.pluginmanager.register(MeasuredAgain())

@@ -209,7 +209,7 @@ def test_journal_of_a_killed_run_is_read_to_its_last_whole_line(tmp_path: Path) 
     journal.proven("users", 1, 10, 9)
     journal.proven("users", 11, 20, 10)
     journal.close()
-    file = tmp_path / "one" / "reconciliation.recorder"
+    file = tmp_path / "one" / "reconciliation.journal"
     file.write_bytes(file.read_bytes()[:-5])
     proven = last_cut_off(tmp_path, head)
     assert (proven.ranges, proven.marks, proven.count) == ({"users": [(1, 10, 9)]}, {"D1": "m"}, 1)

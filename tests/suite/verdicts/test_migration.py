@@ -193,7 +193,7 @@ def _in_the_middle(filled_pair: PairState, copy: Path, reports: Path, output: in
     )  # fmt: skip
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline and process.poll() is None:
-        journals = list(reports.glob("*/reconciliation.recorder"))
+        journals = list(reports.glob("*/reconciliation.journal"))
         if journals and journals[0].read_bytes().count(b'"users"') >= 2:
             break
         time.sleep(0.002)
@@ -205,7 +205,7 @@ def _killed_in_the_middle(filled_pair: PairState, copy: Path, reports: Path) -> 
     process = _in_the_middle(filled_pair, copy, reports, subprocess.DEVNULL)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    (recorder,) = reports.glob("*/reconciliation.recorder")
+    (recorder,) = reports.glob("*/reconciliation.journal")
     lines = [json.loads(line) for line in recorder.read_bytes().split(b"\n")[:-1]]
     assert not any("ended" in line for line in lines), "it was too fast to be killed"
     return sum(line["rows"] for line in lines[1:] if line["table"] == "users")
