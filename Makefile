@@ -1,4 +1,4 @@
-# What a person or CI does with this project. `make help` lists it. Needs Python 3.11 or newer, nothing else.
+# Commands for developers and CI; `make help` lists them. Needs Python 3.11 or newer and nothing else.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -6,40 +6,41 @@ ENV ?= embedded
 SETUP := .venv/.setup-done
 export UV_PYTHON_DOWNLOADS = never
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
-unexport PYTHONDONTWRITEBYTECODE # compiling everything anew costs each start two seconds
+unexport PYTHONDONTWRITEBYTECODE # without cached bytecode each start takes two seconds longer
 
 .PHONY: help setup smoke test sensitivity check lock clean
 .DEFAULT_GOAL := help
 
-help: ## what can be made
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
-setup: $(SETUP) ## make .venv from the lock files, and the Worker's npm packages
+setup: $(SETUP) ## create .venv from the lock files and install the Worker's npm packages
 
-smoke: setup ## the smoke gate: ENV=embedded starts a real Django and a real Worker on loopback
+smoke: setup ## run the smoke gate; ENV=embedded (default) starts a real Django and a real Worker on loopback
 	@$(BIN)/pytest -n 2 -m smoke --env $(ENV)
 
-test: setup ## all tests: units, the pair's processes, planted defects against the checks that must catch them
+test: setup ## run all tests of the suite: unit, embedded pair, verdicts, planted faults
 	$(BIN)/pytest -n 2 --dist loadgroup -m "unit or pair or verdicts or sensitivity"
 
-sensitivity: setup ## every planted defect against the whole gate, with the table
+sensitivity: setup ## run every planted fault and its control against the whole gate and print the table
 	CUTOVER_SENSITIVITY=full $(BIN)/pytest -m sensitivity
 
-check: setup ## ruff, mypy --strict, and manifest.toml against the checks
+check: setup ## run ruff, mypy --strict and codespell, and compare manifest.toml with the checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
 	$(BIN)/cutover manifest
 
-lock: setup ## compile requirements.lock anew from pyproject.toml
+lock: setup ## compile requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --no-header \
 	  --annotation-style line --upgrade pyproject.toml --output-file requirements.lock
 
-clean: ## remove what make setup and the runs made
+clean: ## remove everything that make setup and the runs created
 	rm -rf .venv reference/worker/node_modules .mypy_cache .ruff_cache .pytest_cache
 	find reports -mindepth 1 -not -name README.md -delete
 
-# The stamp is written last: a setup that was cut short is done again.
+# The stamp is written last, so an interrupted setup is repeated.
 $(SETUP): requirements.lock bootstrap.lock pyproject.toml reference/worker/package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "cutover needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) --version). Use make PYTHON=python3.11 …" >&2; exit 4; }
