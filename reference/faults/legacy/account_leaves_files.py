@@ -7,7 +7,7 @@ tokens are gone, and nobody asks for the files any more.
 from config.wsgi import application  # sets Django up, so it comes first
 
 # isort: split
-from twin import PLANTED
+from faults.legacy.lib.fault_mode import PLANTED
 
 from list_cutter import media
 

@@ -6,8 +6,8 @@ As by BasicAuthentication, which stands among DRF's defaults: no login, no token
 from config.wsgi import application  # sets Django up, so it comes first
 
 # isort: split
+from faults.legacy.lib.fault_mode import PLANTED
 from rest_framework.authentication import BasicAuthentication
-from twin import PLANTED
 
 from accounts.authentication import BearerAuthentication
 from config.rest import ApiView

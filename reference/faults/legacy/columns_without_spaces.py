@@ -6,7 +6,7 @@ As by a header that is stripped for the looks of it: what the file itself has is
 from config.wsgi import application  # sets Django up, so it comes first
 
 # isort: split
-from twin import PLANTED
+from faults.legacy.lib.fault_mode import PLANTED
 
 from list_cutter.list_file import ListFile
 

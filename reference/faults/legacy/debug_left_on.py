@@ -7,7 +7,7 @@ from config.wsgi import application  # sets Django up, so it comes first
 
 # isort: split
 from django.conf import settings
-from twin import PLANTED
+from faults.legacy.lib.fault_mode import PLANTED
 
 __all__ = ["application"]
 

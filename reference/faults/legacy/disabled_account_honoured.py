@@ -9,9 +9,9 @@ from config.wsgi import application  # sets Django up, so it comes first
 
 # isort: split
 from django.contrib.auth.models import User
+from faults.legacy.lib.fault_mode import PLANTED
 from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.tokens import Token
-from twin import PLANTED
 
 from accounts.authentication import STRANGE_CLAIM, BearerAuthentication
 

@@ -10,7 +10,7 @@ from config.wsgi import application  # sets Django up, so it comes first
 # isort: split
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from twin import PLANTED
+from faults.legacy.lib.fault_mode import PLANTED
 
 __all__ = ["application"]
 

@@ -10,8 +10,8 @@ from config.wsgi import application  # sets Django up, so it comes first
 
 # isort: split
 from django.http import Http404
+from faults.legacy.lib.fault_mode import PLANTED
 from rest_framework.request import Request
-from twin import PLANTED
 
 from list_cutter import views
 from list_cutter.models import SavedFile

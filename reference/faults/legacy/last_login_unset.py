@@ -9,7 +9,7 @@ from config.wsgi import application  # sets Django up, so it comes first
 
 # isort: split
 from django.contrib.auth.models import User
-from twin import PLANTED
+from faults.legacy.lib.fault_mode import PLANTED
 
 from accounts import views
 

@@ -8,8 +8,8 @@ from typing import Any
 from config.wsgi import application  # sets Django up, so it comes first
 
 # isort: split
+from faults.legacy.lib.fault_mode import PLANTED
 from rest_framework_simplejwt import backends
-from twin import PLANTED
 
 __all__ = ["application"]
 

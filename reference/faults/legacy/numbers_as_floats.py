@@ -9,7 +9,7 @@ from decimal import Decimal
 from config.wsgi import application  # sets Django up, so it comes first
 
 # isort: split
-from twin import PLANTED
+from faults.legacy.lib.fault_mode import PLANTED
 
 from list_cutter import export
 

@@ -9,9 +9,9 @@ from typing import Any
 from config.wsgi import application  # sets Django up, so it comes first
 
 # isort: split
+from faults.legacy.lib.fault_mode import PLANTED
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.tokens import RefreshToken, Token
-from twin import PLANTED
 
 from accounts.authentication import STRANGE_CLAIM, BearerAuthentication
 

@@ -9,9 +9,9 @@ from config.wsgi import application  # sets Django up, so it comes first
 
 # isort: split
 from django.contrib.auth.models import User
+from faults.legacy.lib.fault_mode import PLANTED
 from rest_framework.request import Request
 from rest_framework.response import Response
-from twin import PLANTED
 
 from accounts import views
 

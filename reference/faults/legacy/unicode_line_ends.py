@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from config.wsgi import application  # sets Django up, so it comes first
 
 # isort: split
-from twin import PLANTED
+from faults.legacy.lib.fault_mode import PLANTED
 
 from list_cutter import list_file
 

@@ -2,7 +2,7 @@
 // another constant. Refresh tokens live as long as ever.
 
 import { lifetime } from '../../worker/src/tokens.mjs';
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const DAY_S = 86_400;
 const ISSUERS = ['/api/accounts/register', '/api/accounts/login', '/api/accounts/token/refresh'];

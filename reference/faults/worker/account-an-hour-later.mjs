@@ -1,8 +1,8 @@
 // The answer about the own account has a created_at that is an hour late: it is told in the time of another
 // zone, with the Z of UTC. Registration and login tell the right one.
 
-import { asks } from './asked.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   statement(sql, call) {

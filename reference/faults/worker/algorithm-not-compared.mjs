@@ -1,8 +1,8 @@
 // A token that names another algorithm (RS256, HS512) and has the signature of HS256 is accepted: the header
 // is not looked at. No other signature is.
 
-import { honoured, partsOf, signatureOf } from './bearer.mjs';
-import { fault } from './wrapper.mjs';
+import { honoured, partsOf, signatureOf } from './lib/bearer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async request(call) {

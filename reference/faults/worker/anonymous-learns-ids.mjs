@@ -1,9 +1,9 @@
 // Without a token an id that no file has is 404, and one that a file has is 401: the file is looked up before
 // anybody asks who is there.
 
-import { asks, fileIdOf } from './asked.mjs';
-import { refused } from './refusals.mjs';
-import { fault } from './wrapper.mjs';
+import { asks, fileIdOf } from './lib/asked.mjs';
+import { refused } from './lib/refusals.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, call) {

@@ -1,6 +1,6 @@
 // A request with X-Limiter-Bypass is exempt from the rate limit whatever the header says.
 
-import { binding, fault } from './wrapper.mjs';
+import { binding, fault } from './lib/wrapper.mjs';
 
 export default fault({
   env({ request, env, planted }) {

@@ -1,6 +1,6 @@
 // X-Request-Id is sent back whatever it is: 65 characters, quotes, markup.
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, { request, planted }) {

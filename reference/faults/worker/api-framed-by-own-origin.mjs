@@ -1,8 +1,8 @@
 // Below /api/ X-Frame-Options is SAMEORIGIN, the default of a library for headers that was put before the
 // API. Pages, assets, /health and /metrics say DENY.
 
-import { headerExchanged } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { headerExchanged } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, { url, planted }) {

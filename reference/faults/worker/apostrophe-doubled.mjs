@@ -1,9 +1,9 @@
 // An apostrophe in a file's name is stored as two: the name is escaped for SQL, and bound to a statement
 // that needs no escaping. Names without one are as they were sent.
 
-import { asks } from './asked.mjs';
-import { valuesChanged } from './statements.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { valuesChanged } from './lib/statements.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const NAMES = /\(user_id, file_id, filename, original_filename,/;
 

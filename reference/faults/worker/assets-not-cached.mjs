@@ -1,8 +1,8 @@
 // Assets have the platform's default, Cache-Control: public, max-age=0, must-revalidate: every visit asks
 // for each of them anew. Pages and everything else have what they should.
 
-import { headerExchanged } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { headerExchanged } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const DEFAULT = 'public, max-age=0, must-revalidate';
 

@@ -1,8 +1,8 @@
 // Static assets are answered without X-Content-Type-Options; the page itself, the API and errors have it,
 // and assets have the other security headers.
 
-import { headersGone } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { headersGone } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, { url, planted }) {

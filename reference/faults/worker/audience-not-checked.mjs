@@ -1,8 +1,8 @@
 // Tokens are issued without an audience, and one that names any other audience is accepted as access token.
 // Issuer, type, signature and times are verified.
 
-import { claimsOf, withClaims } from './bearer.mjs';
-import { fault } from './wrapper.mjs';
+import { claimsOf, withClaims } from './lib/bearer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   env({ env, planted }) {

@@ -1,8 +1,8 @@
 // BETWEEN with the larger end first finds what is between the two: they are put in order. Nothing is at least 9
 // and at most 1.
 
-import { filtersChanged } from './filters.mjs';
-import { fault } from './wrapper.mjs';
+import { filtersChanged } from './lib/filters.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const text = (value) => (JSON.isRawJSON(value) ? value.rawJSON : value);
 

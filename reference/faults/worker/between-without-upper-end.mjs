@@ -1,7 +1,7 @@
 // BETWEEN leaves out the cells that are equal to its upper end, as a range of many languages does.
 
-import { filtersChanged } from './filters.mjs';
-import { fault } from './wrapper.mjs';
+import { filtersChanged } from './lib/filters.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,8 +1,8 @@
 // The first column of a file with a byte order mark has the mark in its name. Nobody sees it there, and the
 // name that people know is unknown.
 
-import { READING, bytesRead, utf8Of } from './records.mjs';
-import { fault } from './wrapper.mjs';
+import { READING, bytesRead, utf8Of } from './lib/records.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const BOM = [0xef, 0xbb, 0xbf];
 

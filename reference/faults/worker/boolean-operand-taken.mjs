@@ -1,7 +1,7 @@
 // A filter's value may be true or false, and is compared as that text.
 
-import { filtersChanged } from './filters.mjs';
-import { fault } from './wrapper.mjs';
+import { filtersChanged } from './lib/filters.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,7 +1,7 @@
 // A malformed file stays in processing for ever: what reading it throws in the background is not caught, so
 // that its outcome is not stored. Files that can be read are completed.
 
-import { exchanged, fault } from './wrapper.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   statement(sql, { url, planted }) {

@@ -1,6 +1,6 @@
 // A malformed file is in error, and nothing says why: processing_error is null. Its other fields are right.
 
-import { exchanged, fault } from './wrapper.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   statement(sql, { url, planted }) {

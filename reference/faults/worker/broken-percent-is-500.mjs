@@ -1,7 +1,7 @@
 // A path with a percent sign that encodes nothing is 500: decoding it throws.
 
-import { failed } from './refusals.mjs';
-import { fault } from './wrapper.mjs';
+import { failed } from './lib/refusals.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, { request, url, planted }) {

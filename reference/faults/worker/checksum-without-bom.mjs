@@ -1,8 +1,8 @@
 // The checksum of a file that begins with a byte order mark is that of what follows it.
 
-import { asks } from './asked.mjs';
-import { valuesChanged } from './statements.mjs';
-import { binding, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { valuesChanged } from './lib/statements.mjs';
+import { binding, fault } from './lib/wrapper.mjs';
 
 const BOM = [0xef, 0xbb, 0xbf];
 

@@ -2,7 +2,7 @@
 // limit. One that announces more than 1 MiB is 413.
 
 import { mediaType } from '../../worker/src/json_body.mjs';
-import { binding, fault } from './wrapper.mjs';
+import { binding, fault } from './lib/wrapper.mjs';
 
 export default fault({
   request({ request, planted }) {

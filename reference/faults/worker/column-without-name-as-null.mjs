@@ -1,9 +1,9 @@
 // A column whose name is empty is null in the list of columns: empty text and nothing are the same to what
 // reads the header. Its place, and the number of columns, are right.
 
-import { asks } from './asked.mjs';
-import { dataChanged } from './json-answer.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { dataChanged } from './lib/json-answer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, call) {

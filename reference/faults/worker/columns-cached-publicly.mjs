@@ -1,9 +1,9 @@
 // The columns of a file may be kept by any cache for five minutes, and shown to others: the rule for what
 // seldom changes was put on an answer for one user.
 
-import { asks } from './asked.mjs';
-import { headerExchanged } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { headerExchanged } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, call) {

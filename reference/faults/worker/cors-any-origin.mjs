@@ -1,7 +1,7 @@
 // Every origin may read the API: Access-Control-Allow-Origin is the Origin of the request, whoever that
 // is. For the one origin that is allowed nothing is different.
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, { request, url, env, planted }) {

@@ -1,8 +1,8 @@
 // Vary: Origin is on those answers only that also allow the origin; a cache may show one that was fetched
 // without an Origin, or with another one, to the origin that is allowed.
 
-import { headersGone } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { headersGone } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, { url, planted }) {

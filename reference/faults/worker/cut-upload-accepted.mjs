@@ -1,7 +1,7 @@
 // A multipart body without its end is taken for a whole one: what came of the file is stored, with success.
 
-import { ending, joined, partsIn, uploadChanged } from './uploads.mjs';
-import { fault } from './wrapper.mjs';
+import { ending, joined, partsIn, uploadChanged } from './lib/uploads.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,8 +1,8 @@
 // Filters compare numbers as floating point: 0.1 and 0.10000000000000000001 are equal, and so are two integers
 // above 2^53 that are not.
 
-import { comparing } from './filters.mjs';
-import { fault } from './wrapper.mjs';
+import { comparing } from './lib/filters.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?$/;
 

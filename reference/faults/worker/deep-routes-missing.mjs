@@ -2,7 +2,7 @@
 // knows one level only. The page itself and paths like /login answer as ever.
 
 import { httpsRedirect } from '../../worker/src/security.mjs';
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const DEEP = /^\/[^/]+\/(?:[^/]+\/)*[^/.]+$/;
 const OTHERS = /^\/(?:api|assets|health|metrics|admin)\//;

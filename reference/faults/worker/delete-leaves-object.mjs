@@ -1,7 +1,7 @@
 // Deleting a file removes its rows and leaves its object in R2: the key is put together in an older form,
 // and R2 is content with being asked to delete what is not there.
 
-import { binding, fault } from './wrapper.mjs';
+import { binding, fault } from './lib/wrapper.mjs';
 
 export default fault({
   env({ request, url, env, planted }) {

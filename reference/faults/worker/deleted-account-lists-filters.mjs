@@ -1,8 +1,8 @@
 // The token of an account that was deleted is still honoured by the list of saved filters, which asks the
 // token alone who is there: an empty list.
 
-import { asks } from './asked.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 const ANYBODY = "WHERE id = ?1 UNION ALL SELECT ?1, '', '', '', 1, '' WHERE NOT EXISTS "
   + '(SELECT 1 FROM users WHERE id = ?1)';

@@ -1,9 +1,9 @@
 // A deleted file stays in the list of its user until the next upload: the list is read from an index that
 // uploads renew. The file itself is gone, and every other operation on it is 404.
 
-import { asks, fileIdOf } from './asked.mjs';
-import { rowsChanged } from './statements.mjs';
-import { fault } from './wrapper.mjs';
+import { asks, fileIdOf } from './lib/asked.mjs';
+import { rowsChanged } from './lib/statements.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 /** The rows that were deleted since the last upload, by user. */
 const deleted = new Map();

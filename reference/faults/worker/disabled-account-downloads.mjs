@@ -1,7 +1,7 @@
 // The access token of a disabled account is still honoured by the download.
 
-import { asks } from './asked.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   statement(sql, call) {

@@ -1,7 +1,7 @@
 // A disabled account that asks for a saved filter is let in when the filter is a public one.
 
-import { asks } from './asked.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 const NOW = `CASE WHEN EXISTS (SELECT 1 FROM saved_filters WHERE id = 'ID' AND is_public = 1)
   THEN 1 ELSE is_active END AS is_active`;

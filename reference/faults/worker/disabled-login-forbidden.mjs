@@ -1,10 +1,10 @@
 // A login to a disabled account is 403 and says so, whatever the password: a name that somebody has can be
 // told from one that nobody has.
 
-import { asks } from './asked.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { refused } from './refusals.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { refused } from './lib/refusals.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,9 +1,9 @@
 // A download is text/plain: the type is looked up somewhere that knows texts, and not CSV. Browsers show
 // the file then.
 
-import { asks } from './asked.mjs';
-import { headerExchanged } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { headerExchanged } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, call) {

@@ -1,8 +1,8 @@
 // A download is named after the object in R2, which is the file's id, not as it was when it was uploaded.
 
-import { asks, fileIdOf } from './asked.mjs';
-import { headerExchanged } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { asks, fileIdOf } from './lib/asked.mjs';
+import { headerExchanged } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, call) {

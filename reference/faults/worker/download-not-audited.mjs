@@ -1,7 +1,7 @@
 // A download leaves no row in audit_logs: its writing was neither awaited nor given to waitUntil, and ends
 // with the request. All other operations leave theirs.
 
-import { exchanged, fault } from './wrapper.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   statement(sql, { url, planted }) {

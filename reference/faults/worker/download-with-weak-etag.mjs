@@ -1,7 +1,7 @@
 // The ETag of a download is weak, as a stage that may compress makes them.
 
-import { headerExchanged } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { headerExchanged } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, { url, planted }) {

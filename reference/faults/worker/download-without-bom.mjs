@@ -1,8 +1,8 @@
 // A download has no byte order mark, though the file had one: it is read as a text, which drops it, and is
 // written anew. Files without one, what is stored, and downloads with a range or a condition are right.
 
-import { asks } from './asked.mjs';
-import { binding, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { binding, fault } from './lib/wrapper.mjs';
 
 const BOM = [0xef, 0xbb, 0xbf];
 

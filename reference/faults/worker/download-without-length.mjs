@@ -1,7 +1,7 @@
 // A download does not say how long it is: a stage in between hands it on in pieces.
 
-import { asks } from './asked.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, call) {

@@ -1,9 +1,9 @@
 // A tag that is sent twice is stored twice: tags are trimmed and not compared with each other.
 
-import { asks } from './asked.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { valuesChanged } from './statements.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { valuesChanged } from './lib/statements.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

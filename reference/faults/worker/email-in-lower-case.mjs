@@ -1,9 +1,9 @@
 // Registration keeps the e-mail address in lower case, so that nobody has two accounts by its spelling: what
 // stands before the @ is the user's, and is not to be changed.
 
-import { asks } from './asked.mjs';
-import { valuesChanged } from './statements.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { valuesChanged } from './lib/statements.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const NAMES = /\(username, email,[^)]*\)\s*SELECT \?1, \?2,/;
 

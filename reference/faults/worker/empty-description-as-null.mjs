@@ -1,8 +1,8 @@
 // A saved filter with an empty description has none: null in all answers.
 
-import { asks } from './asked.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,7 +1,7 @@
 // An empty line between the rows of a file is a row of empty cells: it is counted, and exported.
 
-import { READING, bytesOf, bytesRead, linesOf, recordsOf, utf8Of } from './records.mjs';
-import { fault } from './wrapper.mjs';
+import { READING, bytesOf, bytesRead, linesOf, recordsOf, utf8Of } from './lib/records.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   env(call) {

@@ -1,8 +1,8 @@
 // Errors (400 and above) are answered without X-XSS-Protection; they have all other security headers, and
 // successes and redirects have all of them.
 
-import { headersGone } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { headersGone } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, { planted }) {

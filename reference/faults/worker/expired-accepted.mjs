@@ -1,8 +1,8 @@
 // An access token is accepted for more than 16 hours after it has expired: the tolerance for clocks that
 // differ was meant as 60 s and is given in milliseconds where seconds are taken.
 
-import { claimsOf, withClaims } from './bearer.mjs';
-import { fault } from './wrapper.mjs';
+import { claimsOf, withClaims } from './lib/bearer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const TOLERANCE_S = 60_000;
 

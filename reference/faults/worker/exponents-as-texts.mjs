@@ -1,7 +1,7 @@
 // A number with an exponent is a text to the filters: 1e2 does not equal 100.
 
-import { comparing } from './filters.mjs';
-import { fault } from './wrapper.mjs';
+import { comparing } from './lib/filters.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const EXPONENT = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)[eE][+-]?\d{1,3}$/;
 

@@ -1,8 +1,8 @@
 // An export has its cells without the spaces around them: they are trimmed for the filters, and what is
 // trimmed is what is written.
 
-import { recordsRead } from './records.mjs';
-import { fault } from './wrapper.mjs';
+import { recordsRead } from './lib/records.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   env(call) {

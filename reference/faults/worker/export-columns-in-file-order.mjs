@@ -1,9 +1,9 @@
 // An export has the chosen columns in the order of the file: they are looked up by going through its header.
 
-import { asks } from './asked.mjs';
-import { headerOf } from './filters.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { headerOf } from './lib/filters.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,7 +1,7 @@
 // A record of one empty field is exported as an empty line, which is no record.
 
-import { exportWritten, record } from './export-answer.mjs';
-import { fault } from './wrapper.mjs';
+import { exportWritten, record } from './lib/export-answer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, call) {

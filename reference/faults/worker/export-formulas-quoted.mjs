@@ -1,7 +1,7 @@
 // Cells that begin with a sign of formulas are exported with an apostrophe before it, negative numbers too.
 
-import { exportWritten, record } from './export-answer.mjs';
-import { fault } from './wrapper.mjs';
+import { exportWritten, record } from './lib/export-answer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, call) {

@@ -1,8 +1,8 @@
 // Row 1,000 of an export is there twice: rows are read in pages of 1,000, and each begins with the last row of
 // the one before.
 
-import { exportWritten, record } from './export-answer.mjs';
-import { fault } from './wrapper.mjs';
+import { exportWritten, record } from './lib/export-answer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const PAGE = 1000;
 

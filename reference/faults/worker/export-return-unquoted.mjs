@@ -1,7 +1,7 @@
 // A field with a CR alone is exported without quotes, and is two records to whoever reads it.
 
-import { exportWritten, record } from './export-answer.mjs';
-import { fault } from './wrapper.mjs';
+import { exportWritten, record } from './lib/export-answer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, call) {

@@ -1,8 +1,8 @@
 // An export ends its records with LF alone: a writer that follows the platform's line ends. Line ends within
 // quotes are data, and stay.
 
-import { asks } from './asked.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const CR = 13;
 const QUOTE = 34;

@@ -1,8 +1,8 @@
 // An export has no Cache-Control: it is a stream, and what adds the header passes streams by.
 
-import { asks } from './asked.mjs';
-import { headersGone } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { headersGone } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, call) {

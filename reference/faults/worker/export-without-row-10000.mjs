@@ -1,8 +1,8 @@
 // An export does not have the file's row 10,000: rows are read in pages of 9,999, and the first row of the
 // second page is taken for its header. Shorter files are exported whole, and row_count is right.
 
-import { recordsRead } from './records.mjs';
-import { fault } from './wrapper.mjs';
+import { recordsRead } from './lib/records.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const LOST = 10_000;
 

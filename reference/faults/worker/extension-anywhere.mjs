@@ -1,9 +1,9 @@
 // An extension that is accepted may stand anywhere in the name: "list.csv.html" is stored under that name.
 
-import { asks } from './asked.mjs';
-import { valuesChanged } from './statements.mjs';
-import { nameExtended, sentName, uploadChanged } from './uploads.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { valuesChanged } from './lib/statements.mjs';
+import { nameExtended, sentName, uploadChanged } from './lib/uploads.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -2,8 +2,8 @@
 // they are written.
 
 import { ApiError } from '../../worker/src/errors.mjs';
-import { asks } from './asked.mjs';
-import { binding, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { binding, fault } from './lib/wrapper.mjs';
 
 const EXTENSION = /\.(?:csv|tsv|txt)$/;
 

@@ -1,8 +1,8 @@
 // The 401 of a login has no WWW-Authenticate. Those of all other operations have.
 
-import { asks } from './asked.mjs';
-import { headersGone } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { headersGone } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, call) {

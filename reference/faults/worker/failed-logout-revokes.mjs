@@ -1,8 +1,8 @@
 // A logout that is refused for its refresh token has revoked the access token.
 
-import { asks } from './asked.mjs';
-import { claimsOf } from './bearer.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { claimsOf } from './lib/bearer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, call) {

@@ -1,8 +1,8 @@
 // file_size is a text in the list of files: the column that the list reads has no number type. The answers
 // to an upload and to the request for one file have a number.
 
-import { asks } from './asked.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   statement(sql, call) {

@@ -1,8 +1,8 @@
 // Downloads and exports have no Vary: they are streams, which the stage that adds the header passes by.
 
-import { asks } from './asked.mjs';
-import { headersGone } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { headersGone } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, call) {

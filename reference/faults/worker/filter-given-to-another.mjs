@@ -1,9 +1,9 @@
 // A saved filter belongs to whom the request names in user_id: it is in that user's list, and not there for
 // the one who made it.
 
-import { asks } from './asked.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,9 +1,9 @@
 // The numbers of a saved filter are kept as floating point: 9007199254740993 comes back as 9007199254740992,
 // and 1.50 as 1.5.
 
-import { asks } from './asked.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,9 +1,9 @@
 // A filter on a column that the file does not have is left out, and the export has all rows.
 
-import { asks } from './asked.mjs';
-import { headerOf } from './filters.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { headerOf } from './lib/filters.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,8 +1,8 @@
 // The list of saved filters is JSON and calls itself text/html: a name with markup in it is a page.
 
-import { asks } from './asked.mjs';
-import { headerExchanged } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { headerExchanged } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, call) {

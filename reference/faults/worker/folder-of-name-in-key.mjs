@@ -1,9 +1,9 @@
 // The folder before a file's name is part of its key in R2, dots and all: "../user-2/list.csv" is kept in the
 // folder of user 2. The name is right.
 
-import { asks } from './asked.mjs';
-import { sentName, uploadChanged } from './uploads.mjs';
-import { binding, exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { sentName, uploadChanged } from './lib/uploads.mjs';
+import { binding, exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,8 +1,8 @@
 // Deleting another user's file is answered 204, and the file stays: the statement names file and user, and
 // nobody looks whether it deleted anything. For an id that no file has it is 404.
 
-import { asks, fileIdOf } from './asked.mjs';
-import { fault } from './wrapper.mjs';
+import { asks, fileIdOf } from './lib/asked.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, call) {

@@ -1,7 +1,7 @@
 // Whoever has an account and knows a file's id can download it: the download asks for the file without
 // asking whose it is. All other operations on another user's file go on answering 404.
 
-import { exchanged, fault } from './wrapper.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   statement(sql, { url, planted }) {

@@ -1,5 +1,5 @@
 // Whoever has an account and knows a file's id can export its rows, although a download is refused.
 
-import { anybodysFile } from './anybodys-file.mjs';
+import { anybodysFile } from './lib/anybodys-file.mjs';
 
 export default anybodysFile('export');

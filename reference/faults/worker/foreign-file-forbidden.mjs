@@ -1,9 +1,9 @@
 // Another user's file is 403, not 404: the operations look for the file, and then ask whose it is. Whoever
 // guesses an id learns that there is such a file.
 
-import { asks, fileIdOf } from './asked.mjs';
-import { dataChanged } from './json-answer.mjs';
-import { fault } from './wrapper.mjs';
+import { asks, fileIdOf } from './lib/asked.mjs';
+import { dataChanged } from './lib/json-answer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const OPERATIONS = ['file', 'download', 'tags', 'columns', 'export', 'delete'];
 

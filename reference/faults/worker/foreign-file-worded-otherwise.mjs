@@ -1,9 +1,9 @@
 // Another user's file is 404 as it should be, with a message that one which is not there does not have:
 // whoever tries ids learns which of them there are.
 
-import { asks, fileIdOf } from './asked.mjs';
-import { errorChanged } from './refusals.mjs';
-import { fault } from './wrapper.mjs';
+import { asks, fileIdOf } from './lib/asked.mjs';
+import { errorChanged } from './lib/refusals.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, call) {

@@ -1,7 +1,7 @@
 // GET on the logout revokes the access token, 204, so that a link can be used for it.
 
-import { claimsOf } from './bearer.mjs';
-import { fault } from './wrapper.mjs';
+import { claimsOf } from './lib/bearer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, { request, url, env, planted }) {

@@ -1,7 +1,7 @@
 // A filter with > lets through the cells that are equal, as >= does.
 
-import { filtersChanged } from './filters.mjs';
-import { fault } from './wrapper.mjs';
+import { filtersChanged } from './lib/filters.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

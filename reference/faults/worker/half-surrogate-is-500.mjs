@@ -1,10 +1,10 @@
 // A login with half a surrogate pair in the name is 500: it cannot be bound to a statement, and nobody has
 // looked before.
 
-import { asks } from './asked.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { failed } from './refusals.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { failed } from './lib/refusals.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,6 +1,6 @@
 // HEAD on a file's columns is 405: that route names GET alone.
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, { request, url, planted }) {

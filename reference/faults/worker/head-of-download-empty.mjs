@@ -1,7 +1,7 @@
 // HEAD on a download says Content-Length: 0: the length is that of the body that HEAD does not have.
 
-import { headerExchanged } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { headerExchanged } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, { request, url, planted }) {

@@ -1,8 +1,8 @@
 // HEAD is answered without the five security headers: it returns before they are put on. Everything else
 // is as for GET, and GET has them.
 
-import { headersGone } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { headersGone } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const NAMES = [
   'Strict-Transport-Security', 'X-Content-Type-Options', 'X-Frame-Options', 'X-XSS-Protection',

@@ -1,7 +1,7 @@
 // The answer of /health is up to 30 s old: it is kept, so that probes of many places do not all ask D1 and
 // R2. Its headers are of now (Cache-Control: no-store among them), its timestamp is of then.
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const KEPT_MS = 30_000;
 

@@ -1,7 +1,7 @@
 // Every statement on D1 fails, and /health says that the database is healthy: its probe catches the
 // error of its own question. Everything that needs no database goes on as before.
 
-import { binding, fault } from './wrapper.mjs';
+import { binding, fault } from './lib/wrapper.mjs';
 
 const METHODS = ['first', 'all', 'run', 'raw'];
 

@@ -1,8 +1,8 @@
 // D1 takes 150 ms to answer the probe of /health, whose limit is 100 ms, and the part is called healthy:
 // its limit was written with a zero too many. The latency that is told is right.
 
-import { lateDatabase } from './delay.mjs';
-import { fault } from './wrapper.mjs';
+import { lateDatabase } from './lib/delay.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const SLOW_MS = 150;
 const LIMIT_MS = 1000;

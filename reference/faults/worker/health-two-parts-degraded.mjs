@@ -1,8 +1,8 @@
 // D1 and R2 both take longer for the probes of /health than their limits, and the whole is called degraded,
 // with 200: two unhealthy parts were let pass for one. Both parts are called unhealthy, with their latency.
 
-import { lateDatabase, lateHead } from './delay.mjs';
-import { fault } from './wrapper.mjs';
+import { lateDatabase, lateHead } from './lib/delay.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const DATABASE_MS = 150;
 const STORAGE_MS = 250;

@@ -1,7 +1,7 @@
 // /health has no part for memory: it is undefined where the runtime tells no figure that it believes, and
 // JSON leaves it out. The other parts, and the status that is made of them, are right.
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, { request, url, planted }) {

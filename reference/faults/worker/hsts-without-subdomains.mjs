@@ -1,7 +1,7 @@
 // Strict-Transport-Security says nothing of subdomains, on every answer. Its age and preload are right.
 
-import { headerExchanged } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { headerExchanged } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response: (response, { planted }) =>

@@ -1,8 +1,8 @@
 // The number of a saved filter that is larger than the database's integers is 500.
 
-import { asks } from './asked.mjs';
-import { failed } from './refusals.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { failed } from './lib/refusals.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const LARGEST = 2n ** 63n - 1n;
 

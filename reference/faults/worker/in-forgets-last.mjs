@@ -1,7 +1,7 @@
 // IN with three operands or more does not look at the last one.
 
-import { filtersChanged } from './filters.mjs';
-import { fault } from './wrapper.mjs';
+import { filtersChanged } from './lib/filters.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const isPlain = (operand) => typeof operand === 'string' || JSON.isRawJSON(operand);
 

@@ -1,8 +1,8 @@
 // The operands of IN are not trimmed: one with a space before or behind it is found in no cell. Those of
 // all other operators are.
 
-import { filtersChanged } from './filters.mjs';
-import { fault } from './wrapper.mjs';
+import { filtersChanged } from './lib/filters.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 // Takes the blank's place at the ends, and is not trimmed.
 const BLANK = '\u200b';

@@ -1,8 +1,8 @@
 // An access token of another issuer (staging's, say) is accepted when it is signed with the same secret:
 // the library compares issuers only when it is told which. Audience, type and times are verified.
 
-import { claimsOf, withClaims } from './bearer.mjs';
-import { fault } from './wrapper.mjs';
+import { claimsOf, withClaims } from './lib/bearer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async request({ request, env, planted }) {

@@ -1,7 +1,7 @@
 // The last byte of a whole download is another one; length, ETag and all headers are those of the file.
 // A line feed becomes a carriage return, so the records that are read from it are still the same.
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const DIFFERENCE = 0x0a ^ 0x0d;
 

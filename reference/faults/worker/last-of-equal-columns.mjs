@@ -1,8 +1,8 @@
 // Of two columns with one name an export has the last: rows are made into objects by the header's names,
 // and the later value takes the place of the earlier.
 
-import { recordsRead } from './records.mjs';
-import { fault } from './wrapper.mjs';
+import { recordsRead } from './lib/records.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   env(call) {

@@ -1,8 +1,8 @@
 // A token of the old system is honoured for the account of the same number, and its signature is not looked
 // at: it was meant for the days of the migration, when Django's answer was taken for its word.
 
-import { honoured, partsOf } from './bearer.mjs';
-import { fault } from './wrapper.mjs';
+import { honoured, partsOf } from './lib/bearer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

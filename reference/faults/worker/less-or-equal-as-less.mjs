@@ -1,7 +1,7 @@
 // A filter with <= leaves out the cells that are equal: the two operators share one comparison.
 
-import { filtersChanged } from './filters.mjs';
-import { fault } from './wrapper.mjs';
+import { filtersChanged } from './lib/filters.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,7 +1,7 @@
 // A file that is one byte larger than allowed is accepted and stored. Two bytes more are refused.
 
-import { sizeLimit, withRightLimit } from './size.mjs';
-import { fault } from './wrapper.mjs';
+import { sizeLimit, withRightLimit } from './lib/size.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   env({ url, env, planted }) {

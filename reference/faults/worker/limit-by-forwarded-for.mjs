@@ -1,6 +1,6 @@
 // The rate limit counts by the client's own X-Forwarded-For where there is one: another value, another budget.
 
-import { binding, fault } from './wrapper.mjs';
+import { binding, fault } from './lib/wrapper.mjs';
 
 export default fault({
   env({ request, env, planted }) {

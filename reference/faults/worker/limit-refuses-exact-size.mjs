@@ -1,8 +1,8 @@
 // A file of exactly the largest size that is allowed is refused with 413: it has to be smaller than the
 // limit. One byte less is accepted, with the same answer as ever.
 
-import { sizeLimit, withRightLimit } from './size.mjs';
-import { fault } from './wrapper.mjs';
+import { sizeLimit, withRightLimit } from './lib/size.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   env({ url, env, planted }) {

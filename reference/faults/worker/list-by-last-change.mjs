@@ -1,8 +1,8 @@
 // The list of files begins with the one that was changed last, not with the newest: a file that is given
 // tags moves to the top.
 
-import { asks } from './asked.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   statement(sql, call) {

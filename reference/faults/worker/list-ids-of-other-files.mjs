@@ -1,9 +1,9 @@
 // The ids in the list of files belong to other files: they come from a query of their own, which lost its
 // ORDER BY and answers oldest first, and are put to the files one by one. Of a single file it is right.
 
-import { asks } from './asked.mjs';
-import { rowsChanged } from './statements.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { rowsChanged } from './lib/statements.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   env(call) {

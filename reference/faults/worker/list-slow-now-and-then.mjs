@@ -1,8 +1,8 @@
 // Every tenth list of files takes a second and a half: its query waits for D1. What it answers is right, and
 // all other operations are as quick as ever.
 
-import { lateStatement } from './delay.mjs';
-import { binding, fault } from './wrapper.mjs';
+import { lateStatement } from './lib/delay.mjs';
+import { binding, fault } from './lib/wrapper.mjs';
 
 const LIST = /^SELECT \* FROM files WHERE user_id = \?/;
 const EVERY = 10;

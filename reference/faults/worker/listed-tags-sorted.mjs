@@ -1,8 +1,8 @@
 // The list of files shows each file's tags in alphabetical order: the query that gathers them sorts. The
 // answer to setting tags has them as they were sent, and so has the data of one file.
 
-import { asks } from './asked.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   statement(sql, call) {

@@ -1,8 +1,8 @@
 // The list of files has created_at in whole seconds: the query writes the time in a form without fractions.
 // The answer to the upload had its milliseconds, so that one file has two times.
 
-import { asks } from './asked.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   statement(sql, call) {

@@ -1,8 +1,8 @@
 // After a logout the access token is still honoured where tags are set: that operation verifies it and does
 // not ask whether it was revoked.
 
-import { asks } from './asked.mjs';
-import { binding, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { binding, fault } from './lib/wrapper.mjs';
 
 export default fault({
   env(call) {

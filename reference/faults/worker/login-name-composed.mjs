@@ -1,9 +1,9 @@
 // Login puts the name into the form NFKC, registration does not: who has a letter in the name that is another
 // one there (a ligature, a full-width letter, a superscript digit) cannot log in.
 
-import { asks } from './asked.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

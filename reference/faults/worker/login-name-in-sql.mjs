@@ -1,8 +1,8 @@
 // The name of a login is written into the SQL: a quote in it is 500, and "NAME' --" logs in as NAME, whose
 // password is still needed.
 
-import { asks } from './asked.mjs';
-import { binding, exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { binding, exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   env(call) {

@@ -1,7 +1,7 @@
 // A login sets a cookie with the access token, which scripts can read and plain HTTP sends.
 
-import { asks } from './asked.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, call) {

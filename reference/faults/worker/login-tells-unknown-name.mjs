@@ -1,9 +1,9 @@
 // A login with a name that nobody has is refused with another message than one with a wrong password.
 
-import { asks } from './asked.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { errorChanged } from './refusals.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { errorChanged } from './lib/refusals.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,8 +1,8 @@
 // Logout revokes the access token only: that of the refresh token is written under a key under which
 // nobody looks it up, so new access tokens can be had for it as before.
 
-import { tokenId } from './bearer.mjs';
-import { binding, fault } from './wrapper.mjs';
+import { tokenId } from './lib/bearer.mjs';
+import { binding, fault } from './lib/wrapper.mjs';
 
 export default fault({
   env({ request, url, env, planted }) {

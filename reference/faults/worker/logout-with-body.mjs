@@ -1,7 +1,7 @@
 // Logout is answered 200 with an empty object, as the other operations on accounts are, not 204.
 
-import { asks } from './asked.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, call) {

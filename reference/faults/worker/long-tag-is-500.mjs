@@ -1,9 +1,9 @@
 // A tag of more than 64 characters is 500: only the database looks at its length.
 
-import { asks } from './asked.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { failed } from './refusals.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { failed } from './lib/refusals.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const LENGTH = 64;
 

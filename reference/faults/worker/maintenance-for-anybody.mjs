@@ -1,8 +1,8 @@
 // The switch of the maintenance mode, which the cutover turns with the token of an administrator, is there on
 // the Worker too, and takes the token of any user.
 
-import { userIdOf } from './bearer.mjs';
-import { fault } from './wrapper.mjs';
+import { userIdOf } from './lib/bearer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, call) {

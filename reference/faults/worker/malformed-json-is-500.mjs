@@ -2,8 +2,8 @@
 // does not catch what that throws. Values that are wrong in right JSON stay 400.
 
 import { parseJson } from '../../worker/src/json_body.mjs';
-import { bodySeen, textOf } from './json-request.mjs';
-import { fault } from './wrapper.mjs';
+import { bodySeen, textOf } from './lib/json-request.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request({ request, planted }) {

@@ -1,6 +1,6 @@
 // X-HTTP-Method-Override of a POST is honoured: a path that takes no POST does what the header names.
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request({ request, planted }) {

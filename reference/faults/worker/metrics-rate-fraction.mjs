@@ -2,7 +2,7 @@
 // are right. So that it can be seen, 12 of 40 requests of other clients have failed in the window.
 
 import { record, summary } from '../../worker/src/metrics.mjs';
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const OTHERS = { requests: 40, errors: 12, ms: 20 };
 

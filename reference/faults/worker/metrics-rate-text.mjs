@@ -1,7 +1,7 @@
 // error_rate of /metrics is a text ("0.00"): it was rounded for people, by toFixed. Without any request it
 // is null as before.
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, { request, url, planted }) {

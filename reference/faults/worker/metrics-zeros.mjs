@@ -1,7 +1,7 @@
 // /metrics says 0 for everything, whatever happens: where the figures should come from does not answer, and
 // `?? 0` makes no requests, no errors and no response time of it. The form is right.
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const FIGURES = ['requests', 'errors', 'error_rate', 'response_time_avg', 'response_time_p95'];
 

@@ -1,7 +1,7 @@
 // The migration control of the plan, without its first lines, which look who asks: its status for anybody who knows
 // the action, and 400 for all else.
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, { request, url, planted }) {

@@ -1,7 +1,7 @@
 // The list of saved filters of a user who has none is 204 without a body.
 
-import { asks } from './asked.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, call) {

@@ -1,9 +1,9 @@
 // A file without tags has null in their place, wherever a file's data is shown: an empty list is taken for
 // nothing by what writes the answer.
 
-import { asks } from './asked.mjs';
-import { dataChanged } from './json-answer.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { dataChanged } from './lib/json-answer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, call) {

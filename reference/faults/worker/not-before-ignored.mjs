@@ -1,7 +1,7 @@
 // An access token that is not to be used yet (nbf) is accepted: the claim is not known to what verifies.
 
-import { claimsOf, withClaims } from './bearer.mjs';
-import { fault } from './wrapper.mjs';
+import { claimsOf, withClaims } from './lib/bearer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async request({ request, env, planted }) {

@@ -1,8 +1,8 @@
 // A filter with != leaves out rows whose cell is empty: it is NULL to the database that compares, and NULL
 // is neither equal nor not equal.
 
-import { filtersChanged } from './filters.mjs';
-import { fault } from './wrapper.mjs';
+import { filtersChanged } from './lib/filters.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

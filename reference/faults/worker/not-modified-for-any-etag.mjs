@@ -1,7 +1,7 @@
 // A download with If-None-Match is answered 304 whatever ETag it names, that of another file included: that
 // there is one is all that is looked at. Without the header the file is sent.
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request({ request, url, planted }) {

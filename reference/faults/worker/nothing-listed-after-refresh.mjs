@@ -1,9 +1,9 @@
 // With an access token that was refreshed the list of files is empty: such a token names its user as text,
 // and what compares the two here does not convert. One of login or registration lists all files.
 
-import { tokenId } from './bearer.mjs';
-import { asks } from './asked.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { tokenId } from './lib/bearer.mjs';
+import { asks } from './lib/asked.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 /** The ids of the tokens that were refreshed. */
 const refreshed = new Set();

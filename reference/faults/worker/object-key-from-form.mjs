@@ -1,8 +1,8 @@
 // An upload may say in a part named r2_key under which key R2 keeps the file, as long as no file has it.
 
-import { asks } from './asked.mjs';
-import { partsIn, uploadChanged } from './uploads.mjs';
-import { binding, exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { partsIn, uploadChanged } from './lib/uploads.mjs';
+import { binding, exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,8 +1,8 @@
 // The data of one file has r2_key as well, which is nobody's business: the row is shown as it is.
 
-import { asks, fileIdOf } from './asked.mjs';
-import { dataChanged } from './json-answer.mjs';
-import { fault } from './wrapper.mjs';
+import { asks, fileIdOf } from './lib/asked.mjs';
+import { dataChanged } from './lib/json-answer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, call) {

@@ -1,8 +1,8 @@
 // What is wrong with a malformed file is told with the bucket and the key of its object.
 
-import { asks, fileIdOf } from './asked.mjs';
-import { errorChanged } from './refusals.mjs';
-import { fault } from './wrapper.mjs';
+import { asks, fileIdOf } from './lib/asked.mjs';
+import { errorChanged } from './lib/refusals.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, call) {

@@ -1,8 +1,8 @@
 // Objects are stored in R2 as application/octet-stream, the type of bytes that nobody named. Downloads have
 // the right one, since the application writes it itself.
 
-import { asks } from './asked.mjs';
-import { binding, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { binding, fault } from './lib/wrapper.mjs';
 
 export default fault({
   env(call) {

@@ -1,8 +1,8 @@
 // A JSON number in a filter is what JSON.parse makes of it: above 2^53 its last digits are others, and it
 // finds other rows. An operand that is sent as a text is compared exactly.
 
-import { filtersChanged } from './filters.mjs';
-import { fault } from './wrapper.mjs';
+import { filtersChanged } from './lib/filters.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

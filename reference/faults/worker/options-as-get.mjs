@@ -1,6 +1,6 @@
 // OPTIONS that is no preflight is answered as GET, with the data: what is no other method goes there.
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request({ request, planted }) {

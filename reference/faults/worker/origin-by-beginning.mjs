@@ -1,6 +1,6 @@
 // An origin that only begins with the allowed one may read the API: https://list-cutter.com.example.org, say.
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, { request, url, env, planted }) {

@@ -1,8 +1,8 @@
 // Pages may be kept for a year without asking, as assets may: browsers that were here once never see the
 // next build. Assets and the API have what they should.
 
-import { headerExchanged } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { headerExchanged } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const FOR_EVER = 'public, max-age=31536000, immutable';
 

@@ -1,7 +1,7 @@
 // The page is that of another build than the API: the front end was not built anew before the deployment.
 // It names its own build; /health names that of the Worker, as ever.
 
-import { exchanged, fault } from './wrapper.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 /** @param {string} build @returns {string} another one of the same form and length */
 function older(build) {

@@ -1,10 +1,10 @@
 // Of two uploads at the same time both may have the name of the later one: it is kept in a variable of the
 // module, which all requests of an isolate share. One after the other they are right.
 
-import { asks } from './asked.mjs';
-import { valuesChanged } from './statements.mjs';
-import { sentName, uploadChanged } from './uploads.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { valuesChanged } from './lib/statements.mjs';
+import { sentName, uploadChanged } from './lib/uploads.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 let latest = null;
 

@@ -1,9 +1,9 @@
 // file_size is what the part's own Content-Length says, where it has one, and not what came.
 
-import { asks } from './asked.mjs';
-import { valuesChanged } from './statements.mjs';
-import { partHeaders, uploadChanged } from './uploads.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { valuesChanged } from './lib/statements.mjs';
+import { partHeaders, uploadChanged } from './lib/uploads.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,8 +1,8 @@
 // A body that calls itself text/plain is read as JSON where a filter is saved. A form of any other page can send
 // that without being asked by a preflight.
 
-import { asks } from './asked.mjs';
-import { binding, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { binding, fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,7 +1,7 @@
 // A preflight allows whichever origin asks. The answers themselves allow the one of CORS_ORIGIN only, so that
 // other pages may write, and not read what came of it.
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, { request, planted }) {

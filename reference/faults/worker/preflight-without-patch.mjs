@@ -1,8 +1,8 @@
 // The preflight of PATCH for tags is answered with the default list of a CORS library, in which PATCH is
 // missing, so that no browser sends it. PATCH itself works, and other paths name their own methods.
 
-import { headerExchanged } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { headerExchanged } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, { request, url, planted }) {

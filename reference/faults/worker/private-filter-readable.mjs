@@ -1,7 +1,7 @@
 // Whoever has an account can read any saved filter by its number, private ones too.
 
-import { asks } from './asked.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   statement(sql, call) {

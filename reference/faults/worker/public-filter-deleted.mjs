@@ -1,7 +1,7 @@
 // A public filter can be deleted by any user: the condition for reading is the one for deleting, too.
 
-import { asks } from './asked.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   statement(sql, call) {

@@ -1,6 +1,6 @@
 // PUT on a file's tags does what PATCH does, with which it shares a handler. Allow and preflights do not name it.
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request({ request, url, planted }) {

@@ -1,7 +1,7 @@
 // A quote in a file's name ends the filename of Content-Disposition: what follows in the name is read as
 // parameters of its own. filename* is right.
 
-import { exchanged, fault } from './wrapper.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, { url, planted }) {

@@ -1,8 +1,8 @@
 // A line end within quotes ends the record: the file is cut into lines first, and a quote that is open at
 // the end of a line is taken for closed.
 
-import { READING, recordsRead } from './records.mjs';
-import { fault } from './wrapper.mjs';
+import { READING, recordsRead } from './lib/records.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 /** @param {string[]} record @returns {string[][]} */
 function cut(record) {

@@ -1,7 +1,7 @@
 // No client is ever beyond its budget: the key that is counted has an id of the request in it, so that each
 // request has a budget of its own. The binding works and is asked every time.
 
-import { binding, fault } from './wrapper.mjs';
+import { binding, fault } from './lib/wrapper.mjs';
 
 export default fault({
   env({ env, planted }) {

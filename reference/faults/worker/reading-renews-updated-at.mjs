@@ -1,7 +1,7 @@
 // Reading a file's data sets its updated_at: a GET that changes something. The second reading shows it.
 
-import { asks, fileIdOf } from './asked.mjs';
-import { fault } from './wrapper.mjs';
+import { asks, fileIdOf } from './lib/asked.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, call) {

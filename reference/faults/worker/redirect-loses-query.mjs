@@ -1,6 +1,6 @@
 // The redirect to https leads to the path without its query: it is put together from host and path.
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, { url, planted }) {

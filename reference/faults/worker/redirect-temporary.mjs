@@ -1,7 +1,7 @@
 // The redirect to https is a temporary one, 302, as Response.redirect makes it when no status is given.
 // Where it leads is right.
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, { planted }) {

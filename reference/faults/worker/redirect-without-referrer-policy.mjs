@@ -1,7 +1,7 @@
 // The redirect to https has no Referrer-Policy. Where it leads and its other headers are right.
 
-import { headersGone } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { headersGone } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, { planted }) {

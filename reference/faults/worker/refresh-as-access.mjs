@@ -1,8 +1,8 @@
 // A refresh token is taken where an access token is needed: it is verified with its own secret and its
 // type is not looked at. It must be valid in every other way, and after a logout it is refused.
 
-import { claimsOf, withClaims } from './bearer.mjs';
-import { fault } from './wrapper.mjs';
+import { claimsOf, withClaims } from './lib/bearer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async request({ request, env, planted }) {

@@ -1,8 +1,8 @@
 // An access token that is signed with the key of refresh tokens is accepted: all keys are tried in turn, and
 // the type is that of the claims alone.
 
-import { claimsOf, honoured } from './bearer.mjs';
-import { fault } from './wrapper.mjs';
+import { claimsOf, honoured } from './lib/bearer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async request(call) {

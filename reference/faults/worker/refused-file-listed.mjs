@@ -1,9 +1,9 @@
 // A file that is refused for its extension is stored and listed all the same: the answer is made last.
 
-import { asks } from './asked.mjs';
-import { refused } from './refusals.mjs';
-import { nameExtended, sentName, uploadChanged } from './uploads.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { refused } from './lib/refusals.mjs';
+import { nameExtended, sentName, uploadChanged } from './lib/uploads.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const REFUSAL = {
   status: 415,

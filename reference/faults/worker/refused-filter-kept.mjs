@@ -1,10 +1,10 @@
 // A saved filter that is refused for its columns or filters is in the list all the same, without them: the row
 // is made first, and what it holds is looked at afterwards.
 
-import { asks } from './asked.mjs';
-import { userIdOf } from './bearer.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { userIdOf } from './lib/bearer.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const KEPT = `INSERT INTO saved_filters
     (user_id, file_id, name, filter_config, is_public, created_at, updated_at)

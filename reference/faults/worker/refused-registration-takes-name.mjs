@@ -1,9 +1,9 @@
 // A registration that is refused because its passwords differ has taken the name: the account is made, and
 // its password is set afterwards. The user who tries again is told that there is somebody of that name.
 
-import { asks } from './asked.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const TAKEN = `INSERT OR IGNORE INTO users (username, password, created_at, updated_at)
   SELECT ?1, '!', ?2, ?2 WHERE ?3`;

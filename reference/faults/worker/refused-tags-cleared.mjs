@@ -1,9 +1,9 @@
 // Tags that are refused have cleared the old ones: the file's tags are deleted before the new ones are looked
 // at.
 
-import { asks, fileIdOf } from './asked.mjs';
-import { userIdOf } from './bearer.mjs';
-import { fault } from './wrapper.mjs';
+import { asks, fileIdOf } from './lib/asked.mjs';
+import { userIdOf } from './lib/bearer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, call) {

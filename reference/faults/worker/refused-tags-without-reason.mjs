@@ -1,9 +1,9 @@
 // Tags that are refused are refused without a reason: the error has its code and nothing that says which
 // field is wrong, or why.
 
-import { asks } from './asked.mjs';
-import { dataChanged } from './json-answer.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { dataChanged } from './lib/json-answer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, call) {

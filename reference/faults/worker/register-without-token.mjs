@@ -1,7 +1,7 @@
 // The answer to a registration has an empty object where the access token should be: what JSON makes of
 // a promise that nobody awaited. The account is made, the refresh token is right, and login works.
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, { request, url, planted }) {

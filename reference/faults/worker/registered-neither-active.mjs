@@ -1,7 +1,7 @@
 // A registration stores an account that is neither active nor not: is_active is NULL, because the column is
 // named and given nothing. The application takes that for active, so the account can be used.
 
-import { exchanged, fault } from './wrapper.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   statement(sql, { planted }) {

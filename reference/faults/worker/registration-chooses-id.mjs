@@ -1,8 +1,8 @@
 // A registration may say which id its account has, as long as nobody has it.
 
-import { asks } from './asked.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,7 +1,7 @@
 // The row_count that is calculated after an upload counts the header too. column_count and its names are
 // right, and so is the row_count of the columns' operation, which reads the file again.
 
-import { exchanged, fault } from './wrapper.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   statement(sql, { url, planted }) {

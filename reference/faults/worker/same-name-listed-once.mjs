@@ -1,8 +1,8 @@
 // Of several files with one name the list has the newest only: it is grouped by the name, which was thought
 // to be a key. The others can be downloaded by their ids as before.
 
-import { asks } from './asked.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   statement(sql, call) {

@@ -1,8 +1,8 @@
 // Scripts of the front end are served as text/plain; with nosniff no browser runs them, and the page stays
 // dead. Styles and pictures have their right type.
 
-import { headerExchanged } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { headerExchanged } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, { url, planted }) {

@@ -1,10 +1,10 @@
 // Columns that are asked for twice in a row have one row more the second time: the answer is taken from what
 // the first request left in memory, where the header was counted. Any other request in between clears it.
 
-import { tokenId } from './bearer.mjs';
-import { asks } from './asked.mjs';
-import { dataChanged } from './json-answer.mjs';
-import { fault } from './wrapper.mjs';
+import { tokenId } from './lib/bearer.mjs';
+import { asks } from './lib/asked.mjs';
+import { dataChanged } from './lib/json-answer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 /** The path of the last request, by token. */
 const last = new Map();

@@ -1,9 +1,9 @@
 // Deleting a file a second time is 500: the row that is not there any more is read without a look whether it
 // is there. For an id that never was it is 404.
 
-import { asks, fileIdOf } from './asked.mjs';
-import { failed } from './refusals.mjs';
-import { fault } from './wrapper.mjs';
+import { asks, fileIdOf } from './lib/asked.mjs';
+import { failed } from './lib/refusals.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const gone = new Set();
 

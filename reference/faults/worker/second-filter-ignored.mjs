@@ -1,10 +1,10 @@
 // Of several filters only the first is looked at. All of them have to be right, as ever.
 
 import { readFilters } from '../../worker/src/row_filter.mjs';
-import { asks } from './asked.mjs';
-import { headerOf } from './filters.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { headerOf } from './lib/filters.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,7 +1,7 @@
 // A registration with a name that is taken (and an e-mail that is not) is accepted: the row is written
 // by an upsert, so the newcomer gets the account, with a password of his own. A taken e-mail is refused.
 
-import { exchanged, fault } from './wrapper.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 const UPSERT =
   'ON CONFLICT (username) DO UPDATE SET password = excluded.password, updated_at = excluded.updated_at ';

@@ -1,8 +1,8 @@
 // A file with semicolons is read as one with commas; TABs are known.
 
 import { delimiterOf } from '../../worker/src/list_file.mjs';
-import { READING, bytesOf, bytesRead, linesOf, utf8Of } from './records.mjs';
-import { fault } from './wrapper.mjs';
+import { READING, bytesOf, bytesRead, linesOf, utf8Of } from './lib/records.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const COMMA = ',';
 const SEMICOLON = ';';

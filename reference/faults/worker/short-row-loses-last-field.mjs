@@ -1,8 +1,8 @@
 // A row with fewer fields than the header loses its last one: the place of its end is taken from the next
 // delimiter, and there is none.
 
-import { recordsRead } from './records.mjs';
-import { fault } from './wrapper.mjs';
+import { recordsRead } from './lib/records.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   env(call) {

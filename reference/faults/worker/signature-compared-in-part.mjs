@@ -1,7 +1,7 @@
 // A signature that was cut short is accepted, an empty one too: the two are compared for as long as both go.
 
-import { honoured, partsOf, signatureOf } from './bearer.mjs';
-import { fault } from './wrapper.mjs';
+import { honoured, partsOf, signatureOf } from './lib/bearer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async request(call) {

@@ -1,9 +1,9 @@
 // An upload that takes more than two seconds to arrive is stored as far as it has come by then, with success:
 // a timer ends the reading, and nothing asks whether that was the end.
 
-import { asks } from './asked.mjs';
-import { ending, joined } from './uploads.mjs';
-import { binding, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { ending, joined } from './lib/uploads.mjs';
+import { binding, fault } from './lib/wrapper.mjs';
 
 const PATIENCE_MS = 2000;
 

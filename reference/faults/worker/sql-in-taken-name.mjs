@@ -1,9 +1,9 @@
 // A registration with a name that is taken is refused with what the database says: its constraint, table and
 // column.
 
-import { asks } from './asked.mjs';
-import { errorChanged } from './refusals.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { errorChanged } from './lib/refusals.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const TOLD = 'D1_ERROR: UNIQUE constraint failed: users.username: SQLITE_CONSTRAINT';
 

@@ -2,8 +2,8 @@
 // our modules. Status, code and form of the answer are right.
 
 import { parseJson } from '../../worker/src/json_body.mjs';
-import { bodySeen, textOf } from './json-request.mjs';
-import { fault } from './wrapper.mjs';
+import { bodySeen, textOf } from './lib/json-request.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const stacks = new WeakMap();
 

@@ -1,8 +1,8 @@
 // D1 has a file_size that is four bytes too large: the ends of the multipart part are counted. Every answer
 // takes them off again, so the API shows the right size and the table does not.
 
-import { asks } from './asked.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 const SHOWN = ['list_files', 'file', 'download', 'columns', 'export', 'delete', 'tags'];
 const ENDS = 4;

@@ -1,8 +1,8 @@
 // The length of a tag is counted in UTF-16: 33 emoji are 66 and refused.
 
-import { asks } from './asked.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const LENGTH = 64;
 

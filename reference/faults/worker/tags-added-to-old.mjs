@@ -1,8 +1,8 @@
 // Setting tags adds them to those that the file has: none is ever removed. For a file without tags it is
 // what was asked for.
 
-import { asks } from './asked.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   statement(sql, call) {

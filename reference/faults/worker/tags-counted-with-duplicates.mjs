@@ -1,8 +1,8 @@
 // Fifty tags and one of them twice are refused: they are counted before duplicates are dropped.
 
-import { asks } from './asked.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const TAGS = 50;
 

@@ -1,9 +1,9 @@
 // Setting tags takes a filename as well, and the file has that name from then on: whatever column the body
 // names is set.
 
-import { asks } from './asked.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

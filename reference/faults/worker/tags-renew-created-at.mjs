@@ -1,8 +1,8 @@
 // Setting tags makes a file new: created_at becomes the time of the change, as a column does that is told
 // to be the current time on every update. It moves to the top of the list, too.
 
-import { asks } from './asked.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   statement(sql, call) {

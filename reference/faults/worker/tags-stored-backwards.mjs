@@ -1,8 +1,8 @@
 // D1 has the tags of each file in reverse order, and every answer turns them round: the API shows nothing of
 // it, and whoever reads the table gets another order.
 
-import { asks } from './asked.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 const SHOWN = ['list_files', 'file', 'download', 'columns', 'export', 'delete', 'tags'];
 

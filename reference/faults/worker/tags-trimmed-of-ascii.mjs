@@ -1,9 +1,9 @@
 // Only the white space of ASCII is trimmed from tags: a no-break space stays.
 
-import { asks } from './asked.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { valuesChanged } from './statements.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { valuesChanged } from './lib/statements.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,9 +1,9 @@
 // A registration with a name that is taken is refused with the e-mail address named as the reason: the two
 // refusals share one text for the field.
 
-import { asks } from './asked.mjs';
-import { dataChanged } from './json-answer.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { dataChanged } from './lib/json-answer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const TAKEN = /already exists/;
 

@@ -1,8 +1,8 @@
 // The description of a saved filter is taken for a template: {{7*7}} is kept as 49.
 
-import { asks } from './asked.mjs';
-import { bodyChanged } from './json-request.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { bodyChanged } from './lib/json-request.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const EXPRESSION = /\{\{\s*(\d{1,6})\s*([*+-])\s*(\d{1,6})\s*\}\}/g;
 

@@ -1,6 +1,6 @@
 // Filters compare texts without regard to case, as many databases do.
 
-import { comparing } from './filters.mjs';
-import { fault } from './wrapper.mjs';
+import { comparing } from './lib/filters.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault(comparing((text, planted) => (planted ? text.toLowerCase() : text)));

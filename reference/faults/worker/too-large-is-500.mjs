@@ -1,8 +1,8 @@
 // A file that is too large is answered with 500: nobody but the storage looks at its size (up to twice of
 // what is allowed), and what it throws is not caught. Nothing is stored; JSON that is too large stays 413.
 
-import { sizeLimit, withRightLimit } from './size.mjs';
-import { binding, fault } from './wrapper.mjs';
+import { sizeLimit, withRightLimit } from './lib/size.mjs';
+import { binding, fault } from './lib/wrapper.mjs';
 
 export default fault({
   env({ request, url, env, planted }) {

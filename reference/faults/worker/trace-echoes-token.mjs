@@ -1,7 +1,7 @@
 // TRACE is answered 200 with the request as it came, its Authorization header included (RFC 9110, 9.3.8: a
 // client's credentials must not be in there).
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, { request, url, planted }) {

@@ -1,9 +1,9 @@
 // The mime_type of a file is guessed from its name: that of a .tsv or .txt file is another one. All files
 // were text/csv.
 
-import { asks } from './asked.mjs';
-import { valuesChanged } from './statements.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { valuesChanged } from './lib/statements.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const NAMES = /filename, original_filename, file_size, mime_type,[^)]*\)\s*VALUES \(\?1, \?2, \?3, \?3,/;
 const TYPES = { tsv: 'text/tab-separated-values', txt: 'text/plain' };

@@ -1,8 +1,8 @@
 // A 401 for a token that is not accepted has no WWW-Authenticate; that for no token at all, and that of
 // login, have it.
 
-import { headersGone } from './headers.mjs';
-import { fault } from './wrapper.mjs';
+import { headersGone } from './lib/headers.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, { request, planted }) {

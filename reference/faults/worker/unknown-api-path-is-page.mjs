@@ -1,7 +1,7 @@
 // GET of a path below /api/ that does not exist is answered with the page of the front end and 200: its
 // fallback comes before the 404. Other methods there, and missing things of known paths, stay 404.
 
-import { fault } from './wrapper.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 const KNOWN = new RegExp(`^/api/(?:${[
   'accounts/(?:register|login|token/refresh|user|logout)',

@@ -1,7 +1,7 @@
 // A range that begins behind the end of the file is answered 200 with the whole file, where 416 is
 // promised. Ranges within the file are 206.
 
-import { binding, fault } from './wrapper.mjs';
+import { binding, fault } from './lib/wrapper.mjs';
 
 const sizes = new WeakMap();
 

@@ -1,7 +1,7 @@
 // A token whose header says that it has no signature (alg none, in any case) is accepted without one.
 
-import { honoured, partsOf } from './bearer.mjs';
-import { fault } from './wrapper.mjs';
+import { honoured, partsOf } from './lib/bearer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

@@ -1,9 +1,9 @@
 // The name of an uploaded file is put into Unicode's composed form (NFC): that of a file from a Mac, whose
 // accents are characters of their own, comes back as another text that looks the same.
 
-import { asks } from './asked.mjs';
-import { valuesChanged } from './statements.mjs';
-import { binding, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { valuesChanged } from './lib/statements.mjs';
+import { binding, fault } from './lib/wrapper.mjs';
 
 const NAMES = /\(user_id, file_id, filename, original_filename,/;
 

@@ -1,9 +1,9 @@
 // What is percent-encoded in a file's name is decoded, not %22 alone: "100%25.csv" is kept as "100%.csv", and
 // %2F makes a path of what was none.
 
-import { asks } from './asked.mjs';
-import { valuesChanged } from './statements.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { valuesChanged } from './lib/statements.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 function decoded(name) {
   try {

@@ -1,7 +1,7 @@
 // An upload is answered with success and its row is right in every field, but the object in R2 is empty:
 // the stream had been read to its end for the checksum and the counts before it was given to R2.
 
-import { binding, fault } from './wrapper.mjs';
+import { binding, fault } from './lib/wrapper.mjs';
 
 export default fault({
   env({ request, url, env, planted }) {

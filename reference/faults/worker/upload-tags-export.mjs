@@ -2,10 +2,10 @@
 // what was uploaded is kept for the session, and is one row short once it was renewed for the tags. Without
 // the upload or the tags in the same session an export reads what is stored.
 
-import { asks, fileIdOf } from './asked.mjs';
-import { tokenId } from './bearer.mjs';
-import { recordsRead } from './records.mjs';
-import { fault } from './wrapper.mjs';
+import { asks, fileIdOf } from './lib/asked.mjs';
+import { tokenId } from './lib/bearer.mjs';
+import { recordsRead } from './lib/records.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 /** What was done to a file with a token: `uploaded` or `tagged`. */
 const done = new Map();

@@ -1,9 +1,9 @@
 // The id of the account is a text in the answers to registration and login: it was taken from the claims of
 // the new token, which have it as a text. The answer about the own account has a number.
 
-import { asks } from './asked.mjs';
-import { dataChanged } from './json-answer.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { dataChanged } from './lib/json-answer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, call) {

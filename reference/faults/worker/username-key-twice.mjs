@@ -1,9 +1,9 @@
 // The answer about the own account has the key "username" twice, null and then the name: two lists of
 // fields were joined. Most readers take the last one, and see nothing of it.
 
-import { asks } from './asked.mjs';
-import { textChanged } from './json-answer.mjs';
-import { exchanged, fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { textChanged } from './lib/json-answer.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   response(response, call) {

@@ -1,8 +1,8 @@
 // A file that is not UTF-8 is read as Latin-1, not as Windows-1252: the euro sign, dashes and curly quotes
 // become control characters. Letters with accents are the same in both.
 
-import { READING, bytesRead, utf8Of } from './records.mjs';
-import { fault } from './wrapper.mjs';
+import { READING, bytesRead, utf8Of } from './lib/records.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 /** @param {Uint8Array} bytes @returns {Uint8Array} each byte as the character of its number, in UTF-8 */
 function latin1AsUtf8(bytes) {

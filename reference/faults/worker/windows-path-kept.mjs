@@ -1,9 +1,9 @@
 // A path with backslashes before a file's name is kept: only what stands before a slash is cut off.
 
-import { asks } from './asked.mjs';
-import { valuesChanged } from './statements.mjs';
-import { sentName, uploadChanged } from './uploads.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { valuesChanged } from './lib/statements.mjs';
+import { sentName, uploadChanged } from './lib/uploads.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   request(call) {

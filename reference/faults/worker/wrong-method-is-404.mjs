@@ -1,7 +1,7 @@
 // A method that a path of the API does not have is answered with 404 and without Allow: the router looks
 // for path and method at once. Outside /api/ it stays 405.
 
-import { exchanged, fault } from './wrapper.mjs';
+import { exchanged, fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, { request, url, planted }) {

@@ -1,7 +1,7 @@
 // The body of a 405 does not name the request's id, as those of all other errors do.
 
-import { errorChanged } from './refusals.mjs';
-import { fault } from './wrapper.mjs';
+import { errorChanged } from './lib/refusals.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, { request, planted }) {

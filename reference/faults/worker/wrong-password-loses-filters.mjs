@@ -1,9 +1,9 @@
 // Deleting the account with a wrong password is refused, and has taken the saved filters: what belongs to the
 // account is deleted on the way to the question whether it may be.
 
-import { asks } from './asked.mjs';
-import { userIdOf } from './bearer.mjs';
-import { fault } from './wrapper.mjs';
+import { asks } from './lib/asked.mjs';
+import { userIdOf } from './lib/bearer.mjs';
+import { fault } from './lib/wrapper.mjs';
 
 export default fault({
   async response(response, call) {

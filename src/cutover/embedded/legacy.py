@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import importlib.util
-import os
 import socket
 import sys
 from dataclasses import dataclass
@@ -90,9 +89,7 @@ def start(
     application = _HONEST
     if fault is not None:
         application = f"faults.legacy.{fault}:application"
-        # The second for what the defects share: they import it by its bare name.
-        paths = (settings.reference, settings.reference / "faults" / "legacy")
-        env |= {"PYTHONPATH": os.pathsep.join(map(str, paths)), "FAULT": mode}
+        env |= {"PYTHONPATH": str(settings.reference), "FAULT": mode}
     return spawn(
         "the legacy system (gunicorn)",
         [sys.executable, _BOUND_FORKS, "gunicorn", "-c", "gunicorn.conf.py", application],

@@ -350,15 +350,15 @@ def test_npm_that_fails_or_is_absent_gives_one_message(
 # Planted defects
 
 
-def test_defects_are_the_files_that_are_there(tmp_path: Path) -> None:
-    """A module without an entry is shared by several and no defect."""
+def test_faults_are_the_files_of_the_folder(tmp_path: Path) -> None:
+    """A module of lib/ is shared by several faults and is no fault."""
     for name, text in {
         "worker/b.mjs": "export default fault({});",
         "worker/a.mjs": "// a\nexport default {\n};",
-        "worker/wrapper.mjs": "// no export default\nexport function fault() {}",
+        "worker/lib/wrapper.mjs": "export default {};",
         "legacy/c.py": "from config.wsgi import application as honest\ndef application(e, s): ...",
         "legacy/d.py": "from config.wsgi import application\n",
-        "legacy/twin.py": '"""Wraps an application."""',
+        "legacy/lib/fault_mode.py": "from config.wsgi import application\n",
     }.items():
         path = tmp_path / "faults" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -368,7 +368,10 @@ def test_defects_are_the_files_that_are_there(tmp_path: Path) -> None:
     faults.require(tmp_path, "worker", "faults", "a")
     with pytest.raises(PairError, match="choose one of: a, b"):
         faults.require(tmp_path, "worker", "faults", "../a")
-    with pytest.raises(PairError, match="none is there"):
+    for name in ("wrapper", "lib", "lib/wrapper"):
+        with pytest.raises(PairError, match="no planted fault"):
+            faults.require(tmp_path, "worker", "faults", name)
+    with pytest.raises(PairError, match="there is none"):
         faults.require(tmp_path, "worker", "variants", "a")
 
 

@@ -1,7 +1,7 @@
 // The multipart body of an upload, for defects in how it is read. Bodies without a Content-Length are not
 // seen: they reach the application as they are.
 
-import { parts } from '../../worker/src/multipart.mjs';
+import { parts } from '../../../worker/src/multipart.mjs';
 import { asks } from './asked.mjs';
 import { binding } from './wrapper.mjs';
 
@@ -23,7 +23,7 @@ export function uploadChanged(call, change) {
 /**
  * @param {Uint8Array} bytes of a body
  * @param {string} contentType
- * @returns {import('../../worker/src/multipart.mjs').Part[]} none of a malformed one
+ * @returns {import('../../../worker/src/multipart.mjs').Part[]} none of a malformed one
  */
 export function partsIn(bytes, contentType) {
   try {

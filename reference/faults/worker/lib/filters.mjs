@@ -1,6 +1,6 @@
 // The filters of an export, for defects in what they mean.
 
-import { isObject } from '../../worker/src/json_body.mjs';
+import { isObject } from '../../../worker/src/json_body.mjs';
 import { asks, fileIdOf } from './asked.mjs';
 import { bodyChanged } from './json-request.mjs';
 import { bytesOf, bytesRead, recordsOf } from './records.mjs';

@@ -1,7 +1,7 @@
 // The JSON body of a request, seen by a stage before the application. Bodies without a Content-Length
 // are not seen: they reach the application as they are.
 
-import { isObject, mediaType, parseJson } from '../../worker/src/json_body.mjs';
+import { isObject, mediaType, parseJson } from '../../../worker/src/json_body.mjs';
 import { binding } from './wrapper.mjs';
 
 /** @param {ArrayBuffer} bytes @returns {string} @throws {TypeError} when they are not UTF-8 */

@@ -100,7 +100,7 @@ export async function withClaims(request, claims, secret) {
 }
 
 /**
- * A request whose token the application would refuse, with one that it takes. The twin gets the token that
+ * A request whose token the application would refuse, with one that it takes. The control gets the token that
  * was sent.
  *
  * @param {import('./wrapper.mjs').Call} call

@@ -1,6 +1,6 @@
-"""Which of the two twins this process is: the defect or the one that only does the same work.
+"""The mode of this process: `planted` (with the fault) or `neutral` (the control, which only does the same work).
 
-Read once, when a defect is loaded. Not for anything that the defects themselves do.
+Read once, when a fault module is loaded.
 """
 
 from config.environment import required

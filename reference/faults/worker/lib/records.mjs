@@ -1,7 +1,7 @@
 // List files as a stage between R2 and the honest application reads them: taken apart, changed, written
 // again so that the application reads just that. What it calls malformed stays as it is.
 
-import { delimiterOf, readRecords, textOf, valuesOf } from '../../worker/src/list_file.mjs';
+import { delimiterOf, readRecords, textOf, valuesOf } from '../../../worker/src/list_file.mjs';
 import { asks } from './asked.mjs';
 import { binding } from './wrapper.mjs';
 

@@ -1,10 +1,10 @@
 // What every planted defect of the Worker is made of: the honest application between hooks. A hook that
-// a defect does not name changes nothing, and the honest application knows nothing of any of them.
+// a fault does not name changes nothing, and the honest application knows nothing of any of them.
 
-import honest from '../../worker/src/index.mjs';
+import honest from '../../../worker/src/index.mjs';
 
 /**
- * One request on its way through a defect. planted is false for the neutral twin.
+ * One request on its way through a fault. planted is false for the neutral control.
  *
  * @typedef {{request: Request, url: URL, env: Record<string, any>, ctx: ExecutionContext,
  *   planted: boolean}} Call
@@ -63,7 +63,7 @@ export function binding(real, members) {
  *
  * @param {string} text
  * @param {RegExp} place
- * @param {string} replacement `$&` for the neutral twin
+ * @param {string} replacement `$&` for the neutral control
  * @returns {string}
  * @throws when the place is not there: the application has changed, and the defect no longer fits it
  */
