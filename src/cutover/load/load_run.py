@@ -40,9 +40,9 @@ from cutover.load.load_verdict import COULD_NOT_DETECT, NO_FRESH_CONNECTIONS, Ea
 from cutover.load.metrics import dropped_share
 from cutover.load.preparation import Preparation
 from cutover.load.profiles import STREAMS, Profile, as_words, load_profile, processes_needed, refuse_what_does_not_fit
+from cutover.load.report_files import write_load_files
 from cutover.load.run_facts import RunFacts
 from cutover.load.thresholds import Gate, gates_of, load_gates
-from cutover.report.load_files import write_load_files
 from cutover.report.step_summary import append_step_summary
 from cutover.report.terminal import last_line
 from cutover.report.verdict_file import facts, finished, unfinished

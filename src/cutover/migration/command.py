@@ -33,7 +33,7 @@ from cutover.migration.mapping import load_mapping
 from cutover.migration.progress import on_terminal
 from cutover.migration.reconciliation_result import FILE, text_of_file
 from cutover.migration.reconciliation_status import status_of
-from cutover.report.reconciliation_files import write_reconciliation_page
+from cutover.migration.report_files import write_reconciliation_page
 from cutover.report.reconciliation_table import reconciliation_lines
 from cutover.report.terminal import last_line
 from cutover.report.verdict_file import facts, finished, unfinished

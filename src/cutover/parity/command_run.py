@@ -108,7 +108,7 @@ class CommandRun:
 
         details: lines above the verdict. rules: None when the run did not come as far as reading them.
         """
-        from cutover.report.parity_files import write_parity_files
+        from cutover.parity.report_files import write_parity_files
         from cutover.report.terminal import last_line
         from cutover.report.verdict_file import facts, finished
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from cutover.report.reconciliation_files import PAGE, data_of, write_reconciliation_page
+from cutover.migration.report_files import PAGE, data_of, write_reconciliation_page
 from cutover.report.reconciliation_table import reconciliation_lines
 
 if TYPE_CHECKING:

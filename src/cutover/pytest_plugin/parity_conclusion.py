@@ -78,7 +78,7 @@ class ParityConclusion:
 
     def write(self, verdicts: Sequence[GateVerdict], facts: Mapping[str, Any]) -> None:
         """Write parity.json and parity.html into the run's folder."""
-        from cutover.report.parity_files import write_parity_files
+        from cutover.parity.report_files import write_parity_files
 
         session = self._session
         verdict = next((verdict for verdict in verdicts if verdict.gate == GATE), None)

@@ -14,9 +14,9 @@ from tests.suite.unit.test_report_page import HOSTILE, places, plain_json, repla
 from cutover.core.evidence import EvidenceLog
 from cutover.load.load_json import BINS, as_json
 from cutover.load.load_verdict import judge
+from cutover.load.report_files import write_load_files
 from cutover.report.html.charts import Line, Mark, chart
 from cutover.report.html.markup import element
-from cutover.report.load_files import write_load_files
 from cutover.report.load_page import load_page
 from cutover.report.load_terminal import summary
 from cutover.traffic.ledger import Outcome

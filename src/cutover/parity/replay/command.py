@@ -36,8 +36,8 @@ from cutover.parity.replay.replay_accounts import People
 from cutover.parity.replay.replay_state import State
 from cutover.parity.replay.routes import SIDES
 from cutover.parity.replay.totals import ReplayTotals
+from cutover.parity.report_files import write_parity_files
 from cutover.parity.rules import load_rules
-from cutover.report.parity_files import write_parity_files
 from cutover.report.step_summary import append_step_summary
 from cutover.report.terminal import details, last_line
 from cutover.report.verdict_file import facts, finished, unfinished

@@ -1,4 +1,4 @@
-"""parity.json and parity.html of a run's folder, from its sums and its verdict. Not for judging: parity/summary.py."""
+"""Writer of parity.json and parity.html."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ def write_parity_files(
     more: Mapping[str, Any] | None = None,
     systems: tuple[str, str] = ("legacy", "worker"),
 ) -> None:
-    """Write both. systems: baseline and candidate; facts: those of verdict.json; statuses: check -> status;
-    not_asked: why an operation that both systems have was not exercised; more: further tables of parity.json.
+    """Write parity.json and parity.html into the run's folder.
+
+    facts: those of verdict.json; statuses: check -> status; not_asked: the reason shown for an operation that both
+    systems have and no journey requested; more: further tables of parity.json; systems: baseline and candidate.
     """
     from cutover.report.parity_page import earlier_runs, parity_page
 

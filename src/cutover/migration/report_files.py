@@ -1,4 +1,4 @@
-"""reconciliation.html of a run's folder, from reconciliation.json and the verdict. Not for either of them."""
+"""Writer of reconciliation.html, from reconciliation.json and the verdict."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ PAGE = "reconciliation.html"
 def write_reconciliation_page(
     log: EvidenceLog, project: Path, data: Mapping[str, Any], verdict: GateVerdict, facts: Mapping[str, Any]
 ) -> None:
-    """Write the page. data: those of reconciliation.json; facts: those of verdict.json."""
+    """Write reconciliation.html into the run's folder.
+
+    data: the content of reconciliation.json; facts: those of verdict.json.
+    """
     from cutover.report.reconciliation_page import reconciliation_page
 
     try:
         columns = {table.target: [column.name for column in table.columns] for table in load_mapping(project).tables}
-    except ConfigurationError:  # the run has said so, and ends with 4
+    except ConfigurationError:  # already reported by the run, which ends with exit code 4
         columns = {}
     run = {
         **facts,
@@ -37,7 +40,7 @@ def write_reconciliation_page(
 
 
 def data_of(folder: Path) -> dict[str, Any] | None:
-    """The reconciliation of a run's folder; None where there is none, or it did not come to its end."""
+    """Return the content of reconciliation.json in a run's folder, or None if the file is missing or incomplete."""
     try:
         data = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

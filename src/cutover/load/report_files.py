@@ -1,7 +1,4 @@
-"""load.json and load.html of a run's folder, and what the terminal says: from the ledger's sums and the verdict.
-
-Not for judging: load/judgement.py.
-"""
+"""Writer of load.json and load.html."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ PAGE = "load.html"
 
 def write_load_files(
     log: EvidenceLog,
-    sums: LedgerTotals,
+    totals: LedgerTotals,
     facts: RunFacts,
     verdict: LoadVerdict,
     gates: Sequence[Gate],
@@ -33,15 +30,17 @@ def write_load_files(
     could_not_detect: Sequence[str] = (),
     leftovers: Sequence[str] = (),
 ) -> list[str]:
-    """Write both, and return the lines for the terminal.
+    """Write load.json and load.html into the run's folder, and return the lines for the terminal.
 
-    verdict: the final one; availability: see report/load_outages.py. What cannot be written is in log.failure.
+    verdict: the final verdict; availability: see report/load_outages.py. A file that cannot be written is recorded
+    in log.failure.
     """
-    data = as_json(
-        sums, facts, verdict, gates, availability=availability, could_not_detect=could_not_detect,
-        leftovers=leftovers,
+    data = redact_all(
+        as_json(
+            totals, facts, verdict, gates, availability=availability, could_not_detect=could_not_detect,
+            leftovers=leftovers,
+        )
     )  # fmt: skip
-    data = redact_all(data)
     log.write(FILE, json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     log.write(PAGE, load_page(data))
     return list(summary(data))
