@@ -1,19 +1,19 @@
-"""A journey as curl commands that anybody can paste: one script a system, secrets and ids as shell variables."""
+"""Write a request as one curl command that can be pasted into a shell: secrets and tokens become shell variables."""
 
 from __future__ import annotations
 
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
-from urllib.parse import quote
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
 
-from cutover.config.operations import Operation
-from cutover.parity.steps import ANONYMOUS, Journey, Own, Ref, Step
-from cutover.systems.target import Target
+from cutover.client.http import Request
+from cutover.core.secrets import MASK, redact
 
-_INLINE: Final = 400
+_INLINE: Final = 4000
+_BEARER: Final = "Bearer "
 
 
 class Variable(str):
@@ -23,153 +23,100 @@ class Variable(str):
 
 
 Parts = list[str]
-"""A text in pieces: literal ones, and variables."""
-_NO_BEARER: Final = ("register", "login", "refresh")
+"""A text in pieces: literal text and variables."""
 
 
-def script(target: Target, journey: Journey, steps: Sequence[Step]) -> str:
-    """The steps as curl commands against that system, after registering the journey's accounts.
+def curl_command(request: Request, *, variables: Mapping[str, str] | None = None) -> str:
+    """Return the request as one curl command.
 
-    $ANN_USERNAME, $ANN_EMAIL, $ANN_PASSWORD, $ANN_ACCESS_TOKEN, … are the reader's to set, and so are ids that an
-    earlier answer gives: the comment behind a command says which. Bodies above 400 bytes are described, not shown.
+    variables: secret value -> name of the shell variable that replaces it. A bearer token without a variable becomes
+    $ACCESS_TOKEN, any other secret $SECRET. A body of more than 4,000 bytes is described, not quoted.
     """
-    who = " ".join(", ".join(journey.actors).split()) or "nobody"  # one line, or it would be no comment
-    lines = [f"# {target.system} at {target.url}; accounts: {who} (register them first, then set their variables)"]
-    lines += [_command(target, step) for step in steps]
-    return "\n".join(lines)
-
-
-def command(target: Target, step: Step) -> str:
-    """One step as one curl command against that system."""
-    return _command(target, step)
-
-
-def _command(target: Target, step: Step) -> str:
-    operation = target.environment.operations[target.system][step.operation]
+    known = variables or {}
     parts = ["curl", "-i"]
-    method = step.method or operation.method
-    if method == "HEAD":
+    if request.method == "HEAD":
         parts.append("--head")
-    elif method != "GET":
-        parts += ["-X", shlex.quote(method)]
-    path = _path(operation, step)
-    if any(segment in (".", "..") for segment in "".join(path).split("/")):
+    elif request.method != "GET":
+        parts += ["-X", shlex.quote(request.method)]
+    # Without these options curl removes dot segments and expands [1-3] and {a,b}.
+    if any(segment in (".", "..") for segment in urlsplit(request.url).path.split("/")):
         parts.append("--path-as-is")
-    parts.append(quoted([target.url, *path]))
-    bearer = _bearer(step)
-    if bearer:
-        parts += ["-H", quoted(["Authorization: Bearer ", *bearer])]
-    for name, value in step.headers.items():
-        parts += ["-H", shlex.quote(f"{name}: {value}" if value else f"{name};")]  # curl's way to send none
-    parts += _body(operation, step)
-    told = f"  # answers ${_name(step.saves)}_…" if step.saves else ""
-    return " ".join(parts) + told
+    if re.search(r"[\[\]{}]", request.url):
+        parts.append("--globoff")
+    parts.append(quoted(_pieces(request.url, known)))
+    for name, value in request.headers.items():
+        parts += ["-H", quoted(_header(name, value, known))]
+    parts += _body(request, known)
+    return " ".join(parts)
 
 
-def _path(operation: Operation, step: Step) -> Parts:
-    """The path; what stands in it literally is percent-encoded as the client does it (Operation.url_path)."""
-    found: Parts = []
-    at = 0
-    for match in re.finditer(r"\{(\+?)(\w+)\}", operation.path):
-        found.append(operation.path[at : match.start()])
-        at = match.end()
-        safe = "/" if match[1] else ""
-        filled = _text(step.path[match[2]], step.actor) if match[2] in step.path else [match[0]]
-        found += [part if isinstance(part, Variable) else quote(part, safe=safe) for part in filled]
-    return [*found, operation.path[at:]]
+def _header(name: str, value: str, known: Mapping[str, str]) -> Parts:
+    if not value:
+        return [f"{name};"]  # curl's way to send an empty one
+    if name.lower() == "authorization" and value.startswith(_BEARER) and value.removeprefix(_BEARER) not in known:
+        token = value.removeprefix(_BEARER)
+        if redact(value) != value:
+            return [f"{name}: {_BEARER}", Variable("ACCESS_TOKEN")]
+        return [f"{name}: {_BEARER}{token}"]
+    return [f"{name}: ", *_pieces(value, known)]
 
 
-def _body(operation: Operation, step: Step) -> list[str]:
-    if step.file is not None:
-        # In curl's own form "\\" stands for a backslash; a quote is %22 in multipart (HTML standard).
-        name = step.file.name.replace("\\", "\\\\").replace('"', "%22")
-        part = operation.request.get("file", "file")
-        if len(step.file.content) > _INLINE:
-            return ["-F", shlex.quote(f'{part}=@FILE-OF-{len(step.file.content)}-BYTES;filename="{name}"')]
-        form = f'{part}=@/dev/fd/3;filename="{name}";type={step.file.media_type}'
-        return ["-F", shlex.quote(form), "3<", printed(step.file.content)]
-    if step.content is not None:
-        body, media = step.content
-        header = ["-H", shlex.quote(f"Content-Type: {media}")]
-        if len(body) > _INLINE:
-            return [*header, "--data-raw", shlex.quote(f"<{len(body)} bytes>")]
-        try:
-            text = body.decode("utf-8")
-        except UnicodeDecodeError:
-            text = "\0"
-        if "\0" in text:  # what no argument can hold
-            return [*header, "--data-binary", "@-", "<", printed(body)]
-        return [*header, "--data-raw", shlex.quote(text)]  # --data-binary would send the file behind an @
-    if step.fields is not None:
-        sent = {operation.request.get(name, name): value for name, value in step.fields.items()}
-        told = _json(sent, step.actor)
-        length = sum(map(len, told))
-        shown = told if length <= _INLINE * 4 else [f"<{length} characters of JSON>"]
-        return ["-H", "'Content-Type: application/json'", "--data-raw", quoted(shown)]
-    return []
+def _body(request: Request, known: Mapping[str, str]) -> list[str]:
+    if request.parts:
+        shown = []
+        for part, (name, content, media) in request.parts.items():
+            escaped = name.replace("\\", "\\\\").replace('"', "%22")
+            if len(content) > _INLINE:
+                shown += ["-F", shlex.quote(f'{part}=@FILE-OF-{len(content)}-BYTES;filename="{escaped}";type={media}')]
+            else:
+                form = f'{part}=@/dev/fd/3;filename="{escaped}";type={media}'
+                shown += ["-F", shlex.quote(form), "3<", printed(content)]
+        return shown
+    if request.json is not None:
+        text = json.dumps(request.json, ensure_ascii=False, separators=(",", ":"))
+        return ["-H", "'Content-Type: application/json'", *_data(text.encode("utf-8", "surrogatepass"), known)]
+    return _data(request.content, known) if request.content else []
+
+
+def _data(content: bytes, known: Mapping[str, str]) -> list[str]:
+    if len(content) > _INLINE:
+        return ["--data-raw", shlex.quote(f"<{len(content)} bytes>")]
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:  # an argument cannot contain NUL
+        return ["--data-binary", "@-", "<", printed(content)]
+    return ["--data-raw", quoted(_pieces(text, known))]  # --data-binary would send the file behind an @
+
+
+def _pieces(text: str, known: Mapping[str, str]) -> Parts:
+    """Return the text with each secret replaced by a variable."""
+    for value, name in known.items():
+        if value and value in text:
+            before, _, after = text.partition(value)
+            return [*_pieces(before, known), Variable(name), *_pieces(after, known)]
+    pieces: Parts = []
+    for index, part in enumerate(redact(text).split(MASK)):
+        if index:
+            pieces.append(Variable("SECRET"))
+        pieces.append(part)
+    return pieces
 
 
 def printed(content: bytes) -> str:
-    """A file that holds these bytes: bash's process substitution. Always three digits behind \\0, where printf's %b
-    reads up to three: a digit that follows is the content's own."""
+    """Return a bash process substitution that yields these bytes.
+
+    Octal escapes always have three digits: printf's %b reads at most three, so a following digit stays content.
+    """
     escaped = "".join(chr(b) if 32 <= b < 127 and b not in b"\\%" else f"\\0{b:03o}" for b in content)
     return f"<(printf '%b' {shlex.quote(escaped)})"
 
 
-def _bearer(step: Step) -> Parts:
-    if step.actor == ANONYMOUS or step.bearer is None or step.operation in _NO_BEARER:
-        return []
-    named = {"access": "ACCESS_TOKEN", "refresh": "REFRESH_TOKEN", "old access": "OLD_ACCESS_TOKEN"}
-    if isinstance(step.bearer, str) and step.bearer in named:
-        return [Variable(f"{_name(step.actor)}_{named[step.bearer]}")]
-    return _text(step.bearer, step.actor)
-
-
-def _json(value: Any, actor: str) -> Parts:
-    """JSON in which variables stand inside of texts; none of them holds what JSON would escape."""
-    if isinstance(value, (Ref, Own)):
-        inner = [part if isinstance(part, Variable) else _dumped(part)[1:-1] for part in _text(value, actor)]
-        return ['"', *inner, '"']
-    if isinstance(value, Mapping):
-        pairs = [[f"{_dumped(str(key))}: ", *_json(inner, actor)] for key, inner in value.items()]
-        return ["{", *_joined(pairs), "}"]
-    if isinstance(value, (list, tuple)):
-        return ["[", *_joined([_json(inner, actor) for inner in value]), "]"]
-    return [_dumped(value)]
-
-
-def _joined(rows: Sequence[Parts]) -> Parts:
-    return [part for index, row in enumerate(rows) for part in ([", ", *row] if index else row)]
-
-
-def _dumped(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half a surrogate pair, which no terminal takes
-        return json.dumps(value)
-    return text
-
-
-def _text(value: Any, actor: str) -> Parts:
-    if isinstance(value, Ref):
-        return [Variable(f"{_name(value.saved)}_{_name(value.field)}")]
-    if isinstance(value, Own):
-        change = f"_{value.change.upper()}" if value.change else ""
-        return [value.before, Variable(f"{_name(value.actor or actor)}_{value.field.upper()}{change}"), value.after]
-    return [str(value)]
-
-
-def _name(text: str) -> str:
-    """A word that a shell takes for a variable's name."""
-    word = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_").upper()
-    return word if word and not word[0].isdigit() else f"V{word}"
-
-
 def quoted(parts: Parts) -> str:
-    """One word of a shell in which the variables are filled in, and nothing that a user wrote."""
+    """Return one shell word in which only the variables are expanded, never text from a user or a server."""
     text = "".join(
         f"${{{part}}}" if isinstance(part, Variable) else re.sub(r'([\\"`$])', r"\\\1", part) for part in parts
     )
-    # An interactive bash expands ! between double quotes, and its backslash would stay.
+    # An interactive bash expands ! between double quotes and would keep a backslash before it.
     return '"' + re.sub(r"(!+)", "\"'\\1'\"", text) + '"'

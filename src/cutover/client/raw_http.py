@@ -1,7 +1,6 @@
-"""Requests written byte by byte: chunked, cut off, with a Content-Length that lies, several at once.
+"""Send requests byte by byte: chunked, truncated, with a wrong Content-Length, or several at once.
 
-For what an honest client cannot send. Not for anything else: targets.py sends and judges operations. Connects to no
-host that the environment does not name.
+Use it only for requests that a normal HTTP client cannot send. It connects only to hosts that the environment names.
 """
 
 from __future__ import annotations
@@ -15,15 +14,16 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 from urllib.parse import urlsplit
 
-from cutover.client.http import Request
+from cutover.client.http import Client, Request
+from cutover.config.environments import Environment
+from cutover.config.operations import Operation
 from cutover.core.errors import Unreachable
-from cutover.core.recorder import Exchange
+from cutover.core.recorder import Exchange, Recorder
 from cutover.core.safety import origin_of
 from cutover.core.secrets import Secret, redact
-from cutover.systems.target import Target
 
 _BLOCK: Final = 65536
 _HEAD_LIMIT: Final = 65536
@@ -43,10 +43,23 @@ class RawAnswer:
         return next((value for key, value in self.headers if key == name), None)
 
 
+class Destination(Protocol):
+    """The parts of a target (systems/target.py) that a raw connection needs."""
+
+    system: str
+    url: str
+    environment: Environment
+    client: Client
+    recorder: Recorder
+
+    def operation(self, name: str) -> Operation:
+        """Return the operation of that name."""
+
+
 class RawConnection:
     """One connection to a system, for one request or several. Use with `with`: it is closed at the end."""
 
-    def __init__(self, target: Target, operation: str) -> None:
+    def __init__(self, target: Destination, operation: str) -> None:
         """operation: what the exchange is called in the evidence. Connects at the first `send`."""
         self._target, self._operation = target, target.operation(operation)
         self._socket: socket.socket | None = None

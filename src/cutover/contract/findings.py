@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
+from cutover.client.curl import curl_command
 from cutover.client.http import Answer
-from cutover.contract.reproduction import curl
 from cutover.core.errors import CheckFailed
 from cutover.core.recorder import Recorder
 from cutover.core.secrets import redact
@@ -53,7 +53,7 @@ def place_of(answer: Answer, *, role: str = "", seed: str = "", variables: Mappi
         role,
         redact(f"{request.method} /{path} (request {answer.request_id})"),
         answer.excerpt,
-        curl(request, variables=variables or {}),
+        curl_command(request, variables=variables or {}),
         seed,
     )
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from cutover.accounts.registered import Account, Accounts
-from cutover.client.curl import command, script
 from cutover.config.environments import Environment
 from cutover.core.errors import CheckFailed, MeasurementError, NotVerified
 from cutover.core.recorder import Recorder
 from cutover.parity.accepted_differences import STATE, Decisions, load_acceptances
 from cutover.parity.differences import Difference
+from cutover.parity.journey_script import command, script
 from cutover.parity.player import Means, Played, Player
 from cutover.parity.rules import Rules, load_rules
 from cutover.parity.shortening import shorten

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cutover.client.curl import curl_command
 from cutover.client.http import Request
 from cutover.config.manifest import Entry
 from cutover.config.waivers import Waiver
 from cutover.contract.findings import SECURITY, Finding, Findings, Place
-from cutover.contract.reproduction import curl
 from cutover.core.evidence import Record, Status
 from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import Secret, new_password
@@ -102,7 +102,7 @@ def test_two_requests_of_one_defect_have_one_fingerprint() -> None:
 def test_curl_line_is_read_by_a_shell_as_it_was_sent(body: str, value: str) -> None:
     """What bash makes of the line is the request, byte for byte: header and body, whatever is in them."""
     request = Request("worker", "tags", "PATCH", "http://127.0.0.1:1/a", {"X-Drawn": value}, content=body.encode())
-    line = curl(request).replace("curl ", "printf '%s\\0' ", 1)
+    line = curl_command(request).replace("curl ", "printf '%s\\0' ", 1)
     done = subprocess.run(["bash", "-c", line], capture_output=True, check=True)  # noqa: S607 - in PATH
     arguments = done.stdout.decode().split("\0")
     assert ("X-Drawn: " + value if value else "X-Drawn;") in arguments
@@ -116,7 +116,7 @@ def test_curl_line_holds_no_secret() -> None:
     headers = {"Authorization": f"Bearer {token.reveal()}"}
     body = {"password": password.reveal(), "other": "x"}
     request = Request("worker", "delete_account", "DELETE", "http://127.0.0.1:1/a", headers, json=body)
-    line = curl(request, variables={password.reveal(): "OWNER_PASSWORD"})
+    line = curl_command(request, variables={password.reveal(): "OWNER_PASSWORD"})
     assert password.reveal() not in line
     assert token.reveal() not in line
     assert "${OWNER_PASSWORD}" in line

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cutover.client.curl import command, script
 from cutover.config.environments import load_environment
 from cutover.config.validation import root
 from cutover.core.recorder import Recorder
+from cutover.parity.journey_script import command, script
 from cutover.parity.steps import Journey, Own, Ref, Step, Upload
 from cutover.systems.target import Target
 

@@ -11,13 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from cutover.client.curl import command
 from cutover.config.environments import Environment
 from cutover.config.manifest import Entry
 from cutover.core.evidence import Record, Status
 from cutover.core.safety import SafetyLevel
 from cutover.core.verdict import GateVerdict, Run, decide
 from cutover.parity.accepted_differences import DeclarationResult
+from cutover.parity.journey_script import command
 from cutover.parity.parity_run import failure
 from cutover.parity.replay import totals as words
 from cutover.parity.replay.totals import ReplayTotals, Uncovered, step_of
