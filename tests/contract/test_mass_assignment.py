@@ -33,7 +33,7 @@ RIGHTS: dict[str, Any] = {
 @pytest.mark.system("worker", "legacy")
 @pytest.mark.needs("registration")
 @pytest.mark.accounts(2)
-def test_register_takes_no_id(target: Target, accounts: Accounts, recorder: Recorder) -> None:
+def test_register_ignores_ids(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A registration that names another account's id, or rights, is an account of its own."""
     victim = settle(target, accounts)
     inspection = Inspection(target, "mass-assignment:register", RULE)
@@ -56,7 +56,7 @@ def test_register_takes_no_id(target: Target, accounts: Accounts, recorder: Reco
 
 @pytest.mark.system("worker")
 @pytest.mark.needs("registration", "d1")
-def test_register_gives_no_rights(target: Target, accounts: Accounts, row_store: RowStore, recorder: Recorder) -> None:
+def test_register_grants_no_rights(target: Target, accounts: Accounts, row_store: RowStore, recorder: Recorder) -> None:
     """The row of an account that asked for rights has none of them."""
     inspection = Inspection(target, "mass-assignment:rights", RULE)
     account = accounts.name()
@@ -70,7 +70,7 @@ def test_register_gives_no_rights(target: Target, accounts: Accounts, row_store:
 
 @pytest.mark.system("legacy")
 @pytest.mark.needs("registration", "postgres")
-def test_register_makes_no_staff(
+def test_register_grants_no_staff_role(
     target: Target, accounts: Accounts, legacy_rows: LegacyRows, recorder: Recorder
 ) -> None:
     """The same in Django's table: neither staff nor superuser."""
@@ -87,7 +87,7 @@ def test_register_makes_no_staff(
 
 @pytest.mark.system("worker", "legacy")
 @pytest.mark.accounts(2)
-def test_requests_name_no_owner(target: Target, accounts: Accounts, recorder: Recorder) -> None:
+def test_requests_cannot_set_the_owner(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Upload, tags, export and filters that name another owner, id or key stay with who sent them, as they are."""
     owner, victim = settle(target, accounts), settle(target, accounts)
     inspection = Inspection(target, "mass-assignment:owner", RULE)
@@ -118,7 +118,9 @@ def test_requests_name_no_owner(target: Target, accounts: Accounts, recorder: Re
 
 @pytest.mark.system("worker")
 @pytest.mark.needs("r2")
-def test_upload_names_no_key(target: Target, accounts: Accounts, object_store: ObjectStore, recorder: Recorder) -> None:
+def test_upload_cannot_set_the_object_key(
+    target: Target, accounts: Accounts, object_store: ObjectStore, recorder: Recorder
+) -> None:
     """The object of an upload lies under the user's own key, whatever key the form names."""
     owner = settle(target, accounts)
     inspection = Inspection(target, "mass-assignment:key", "contracts/api.md Files: R2 key")

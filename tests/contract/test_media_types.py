@@ -42,7 +42,7 @@ NO_LISTS: Final = (
 LISTS: Final = ("list.CSV", "list.Tsv", "list.html.csv", ".csv", "list.exe.txt")
 
 
-def test_downloads_are_lists_to_save(target: Target, accounts: Accounts, recorder: Recorder) -> None:
+def test_downloads_are_csv_attachments(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A page, a program or an archive that is called a list comes back as text/csv, as an attachment, byte for byte."""
     person = settle(target, accounts)
     inspection = Inspection(target, "mime", "contracts/api.md download: text/csv, attachment; nosniff")
@@ -73,7 +73,7 @@ def test_downloads_are_lists_to_save(target: Target, accounts: Accounts, recorde
     inspection.close(recorder)
 
 
-def test_only_lists_are_taken(
+def test_only_list_files_are_accepted(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
     """What is no .csv, .tsv or .txt by the end of its name is refused, whatever type it claims; those are taken."""

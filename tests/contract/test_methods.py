@@ -62,7 +62,7 @@ def test_undeclared_methods_are_refused(target: Target, accounts: Accounts, reco
     inspection.close(recorder)
 
 
-def test_unknown_methods_do_nothing(target: Target, accounts: Accounts, recorder: Recorder) -> None:
+def test_unknown_methods_have_no_effect(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """TRACE and methods that nobody knows are refused by every path and echo nothing of the request."""
     person = settle(target, accounts)
     inspection = Inspection(target, "method:unknown", "contracts/api.md Everywhere: Statuses; RFC 9110 9.3.8")
@@ -134,7 +134,7 @@ def test_get_changes_nothing(target: Target, accounts: Accounts, recorder: Recor
 
 
 @pytest.mark.system("worker")
-def test_preflights_do_nothing(
+def test_preflights_have_no_effect(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
     """A preflight needs no token, names the path's methods to the own origin only, and is not the request itself."""

@@ -117,7 +117,7 @@ def test_any_valid_name_registers_and_logs_in(target: Target, accounts: Accounts
 
 @pytest.mark.level("disposable")
 @pytest.mark.needs("registration")
-def test_words_of_programs_are_names(target: Target, accounts: Accounts, recorder: Recorder) -> None:
+def test_reserved_words_are_valid_names(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Who is called null, None or NaN may register. They are no names of the suite's own, so only where all may go."""
     inspection = Inspection(
         target, "name:word", "contracts/api.md Accounts: register, 3 to 150 letters, digits and @.+-_"

@@ -37,7 +37,7 @@ TOO_LARGE = (400, 413)
 """Legacy and Worker; promises.refusals has the one of each."""
 
 
-def test_limit_holds_without_a_length(
+def test_upload_limit_holds_without_a_length(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
     """In chunks, so that nobody knows what is to come, the limit is taken, and one byte more refused, not stored."""
@@ -76,7 +76,7 @@ def test_announced_size_is_refused_at_once(
 
 
 @pytest.mark.level("disposable")
-def test_lying_lengths_store_nothing(target: Target, accounts: Accounts, recorder: Recorder) -> None:
+def test_wrong_lengths_store_nothing(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A body shorter than it says, longer, of two lengths or none that is a number is refused, and stores no file."""
     person = settle(target, accounts)
     inspection = Inspection(target, "upload:length", "contracts/api.md upload: not stored completely; RFC 9112 6.3")
@@ -105,7 +105,7 @@ def test_lying_lengths_store_nothing(target: Target, accounts: Accounts, recorde
 
 @pytest.mark.level("disposable")
 @pytest.mark.never_waived("isolation between users")
-def test_no_second_request_hides_in_a_body(target: Target, accounts: Accounts, recorder: Recorder) -> None:
+def test_bodies_smuggle_no_second_request(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A request inside of a body of which length and chunks disagree is not carried out (request smuggling)."""
     person = settle(target, accounts)
     inspection = Inspection(target, "upload:smuggling", "RFC 9112 6.1 and 11.2")
@@ -160,7 +160,7 @@ def test_slow_and_parallel_uploads_succeed(target: Target, accounts: Accounts, r
     inspection.close(recorder)
 
 
-def test_uploads_that_break_off_leave_nothing(target: Target, accounts: Accounts, recorder: Recorder) -> None:
+def test_aborted_uploads_store_nothing(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A client that goes away in the middle of a body, with a length or in chunks, leaves no file."""
     person = settle(target, accounts)
     inspection = Inspection(target, "upload:broken-off", "contracts/api.md upload: not stored completely …")
@@ -179,7 +179,7 @@ def test_uploads_that_break_off_leave_nothing(target: Target, accounts: Accounts
     inspection.close(recorder)
 
 
-def test_parts_tell_no_length(target: Target, accounts: Accounts, recorder: Recorder) -> None:
+def test_part_lengths_are_ignored(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A Content-Length inside of the form is not believed: the file has the bytes that it has, in size and content."""
     person = settle(target, accounts)
     inspection = Inspection(target, "upload:part", "contracts/api.md Files: file_size (bytes); RFC 7578 4.8")

@@ -223,7 +223,9 @@ def test_tokens_of_the_other_system_are_refused_everywhere(
 @pytest.mark.level("disposable")
 @pytest.mark.needs("registration", "d1", "postgres")
 @pytest.mark.accounts(2)
-def test_refused_logins_are_alike(target: Target, accounts: Accounts, row_store: RowStore, recorder: Recorder) -> None:
+def test_refused_logins_are_indistinguishable(
+    target: Target, accounts: Accounts, row_store: RowStore, recorder: Recorder
+) -> None:
     """A wrong name, a wrong password and a disabled account are refused by one answer: nobody learns who is here."""
     inspection = Inspection(
         target, "login:refusal", "contracts/api.md Accounts: login, all three alike; OWASP API2:2023"

@@ -97,7 +97,7 @@ def test_logout_revokes_tokens(target: Target, accounts: Accounts, recorder: Rec
 
 
 @pytest.mark.never_waived("isolation between users")
-def test_refresh_token_is_no_access_token(target: Target, accounts: Accounts) -> None:
+def test_refresh_token_is_refused_as_access_token(target: Target, accounts: Accounts) -> None:
     """A refresh token opens nothing but a new access token."""
     account = accounts.new()
     _user(target, account.access_token).expect_status()

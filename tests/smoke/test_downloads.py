@@ -16,7 +16,7 @@ pytestmark = [
 ]
 
 
-def test_conditional_download_is_truthful(target: Target, accounts: Accounts) -> None:
+def test_conditional_download_is_correct(target: Target, accounts: Accounts) -> None:
     """304 without a body for the file's own ETag, the whole file for another's, for an old and for a made-up one."""
     send = _uploaded(target, accounts, ("contacts", "tabs"))
     own = send("contacts", {}).expect_status()
@@ -34,7 +34,7 @@ def test_conditional_download_is_truthful(target: Target, accounts: Accounts) ->
             raise changed.failed("etag:content", expected="the whole file", got=f"{len(changed.body)} bytes")
 
 
-def test_range_download_is_truthful(target: Target, accounts: Accounts) -> None:
+def test_range_download_is_correct(target: Target, accounts: Accounts) -> None:
     """206 with exactly the bytes that were asked for, 416 for a range beyond the end."""
     send = _uploaded(target, accounts, ("contacts",))
     content = corpus.list_file("contacts").content

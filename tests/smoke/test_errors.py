@@ -64,7 +64,7 @@ def test_malformed_json_is_400(target: Target, recorder: Recorder, body: bytes) 
 
 
 @pytest.mark.level("test-data")
-def test_nothing_of_the_inside_is_told(target: Target, accounts: Accounts) -> None:
+def test_errors_disclose_no_internals(target: Target, accounts: Accounts) -> None:
     """What a curious client sends is answered below 500, without a stack trace, SQL or a path of the inside."""
     account = accounts.new()
     token = account.access_token

@@ -119,7 +119,7 @@ def test_nearly_largest_file_comes_back_identical(target: Target, accounts: Acco
 
 @pytest.mark.accounts(2)
 @pytest.mark.never_waived("isolation between users")
-def test_file_of_another_user_is_out_of_reach(target: Target, accounts: Accounts) -> None:
+def test_file_of_another_user_is_inaccessible(target: Target, accounts: Accounts) -> None:
     """Another user neither lists, downloads nor deletes a file; its owner still has it, unchanged."""
     owner, other, notes = accounts.new(), accounts.new(), corpus.list_file("quoted_newlines")
     file_id = str(_upload(target, owner.access_token, notes).expect_status().field("file_id"))
@@ -136,7 +136,7 @@ def test_file_of_another_user_is_out_of_reach(target: Target, accounts: Accounts
 
 
 @pytest.mark.never_waived("isolation between users")
-def test_nothing_is_given_without_a_token(target: Target, accounts: Accounts) -> None:
+def test_requests_without_a_token_are_refused(target: Target, accounts: Accounts) -> None:
     """Listing, downloading and the account itself are 401 without a token."""
     account, notes = accounts.new(), corpus.list_file("semicolons")
     file_id = str(_upload(target, account.access_token, notes).expect_status().field("file_id"))

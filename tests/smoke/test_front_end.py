@@ -22,7 +22,7 @@ def test_index_is_served_and_revalidated(target: Target, promises: Mapping[str, 
     _expect_page(target.call("index").expect_status(), promises)
 
 
-def test_assets_have_their_type_and_cache_for_long(target: Target, promises: Mapping[str, Any]) -> None:
+def test_assets_have_type_and_long_cache_lifetime(target: Target, promises: Mapping[str, Any]) -> None:
     """Each script, style and icon that the index names is there, has its type, and those of a build never change."""
     promised = promises["front_end"]
     for path in assets_of(target.call("index").expect_status()):
@@ -36,7 +36,7 @@ def test_assets_have_their_type_and_cache_for_long(target: Target, promises: Map
             raise result.failed("asset:cache", expected=promised["asset_cache_control"], got=repr(policy))
 
 
-def test_routes_of_the_application_answer_the_index(target: Target, promises: Mapping[str, Any]) -> None:
+def test_application_routes_return_the_index(target: Target, promises: Mapping[str, Any]) -> None:
     """A deep link into the application is the index itself; an unknown asset is 404, not the index."""
     index = target.call("index").expect_status()
     for route in promises["front_end"]["app_routes"]:
@@ -47,7 +47,7 @@ def test_routes_of_the_application_answer_the_index(target: Target, promises: Ma
     target.call("front_end", path={"path": "assets/cutover-no-such-asset.js"}).expect_status(404)
 
 
-def test_front_end_is_of_the_same_build_as_the_api(target: Target) -> None:
+def test_front_end_and_api_have_the_same_build(target: Target) -> None:
     """The index's build id is the one that health tells."""
     index = target.call("index").expect_status()
     health = target.call("health").expect_status(200, 503)
@@ -62,7 +62,7 @@ def test_front_end_is_of_the_same_build_as_the_api(target: Target) -> None:
 
 @pytest.mark.needs("names")
 @pytest.mark.plan("DNS and Domain Configuration: @ and www")
-def test_every_name_serves_the_same_build(target: Target, recorder: Recorder) -> None:
+def test_every_host_name_serves_the_same_build(target: Target, recorder: Recorder) -> None:
     """Apex and www answer with the index of this very deployment, or lead to one another."""
     if not target.environment.names:
         raise NotVerified(

@@ -29,7 +29,7 @@ CLOCKS_DIFFER = datetime.timedelta(seconds=30)
 MAY_BE_NULL = ("memory", "response_time")
 
 
-def test_status_word_is_healthy(target: Target, recorder: Recorder) -> None:
+def test_health_status_is_healthy(target: Target, recorder: Recorder) -> None:
     """Health answers 200 and its word is "healthy"."""
     result = _awake(target, recorder).expect_status()
     word = result.field("status")
@@ -43,7 +43,7 @@ def test_status_word_is_healthy(target: Target, recorder: Recorder) -> None:
         )
 
 
-def test_parts_are_within_limits(target: Target, recorder: Recorder) -> None:
+def test_health_parts_are_within_limits(target: Target, recorder: Recorder) -> None:
     """Each part of health has its figure, within the plan's limit, and says "healthy" exactly when it is."""
     result = _awake(target, recorder).expect_status(200, 503)
     for part in _parts(result):
@@ -66,7 +66,7 @@ def test_parts_are_within_limits(target: Target, recorder: Recorder) -> None:
             )
 
 
-def test_word_agrees_with_parts(target: Target) -> None:
+def test_health_status_matches_its_parts(target: Target) -> None:
     """No unhealthy part is "healthy", one is "degraded", two or more are "unhealthy" and answer 503."""
     result = target.call("health").expect_status(200, 503)
     count = len(_unhealthy(result))

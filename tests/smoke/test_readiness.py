@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.smoke, pytest.mark.system("worker", "legacy")]
 
 @pytest.mark.plan("Staging Validation Script: wait for deployment to be ready")
 @pytest.mark.never_waived("the identity of who answered")
-def test_system_is_ready_and_proves_who_it_is(target: Target, recorder: Recorder) -> None:
+def test_system_is_ready_and_proves_its_identity(target: Target, recorder: Recorder) -> None:
     """Health answers within the tries that are allowed, with the header that proves which system it is."""
     identity = target.environment.systems[target.system].identity
     if identity is None:

@@ -21,7 +21,7 @@ REQUESTS = 30
 SERIES = 3
 
 
-def test_no_read_takes_too_long(
+def test_reads_are_faster_than_the_limit(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
     """Of 30 lists and 30 looks at the account each takes less than the limit; the network's floor stands beside it.

@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 
-def test_tokens_live_as_long_as_promised(
+def test_tokens_have_the_promised_lifetime(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
     """Access and refresh token expire when they should, and carry issuer, audience and type."""
@@ -42,7 +42,9 @@ def test_tokens_live_as_long_as_promised(
 
 
 @pytest.mark.never_waived("isolation between users")
-def test_tokens_of_others_are_refused(target: Target, accounts: Accounts, promises: Mapping[str, Any]) -> None:
+def test_tokens_of_other_environments_are_refused(
+    target: Target, accounts: Accounts, promises: Mapping[str, Any]
+) -> None:
     """A token of another environment (issuer or audience), or signed with another secret, opens nothing."""
     account = accounts.new()
     key = target.environment.secrets.get(f"{target.system}_jwt_secret")

@@ -1,6 +1,6 @@
 """What the operators' paths are asked, and which answers say that they are closed.
 
-Not for sending, and not for what stands behind an open one: tests/contract/test_admin.py.
+Not for sending, and not for what stands behind an open one: tests/contract/test_operator_paths.py.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def test_name_that_serves_something_else_is_no_go(
         done = run_gate("-m", "smoke", "--env", "zone", reports=reports, project=project)
     assert done.code == 1, done.output
     assert [check.rpartition("::")[2] for check in done.verdict["gates"][0]["failed"]] == [
-        "test_every_name_serves_the_same_build[worker]"
+        "test_every_host_name_serves_the_same_build[worker]"
     ]
     if where in ("another build", "by a redirect"):
         assert f"build '{other.build_id}', version '{other.version_id}'" in done.output

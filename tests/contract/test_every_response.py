@@ -25,7 +25,7 @@ pytestmark = [
 
 
 @pytest.mark.never_waived("isolation between users")
-def test_private_answers_are_not_cached(target: Target, accounts: Accounts, recorder: Recorder) -> None:
+def test_private_responses_are_not_cacheable(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Below the API every answer, errors and parts of files included, forbids caches; health and metrics, too."""
     inspection = Inspection(target, "cache", "contracts/api.md Everywhere: Cache; RFC 9111 5.2.2.5")
     for role, result in tour(target, settle(target, accounts), present(target, recorder)):
@@ -47,7 +47,7 @@ def test_private_answers_are_not_cached(target: Target, accounts: Accounts, reco
     inspection.close(recorder)
 
 
-def test_answers_set_no_cookies(target: Target, accounts: Accounts, recorder: Recorder) -> None:
+def test_responses_set_no_cookies(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """No answer sets a cookie: sessions are bearer tokens, which no foreign page's request carries along."""
     inspection = Inspection(target, "cookie", "contracts/api.md Accounts: tokens are JWTs, sent as Bearer")
     for role, result in tour(target, settle(target, accounts), present(target, recorder)):
@@ -57,7 +57,7 @@ def test_answers_set_no_cookies(target: Target, accounts: Accounts, recorder: Re
     inspection.close(recorder)
 
 
-def test_answers_name_their_request(
+def test_responses_carry_the_request_id(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
     """Every answer carries the request's id, and of the Worker also each of the security headers."""
@@ -88,7 +88,7 @@ def test_answers_name_their_request(
 
 
 @pytest.mark.system("worker")
-def test_foreign_pages_are_given_nothing(
+def test_cors_allows_only_the_own_origin(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
     """No answer to a foreign origin names it, a star or credentials; each to the own origin names exactly that."""

@@ -28,7 +28,9 @@ RULE = "contracts/api.md Everywhere: 404 for what belongs to another user"
 
 
 @pytest.mark.parametrize("who", ["anonymous", "another user"])
-def test_things_of_others_are_out_of_reach(target: Target, accounts: Accounts, recorder: Recorder, who: str) -> None:
+def test_objects_of_other_users_are_inaccessible(
+    target: Target, accounts: Accounts, recorder: Recorder, who: str
+) -> None:
     """Reading, changing, exporting and deleting another's file or filter is refused as if it did not exist."""
     owner, other = settle(target, accounts), settle(target, accounts)
     inspection = Inspection(target, "others", RULE)
@@ -42,7 +44,7 @@ def test_things_of_others_are_out_of_reach(target: Target, accounts: Accounts, r
 
 @pytest.mark.level("disposable")
 @pytest.mark.needs("registration", "d1", "postgres")
-def test_administrators_have_no_other_way_in(
+def test_administrators_have_no_extra_access(
     target: Target, accounts: Accounts, row_store: RowStore, recorder: Recorder
 ) -> None:
     """The API knows no administrators: who is one gets at another's things no more than anybody else."""
@@ -58,7 +60,7 @@ def test_administrators_have_no_other_way_in(
 
 @pytest.mark.level("disposable")
 @pytest.mark.needs("registration", "d1", "postgres")
-def test_disabled_accounts_reach_nothing_of_others(
+def test_disabled_accounts_have_no_access(
     target: Target, accounts: Accounts, row_store: RowStore, recorder: Recorder
 ) -> None:
     """Who is disabled is nobody: another's things and public filters are 401, whether they are there or not."""
@@ -99,7 +101,7 @@ def test_ids_have_one_spelling(target: Target, accounts: Accounts, recorder: Rec
 
 
 @pytest.mark.system("worker")
-def test_public_filters_are_read_and_never_changed(target: Target, accounts: Accounts, recorder: Recorder) -> None:
+def test_public_filters_are_read_only(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Any user reads a public filter, nobody but its owner lists or deletes it, and its file stays out of reach."""
     owner, other = settle(target, accounts), settle(target, accounts)
     inspection = Inspection(target, "others:filters", "contracts/api.md Saved filters: a public one may be read …")
@@ -126,7 +128,7 @@ def test_public_filters_are_read_and_never_changed(target: Target, accounts: Acc
     inspection.close(recorder)
 
 
-def test_logout_takes_only_own_tokens(target: Target, accounts: Accounts, recorder: Recorder) -> None:
+def test_logout_accepts_only_own_tokens(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Logging out with another's refresh token is 401, and both sessions go on."""
     owner, other = settle(target, accounts), settle(target, accounts)
     inspection = Inspection(target, "others:logout", "contracts/api.md Accounts: logout … another's: 401")

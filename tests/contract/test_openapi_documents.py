@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 
-def test_document_leaves_nothing_open(target: Target, recorder: Recorder) -> None:
+def test_document_passes_lint(target: Target, recorder: Recorder) -> None:
     """Closed answers, each status, security said: an open schema hides leaks."""
     own = target.environment.contracts.get(target.system)
     file = (own and own.file) or root() / FILES[target.system]
@@ -29,7 +29,7 @@ def test_document_leaves_nothing_open(target: Target, recorder: Recorder) -> Non
     show(findings, recorder)
 
 
-def test_own_document_breaks_nothing(target: Target, recorder: Recorder) -> None:
+def test_own_document_has_no_breaking_changes(target: Target, recorder: Recorder) -> None:
     """What the environment's own file says, and what its system serves, accepts and promises all that ours does."""
     if target.system not in target.environment.contracts:
         recorder.note_undetectable(

@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 
-def test_operators_paths_are_closed(target: Target, accounts: Accounts, recorder: Recorder) -> None:
+def test_operator_paths_are_closed(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Without a token and with a user's, operators' paths and hidden files give nothing."""
     person = settle(target, accounts)
     inspection = Inspection(target, "admin", "contracts/api.md Front end: /admin/ is none of it; OWASP API5:2023")

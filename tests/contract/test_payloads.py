@@ -38,7 +38,7 @@ DISPOSITION = re.compile(
 )
 
 
-def test_errors_tell_nothing_of_the_inside(target: Target, accounts: Accounts, recorder: Recorder) -> None:
+def test_payloads_disclose_no_internals(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Every operation, sent odd ids, names and forms, answers below 500 and without traces, SQL or internal names."""
     person = settle(target, accounts)
     inspection = Inspection(target, "error", "contracts/api.md Everywhere: Errors")
@@ -77,7 +77,7 @@ def test_errors_tell_nothing_of_the_inside(target: Target, accounts: Accounts, r
 
 
 @pytest.mark.never_waived("isolation between users")
-def test_login_believes_no_sql(target: Target, accounts: Accounts, recorder: Recorder) -> None:
+def test_login_is_safe_from_sql_injection(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Names and passwords that would end a literal log nobody in, and leave every account as it was."""
     person = settle(target, accounts)
     inspection = Inspection(target, "injection:login", "contracts/api.md login: 401 for a wrong name, a wrong password")
@@ -91,7 +91,7 @@ def test_login_believes_no_sql(target: Target, accounts: Accounts, recorder: Rec
     inspection.close(recorder)
 
 
-def test_texts_are_kept_as_they_are(target: Target, accounts: Accounts, recorder: Recorder) -> None:
+def test_texts_are_stored_unchanged(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """SQL, templates, markup and formulas as tags, as names of filters and in their values come back as they were."""
     person = settle(target, accounts)
     inspection = Inspection(target, "injection:text", "contracts/api.md: tags, Saved filters: kept as given")
@@ -114,7 +114,7 @@ def test_texts_are_kept_as_they_are(target: Target, accounts: Accounts, recorder
     inspection.close(recorder)
 
 
-def test_cells_are_exported_as_they_are(target: Target, accounts: Accounts, recorder: Recorder) -> None:
+def test_cells_are_exported_unchanged(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Formulas, SQL and markup in cells, column names and filters are neither changed nor run by an export.
 
     The contract declares that an export does not defuse formulas: the cells are the user's own.

@@ -34,6 +34,6 @@ OPERATIONS = [
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_debts_of_legacy_are_known(operation: str, fuzzer: Fuzzer, accounts: Accounts) -> None:
+def test_legacy_violations_are_declared(operation: str, fuzzer: Fuzzer, accounts: Accounts) -> None:
     """Django may break its own document only where that is declared, and no longer than it does."""
     fuzzer.hold(operation, accounts)
