@@ -9,7 +9,8 @@ import socket
 import time
 from typing import Final
 
-from cutover.traffic.ledger import LedgerWriter, Outcome
+from cutover.traffic.ledger import Outcome
+from cutover.traffic.ledger_writer import LedgerWriter
 from cutover.traffic.wire import Parser, render
 
 _ROUNDS: Final = 400

@@ -28,7 +28,7 @@ from cutover.traffic.arrivals import Schedule
 from cutover.traffic.clock import WallClock
 from cutover.traffic.connection import Peer
 from cutover.traffic.engine import Engine, Watcher
-from cutover.traffic.ledger import LedgerWriter
+from cutover.traffic.ledger_writer import LedgerWriter
 
 TICK_S: Final = 1.0
 REFRESH_AFTER_S: Final = 600.0

@@ -17,7 +17,8 @@ from gevent.event import Event
 from cutover.traffic.arrivals import NS, WARM_UP, Schedule
 from cutover.traffic.clock import Alarm
 from cutover.traffic.connection import CLOSED_WHILE_IDLE, OURS, Connection, Peer
-from cutover.traffic.ledger import LedgerWriter, Outcome
+from cutover.traffic.ledger import Outcome
+from cutover.traffic.ledger_writer import LedgerWriter
 from cutover.traffic.wire import Response
 
 _AT_ONCE: Final = 32

@@ -10,7 +10,8 @@ from typing import Any
 
 from cutover.load.run_facts import RunFacts
 from cutover.load.thresholds import Gate, gates_of, load_gates
-from cutover.traffic.ledger import LedgerTotals, LedgerWriter, Outcome
+from cutover.traffic.ledger import LedgerTotals, Outcome
+from cutover.traffic.ledger_writer import LedgerWriter
 
 ROOT = Path(__file__).parents[3]
 SECOND = 1_000_000_000

@@ -20,7 +20,8 @@ from cutover.traffic.arrivals import Shape, schedule
 from cutover.traffic.clock import Alarm, WallClock
 from cutover.traffic.connection import CLOSED_WHILE_IDLE, Connection, Peer
 from cutover.traffic.engine import Call, Engine, Steps
-from cutover.traffic.ledger import LedgerTotals, LedgerWriter, Outcome
+from cutover.traffic.ledger import LedgerTotals, Outcome
+from cutover.traffic.ledger_writer import LedgerWriter
 from cutover.traffic.wire import Response, render
 
 pytestmark = pytest.mark.unit

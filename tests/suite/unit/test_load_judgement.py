@@ -24,7 +24,8 @@ from cutover.load.load_verdict import EarlyStop, LoadVerdict, judge
 from cutover.load.trend import longest_silence, stalls
 from cutover.stats.intervals import quantile
 from cutover.traffic.arrivals import Shape, schedule
-from cutover.traffic.ledger import LedgerTotals, LedgerWriter, Outcome
+from cutover.traffic.ledger import LedgerTotals, Outcome
+from cutover.traffic.ledger_writer import LedgerWriter
 
 pytestmark = pytest.mark.unit
 

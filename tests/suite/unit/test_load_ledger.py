@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cutover.traffic.ledger import BATCH, DETAILS_LIMIT, OTHER_DETAILS, LedgerTotals, LedgerWriter, Outcome
+from cutover.traffic.ledger import DETAILS_LIMIT, OTHER_DETAILS, LedgerTotals, Outcome
+from cutover.traffic.ledger_writer import BATCH, LedgerWriter
 
 pytestmark = pytest.mark.unit
 timeless = settings(deadline=None)  # a busy machine is slow, which is not what is tested here
