@@ -20,7 +20,8 @@ from gevent.hub import get_hub
 from cutover.config.environments import Environment, load_environment
 from cutover.core.errors import Stopped
 from cutover.core.safety import KillSwitch, origin_of
-from cutover.load.journeys import Person, Side, Traffic, journeys_of, refresh_journey
+from cutover.load.journeys import journeys_of, refresh_journey
+from cutover.load.load_client import Person, Side, Traffic
 from cutover.load.preparation import materials
 from cutover.load.profiles import load_profile
 from cutover.traffic import availability

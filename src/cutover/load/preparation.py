@@ -17,7 +17,7 @@ from typing import Any, Final
 from cutover.accounts.registered import Account, Accounts, remove_account
 from cutover.core.errors import CheckFailed
 from cutover.corpus import list_file, list_files
-from cutover.load.journeys import Materials
+from cutover.load.load_client import Materials
 from cutover.systems.target import Target
 
 ROWS: Final = 200

@@ -7,7 +7,7 @@ import pytest
 
 from cutover.config.environments import load_environment
 from cutover.config.validation import root
-from cutover.load.journeys import Side, Traffic
+from cutover.load.load_client import Side, Traffic
 from cutover.load.preparation import materials
 from cutover.traffic.ledger import Outcome
 from cutover.traffic.wire import Response
