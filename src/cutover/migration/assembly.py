@@ -25,10 +25,10 @@ from cutover.migration.login_part import judge_logins
 from cutover.migration.mapping import MigrationMapping
 from cutover.migration.object_part import objects_part
 from cutover.migration.postgres import PostgresSide
-from cutover.migration.progress import Progress
 from cutover.migration.reconciliation import DIRECTIONS, Run
 from cutover.migration.resume import Proven, last_cut_off
 from cutover.migration.sqlite_file import SqliteSide
+from cutover.run.progress import Progress
 
 CLOUDFLARE: Final = Budget(1200, 300.0)
 """1,200 requests in five minutes, for each user: https://developers.cloudflare.com/fundamentals/api/reference/limits/"""

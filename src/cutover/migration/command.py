@@ -30,13 +30,13 @@ from cutover.migration.assembly import judge_sides, reconciliation
 from cutover.migration.differences_file import DifferencesFile
 from cutover.migration.findings import Findings
 from cutover.migration.mapping import load_mapping
-from cutover.migration.progress import on_terminal
 from cutover.migration.reconciliation_result import FILE, text_of_file
 from cutover.migration.reconciliation_status import status_of
 from cutover.migration.report_files import write_reconciliation_page
 from cutover.report.reconciliation_table import reconciliation_lines
 from cutover.report.terminal import last_line
 from cutover.report.verdict_file import facts, finished, unfinished
+from cutover.run.progress import Progress
 
 NAME: Final = "reconcile"
 
@@ -90,7 +90,7 @@ class _Command:
         signal.signal(signal.SIGTERM, _interrupt)
         data: dict[str, Any] | None = None
         interrupted, status, reason = False, Status.CRASHED, ""
-        progress = on_terminal()
+        progress = Progress(sys.stderr)
         try:
             judge_sides(self.environment)
             with self._differences() as sink, reconciliation(

@@ -19,8 +19,8 @@ from cutover.core.secrets import redact, redact_all
 from cutover.embedded.folders import locked
 from cutover.migration.assembly import judge_sides, reconciliation
 from cutover.migration.mapping import load_mapping
-from cutover.migration.progress import Progress
 from cutover.migration.reconciliation_result import FILE, text_of_file
+from cutover.run.progress import Progress
 
 _ENDED: Final = {kind.__name__: kind for kind in (Unreachable, RateLimited, Stopped, MeasurementError)}
 

@@ -13,8 +13,8 @@ from cutover.migration.logins import judge_hashes, login_columns
 from cutover.migration.object_part import rows_of
 
 if TYPE_CHECKING:
-    from cutover.migration.progress import Progress
     from cutover.migration.reconciliation import Reconciled
+    from cutover.run.progress import Progress
 
 
 def judge_logins(run: Reconciled, findings: Findings, progress: Progress) -> None:

@@ -16,9 +16,9 @@ from cutover.migration.file_index import file_columns
 from cutover.migration.findings import Findings
 from cutover.migration.media import BulkMedia
 from cutover.migration.objects import reconcile_objects
-from cutover.migration.progress import Progress
 from cutover.migration.ranges import RangePlan
 from cutover.migration.rows import MismatchedError
+from cutover.run.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ def objects_part(stop: Callable[[], None]) -> Callable[[Reconciled, Findings, Pr
                 findings,
                 reverse=run.reverse,
                 thorough=run.thorough,
-                progress=_Told(progress),
+                progress=progress,
             )
         finally:
             bucket.close()
@@ -125,17 +125,3 @@ def _with_all_digits(
 
 def _value(cell: Cell) -> Any:
     return text_of(cell) if isinstance(cell, bytes) else cell
-
-
-class _Told:
-    """The progress of objects.py on the run's own."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress, self._doing, self._done = progress, "", 0
-
-    def __call__(self, doing: str, done: int, total: int) -> None:
-        if doing != self._doing:
-            self._doing, self._done = doing, 0
-            self._progress.begin(doing, total, unit="")
-        self._progress.more(done - self._done)
-        self._done = done

@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -21,18 +21,12 @@ from cutover.migration.findings import Finding, Findings, Kind, Part
 from cutover.migration.mapping import MigrationMapping
 from cutover.migration.media import BulkMedia
 from cutover.migration.object_pairs import Looked, PairCheck, as_json
+from cutover.run.progress import Progress
 
 THREADS: Final = 8
 _BATCH: Final = 16
 _AHEAD: Final = 3 * THREADS
 _PAGES_AHEAD: Final = 32
-
-Progress = Callable[[str, int, int], None]
-"""What is being done, how many are done, of how many (0: not known yet)."""
-
-
-def no_progress(doing: str, done: int, total: int) -> None:
-    """Tell nobody."""
 
 
 @dataclass
@@ -81,7 +75,7 @@ def reconcile_objects(
     reverse: bool = False,
     thorough: bool = False,
     threads: int = THREADS,
-    progress: Progress = no_progress,
+    progress: Progress | None = None,
 ) -> ObjectNumbers:
     """Compare all files and objects. The rows' cells are those that `file_columns(mapping)` names, in its order.
 
@@ -90,6 +84,7 @@ def reconcile_objects(
     for one that refuses. What was added to the findings until then is true, and not all.
     """
     started = time.monotonic()
+    progress = progress or Progress()
     numbers = ObjectNumbers(thorough=thorough)
     index = FileIndex(mapping)
     look = PairCheck(mapping, media, bucket, reverse=reverse, thorough=thorough)
@@ -100,6 +95,7 @@ def reconcile_objects(
         numbers.files, numbers.file_bytes = index.count("file")
         numbers.objects, numbers.object_bytes = index.count("object")
         total = max(numbers.legacy_rows, numbers.worker_rows)
+        progress.begin("files and objects", total, unit="pairs")
         for done, (pair, looked) in enumerate(_in_parallel(index.pairs(), look, threads), 1):
             for finding in looked.findings:
                 findings.add(finding)
@@ -109,7 +105,7 @@ def reconcile_objects(
             numbers.compared_bytes += looked.read
             if looked.unsettled:
                 numbers.unsettled.append(looked.unsettled)
-            progress("files and objects", done, total)
+            progress.reach(done)
         _without_rows(index, mapping, findings)
         _shared(index, mapping, findings)
     finally:
@@ -173,13 +169,12 @@ def _fill(
         index.add_legacy(legacy_rows)
         index.add_worker(worker_rows)
         index.add_files(media.walk(prefix))
-        listed = 0
+        progress.begin("objects listed", unit="objects")
         while (page := pages.get()) is not None:
             if isinstance(page, BaseException):
                 raise page
             index.add_objects(page)
-            listed += len(page)
-            progress("objects listed", listed, 0)
+            progress.add(len(page))
     finally:
         ended.set()
         lister.join()

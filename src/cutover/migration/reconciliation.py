@@ -18,12 +18,12 @@ from cutover.migration.database_side import Dialect, Reader, Side
 from cutover.migration.findings import Findings, Part
 from cutover.migration.keys import KeyChecks
 from cutover.migration.mapping import MigrationMapping, TableMapping
-from cutover.migration.progress import Progress
 from cutover.migration.reconciliation_result import Reconciliation
 from cutover.migration.resume import Proven, RangeJournal
 from cutover.migration.row_queries import Owner, owner_counts, queries_of
 from cutover.migration.rows import WORKERS, TableComparison
 from cutover.migration.schemas import Schema, d1_schema, judge_schemas, legacy_schema
+from cutover.run.progress import Progress
 
 DIRECTIONS: Final = ("forward", "reverse")
 Rest = Callable[["Reconciled", Findings, Progress], None]
@@ -176,7 +176,7 @@ class Run:
             proven=proven,
             on_range=lambda first, last, rows: journal.proven(table.target, first, last, rows),
             on_bounds=lambda total, done: self.progress.begin(f"rows of {table.target}", total, done),
-            on_rows=self.progress.more,
+            on_rows=self.progress.add,
             remembered=None if self.d1.tells_writes else Owner.D1,
         )
         self._compared.append(comparison)

@@ -29,7 +29,6 @@ from cutover.parity.accepted_differences import load_acceptances
 from cutover.parity.replay import conclusion
 from cutover.parity.replay.conclusion import End
 from cutover.parity.replay.identities import Identities, load_identities
-from cutover.parity.replay.progress import Progress
 from cutover.parity.replay.recording import Recording
 from cutover.parity.replay.replay import Replay
 from cutover.parity.replay.replay_accounts import People
@@ -41,6 +40,7 @@ from cutover.parity.rules import load_rules
 from cutover.report.step_summary import append_step_summary
 from cutover.report.terminal import details, last_line
 from cutover.report.verdict_file import facts, finished, unfinished
+from cutover.run.progress import Progress
 from cutover.systems.target import Target, become_ready
 
 
@@ -199,8 +199,9 @@ class _Command:
             self._people.prepare()
             self._replay.begin()
             self._replay.note_traffic()
-            progress = Progress(self._recording.unit, self._total, self._sums.done)
-            complete = self._replay.lines(self._options.limit, progress)
+            progress = Progress(sys.stderr)
+            progress.begin("replay", self._total, self._sums.done, unit=f"{self._recording.unit}s")
+            complete = self._replay.lines(self._options.limit, progress.reach)
         except ConfigurationError as problem:
             _complain(f"cutover: {problem}")
             error = (int(ExitCode.WRONG_USAGE), str(problem))

@@ -1,0 +1,1 @@
+"""The lifecycle of a run, used by every entry point."""
