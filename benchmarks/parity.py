@@ -297,7 +297,7 @@ def own_shares() -> dict[str, float]:
                 ledger=Path(folder) / "test-data.jsonl",
                 recorder=recorder,
                 make_admin=AccountRoles(environment, row_store).make_admin,
-                held=held,
+                read_state=held,
             )
             return played(run, recorder)
     finally:

@@ -68,7 +68,7 @@ def parity_run(
             show_values=show_values,
             seed=seed,
             make_admin=AccountRoles(environment, row_store).make_admin if row_store is not None else None,
-            held=held,
+            read_state=held,
             shortening_s=shortening_s,
         )
     finally:

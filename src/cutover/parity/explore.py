@@ -19,7 +19,8 @@ from cutover.core.safety import SafetyLevel
 from cutover.parity.assembly import parity_run
 from cutover.parity.command_run import CommandRun
 from cutover.parity.parity_run import ATTACHMENT, ParityRun, failure, show_drawn
-from cutover.parity.player import Played, Player
+from cutover.parity.played import PlayedJourney
+from cutover.parity.player import Player
 from cutover.parity.totals import ParityTotals
 
 _BATCH: Final = 10
@@ -74,7 +75,7 @@ def _explored(
     while time.monotonic() < deadline and (wanted is None or len(totals.journeys) < wanted):
         count = _BATCH if wanted is None else min(_BATCH, wanted - len(totals.journeys))
 
-        def draw(player: Player, take: Callable[[Played], None], count: int = count, seed: int = seed) -> None:
+        def draw(player: Player, take: Callable[[PlayedJourney], None], count: int = count, seed: int = seed) -> None:
             generate(player, take, journeys=count, seed=seed)
 
         show_drawn(parity, draw, f"seed {seed}", fails=False)

@@ -11,8 +11,10 @@ from typing import Final
 
 from cutover.accounts.migrated import MigratedAccount
 from cutover.core.errors import CheckFailed, NotVerified
+from cutover.parity.journey_in_progress import JourneyInProgress
 from cutover.parity.journeys.actions import export, list_files, login, logout, user
-from cutover.parity.player import Played, Player, Playing
+from cutover.parity.played import PlayedJourney
+from cutover.parity.player import Player
 from cutover.parity.steps import Journey, Ref, Step
 
 FILES_EACH: Final = 4
@@ -25,7 +27,7 @@ _COLUMNS: Final = 20
 _LISTED: Final = "the list"
 
 
-def play_migrated(player: Player, take: Callable[[Played], None], accounts: Sequence[MigratedAccount]) -> None:
+def play_migrated(player: Player, take: Callable[[PlayedJourney], None], accounts: Sequence[MigratedAccount]) -> None:
     """Play the journey of every account and give each to `take`.
 
     Raises NotVerified when none of the active accounts holds a file: then nothing of theirs was compared.
@@ -44,11 +46,11 @@ def play_migrated(player: Player, take: Callable[[Played], None], accounts: Sequ
         raise NotVerified("no migrated account with a known password has a file")
 
 
-def _play(playing: Playing, account: MigratedAccount) -> int:
+def _play(playing: JourneyInProgress, account: MigratedAccount) -> int:
     """How many files were compared."""
     case = NO_EMAIL if account.without_email else ""
     playing.step(dataclasses.replace(login(_ACTOR), case=case))
-    statuses = playing.played.answered[-1].statuses
+    statuses = playing.played.steps[-1].statuses
     wanted = (200,) if account.active else (401,)
     if not account.active or not all(status in wanted for status in statuses):
         if any(status not in wanted for status in statuses):
@@ -73,7 +75,7 @@ def _play(playing: Playing, account: MigratedAccount) -> int:
     return len(chosen)
 
 
-def _file(playing: Playing, index: int) -> None:
+def _file(playing: JourneyInProgress, index: int) -> None:
     file = {"file_id": Ref(_LISTED, f"files/{index}/file_id")}
     saves = f"the columns of file {index}"
     playing.step(Step("download", _ACTOR, path=file))

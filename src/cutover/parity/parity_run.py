@@ -18,8 +18,10 @@ from cutover.core.errors import CheckFailed, MeasurementError, NotVerified
 from cutover.core.recorder import Recorder
 from cutover.parity.accepted_differences import STATE, Decisions, load_acceptances
 from cutover.parity.differences import Difference
+from cutover.parity.journey_in_progress import PlayerOptions
 from cutover.parity.journey_script import command, script
-from cutover.parity.player import Means, Played, Player
+from cutover.parity.played import PlayedJourney
+from cutover.parity.player import Player
 from cutover.parity.rules import Rules, load_rules
 from cutover.parity.shortening import shorten
 from cutover.parity.steps import Journey
@@ -50,7 +52,7 @@ class ParityRun:
         show_values: bool = False,
         seed: int = 0,
         make_admin: Callable[[Target, Account], None] | None = None,
-        held: Callable[[Target, Sequence[Account]], Any] | None = None,
+        read_state: Callable[[Target, Sequence[Account]], Any] | None = None,
         shortening_s: float = SHORTENING_S,
     ) -> None:
         """Raises ConfigurationError for the contracts, NotVerified where a system cannot prove who it is."""
@@ -69,15 +71,15 @@ class ParityRun:
         self._run, self._ledger, self._open = run, ledger, list[Accounts]()
         self._targets = (baseline, candidate)
         self._shortening_s = shortening_s
-        means = Means(
+        options = PlayerOptions(
             self.rules,
             settled=lambda step, found: self.decisions.settled(step.operation, step.case, found),
             seed=seed,
             show_values=show_values,
             make_admin=make_admin,
-            held=held,
+            read_state=read_state,
         )
-        self.player = Player(baseline, candidate, self._accounts, means)
+        self.player = Player(baseline, candidate, self._accounts, options)
 
     def play(self, journey: Journey, check: str) -> list[Difference]:
         """Play one journey, count it, and remove its accounts. Returns what nobody declared, each key once."""
@@ -87,7 +89,7 @@ class ParityRun:
         finally:
             self.tidy()
 
-    def count(self, played: Played, check: str) -> list[Difference]:
+    def count(self, played: PlayedJourney, check: str) -> list[Difference]:
         """Count a journey that was played. Returns what nobody declared."""
         undeclared = self.totals.add(played, self.decisions, check)
         if played.cut_short and not undeclared:
@@ -140,10 +142,10 @@ class ParityRun:
             played = self.player.play(journey)
         finally:
             self.tidy()
-        steps = [answered.step for answered in played.answered[len(journey.actors) :]]
+        steps = [answered.step for answered in played.steps[len(journey.actors) :]]
         if wanted.operation == STATE:
             return journey if journey.steps else None
-        for number, answered in enumerate(played.answered):
+        for number, answered in enumerate(played.steps):
             found = [*answered.differences]
             found += self.decisions.lacking(answered.step.operation, answered.step.case, found)
             if any(difference.key == wanted.key for difference in found):
@@ -160,7 +162,7 @@ class ParityRun:
             if wanted.operation == STATE:
                 playing.read_back()
                 return any(difference.key == wanted.key for difference in playing.played.state or ())
-            last = playing.played.answered[-1]
+            last = playing.played.steps[-1]
             found = [*last.differences]
             found += self.decisions.lacking(last.step.operation, last.step.case, found)
             return any(difference.key == wanted.key for difference in found)
@@ -206,16 +208,16 @@ def _shown(
 
 
 def show_drawn(
-    run: ParityRun, draw: Callable[[Player, Callable[[Played], None]], None], check: str, *, fails: bool = True
+    run: ParityRun, draw: Callable[[Player, Callable[[PlayedJourney], None]], None], check: str, *, fails: bool = True
 ) -> None:
     """The same for journeys that are drawn while they are played. fails: False for who looks at the totals instead."""
     run.totals = ParityTotals()
     undeclared: dict[tuple[str, ...], tuple[Journey, Difference]] = {}
 
-    def take(played: Played) -> None:
+    def take(played: PlayedJourney) -> None:
         try:
             for difference in run.count(played, check):
-                steps = tuple(answered.step for answered in played.answered[len(played.journey.actors) :])
+                steps = tuple(answered.step for answered in played.steps[len(played.journey.actors) :])
                 undeclared.setdefault(difference.key, (played.journey.only(steps), difference))
         finally:
             run.tidy()
@@ -229,12 +231,12 @@ def show_drawn(
     _shown(run, undeclared, play_all, fails=fails)
 
 
-def show_migrated(run: ParityRun, play: Callable[[Player, Callable[[Played], None]], None], check: str) -> None:
+def show_migrated(run: ParityRun, play: Callable[[Player, Callable[[PlayedJourney], None]], None], check: str) -> None:
     """The same for journeys of accounts that came by the migration. They are not shortened: that would take others."""
     run.totals = ParityTotals()
     undeclared: dict[tuple[str, ...], tuple[Journey, Difference]] = {}
 
-    def take(played: Played) -> None:
+    def take(played: PlayedJourney) -> None:
         for difference in run.count(played, check):
             undeclared.setdefault(difference.key, (played.journey, difference))
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from cutover.parity.accepted_differences import Acceptance, Decisions
 from cutover.parity.differences import SAMPLES, Difference
-from cutover.parity.player import Answered, Played
+from cutover.parity.played import PlayedJourney, PlayedStep
 
 
 @dataclass
@@ -48,21 +48,21 @@ class ParityTotals:
     cases: set[tuple[str, str]] = field(default_factory=set)
     journeys: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, played: Played, decisions: Decisions, check: str) -> list[Difference]:
+    def add(self, played: PlayedJourney, decisions: Decisions, check: str) -> list[Difference]:
         """Count a journey. Returns its undeclared differences, each key once, in the order in which they came."""
         undeclared: dict[tuple[str, ...], Difference] = {}
-        for number, answered in enumerate(played.answered, 1):
+        for number, answered in enumerate(played.steps, 1):
             for difference in self.add_answer(answered, decisions, played.journey.name, number):
                 undeclared.setdefault(difference.key, difference)
         if played.state is not None:
             self.compared["state"] += 1
-            for difference in self._count(played.state, decisions, played.journey.name, len(played.answered), None):
+            for difference in self._count(played.state, decisions, played.journey.name, len(played.steps), None):
                 undeclared.setdefault(difference.key, difference)
         self.journeys.append(
             {
                 "name": played.journey.name,
                 "story": played.journey.story,
-                "steps": len(played.answered),
+                "steps": len(played.steps),
                 "differences": len(played.differences),
                 "undeclared": len(undeclared),
                 "cut_short": played.cut_short,
@@ -71,14 +71,14 @@ class ParityTotals:
         )
         return list(undeclared.values())
 
-    def add_answer(self, answered: Answered, decisions: Decisions, journey: str, number: int) -> list[Difference]:
+    def add_answer(self, answered: PlayedStep, decisions: Decisions, journey: str, number: int) -> list[Difference]:
         """Count one pair of answers. number: of its step, from 1. Returns its undeclared differences."""
         found = list(answered.differences)
         found += decisions.lacking(answered.step.operation, answered.step.case, found)
         self._count_answer(answered, found)
         return self._count(found, decisions, journey, number, answered)
 
-    def _count_answer(self, answered: Answered, found: Iterable[Difference]) -> None:
+    def _count_answer(self, answered: PlayedStep, found: Iterable[Difference]) -> None:
         name, (baseline, candidate) = answered.step.operation, answered.statuses
         self.compared[name] += 1
         self.cases.add((name, answered.step.case))
@@ -87,7 +87,7 @@ class ParityTotals:
             self.cells[name, answered.role, baseline, candidate] += 1
 
     def _count(
-        self, found: Iterable[Difference], decisions: Decisions, journey: str, number: int, answered: Answered | None
+        self, found: Iterable[Difference], decisions: Decisions, journey: str, number: int, answered: PlayedStep | None
     ) -> list[Difference]:
         undeclared = []
         counted: set[tuple[str, ...]] = set()
@@ -196,7 +196,7 @@ def _first(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(samples, key=lambda sample: (sample["journey"], sample["step"]))[:SAMPLES]
 
 
-def _sample(difference: Difference, journey: str, number: int, answered: Answered | None) -> dict[str, Any]:
+def _sample(difference: Difference, journey: str, number: int, answered: PlayedStep | None) -> dict[str, Any]:
     requests = answered.requests if answered else ("", "")
     return {
         "journey": journey,

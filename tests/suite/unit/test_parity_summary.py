@@ -12,7 +12,7 @@ from cutover.core.safety import SafetyLevel
 from cutover.core.verdict import Run, Verdict, decide
 from cutover.parity.accepted_differences import Acceptance, Decisions
 from cutover.parity.differences import Difference, Kind
-from cutover.parity.player import Answered, Played
+from cutover.parity.played import PlayedJourney, PlayedStep
 from cutover.parity.rules import Cell, Rules
 from cutover.parity.steps import Journey, Step
 from cutover.parity.summary import COVERAGE, DECLARED, closing_records, summed
@@ -31,8 +31,8 @@ EXTRA = Acceptance(
 
 def sums(statuses: tuple[int | None, int | None], *found: Difference, role: str = "owner") -> dict[str, Any]:
     totals = ParityTotals()
-    answered = Answered(Step("user", "ann"), statuses, ("", ""), found, role, 0.0)
-    totals.add(Played(Journey("j", "s", ("ann",), ()), [answered]), Decisions((EXTRA,)), CHECK)
+    answered = PlayedStep(Step("user", "ann"), statuses, ("", ""), found, role, 0.0)
+    totals.add(PlayedJourney(Journey("j", "s", ("ann",), ()), [answered]), Decisions((EXTRA,)), CHECK)
     return totals.as_json()
 
 

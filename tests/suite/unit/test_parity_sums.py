@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cutover.parity.accepted_differences import Decisions
 from cutover.parity.differences import Difference, Kind
-from cutover.parity.player import Answered, Played
+from cutover.parity.played import PlayedJourney, PlayedStep
 from cutover.parity.shortening import shorten
 from cutover.parity.steps import Journey, Ref, Step
 from cutover.parity.totals import ParityTotals
@@ -30,7 +30,7 @@ differences = st.builds(
     st.dictionaries(st.sampled_from(["baseline", "candidate", "parts_at"]), st.text(max_size=2)),
 )
 answers = st.builds(
-    Answered,
+    PlayedStep,
     st.builds(Step, st.sampled_from(["user", "login"]), case=st.sampled_from(["", "case"])),
     st.tuples(st.sampled_from([200, 401, None]), st.sampled_from([200, 500])),
     st.just(("r1", "r2")),
@@ -40,9 +40,9 @@ answers = st.builds(
 )
 
 
-def played(number: int, found: list[Answered], state: list[Difference] | None) -> Played:
+def played(number: int, found: list[PlayedStep], state: list[Difference] | None) -> PlayedJourney:
     journey = Journey(f"journey {number}", "story", ("ann",), tuple(answer.step for answer in found))
-    return Played(journey, found, state=state)
+    return PlayedJourney(journey, found, state=state)
 
 
 runs = st.lists(
@@ -50,7 +50,7 @@ runs = st.lists(
 ).map(lambda rows: [played(number, *row) for number, row in enumerate(rows)])
 
 
-def tally_of(journeys: list[Played]) -> ParityTotals:
+def tally_of(journeys: list[PlayedJourney]) -> ParityTotals:
     totals = ParityTotals()
     for journey in journeys:
         totals.add(journey, Decisions(()), "check")
@@ -65,10 +65,10 @@ def plain(totals: ParityTotals) -> Any:
 
 @settings(max_examples=40)
 @given(runs, st.randoms(use_true_random=False))
-def test_sums_are_the_same_in_any_split_and_order(journeys: list[Played], chance: random.Random) -> None:
+def test_sums_are_the_same_in_any_split_and_order(journeys: list[PlayedJourney], chance: random.Random) -> None:
     """Added up by any number of processes, which report in any order, through JSON."""
     shuffled = chance.sample(journeys, len(journeys))
-    parts: list[list[Played]] = [[], [], []]
+    parts: list[list[PlayedJourney]] = [[], [], []]
     for journey in shuffled:
         chance.choice(parts).append(journey)
     merged = ParityTotals()
@@ -79,10 +79,10 @@ def test_sums_are_the_same_in_any_split_and_order(journeys: list[Played], chance
 
 @settings(max_examples=40)
 @given(runs)
-def test_sums_count_every_answer_and_every_difference_once(journeys: list[Played]) -> None:
+def test_sums_count_every_answer_and_every_difference_once(journeys: list[PlayedJourney]) -> None:
     """Against counting by hand."""
     totals = tally_of(journeys)
-    all_answers = [answer for journey in journeys for answer in journey.answered]
+    all_answers = [answer for journey in journeys for answer in journey.steps]
     states = [journey.state for journey in journeys if journey.state is not None]
     assert sum(totals.compared.values()) == len(all_answers) + len(states)
     assert totals.equal == sum(not answer.differences for answer in all_answers)
@@ -94,7 +94,7 @@ def test_sums_count_every_answer_and_every_difference_once(journeys: list[Played
 
 def one() -> dict[str, Any]:
     found = Difference("user", "/a", Kind.VALUE, "1", "2")
-    data = tally_of([played(1, [Answered(Step("user"), (200, 200), ("a", "b"), (found,), "owner", 0.0)], None)])
+    data = tally_of([played(1, [PlayedStep(Step("user"), (200, 200), ("a", "b"), (found,), "owner", 0.0)], None)])
     data.accepted[3, "user", "/a"] = 1
     return json.loads(json.dumps(data.as_json()))
 

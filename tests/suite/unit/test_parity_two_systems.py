@@ -58,7 +58,7 @@ def begin(made: Any, who: str) -> None:
 def test_worker_that_honours_djangos_token_is_the_same_system() -> None:
     """Compared with itself, everything would be equal."""
     made, _, _ = player({"token of legacy"})
-    with pytest.raises(IdentityMismatch, match="honours a token of"):
+    with pytest.raises(IdentityMismatch, match="accepts a token issued by"):
         begin(made, "ann")
 
 

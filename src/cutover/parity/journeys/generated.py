@@ -22,8 +22,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from cutover.parity.journey_in_progress import JourneyInProgress
 from cutover.parity.journeys import actions as say
-from cutover.parity.player import Played, Player, Playing
+from cutover.parity.played import PlayedJourney
+from cutover.parity.player import Player
 from cutover.parity.steps import Journey, Own, Step
 
 STEPS: Final = 12
@@ -102,7 +104,7 @@ class Broken:
         return None
 
 
-def machine(player: Player, take: Callable[[Played], None], broken: Broken) -> type[RuleBasedStateMachine]:
+def machine(player: Player, take: Callable[[PlayedJourney], None], broken: Broken) -> type[RuleBasedStateMachine]:
     """A state machine that drives both systems through that player, and hands over each journey that it played."""
 
     class Journeys(RuleBasedStateMachine):
@@ -115,7 +117,7 @@ def machine(player: Player, take: Callable[[Played], None], broken: Broken) -> t
             super().__init__()
             Journeys.number += 1
             self.count = 0
-            self.playing: Playing | None = None
+            self.playing: JourneyInProgress | None = None
 
         @initialize()
         def begin(self) -> None:
@@ -216,7 +218,9 @@ def machine(player: Player, take: Callable[[Played], None], broken: Broken) -> t
     return Journeys
 
 
-def generate(player: Player, take: Callable[[Played], None], *, journeys: int, seed: int, steps: int = STEPS) -> None:
+def generate(
+    player: Player, take: Callable[[PlayedJourney], None], *, journeys: int, seed: int, steps: int = STEPS
+) -> None:
     """Draw and play so many journeys. The same seed draws the same ones; take gets each when it is over.
 
     Raises what came first of what `Player.begin`, a step and take raise; nothing is sent after it.

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from cutover.core.errors import MeasurementError
 from cutover.core.recorder import Recorder
+from cutover.parity.clocks import Clock, read_clock
 from cutover.parity.differences import Difference
 from cutover.parity.id_mapping import IdMapping, Timeline
-from cutover.parity.player import Clock, answer_or_word, clock_of, compared
+from cutover.parity.journey_in_progress import answer_or_failure, compare_answers
 from cutover.parity.replay import totals as words
 from cutover.parity.replay.identities import Identities
 from cutover.parity.replay.recorded import Broken, Recorded, holds_a_secret
@@ -72,8 +73,8 @@ class Replay:
     def begin(self) -> None:
         """Ask the clocks, and bind what the identities file and the earlier part say."""
         for side, target in self._targets.items():
-            self._timelines[side].tolerance_us = clock_of(target).tolerance_us
-            self._clocks[side] = clock_of(target)
+            self._timelines[side].tolerance_us = read_clock(target).tolerance_us
+            self._clocks[side] = read_clock(target)
         for legacy, worker in self._people.names():
             self._known.stand_for(legacy, worker)
         for mapped in self._identities.files.values():
@@ -198,12 +199,12 @@ class Replay:
                 headers=_HEADERS,
                 method=read.method,
             )
-            answers[side] = answer_or_word(send)
+            answers[side] = answer_or_failure(send)
             # This request alone: whatever else an answer dates was before the replay, and stays as it is.
             self._timelines[side].begin_at((before, int(time.time() * 1e6) + self._clocks[side].ahead_us))
         case = "HEAD" if read.method == "HEAD" else ""
         pair = answers["legacy"], answers["worker"]
-        found = compared(self._comparison, operation, case, pair)
+        found = compare_answers(self._comparison, operation, case, pair)
         if why := self._shows_nothing(read, pair, found):
             return {"o": words.UNCOVERED, "op": operation, "why": why}
         return {

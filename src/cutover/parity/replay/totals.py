@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from cutover.parity.accepted_differences import Decisions
 from cutover.parity.differences import SAMPLES, Difference
-from cutover.parity.player import Answered
+from cutover.parity.played import PlayedStep
 from cutover.parity.steps import Ref, Step
 from cutover.parity.totals import ParityTotals
 
@@ -143,7 +143,7 @@ class ReplayTotals:
                 sample = samples.get((number, place))
                 found.append(held if sample is None else Difference.from_json({**held.as_json(), "sample": sample}))
         baseline, candidate = record["st"]
-        answered = Answered(
+        answered = PlayedStep(
             step_of(record),
             (baseline, candidate),
             (record["rq"][0], record["rq"][1]),
