@@ -257,7 +257,7 @@ class Connection:
         try:
             response = self._parser.end()
         except WireError as error:
-            kept = self.served > 0 and not self._parser.begun
+            kept = self.served > 0 and not self._parser.started
             self._fail(CLOSED_WHILE_IDLE if kept and self._crossed() else str(error))
             return
         self._done(response)
@@ -283,7 +283,7 @@ class Connection:
     def _done(self, response: Response) -> None:
         self._parser = None
         self.served += 1
-        if not response.keeps:
+        if not response.reusable:
             self.close()
         self._answered(self, response)
 

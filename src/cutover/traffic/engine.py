@@ -289,7 +289,7 @@ class Engine:
     def _answered(self, connection: Connection, response: Response) -> None:
         exchange, connection.exchange = connection.exchange, None
         try:
-            if not response.keeps or exchange.call.fresh:
+            if not response.reusable or exchange.call.fresh:
                 connection.close()
                 self._open -= 1
             else:

@@ -1,7 +1,6 @@
-"""HTTP/1.1 as the load engine speaks it: a request as bytes, an answer from bytes, as they come.
+"""HTTP/1.1 for the load engine: renders a request as bytes and parses a response from the received bytes.
 
-Only what a system under load may answer is understood; all else is an error of that answer (RFC 9112). Not for
-sockets: connection.py; nor for what an answer means: journeys.py.
+Everything that RFC 9112 does not allow in a response is an error of that response.
 """
 
 from __future__ import annotations
@@ -16,90 +15,91 @@ _LENGTH: Final = re.compile(rb"\d{1,15}\Z")
 _SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\Z")
 _NO_BODY: Final = (204, 304)
 
+_CHUNK_SIZE: Final = -1  # values of Parser._remaining while it reads a chunked body
+_TRAILER: Final = -2
+
 
 class WireError(Exception):
-    """The bytes are no answer in HTTP/1.1; the text says why, in words that do not change from answer to answer."""
+    """The bytes are no HTTP/1.1 response. The text gives the reason in words that are the same for each response."""
 
 
 class Response:
-    """An answer. head: the header lines; body: transfer coding undone; keeps: the connection may be used again."""
+    """A response. head: the header lines; body: without transfer coding; reusable: the connection may be used again."""
 
-    __slots__ = ("_lower", "body", "head", "keeps", "status")
+    __slots__ = ("_lower", "body", "head", "reusable", "status")
 
-    def __init__(self, status: int, head: bytes, body: bytes, *, keeps: bool) -> None:
-        self.status, self.head, self.body, self.keeps = status, head, body, keeps
+    def __init__(self, status: int, head: bytes, body: bytes, *, reusable: bool) -> None:
+        self.status, self.head, self.body, self.reusable = status, head, body, reusable
         self._lower: bytes | None = None
 
     def header(self, name: bytes) -> bytes | None:
-        """The value of the first header of that name (given in lower case), None without one."""
+        """Return the value of the first header of that name (given in lower case), None without one."""
         if self._lower is None:
             self._lower = self.head.lower()
         return _header(self.head, self._lower, name)
 
 
 def render(method: str, path: str, host: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
-    """A request as bytes. Raises ValueError for a line break in what may hold none."""
+    """Return a request as bytes. Raises ValueError for a line break in the method, the path or a header."""
     lines = [f"{method} {path} HTTP/1.1", f"host: {host}", *(f"{name}: {value}" for name, value in headers.items())]
     if body or method in ("POST", "PUT", "PATCH"):
         lines.append(f"content-length: {len(body)}")
     text = "\r\n".join(lines)
     if len(text.split("\r\n")) != len(lines) or "\n" in text.replace("\r\n", ""):
-        raise ValueError("a header with a line break")
+        raise ValueError("a header contains a line break")
     return text.encode("latin-1") + b"\r\n\r\n" + body
 
 
 class Parser:
-    """Reads one answer. `feed` gives it as soon as it is whole; what is left of the bytes is in `rest`."""
+    """A parser of one response. `feed` returns it when it is complete; `rest` holds the bytes after it."""
 
-    __slots__ = ("_buffer", "_chunks", "_head", "_head_only", "_keeps", "_left", "_lower", "_status", "rest")
+    __slots__ = ("_buffer", "_chunks", "_head", "_head_only", "_lower", "_remaining", "_reusable", "_status", "rest")
 
     def __init__(self, *, head_only: bool = False) -> None:
-        """head_only: the request was HEAD, whose answer has no body whatever its length says."""
+        """head_only: the request was HEAD, so the response has no body whatever its length is (RFC 9112, 6.3)."""
         self._head_only = head_only
         self._buffer = b""
         self._head: bytes | None = None
         self._lower = b""
         self._chunks: list[bytes] | None = None
-        self._left: int | None = None  # of the body or chunk; None: until the connection ends, -1: a size comes
+        self._remaining: int | None = None  # bytes of the body or chunk; None: until the connection ends
         self._status = 0
-        self._keeps = False
+        self._reusable = False
         self.rest = b""
 
     @property
-    def begun(self) -> bool:
-        """Whether any byte of the answer has come."""
+    def started(self) -> bool:
+        """Return True if any byte of the response was received."""
         return self._head is not None or bool(self._buffer)
 
     def feed(self, data: bytes) -> Response | None:
-        """Take more bytes. Raises WireError."""
+        """Add received bytes. Return the response if it is complete, else None. Raises WireError."""
         self._buffer = self._buffer + data if self._buffer else data
         while self._head is None:
             if not self._read_head():
                 return None
         if self._chunks is not None:
-            return self._chunked()
-        if self._left is None:
+            return self._read_chunks()
+        if self._remaining is None or len(self._buffer) < self._remaining:
             return None
-        if len(self._buffer) < self._left:
-            return None
-        body, self.rest = self._buffer[: self._left], self._buffer[self._left :]
-        return Response(self._status, self._head, body, keeps=self._keeps and not self.rest)
+        body, self.rest = self._buffer[: self._remaining], self._buffer[self._remaining :]
+        return Response(self._status, self._head, body, reusable=self._reusable and not self.rest)
 
     def end(self) -> Response:
-        """The connection has ended. Raises WireError when the answer was not whole by then."""
-        if self._head is not None and self._chunks is None and self._left is None:
-            return Response(self._status, self._head, self._buffer, keeps=False)
-        if not self.begun:
-            raise WireError("closed without an answer")
-        raise WireError("cut off in the body" if self._head is not None else "cut off in the head")
+        """Return the response that the end of the connection completes. Raises WireError if it is incomplete."""
+        if self._head is not None and self._chunks is None and self._remaining is None:
+            return Response(self._status, self._head, self._buffer, reusable=False)
+        if not self.started:
+            raise WireError("closed without a response")
+        raise WireError("truncated in the body" if self._head is not None else "truncated in the head")
 
     def _read_head(self) -> bool:
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             if len(self._buffer) > HEAD_LIMIT:
-                raise WireError("a head without an end")
+                raise WireError("head without an end")
             if self._buffer and not b"HTTP/1."[: len(self._buffer)] == self._buffer[:7]:
-                raise WireError("no HTTP/1")
+                raise WireError("not HTTP/1")
             return False
         head, self._buffer = self._buffer[:end], self._buffer[end + 4 :]
         line, _, fields = head.partition(b"\r\n")
@@ -109,47 +109,47 @@ class Parser:
         status = int(found[2])
         if status < 200:
             if status == 101:
-                raise WireError("a change of protocol that nobody asked for")
+                raise WireError("unrequested change of protocol")
             return self._buffer != b"" and self._read_head()
         self._head = fields = b"\r\n" + fields
         self._lower = lower = fields.lower()
         self._status = status
         connection = (_header(fields, lower, b"connection") or b"").lower()
-        self._keeps = b"close" not in connection if found[1] == b"1" else b"keep-alive" in connection
+        self._reusable = b"close" not in connection if found[1] == b"1" else b"keep-alive" in connection
         coding = _header(fields, lower, b"transfer-encoding")
         length = _header(fields, lower, b"content-length")
         if self._head_only or status in _NO_BODY:
-            self._left = 0
+            self._remaining = 0
         elif coding is not None:
             if coding.lower() != b"chunked":
-                raise WireError("a transfer coding that is not known")
+                raise WireError("unknown transfer coding")
             if length is not None:
                 raise WireError("both a length and a transfer coding")
-            self._chunks, self._left = [], -1
+            self._chunks, self._remaining = [], _CHUNK_SIZE
         elif length is not None:
             if not _LENGTH.match(length):
-                raise WireError("a length that is no number")
-            self._left = int(length)
+                raise WireError("length is not a number")
+            self._remaining = int(length)
         else:
-            self._keeps = False
+            self._reusable = False
         return True
 
-    def _chunked(self) -> Response | None:
+    def _read_chunks(self) -> Response | None:
         chunks = self._chunks if self._chunks is not None else []
         while True:
-            if self._left == -1:
+            if self._remaining == _CHUNK_SIZE:
                 line, found, after = self._buffer.partition(b"\r\n")
                 if not found:
                     if len(self._buffer) > HEAD_LIMIT:
-                        raise WireError("a chunk's size without an end")
+                        raise WireError("chunk size without an end")
                     return None
                 size = _SIZE.match(line)
                 if size is None:
-                    raise WireError("a chunk's size that is no number")
-                self._buffer, self._left = after, int(size[1], 16)
-                if self._left == 0:
-                    self._left = -2
-            if self._left == -2:  # the trailer: lines up to an empty one
+                    raise WireError("chunk size is not a number")
+                self._buffer, self._remaining = after, int(size[1], 16)
+                if self._remaining == 0:
+                    self._remaining = _TRAILER
+            if self._remaining == _TRAILER:  # lines up to an empty one
                 line, found, after = self._buffer.partition(b"\r\n")
                 if not found:
                     return None
@@ -157,14 +157,15 @@ class Parser:
                 if line:
                     continue
                 self.rest = self._buffer
-                return Response(self._status, self._head or b"", b"".join(chunks), keeps=self._keeps and not self.rest)
-            left = self._left or 0
-            if len(self._buffer) < left + 2:
+                reusable = self._reusable and not self.rest
+                return Response(self._status, self._head or b"", b"".join(chunks), reusable=reusable)
+            remaining = self._remaining or 0
+            if len(self._buffer) < remaining + 2:
                 return None
-            if self._buffer[left : left + 2] != b"\r\n":
-                raise WireError("a chunk that is longer than its size")
-            chunks.append(self._buffer[:left])
-            self._buffer, self._left = self._buffer[left + 2 :], -1
+            if self._buffer[remaining : remaining + 2] != b"\r\n":
+                raise WireError("chunk longer than its size")
+            chunks.append(self._buffer[:remaining])
+            self._buffer, self._remaining = self._buffer[remaining + 2 :], _CHUNK_SIZE
 
 
 def _header(head: bytes, lower: bytes, name: bytes) -> bytes | None:

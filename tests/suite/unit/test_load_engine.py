@@ -329,7 +329,7 @@ def test_close_while_idle_is_told_from_a_request_that_was_dropped(reads: bool) -
             assert closed.wait(5)  # the hub has not run since: the close is not known here yet
         connection.send(render("GET", "/", "host", {}))
         waited(lambda: bool(words))
-    assert words == (["closed without an answer"] if reads else [CLOSED_WHILE_IDLE])
+    assert words == (["closed without a response"] if reads else [CLOSED_WHILE_IDLE])
 
 
 @pytest.mark.parametrize("after_s", [0, 0.01])
