@@ -1,11 +1,11 @@
-"""Fill a Django's PostgreSQL and media folder with accounts and files, for rehearsing a migration.
+"""Fill Django's PostgreSQL and media folder with accounts and files, to rehearse a migration.
 
     MIGRATE_PG_DSN=… python reference/generate_legacy.py --media-root DIR --users 300 --files 1500
     MIGRATE_PG_DSN=… python reference/generate_legacy.py --media-root DIR --change --seed 2
 
-The same --seed makes the same data. The last line on standard output is one JSON object; --accounts FILE lists
-accounts with their passwords, which exist for tests alone; --change lists them anew. Not for a system that anybody
-uses.
+The same --seed generates the same data. The last line on standard output is one JSON object.
+--accounts FILE lists accounts with their passwords, which exist only for tests; --change writes
+that list again. Do not run it on a system with real users.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main() -> int:
             else:
                 result = _generate(connection, media, options)
         if media is not None:
-            for path in gone:  # now that no row names them any more
+            for path in gone:  # after the commit, when no row names them any more
                 (media / path).unlink(missing_ok=True)
     except psycopg.Error as error:
         print(f"generate_legacy: PostgreSQL: {type(error).__name__} {error.sqlstate or ''}", file=sys.stderr)

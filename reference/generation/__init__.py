@@ -1,4 +1,5 @@
-"""Legacy data of any size, as years of use would have left it in PostgreSQL and the media folder.
+"""Legacy data of any size in PostgreSQL and the media folder, as after years of use.
 
-A program of its own (reference/generate_legacy.py). Not for list files with known answers: src/cutover/corpus.
+Used by reference/generate_legacy.py. List files with known columns and rows are in
+src/cutover/corpus.
 """

@@ -1,7 +1,4 @@
-"""Rows of auth_user: names of many scripts, e-mails that are often empty, hashes of known passwords.
-
-Not for writing them: rows.py.
-"""
+"""Generate rows of auth_user: names in many scripts, often empty e-mails, hashes of known passwords."""
 
 from __future__ import annotations
 
@@ -12,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
-# Each is hashed once, with its own salt and count; Django's own default would lock its owners out of the Worker.
+# Each password is hashed once, with its own salt and iterations. Django's default would exceed the
+# Worker's limit.
 PASSWORDS = (
     ("correct horse battery staple", "nJ1d0KvQpZ7sYx2RtLwA4e", 100_000),
     ("Grüße-aus-Köln-1", "aa", 50_000),
@@ -60,7 +58,7 @@ MICROSECONDS = (0, 1, 999_999, 100_000, 123_456, 500, 7)
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One row; `password` is what its owner would type."""
+    """A row of auth_user; `password` is the clear text that its owner would type."""
 
     id: int
     username: str
@@ -74,14 +72,14 @@ class Account:
 
 
 def django_hash(password: str, salt: str, iterations: int) -> str:
-    """Django's form of PBKDF2 with SHA-256 (django.contrib.auth.hashers)."""
+    """Return a PBKDF2-SHA256 hash in Django's format (django.contrib.auth.hashers)."""
     derived = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), iterations)
     return f"pbkdf2_sha256${iterations}${salt}${base64.b64encode(derived).decode()}"
 
 
 def accounts(count: int, first_id: int, seed: int) -> Iterator[Account]:
-    """So many accounts, ids rising with gaps of deleted ones. The first few hold what is rare on purpose."""
-    chance = random.Random(seed)  # noqa: S311 - data, no secret
+    """Yield `count` accounts. Ids ascend with gaps for deleted accounts. The first few accounts have rare values."""
+    chance = random.Random(seed)  # noqa: S311 - generates data, not secrets
     hashes = [(password, django_hash(password, salt, iterations)) for password, salt, iterations in PASSWORDS]
     rare = _rare_names(first_id)
     key = first_id
@@ -105,7 +103,7 @@ def accounts(count: int, first_id: int, seed: int) -> Iterator[Account]:
 
 
 def moment(chance: random.Random) -> datetime:
-    """Some instant of ten years, in some time zone, microseconds at their ends more often than not."""
+    """Return a time within ten years, in some time zone, mostly with microseconds that are not zero at the end."""
     found = EPOCH + timedelta(seconds=chance.randrange(330_000_000))
     micro = chance.choice(MICROSECONDS) if chance.random() < 0.5 else chance.randrange(1_000_000)
     return found.replace(microsecond=micro).astimezone(chance.choice(ZONES))
@@ -122,7 +120,7 @@ def _email(place: int, key: int) -> str:
 
 
 def _rare_names(key: int) -> list[str]:
-    """Longest names; names that differ in case or normal form alone; names that look like other things."""
+    """Return rare names: of maximum length, differing only in case or normal form, or looking like other values."""
     return [
         f"n{key}-" + "a" * (148 - len(str(key))),
         f"Case-{key}", f"case-{key}",

@@ -1,7 +1,8 @@
-"""Kinds of rows and files that a Django may hold and a migration must not pass over: each is a switch of the generator.
+"""Kinds of rows and files that Django may contain and a migration must handle. Each is a switch of the
+generator.
 
-What follows from each stands in reference/migration/awkward.toml. Not for the default set: that holds only what the
-mapping can carry.
+reference/migration/awkward.toml declares the consequence of each. The default set contains only
+rows that the mapping can migrate.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ BCRYPT = "bcrypt$$2b$12$abcdefghijklmnopqrstuv"
 
 
 class Place:
-    """Where awkward rows go: one connection, one media folder. Each kind gets an account of its own."""
+    """The place for awkward rows: one connection, one media folder. Each kind gets its own account."""
 
     def __init__(self, connection: psycopg.Connection, media: Path, name: str) -> None:
         self.connection, self.media, self.name = connection, media, name
@@ -32,7 +33,7 @@ class Place:
         self.files: list[int] = []
 
     def user(self, **values: Any) -> int:
-        """One more account, with these columns instead of usual ones."""
+        """Insert an account with these columns in place of the defaults. Return its id."""
         password, salt, iterations = PASSWORDS[-1]
         row = {
             "username": f"awkward-{self.name}-{len(self.users)}", "first_name": "", "last_name": "", "email": "",
@@ -43,7 +44,7 @@ class Place:
         return self.users[-1]
 
     def file(self, owner: int, content: bytes | None = b"a,b\r\n1,2\r\n", **values: Any) -> int:
-        """One more file. content: None writes no bytes."""
+        """Insert a file. With content None no bytes are written."""
         file_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{self.name} {owner} {len(self.files)}")
         path = f"uploads/{owner}/{file_id}.csv"
         row = {
@@ -58,7 +59,7 @@ class Place:
 
     def _insert(self, table: str, row: dict[str, Any]) -> int:
         marks = ", ".join(["%s"] * len(row))
-        query = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks}) RETURNING id"  # noqa: S608 - names of ours
+        query = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks}) RETURNING id"  # noqa: S608 - names are constants
         found = self.connection.execute(query.encode(), list(row.values())).fetchone()
         assert found is not None
         return int(found[0])
@@ -93,7 +94,7 @@ KINDS: dict[str, Callable[[Place], object]] = {
 
 
 def kind(function: Callable[[Place], object]) -> Callable[[Place], object]:
-    """Register it under its name."""
+    """Register the function under its name."""
     KINDS[function.__name__.replace("_", "-")] = function
     return function
 
@@ -106,7 +107,7 @@ def email_twice(place: Place) -> None:
 
 @kind
 def emails_alike(place: Place) -> None:
-    """To SQLite's UNIQUE, which compares bytes, these are three."""
+    """Insert e-mails that SQLite's UNIQUE, which compares bytes, treats as three values."""
     for email in ("Alike@example.org", "alike@example.org", "alike@example.org "):
         place.user(email=email)
 
@@ -129,22 +130,22 @@ def two_rows_of_one_file(place: Place) -> None:
 
 @kind
 def file_of_no_user(place: Place) -> None:
-    """As a restore without constraints leaves it."""
+    """Insert a file without a user, as after a restore without constraints."""
     name, definition = place.connection.execute(
         "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
         " WHERE conrelid = 'list_cutter_savedfile'::regclass AND contype = 'f'"
     ).fetchone() or ("", "")
-    place.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")  # none may be waiting when the table is altered
+    place.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")  # none may be pending below
     rule = definition.removesuffix(" NOT VALID")
     place.connection.execute(f'ALTER TABLE list_cutter_savedfile DROP CONSTRAINT "{name}"'.encode())
     place.file(2_000_000_000)
-    # For new rows alone, and so the old one stays.
+    # The constraint applies to new rows only, so the old row stays.
     place.connection.execute(f'ALTER TABLE list_cutter_savedfile ADD CONSTRAINT "{name}" {rule} NOT VALID'.encode())
 
 
 @kind
 def bytes_of_no_row(place: Place) -> None:
-    """Left in the media folder by an upload that was cut short."""
+    """Write bytes without a row, as after an interrupted upload."""
     owner = place.user()
     left = f"uploads/{owner}/{uuid.uuid5(uuid.NAMESPACE_URL, place.name)}.csv"
     rows.put_media(place.media, left, b"a,b\r\n", place.media.stat(), set())

@@ -1,6 +1,6 @@
-"""What users do between two runs of a migration: accounts and files come and go, rows and bytes change.
+"""Changes by users between two runs of a migration: accounts and files are added, changed and removed.
 
-Not for writes through the API: this is for many at once.
+Writes to the database directly, because the API would be too slow for many rows.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import psycopg
 from generation import accounts, lists, rows
 
 PART = 50
-"""Of so many rows one is deleted, one changed in each way, one added: 2 % each."""
+"""Of this number of rows one is deleted, one changed in each way, and one added: 2 % each."""
 
 
 def change(connection: psycopg.Connection, media: Path, seed: int) -> tuple[dict[str, int], list[str]]:
-    """Write it. Returns counts, and the files that are to be removed after the commit."""
-    chance = random.Random(seed)  # noqa: S311 - data, no secret
+    """Write the changes. Return counts, and the files to remove after the commit."""
+    chance = random.Random(seed)  # noqa: S311 - generates data, not secrets
     users = [row[0] for row in connection.execute("SELECT id FROM auth_user ORDER BY id").fetchall()]
     some = max(1, len(users) // PART)
     chance.shuffle(users)
@@ -43,7 +43,7 @@ def change(connection: psycopg.Connection, media: Path, seed: int) -> tuple[dict
 
 
 def _delete_users(connection: psycopg.Connection, gone: list[int]) -> list[str]:
-    """Their files' paths."""
+    """Delete these users. Return the paths of their files."""
     found = connection.execute(
         "DELETE FROM list_cutter_savedfile WHERE user_id = ANY(%s) RETURNING file_path", (gone,)
     ).fetchall()
@@ -58,7 +58,7 @@ def _delete_users(connection: psycopg.Connection, gone: list[int]) -> list[str]:
 
 
 def _swap_names(connection: psycopg.Connection, one: int, other: int) -> None:
-    """Two accounts with each other's name: a migration that writes row by row meets D1's UNIQUE."""
+    """Swap the names of two accounts. A migration that writes row by row would violate D1's UNIQUE."""
     query = "SELECT username FROM auth_user WHERE id = %s"
     first, second = connection.execute(query, (one,)).fetchone(), connection.execute(query, (other,)).fetchone()
     assert first is not None
@@ -86,7 +86,7 @@ def _change_files(
     )
     for place, (key, path) in enumerate(rewritten):
         content = (media / path).read_bytes()
-        # At equal size, and otherwise: the second is seen without reading.
+        # With equal size, and with another size: the second is detected without reading the file.
         changed = content[:-1] + bytes([content[-1] ^ 1]) if place % 2 else content + b"one,more\n"
         (media / path).write_bytes(changed)
         connection.execute("UPDATE list_cutter_savedfile SET file_size = %s WHERE id = %s", (len(changed), key))

@@ -1,7 +1,4 @@
-"""List files and their rows: bytes in several dialects, names, tags and metadata as Django keeps them.
-
-Not for writing them: rows.py.
-"""
+"""Generate list files and their rows: bytes in several dialects, names, tags and metadata as Django stores them."""
 
 from __future__ import annotations
 
@@ -61,7 +58,7 @@ EXTENSIONS = (".csv", ".CSV", ".tsv", ".txt")
 
 @dataclass(frozen=True, slots=True)
 class SavedFile:
-    """One row and its bytes."""
+    """A row of list_cutter_savedfile with its bytes."""
 
     id: int
     user_id: int
@@ -78,11 +75,12 @@ class SavedFile:
 
 
 def files(count: int, first_id: int, owners: Sequence[int], seed: int, rows: int = 12) -> Iterator[SavedFile]:
-    """So many files; some owners have none, a few have most. rows: of a list on average."""
-    chance = random.Random(seed + 1)  # noqa: S311 - data, no secret
+    """Yield `count` files. Some owners have none, a few have most. rows: average number of rows of a list."""
+    chance = random.Random(seed + 1)  # noqa: S311 - generates data, not secrets
     key = first_id
     for place in range(count):
-        # The square favours the first owners; every fifth file has an even chance.
+        # The square favors the first owners. For every fifth file all owners have the same
+        # probability.
         lot = chance.random() if place % 5 == 0 else chance.random() ** 2
         content = list_bytes(chance, place, rows)
         yield SavedFile(
@@ -99,7 +97,9 @@ def files(count: int, first_id: int, owners: Sequence[int], seed: int, rows: int
 
 
 def metadata(content: bytes, place: int) -> str:
-    """What Django notes of an upload; of some, what an import of earlier years left beside it."""
+    """Return the metadata that Django stores for an upload; for some files also keys from an import of
+    earlier years.
+    """
     try:
         found: dict[str, Any] = {"columns": ListFile(content).header}
     except MalformedFileError:
@@ -114,7 +114,10 @@ def metadata(content: bytes, place: int) -> str:
 
 
 def list_bytes(chance: random.Random, place: int, rows: int) -> bytes:
-    """A list: comma, semicolon or TAB, CRLF or LF, with or without BOM; some in Windows-1252, some malformed."""
+    """Return the bytes of a list: comma, semicolon or TAB, CRLF or LF, with or without BOM.
+
+    Some lists are in Windows-1252, some are malformed.
+    """
     delimiter, end = ",;\t"[place % 3], "\r\n" if place % 2 else "\n"
     old = place % 13 == 5
     width = chance.randrange(1, 8)

@@ -1,7 +1,4 @@
-"""Accounts and files into PostgreSQL and the media folder, in one transaction.
-
-Not for what they are: accounts.py, lists.py.
-"""
+"""Write accounts and files to PostgreSQL and the media folder, in one transaction."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ FILE_COLUMNS = (
 
 
 def clear(connection: psycopg.Connection, media: Path | None) -> None:
-    """Remove every account, group and file row, for good, and then whatever lies among the files."""
+    """Delete every account, group and file row permanently, then all files in the media folder."""
     connection.execute("DELETE FROM token_blacklist_blacklistedtoken")
     connection.execute("DELETE FROM token_blacklist_outstandingtoken")
     connection.execute("DELETE FROM list_cutter_savedfile")
@@ -40,14 +37,14 @@ def clear(connection: psycopg.Connection, media: Path | None) -> None:
 
 
 def next_id(connection: psycopg.Connection, table: str) -> int:
-    """The number after the last that the table's sequence gave out."""
+    """Return the number after the last one that the table's sequence returned."""
     found = connection.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id'))", (table,)).fetchone()
     assert found is not None
     return int(found[0])
 
 
 def put_accounts(connection: psycopg.Connection, rows: Iterable[Account]) -> list[int]:
-    """Their ids."""
+    """Insert accounts. Return their ids."""
     ids = []
     with connection.cursor().copy(f"COPY auth_user ({', '.join(USER_COLUMNS)}) FROM STDIN") as copy:
         for row in rows:
@@ -61,7 +58,7 @@ def put_accounts(connection: psycopg.Connection, rows: Iterable[Account]) -> lis
 
 
 def put_files(connection: psycopg.Connection, rows: Iterable[SavedFile], media: Path | None) -> tuple[int, int]:
-    """(files, bytes). media: None leaves the media folder alone."""
+    """Insert files. Return the number of files and of bytes. With media None the media folder is not touched."""
     count = size = 0
     owner = media.stat() if media is not None else None
     made: set[Path] = set()
@@ -80,7 +77,7 @@ def put_files(connection: psycopg.Connection, rows: Iterable[SavedFile], media: 
 
 
 def put_media(media: Path, path: str, content: bytes, owner: os.stat_result, made: set[Path]) -> None:
-    """One file; what root makes belongs to the media folder's owner, so that Django may remove it."""
+    """Write one file. If root writes it, it gets the media folder's owner, so that Django may remove it."""
     place = media / path
     folders = [] if place.parent in made else [media / "uploads", place.parent]
     for folder in folders:
@@ -93,7 +90,7 @@ def put_media(media: Path, path: str, content: bytes, owner: os.stat_result, mad
 
 
 def known_accounts(connection: psycopg.Connection, most: int) -> list[Account]:
-    """The first accounts whose password is one of PASSWORDS, as they are now."""
+    """Return the current state of the first accounts whose password is one of PASSWORDS."""
     passwords = {django_hash(*each): each[0] for each in PASSWORDS}
     found = connection.execute(
         "SELECT id, username, email, password, is_active, is_staff, date_joined, last_login FROM auth_user "
@@ -104,8 +101,8 @@ def known_accounts(connection: psycopg.Connection, most: int) -> list[Account]:
 
 
 def _set_sequence(connection: psycopg.Connection, table: str) -> None:
-    """Behind the greatest id, and a little further: the last rows may have been deleted again."""
+    """Set the sequence a little above the greatest id, as if the last rows had been deleted."""
     connection.execute(
-        f"SELECT setval(pg_get_serial_sequence(%s, 'id'), greatest(coalesce(max(id), 0) + 5, 1)) FROM {table}",  # noqa: S608 - names of ours
+        f"SELECT setval(pg_get_serial_sequence(%s, 'id'), greatest(coalesce(max(id), 0) + 5, 1)) FROM {table}",  # noqa: S608 - names are constants
         (table,),
     )

@@ -1,6 +1,6 @@
-"""How gunicorn serves the legacy reference system.
+"""gunicorn's settings for the legacy reference system.
 
-Only the server's own settings: what the application needs is read in config/settings.py.
+These are the server's settings only. The application's settings are in config/settings.py.
 """
 
 from config.environment import optional_int, require, required
@@ -26,7 +26,7 @@ threads = 8
 preload_app = True
 control_socket_disable = True  # it would be a file in the home or runtime folder
 
-keepalive = 75  # longer than the idle time after which test clients drop their connections
+keepalive = 75  # longer than the idle time after which test clients close their connections
 timeout = 120
 graceful_timeout = 2
 
@@ -34,11 +34,12 @@ accesslog = None
 errorlog = "-"
 loglevel = "warning"
 
-# A long token belongs to the application, which answers 401 with its own headers.
+# A long token is passed to the application, which returns 401 with its own headers.
 limit_request_line = 8190
 limit_request_field_size = 65536
 
-# Nothing stands before this server: no header of a client may set the scheme, the path or the peer.
+# There is no proxy in front of this server: no client header may set the scheme, the path or the
+# peer.
 forwarded_allow_ips = ""
 forwarder_headers = ""
 secure_scheme_headers = {}

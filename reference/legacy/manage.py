@@ -1,6 +1,6 @@
-"""Django's command line for the legacy reference system; `migrate` makes its schema.
+"""Django's command line for the legacy reference system; `migrate` creates its schema.
 
-Not used to serve requests: that is gunicorn with gunicorn.conf.py.
+Requests are served by gunicorn with gunicorn.conf.py.
 """
 
 import os

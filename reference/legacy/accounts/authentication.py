@@ -1,8 +1,10 @@
-"""Which tokens are honoured: SimpleJWT's rules, made to refuse where SimpleJWT 5.5 would fail.
+"""Decide which tokens are accepted: SimpleJWT's rules, with a refusal where SimpleJWT 5.5 would raise
+an error.
 
-A token that is rightly signed but carries a strange claim (no jti, an exp that is no time, a user_id
-that is no number, a text that PostgreSQL refuses) raises one of STRANGE_CLAIM inside SimpleJWT, and a
-refresh token of an account that is gone raises DoesNotExist. All of that is a refused token, not a failure.
+A correctly signed token with a strange claim (no jti, an exp that is not a time, a user_id that is
+not a number, a text that PostgreSQL refuses) raises one of STRANGE_CLAIM inside SimpleJWT. A
+refresh token of a deleted account raises DoesNotExist. Each of these is a refused token, not an
+internal error.
 """
 
 from django.contrib.auth.models import User
@@ -16,7 +18,7 @@ REFUSED = "Token is invalid or expired"
 
 
 def active_user(token: Token) -> User:
-    """The account of a valid token; InvalidToken when it is gone or disabled."""
+    """Return the account of a valid token. Raise InvalidToken if it is deleted or disabled."""
     try:
         return User.objects.get(pk=token["user_id"], is_active=True)
     except (User.DoesNotExist, *STRANGE_CLAIM) as error:
@@ -24,7 +26,7 @@ def active_user(token: Token) -> User:
 
 
 def read_refresh(raw: str) -> tuple[RefreshToken, User]:
-    """A valid refresh token that is not blacklisted, and its account; otherwise InvalidToken."""
+    """Return a valid refresh token that is not blacklisted, and its account. Otherwise raise InvalidToken."""
     try:
         token = RefreshToken(raw)  # type: ignore[arg-type] (SimpleJWT annotates it as a token)
     except (TokenError, *STRANGE_CLAIM) as error:
@@ -33,9 +35,10 @@ def read_refresh(raw: str) -> tuple[RefreshToken, User]:
 
 
 def access_token(refresh: RefreshToken) -> str:
-    """An access token of which iat and exp are 900 s apart.
+    """Return an access token whose iat and exp are 900 s apart.
 
-    SimpleJWT counts exp from the refresh token's moment and iat from a later one: 899 at the turn of a second.
+    SimpleJWT computes exp from the time of the refresh token and iat from a later time, which gives
+    899 s if a second passes in between.
     """
     token = refresh.access_token
     token.set_iat(at_time=refresh.current_time)

@@ -1,4 +1,4 @@
-"""Django's PBKDF2 hasher with the number of iterations that the environment names."""
+"""Django's PBKDF2 hasher with the number of iterations from the environment."""
 
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher

@@ -1,4 +1,4 @@
-"""What the account operations take. Their effects stand in views.py."""
+"""Inputs of the account operations. The operations are in views.py."""
 
 import re
 from typing import Any
@@ -8,21 +8,22 @@ from rest_framework import serializers
 
 from config.rest import TextField
 
-# Django's own rule for usernames: letters and digits are Unicode's.
+# Django's own rule for usernames: letters and digits of Unicode.
 USERNAME = re.compile(r"[\w.@+-]+")
 
 
 class EmailText(serializers.EmailField, TextField):
-    """Django's rule for e-mail addresses, but for quoted local parts and address literals.
+    """Django's rule for e-mail addresses, without quoted local parts and address literals.
 
-    The domain is kept in lower case, as Django's create_user does.
+    The domain is stored in lower case, as by Django's create_user.
     """
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
         local, _, domain = text.rpartition("@")
-        # Django's pattern ignores case, by which two letters that are not ASCII match in a local part.
-        # normalize_email would strip white space, which is sent by mistake or to look like another's address.
+        # Django's pattern ignores case, so two non-ASCII letters match in a local part.
+        # normalize_email would strip white space, which is sent by mistake or to imitate another
+        # user's address.
         if '"' in local or not local.isascii() or domain.startswith("[") or text != text.strip():
             self.fail("invalid")
         return User.objects.normalize_email(text)
@@ -46,7 +47,7 @@ class RegisterSerializer(serializers.Serializer):
 
 
 class LoginSerializer(serializers.Serializer):
-    # An empty one is a wrong one, not a malformed request.
+    # An empty password is a wrong password, not a malformed request.
     username = TextField(allow_blank=True)
     password = TextField(allow_blank=True)
 

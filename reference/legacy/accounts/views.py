@@ -1,7 +1,7 @@
 """Account operations: register, login, refresh, user, logout, delete_account.
 
-Rows of an account that other operations may be adding to are locked through its auth_user row, so
-that an account is never deleted under an operation that is half done.
+An operation that adds rows to an account locks its auth_user row. So an account is never deleted
+while another operation on it is running.
 """
 
 from typing import Any
@@ -42,10 +42,10 @@ def session_data(user: User) -> dict[str, Any]:
 
 
 def lock_registration(email: str) -> None:
-    """One registration at a time for one e-mail, until the transaction ends.
+    """Allow one registration at a time for an e-mail, until the transaction ends.
 
-    auth_user has no unique e-mail, and a constraint of our own would refuse the rows of an older
-    installation, which a migration has to cope with.
+    auth_user has no unique e-mail. A constraint would refuse the rows of an older installation,
+    which a migration must be able to handle.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(upper(%s)))", [email])
@@ -71,7 +71,7 @@ class RegisterView(ApiView):
                     raise ValidationError({"email": ["A user with that email already exists."]})
                 user.save(force_insert=True)
                 data = session_data(user)
-        except IntegrityError as error:  # the same name, registered at the same time
+        except IntegrityError as error:  # the same name, registered concurrently
             raise ValidationError({"username": ["A user with that username already exists."]}) from error
         return Response(data, status=201)
 
@@ -83,7 +83,8 @@ class LoginView(ApiView):
     def post(self, request: Request) -> Response:
         form = LoginSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        # Django hashes once for an unknown name, too, so that the time tells nothing.
+        # Django also hashes once for an unknown name, so the response time does not disclose which
+        # names exist.
         user = authenticate(request, **form.validated_data)
         with transaction.atomic():
             if user is not None:
@@ -129,9 +130,9 @@ class UserView(ApiView):
         user_id = request.user.pk
         with transaction.atomic():
             user = User.objects.select_for_update().filter(pk=user_id).first()
-            if user is None:  # deleted at the same time
+            if user is None:  # deleted concurrently
                 raise AuthenticationFailed("User not found or inactive")
-            OutstandingToken.objects.filter(user=user).delete()  # SimpleJWT would keep them without owner
+            OutstandingToken.objects.filter(user=user).delete()  # SimpleJWT would keep them without an owner
             user.delete()
             transaction.on_commit(lambda: media.remove_owner(user_id))
         return Response(status=204)

@@ -1,14 +1,14 @@
-"""The environment variables of the legacy reference system.
+"""Read and check the environment variables of the legacy reference system.
 
-Reads and checks them; what they are used for stands in settings.py and gunicorn.conf.py. There are no
-defaults for secrets or addresses: a missing one ends the process with one line that names it.
+settings.py and gunicorn.conf.py use them. Secrets and addresses have no defaults: a missing one
+ends the process with one line that names it.
 """
 
 import os
 
 
 def required(name: str) -> str:
-    """The value of an environment variable; ends the process when it is missing or empty."""
+    """Return the value of an environment variable. End the process if it is missing or empty."""
     value = os.environ.get(name, "")
     if not value:
         raise SystemExit(f"legacy: the environment variable {name} is missing")
@@ -16,13 +16,13 @@ def required(name: str) -> str:
 
 
 def require(*names: str) -> None:
-    """Ends the process at the first of the names that is missing."""
+    """End the process at the first missing name."""
     for name in names:
         required(name)
 
 
 def optional_int(name: str, default: int) -> int:
-    """A positive whole number; ends the process when it is something else."""
+    """Return a positive integer. End the process if the value is something else."""
     value = os.environ.get(name, "") or str(default)
     if not (value.isascii() and value.isdigit() and int(value) > 0):
         raise SystemExit(f"legacy: the environment variable {name} must be a positive whole number")

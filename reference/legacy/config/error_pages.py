@@ -1,4 +1,6 @@
-"""Answers to errors outside of DRF's views, in DRF's shape: unknown paths, bodies too large, failures."""
+"""Responses to errors outside DRF's views, in DRF's format: unknown paths, bodies that are too large,
+internal errors.
+"""
 
 from collections.abc import Callable
 

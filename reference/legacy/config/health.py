@@ -1,6 +1,6 @@
-"""GET /health: whether the database and the media folder answer, and in time.
+"""GET /health: check that the database and the media folder respond in time.
 
-Not for metrics: the legacy system has none.
+The legacy system has no metrics.
 """
 
 import tempfile
@@ -27,13 +27,13 @@ def ask_database() -> None:
 
 
 def ask_storage() -> None:
-    # Writing is the question: the permission bits would say yes to root on a read-only disk.
+    # Check by writing: for root, the permission bits allow writing even on a read-only disk.
     with tempfile.TemporaryFile(dir=settings.MEDIA_ROOT) as probe:
         probe.write(b"x")
 
 
 def measured(question: Callable[[], None], limit_ms: float) -> dict[str, Any]:
-    """`{healthy, latency}`, latency in milliseconds; unhealthy on any failure and above the limit."""
+    """Return `{healthy, latency}`, latency in milliseconds; unhealthy on any error and above the limit."""
     start = perf_counter()
     try:
         question()

@@ -1,7 +1,4 @@
-"""Headers of every answer: who answered, which request it was, that nobody may cache it.
-
-Not for anything that depends on the operation.
-"""
+"""Headers of every response: identity, request id, no caching."""
 
 import re
 from collections.abc import Callable
@@ -15,12 +12,12 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def request_id(sent: str) -> str:
-    """The id that the client sent when it is well-formed, otherwise a new one."""
+    """Return the id that the client sent if it is well-formed, otherwise a new one."""
     return sent if REQUEST_ID.fullmatch(sent) else uuid4().hex
 
 
 def discard_body(response: HttpResponseBase) -> None:
-    """Answers to HEAD keep the headers of GET, Content-Length among them."""
+    """Remove the body of a response to HEAD and keep the headers of GET, including Content-Length."""
     if response.streaming:
         response.streaming_content = []
     else:
@@ -28,7 +25,7 @@ def discard_body(response: HttpResponseBase) -> None:
 
 
 class IdentityMiddleware:
-    """Outermost, so that answers to malformed requests and failures have the headers, too."""
+    """The outermost middleware, so that responses to malformed requests and errors have the headers too."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

@@ -1,6 +1,6 @@
-"""Which form an answer has: there is one, whatever `Accept` says.
+"""Content negotiation with one response format, independent of `Accept`.
 
-A client may well ask for text/csv where it downloads, and DRF would refuse it with 406.
+A client may ask for text/csv where it downloads, and DRF would refuse that with 406.
 """
 
 from typing import Any

@@ -1,6 +1,7 @@
-"""What drf-spectacular cannot read from the views: names, statuses and shapes of the answers.
+"""Names, statuses and response schemas that drf-spectacular cannot read from the views.
 
-The views are plain APIViews and know nothing of this; contracts/legacy.openapi.yaml is written from both.
+The views are plain APIViews and do not know this module. contracts/legacy.openapi.yaml is generated
+from both.
 """
 
 from collections.abc import Mapping
@@ -85,7 +86,7 @@ class HealthAnswer(serializers.Serializer):
 
 
 class DetailAnswer(serializers.Serializer):
-    """DRF's own errors; SimpleJWT adds a code and what it found."""
+    """DRF's own errors; SimpleJWT adds a code and details."""
 
     detail = serializers.CharField()
     code = serializers.CharField(required=False)
@@ -120,7 +121,8 @@ FIELDS: dict[str, Any] = {
 CSV = {"type": "string"}
 ERRORS: dict[int, Any] = {400: FIELDS, 401: DetailAnswer, 403: DetailAnswer, 404: DetailAnswer, 415: DetailAnswer}
 
-# (method, view) -> operationId, request, answers of success, other statuses, example of the request
+# (method, view) -> operationId, request, successful responses, other statuses, example of the
+# request
 OPERATIONS: Mapping[tuple[str, str], tuple[str, Any, dict[int, Any], tuple[int, ...], Any]] = {
     ("GET", "HealthView"): ("health", None, {200: HealthAnswer, 503: HealthAnswer}, (), None),
     ("POST", "RegisterView"): (
@@ -200,7 +202,9 @@ class Schema(AutoSchema):
 
 
 def said_open_or_closed(result: dict[str, Any], **_generator: Any) -> dict[str, Any]:
-    """Close every object of an answer, and say of those of a request that they are open: DRF ignores the rest."""
+    """Close every object of a response, and declare those of requests as open, because DRF ignores
+    unknown properties.
+    """
     for name, schema in result.get("components", {}).get("schemas", {}).items():
         if schema.get("type") == "object" and "additionalProperties" not in schema:
             if name.endswith("Answer"):
@@ -210,7 +214,7 @@ def said_open_or_closed(result: dict[str, Any], **_generator: Any) -> dict[str, 
                 schema["x-open"] = "what is not known is ignored"
     for path, item in result["paths"].items():
         for operation in item.values():
-            # No answer names a permission or a throttle of drf-spectacular's own choice.
+            # No response documents a permission or a throttle that drf-spectacular chose.
             operation["security"] = operation.get("security") or []
             for parameter in operation.get("parameters", ()):
                 if parameter["name"] == "file_id":

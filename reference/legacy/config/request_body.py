@@ -1,6 +1,7 @@
-"""The body of a request: JSON whose numbers keep their spelling, and which texts are sound.
+"""The request body: JSON whose numbers keep their spelling, and a check for valid texts.
 
-Imported by name from the settings, so it must not import views. Multipart is in list_cutter/upload.py.
+The settings import this module by name, so it must not import views. Multipart is in
+list_cutter/upload.py.
 """
 
 import json
@@ -11,13 +12,13 @@ from rest_framework.parsers import JSONParser
 
 
 class NumberLexeme(str):
-    """A JSON number, kept as the text that stood in the request."""
+    """A JSON number, stored as its text in the request."""
 
     __slots__ = ()
 
 
 def is_sound(text: str) -> bool:
-    """Whether PostgreSQL takes the text: no NUL, no half of a surrogate pair."""
+    """Return True if PostgreSQL accepts the text: no NUL, no half of a surrogate pair."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
@@ -26,13 +27,13 @@ def refuse_constant(name: str) -> None:
 
 
 class LexemeJSONParser(JSONParser):
-    """DRF's JSON parser, but numbers keep their lexeme: `1.10` and `1e2` reach the view as written.
+    """DRF's JSON parser with lexemes of numbers: `1.10` and `1e2` reach the view as written.
 
-    A nesting too deep for Python's parser is malformed here, not a failure of the server. The body is
-    UTF-8 whatever charset the request names, and a BOM is ignored (RFC 8259, section 8.1).
+    Nesting that is too deep for Python's parser is malformed here, not an internal error. The body
+    is UTF-8 whatever charset the request names, and a BOM is ignored (RFC 8259, section 8.1).
     """
 
-    # A JSONParser by class: only of those does DRF check DATA_UPLOAD_MAX_MEMORY_SIZE.
+    # A subclass of JSONParser, because DRF checks DATA_UPLOAD_MAX_MEMORY_SIZE only for those.
     def parse(self, stream: Any, *_context: Any) -> Any:
         try:
             return json.loads(

@@ -1,7 +1,4 @@
-"""What all views share: times, texts, methods, bearer tokens.
-
-Not for rules of one operation: those stand with its view.
-"""
+"""Parts that all views share: times, texts, methods, bearer tokens."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,12 +11,12 @@ from rest_framework.views import APIView
 
 
 def timestamp(moment: datetime) -> str:
-    """RFC 3339 in UTC, always with six digits of microseconds (isoformat leaves .000000 out)."""
+    """Return the time in RFC 3339, in UTC, always with six digits of microseconds (isoformat omits .000000)."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 class TextField(serializers.CharField):
-    """Text exactly as sent: not trimmed, and no number or boolean taken for one."""
+    """A text exactly as sent: not trimmed, and numbers and booleans are refused."""
 
     default_error_messages: ClassVar = {"invalid": "Not a valid text."}
 
@@ -33,7 +30,7 @@ class TextField(serializers.CharField):
 
 
 class ApiView(APIView):
-    """An APIView that names the allowed methods before it asks who is there."""
+    """An APIView that checks the allowed methods before the authentication."""
 
     http_method_names: ClassVar[Sequence[str]] = ("get", "head", "post", "put", "patch", "delete")
 
@@ -44,5 +41,5 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
 
     def get_authenticate_header(self, _request: Request) -> str:
-        # Also of views without authenticators (login, refresh): DRF would turn their 401 into 403.
+        # Also for views without authenticators (login, refresh): DRF would turn their 401 into 403.
         return "Bearer"

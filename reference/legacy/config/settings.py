@@ -1,6 +1,7 @@
 """Django's settings for the legacy reference system.
 
-Values come from the environment (environment.py); what the server process needs is in gunicorn.conf.py.
+Values are read from the environment (environment.py). Settings of the server process are in
+gunicorn.conf.py.
 """
 
 from datetime import timedelta
@@ -52,11 +53,12 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
 
-# The contract's rules for passwords stand in accounts/serializers.py; Django's own are not asked.
+# The contract's rules for passwords are in accounts/serializers.py; Django's own validators are not
+# used.
 AUTH_PASSWORD_VALIDATORS: list[dict[str, str]] = []
 PASSWORD_HASHERS = ["accounts.hashers.CountedPBKDF2PasswordHasher"]
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # a body of JSON; files are not counted
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # a JSON body; files are not counted
 FILE_UPLOAD_HANDLERS = ["list_cutter.upload.IncomingFileHandler"]
 
 REST_FRAMEWORK = {
@@ -83,7 +85,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
-        # Answers with 4xx are the client's affair; tracebacks of 500s go to stderr and nowhere else.
+        # A 4xx is the client's error and is not logged. Tracebacks of 500s go only to stderr.
         "django": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
         "django.security": {"level": "CRITICAL"},
     },

@@ -1,6 +1,6 @@
-"""The settings under which `manage.py spectacular` writes the OpenAPI document; the server knows nothing of it."""
+"""Settings with which `manage.py spectacular` writes the OpenAPI document. The server does not use them."""
 
-from config.settings import *  # noqa: F403 - the same settings, and what follows
+from config.settings import *  # noqa: F403 - the same settings, and those below
 from config.settings import INSTALLED_APPS, REST_FRAMEWORK
 
 EXAMPLE_TOKEN = f"eyJhbGciOiJIUzI1NiJ9.eyJ0eXBlIjoicmVmcmVzaCJ9.{'A' * 43}"
@@ -17,7 +17,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["config.openapi.said_open_or_closed"],
     "AUTHENTICATION_WHITELIST": ["accounts.authentication.BearerAuthentication"],
     "EXTENSIONS_ROOT": {
-        # What the examples' values stand for: see contracts/worker.openapi.yaml.
+        # Meaning of the values in examples: see contracts/worker.openapi.yaml.
         "x-stands-for": {
             "username": "cutover-example",
             "email": "cutover-example@cutover.invalid",

@@ -1,8 +1,9 @@
-"""Reads what the application left of a request's body before the answer goes out.
+"""Read the rest of a request's body before the response is sent.
 
-A request is often refused without reading it: 401, 404, 415, a JSON body above its limit. gunicorn reads up
-to 64 KiB of such a rest and otherwise drops the connection without announcing it, so that a client's next
-request on it fails, or a client that is still sending never sees the answer. Not a limit of its own.
+A request is often refused before its body is read: 401, 404, 415, a JSON body above its limit.
+gunicorn reads up to 64 KiB of the rest and otherwise closes the connection without announcing it.
+Then the client's next request on it fails, or a client that is still sending never sees the
+response.
 """
 
 from collections.abc import Callable
@@ -21,7 +22,7 @@ class UnreadBodyMiddleware:
 
     def __call__(self, request: WSGIRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        # Neither a client that has gone nor a body that is no HTTP changes the answer.
+        # Neither a closed connection nor a body that is not valid HTTP changes the response.
         with suppress(OSError, ParseException):
             while request.environ["wsgi.input"].read(BLOCK):
                 pass

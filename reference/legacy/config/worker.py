@@ -1,7 +1,7 @@
-"""gunicorn's threaded worker, with its own error pages in the form that every other answer has.
+"""gunicorn's threaded worker, with error pages in the format of all other responses.
 
-gunicorn answers requests that are no HTTP (or exceed its limits) itself, in HTML and before the
-application is asked; the contract wants JSON and to know who answered. Not for answers of the application.
+gunicorn itself responds to requests that are invalid HTTP or exceed its limits, in HTML and before
+it calls the application. The contract requires JSON and the identity headers.
 """
 
 import json
@@ -15,7 +15,7 @@ from config.identity import SERVED_BY
 
 
 class ErrorPage:
-    """Takes the place of the socket while gunicorn writes its page, and keeps what it wrote."""
+    """A substitute for the socket that stores the error page which gunicorn writes."""
 
     def __init__(self) -> None:
         self.written = b""

@@ -1,6 +1,6 @@
 """The WSGI application of the legacy reference system.
 
-Importable without side effects but Django's set-up, so that another module can wrap it.
+Importing it has no side effects except Django's setup, so that another module can wrap it.
 """
 
 import os

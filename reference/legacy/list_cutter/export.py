@@ -1,6 +1,6 @@
-"""Choosing columns and rows of a list file (contracts/api.md, "export") and writing them as CSV.
+"""Select columns and rows of a list file (contracts/api.md, "export") and write them as CSV.
 
-Reading is in list_file.py. Checks a request's columns and filters against a header; knows nothing of HTTP.
+Checks a request's columns and filters against the header. Parsing is in list_file.py.
 """
 
 import csv
@@ -32,16 +32,16 @@ class InvalidExportError(ValueError):
 
 
 def number(text: str) -> Decimal | None:
-    """The exact value of a trimmed text, or None when it is no number.
+    """Return the exact value of a trimmed text, or None if it is not a number.
 
-    Making a Decimal from a text and comparing two Decimals are exact whatever the context's precision
-    is; only arithmetic rounds, and there is none here.
+    Creating a Decimal from a text and comparing two Decimals are exact whatever the context's
+    precision is. Only arithmetic rounds, and there is none here.
     """
     return Decimal(text) if NUMBER.fullmatch(text) else None
 
 
 def operand(value: Any) -> str:
-    """A text, or a JSON number in its own spelling."""
+    """Return the operand as a text; a JSON number keeps its spelling."""
     if type(value) not in (str, NumberLexeme):
         raise InvalidExportError("A filter's value must be text or a number.")
     if not is_sound(value):
@@ -50,7 +50,7 @@ def operand(value: Any) -> str:
 
 
 def relation(symbol: str, value: Any) -> Condition:
-    """Numbers by value when both are; texts otherwise. Python orders texts by code point."""
+    """Return the condition: numbers compare by value if both are numbers, otherwise texts compare by code point."""
     holds, text = RELATIONS[symbol], operand(value)
     wanted = number(text)
 
@@ -84,13 +84,13 @@ def condition(symbol: Any, value: Any) -> Condition:
 
 
 class Export:
-    """The chosen columns of those rows of a file of which every filter holds, in file order."""
+    """The selected columns of the rows that pass all filters, in file order."""
 
     def __init__(self, source: ListFile, columns: Any, filters: Any) -> None:
         self.source = source
         self.places: dict[str, int] = {}
         for place, name in enumerate(source.header):
-            self.places.setdefault(name, place)  # of two equal names the first is meant
+            self.places.setdefault(name, place)  # of two columns with the same name the first is used
         if not isinstance(columns, list) or not columns:
             raise InvalidExportError("columns must be a list of one or more names.")
         if not isinstance(filters, list):
@@ -121,8 +121,11 @@ class Export:
         return (row for row in rows if holds(row[place]))
 
     def write(self, target: TextIO) -> None:
-        """Header and rows as CSV. Python's writer quotes minimally, as the contract says: a field with a
-        comma, a quote, CR or LF, and the one empty field of a record."""
+        """Write header and rows as CSV.
+
+        Python's writer quotes minimally, as the contract requires: fields with a comma, a quote, CR
+        or LF, and a record of one empty field.
+        """
         chosen = self.chosen
         writer = csv.writer(target, lineterminator="\r\n", quoting=csv.QUOTE_MINIMAL)
         writer.writerow([self.source.header[place] for place in chosen])

@@ -1,17 +1,18 @@
-"""Reading a list file (contracts/api.md, "Reading a list file"): decoding, delimiter, records.
+"""Parse a list file (contracts/api.md, "Reading a list file"): decoding, delimiter, records.
 
-Choosing and filtering rows is in export.py. Works on bytes; knows nothing of requests or storage.
+Selecting and filtering rows is in export.py.
 
-Python's csv module follows this grammar but for these points, each handled below:
+Python's csv module follows this grammar except for these points, each handled below:
 
-- It takes lines from an iterator and refuses a line end inside one, so the lines must be cut at CRLF, LF
-  *and* lone CR without changing them: TextIOWrapper with newline="" does exactly that (and at nothing else;
-  str.splitlines would also cut at U+0085, U+2028 and others).
-- Without strict, text after a closing quote and a quote that is never closed are accepted. With strict
-  they are csv.Error. A quote later in an unquoted field is data in both.
-- Since 3.11 a NUL is data: it is looked for beforehand.
+- It takes lines from an iterator and refuses a line end inside one. So the lines must be split at
+  CRLF, LF *and* lone CR without changing them. TextIOWrapper with newline="" does exactly that and
+  nothing else; str.splitlines would also split at U+0085, U+2028 and others.
+- Without strict, text after a closing quote and an unclosed quote are accepted. With strict they
+  are csv.Error. A quote later in an unquoted field is data in both modes.
+- Since Python 3.11 a NUL is data: it is checked first.
 - A field longer than 131,072 characters is an error: the limit is raised.
-- An empty line is an empty record: left out. A line of `""` is a record with one empty field and stays.
+- An empty line is an empty record: it is skipped. A line of `""` is a record with one empty field
+  and is kept.
 - Its Sniffer guesses: the delimiter is counted here.
 """
 
@@ -25,19 +26,19 @@ from contextlib import contextmanager
 csv.field_size_limit(2**31 - 1)
 
 DELIMITERS = ",;\t"
-# A quote opens a field at the start of the record or after any of the three candidates: which of them is
-# the delimiter is not known yet while they are counted.
+# A quote opens a field at the start of the record or after any of the three candidates, because the
+# delimiter is not known while they are counted.
 OPENING_QUOTE = re.compile(r'(?:\A|(?<=[,;\t]))"')
 HOLES = b"\x81\x8d\x8f\x90\x9d"
 WINDOWS_1252 = "".join(chr(byte) if byte in HOLES else bytes([byte]).decode("windows-1252") for byte in range(256))
 
 
 class MalformedFileError(ValueError):
-    """A quote that is never closed, text after a closing quote, or a NUL."""
+    """An unclosed quote, text after a closing quote, or a NUL."""
 
 
 def as_utf8(content: bytes) -> tuple[bytes, int]:
-    """The file in UTF-8, and where its text begins (after a BOM)."""
+    """Return the file in UTF-8, and the index at which its text begins (after a BOM)."""
     if b"\0" in content:  # neither encoding has that byte in another character
         raise MalformedFileError("a NUL byte")
     start = 0
@@ -51,14 +52,14 @@ def as_utf8(content: bytes) -> tuple[bytes, int]:
 
 
 def text_lines(content: bytes, start: int) -> Iterator[str]:
-    """The lines of a text in UTF-8, each with its own end. The bytes are not copied."""
+    """Yield the lines of a UTF-8 text, each with its own line end. The bytes are not copied."""
     stream = io.BytesIO(content)
     stream.seek(start)
     return io.TextIOWrapper(stream, encoding="utf-8", newline="")
 
 
 def closing_quote(line: str, start: int) -> int:
-    """Where the quoted field ends whose text goes on at `start`; -1 when not in this line."""
+    """Return the end of the quoted field whose text continues at `start`; -1 if it is not in this line."""
     while True:
         place = line.find('"', start)
         if place < 0 or line[place + 1 : place + 2] != '"':
@@ -67,7 +68,9 @@ def closing_quote(line: str, start: int) -> int:
 
 
 def delimiter_of(lines: Iterator[str]) -> str:
-    """The candidate that occurs most often outside quotes in the first record; a tie or none: comma."""
+    """Return the candidate that occurs most often outside quotes in the first record; a comma on a tie
+    or if none occurs.
+    """
     counts = dict.fromkeys(DELIMITERS, 0)
 
     def count(line: str, start: int, end: int) -> None:
@@ -109,8 +112,8 @@ def reading() -> Iterator[None]:
 class ListFile:
     """A list file: its header, and its rows one after the other.
 
-    Raises MalformedFileError, at once or while the rows are read: only its end shows a file to be sound.
-    A file without any record has an empty header and no rows.
+    Raises MalformedFileError at once or while the rows are read, because only the end proves that a
+    file is well-formed. A file without any record has an empty header and no rows.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -123,7 +126,7 @@ class ListFile:
             self.header: list[str] = next(self._records, [])
 
     def rows(self) -> Iterator[list[str]]:
-        """The rows, those that are too short filled up to the header's length."""
+        """Yield the rows; rows that are too short are filled up to the header's length."""
         width = len(self.header)
         with reading():
             for row in self._records:
@@ -132,6 +135,6 @@ class ListFile:
                 yield row
 
     def count_rows(self) -> int:
-        """The number of rows, which takes a third of the time of going through them one by one."""
+        """Return the number of rows. This takes a third of the time of iterating over them."""
         with reading():
             return sum(map(bool, self._records))

@@ -1,10 +1,10 @@
-"""The media folder: where the bytes of uploaded files lie, and how they come and go.
+"""The media folder: store and remove the bytes of uploaded files.
 
     MEDIA_ROOT/uploads/USERID/FILEID.csv   stored files
-    MEDIA_ROOT/incoming/                   uploads that are still being received
+    MEDIA_ROOT/incoming/                   incomplete uploads
 
-Knows nothing of rows: callers keep row and file together by their transactions. Folders have no
-fsync: a reference system need not survive a power cut.
+Callers keep row and file consistent by their transactions. Folders are not fsynced: a reference
+system need not survive a power failure.
 """
 
 import shutil
@@ -15,7 +15,7 @@ from django.conf import settings
 
 
 def incoming() -> Path:
-    """The folder for unfinished uploads, on the same file system so that a rename is atomic."""
+    """Return the folder for incomplete uploads, on the same file system so that a rename is atomic."""
     folder = settings.MEDIA_ROOT / "incoming"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -26,7 +26,7 @@ def relative_path(user_id: int, file_id: UUID) -> str:
 
 
 def stored(path: str) -> Path:
-    """The place of a file_path; ValueError when it leads out of the media folder."""
+    """Return the path of a file_path. Raise ValueError if it is outside the media folder."""
     place = (settings.MEDIA_ROOT / path).resolve()
     if not place.is_relative_to(settings.MEDIA_ROOT.resolve()):
         raise ValueError("a file_path leads out of the media folder")
@@ -34,7 +34,7 @@ def stored(path: str) -> Path:
 
 
 def keep(received: Path, path: str) -> None:
-    """Gives a received file its final name: it is there as a whole or not at all."""
+    """Rename a received file to its final name: it exists completely or not at all."""
     place = stored(path)
     place.parent.mkdir(parents=True, exist_ok=True)
     received.chmod(0o644)
@@ -46,5 +46,5 @@ def remove(path: str) -> None:
 
 
 def remove_owner(user_id: int) -> None:
-    """Everything of one account, its folder included."""
+    """Remove all files of an account, with its folder."""
     shutil.rmtree(settings.MEDIA_ROOT / "uploads" / str(user_id), ignore_errors=True)

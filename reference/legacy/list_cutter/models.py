@@ -1,4 +1,4 @@
-"""The table of uploaded files. Their bytes lie in the media folder (media.py)."""
+"""The table of uploaded files. Their bytes are in the media folder (media.py)."""
 
 import uuid
 

@@ -1,8 +1,7 @@
-"""Receiving a file: multipart parsing that keeps names exactly and refuses what is incomplete.
+"""Receive a file: multipart parsing that keeps names exactly and refuses incomplete bodies.
 
-Django's parser rewrites names (HTML entities, characters that are not printable, 255 characters), takes
-a body that was cut off for a whole one, and has no limit of size. What happens with a received file
-afterwards stands in views.py.
+Django's parser rewrites names (HTML entities, characters that are not printable, 255 characters),
+accepts a truncated body as complete, and has no size limit. views.py handles the received file.
 """
 
 import re
@@ -20,12 +19,12 @@ from rest_framework.parsers import BaseParser, DataAndFiles
 
 from list_cutter import media
 
-# The end of a body in which the closing delimiter must stand; there is room for a short epilogue.
+# The end of a body that must contain the closing delimiter, with room for a short epilogue.
 TAIL_BYTES = 1024
 
 
 class IncomingFile(File):
-    """A received file below MEDIA_ROOT/incoming. It is removed when it is closed and was not kept."""
+    """A received file in MEDIA_ROOT/incoming. It is removed when it is closed, unless it was kept."""
 
     def __init__(self, name: str) -> None:
         # The view discards it, however the request ends.
@@ -40,7 +39,7 @@ class IncomingFile(File):
 
 
 class IncomingFileHandler(FileUploadHandler):
-    """Streams each file of a request to disk, up to the limit."""
+    """Stream each file of a request to disk, up to the limit."""
 
     def __init__(self, request: Any = None) -> None:
         super().__init__(request)
@@ -55,7 +54,8 @@ class IncomingFileHandler(FileUploadHandler):
     def receive_data_chunk(self, raw_data: bytes, _start: int) -> None:
         self.file.received += len(raw_data)
         if self.file.received > settings.MAX_FILE_SIZE:
-            # The rest is read and thrown away: a client still sending would not see the answer.
+            # The rest is read and discarded: a client that is still sending would not see the
+            # response.
             self.too_large = True
             raise SkipFile
         self.file.write(raw_data)
@@ -65,13 +65,13 @@ class IncomingFileHandler(FileUploadHandler):
         return self.file
 
     def discard(self) -> None:
-        """Removes all that was begun and not kept. Django itself forgets a file whose end never came."""
+        """Remove all files that were begun and not kept. Django itself forgets a file whose end never arrived."""
         for file in self.begun:
             file.close()
 
 
 class CountedBody:
-    """The request's body, counting what really came and keeping its end."""
+    """The request's body, with a count of the received bytes and a copy of its end."""
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
@@ -86,20 +86,20 @@ class CountedBody:
 
 
 class ExactNameParser(MultiPartParser):
-    """Django's parser, but the name stays as it was sent.
+    """Django's parser with unchanged names.
 
     Browsers and httpx write a quote in a name as %22 (HTML standard, multipart/form-data encoding
-    algorithm), and that alone is turned back: the name is what Django's header parser gives (which also
-    knows `\\"`, `\\\\` and filename*), then %22 is `"`. A name that really contains %22 cannot be told
-    from that. %0D and %0A stay as they are: a line end in a name is not worth a guess. What stands before
-    the last / or \\ is cut off.
+    algorithm). Only this is decoded: Django's header parser returns the name (it also knows `\\"`,
+    `\\\\` and filename*), then %22 becomes `"`. A name that really contains %22 cannot be
+    distinguished. %0D and %0A stay as they are, because a line end in a name is not worth a guess.
+    The part up to the last / or \\ is removed.
     """
 
     def sanitize_file_name(self, file_name: str) -> str | None:
         return re.split(r"[/\\]", file_name)[-1].replace("%22", '"') or None
 
     def is_complete(self, body: CountedBody) -> bool:
-        """Whether the whole body came and ends with the closing delimiter."""
+        """Return True if the whole body arrived and ends with the closing delimiter."""
         return body.received == self._content_length and b"--" + self._boundary + b"--" in body.tail
 
 

@@ -1,6 +1,6 @@
 """Paths below /api/list_cutter/.
 
-File ids are plain text here: what is no UUID is a file that is not there, for those who may ask.
+File ids are plain text here: an authenticated request for an id that is not a UUID gets 404.
 """
 
 from django.urls import path

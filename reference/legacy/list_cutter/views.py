@@ -29,13 +29,13 @@ EXTENSIONS = (".csv", ".tsv", ".txt")
 NAME_LENGTH = 255
 TAG_LENGTH = 64
 TAGS = 50
-# Unicode's White_Space property: Python's strip takes U+001C to U+001F as well.
+# Unicode's White_Space property: Python's strip also removes U+001C to U+001F.
 WHITE_SPACE = (
     "\t\n\v\f\r \x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )
 UUID_TEXT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# Headers of very wide files are left out of the row's metadata: the file itself has them.
+# Headers of very wide files are not stored in the row's metadata, because the file itself has them.
 METADATA_COLUMNS = 1000
 METADATA_CHARACTERS = 65_536
 
@@ -52,7 +52,7 @@ def file_data(file: SavedFile) -> dict[str, Any]:
 
 
 def owned_file(request: Request, file_id: str) -> SavedFile:
-    """The user's own file; another's is not there."""
+    """Return the user's own file. Raise Http404 for another user's."""
     if UUID_TEXT.fullmatch(file_id):
         file = SavedFile.objects.filter(user=request.user, file_id=UUID(file_id)).first()
         if file is not None:
@@ -68,14 +68,14 @@ def content_of(file: SavedFile) -> bytes:
 
 
 def attachment(name: str) -> str:
-    """RFC 6266: the exact name in filename*, a stand-in of ASCII in filename for what is older."""
+    """Return a Content-Disposition by RFC 6266: the exact name in filename*, an ASCII substitute in filename."""
     plain = re.sub(r"[^ !#$&-\[\]-~]", "_", name)
     exact = quote(name, safe="!#$&+-.^_`|~")  # attr-char of RFC 5987
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{exact}"
 
 
 def header_metadata(content: bytes) -> dict[str, Any]:
-    """`{columns}` of a readable file, `{}` of another: an upload is kept as it is either way."""
+    """Return `{columns}` of a well-formed file, otherwise `{}`. An upload is stored in both cases."""
     try:
         columns = ListFile(content).header
     except MalformedFileError:
@@ -95,7 +95,7 @@ class UploadView(ApiView):
             file = self.receive(request)
         finally:
             for handler in request.upload_handlers:
-                handler.discard()  # before the answer: afterwards nothing is left
+                handler.discard()  # before the response: afterwards nothing is left
         return Response({"success": True, "file": file_data(file)}, status=201)
 
     def receive(self, request: Request) -> SavedFile:
@@ -125,11 +125,11 @@ class UploadView(ApiView):
 
     @staticmethod
     def store(file: SavedFile, incoming: IncomingFile) -> None:
-        """Row and file, or neither: the file has its name before the row is committed."""
+        """Store row and file, or neither: the file gets its name before the row is committed."""
         try:
             with transaction.atomic():
                 if not User.objects.select_for_update(no_key=True).filter(pk=file.user_id).exists():
-                    raise AuthenticationFailed("User not found or inactive")  # deleted meanwhile
+                    raise AuthenticationFailed("User not found or inactive")  # deleted concurrently
                 file.save(force_insert=True)
                 media.keep(incoming.place, file.file_path)
         except BaseException:
@@ -162,7 +162,7 @@ class DeleteView(ApiView):
         path = file.file_path
         with transaction.atomic():
             if not SavedFile.objects.filter(pk=file.pk).delete()[0]:
-                raise Http404  # deleted at the same time
+                raise Http404  # deleted concurrently
             transaction.on_commit(lambda: media.remove(path))
         return Response(status=204)
 
@@ -172,7 +172,7 @@ class TagsView(ApiView):
         file = owned_file(request, file_id)
         file.user_tags = self.tags(request.data)
         if not SavedFile.objects.filter(pk=file.pk).update(user_tags=file.user_tags):
-            raise Http404  # deleted at the same time
+            raise Http404  # deleted concurrently
         return Response({"file": file_data(file)})
 
     @staticmethod
@@ -206,7 +206,7 @@ class ExportView(ApiView):
         data = request.data
         if not isinstance(data, dict):
             raise ValidationError("An object with columns and filters is required.")
-        # Written as a whole before it is answered: a file is known to be sound only at its end.
+        # Written completely before the response: only the end proves that a file is well-formed.
         target = tempfile.TemporaryFile()  # noqa: SIM115 (the answer closes it)
         text = io.TextIOWrapper(target, encoding="utf-8", newline="")
         try:
@@ -215,7 +215,7 @@ class ExportView(ApiView):
             raise malformed(error) from error
         except InvalidExportError as error:
             raise ValidationError(str(error)) from error
-        text.detach()  # or the text's end would be the file's
+        text.detach()  # otherwise closing the text would close the file
         target.seek(0)
         response = FileResponse(target, content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = 'attachment; filename="filtered.csv"'
