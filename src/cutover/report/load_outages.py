@@ -33,7 +33,7 @@ def outages(availability: Mapping[str, Any] | None, end_s: Any) -> Iterable[Sect
         "outages",
         "Outages",
         [
-            None if streams else notice(Tone.BAD, "The data hold no stream: that no outage is shown means nothing."),
+            None if streams else notice(Tone.BAD, "The data contain no stream. The empty table below proves nothing."),
             _bars(streams, windows, end_s),
             _windows(windows),
             _streams(streams),
@@ -62,7 +62,7 @@ def _bars(streams: Mapping[str, Any], windows: Iterable[tuple[str, Mapping[str, 
 def _windows(windows: Iterable[tuple[str, Mapping[str, Any]]]) -> Html:
     return table(
         "outage-list",
-        "Outages, with what each surely lasted and what it can have lasted at most",
+        "Outages with the lower and the upper bound of their length",
         headings("Stream", "From", "To", "Failed", "At least", "At most",
                  figures={"From", "To", "Failed", "At least", "At most"}),
         (
@@ -72,7 +72,7 @@ def _windows(windows: Iterable[tuple[str, Mapping[str, Any]]]) -> Html:
                 figure(window.get("to_s"), "s"),
                 figure(window.get("failed")),
                 figure(window.get("lower_ms"), "ms"),
-                "no answer came any more" if window.get("upper_ms") is None else figure(window.get("upper_ms"), "ms"),
+                "no response afterwards" if window.get("upper_ms") is None else figure(window.get("upper_ms"), "ms"),
             ]
             for stream, window in windows
         ),
@@ -83,9 +83,9 @@ def _windows(windows: Iterable[tuple[str, Mapping[str, Any]]]) -> Html:
 def _streams(streams: Mapping[str, Any]) -> Html:
     return table(
         "stream-list",
-        "Streams of requests that looked for outages",
-        headings("Stream", "Requests", "Longest time without an answer", figures={"Requests",
-                                                                               "Longest time without an answer"}),
+        "Streams of requests of the availability probe",
+        headings("Stream", "Requests", "Longest time without a response", figures={"Requests",
+                                                                               "Longest time without a response"}),
         (
             [code(str(name)), figure(one.get("requests")), figure(one.get("longest_gap_ms"), "ms")]
             for name, one in ((name, inner(streams, name) or {}) for name in list(streams)[:_ROWS])
@@ -99,8 +99,8 @@ def _versions(versions: Mapping[str, Any] | None) -> Html | None:
         return None
     return table(
         "version-list",
-        "Versions that answered",
-        headings("Version", "Answers", "First", "Last", figures={"Answers", "First", "Last"}),
+        "Versions in responses",
+        headings("Version", "Responses", "First", "Last", figures={"Responses", "First", "Last"}),
         (
             [
                 code(str(name)),
@@ -110,7 +110,7 @@ def _versions(versions: Mapping[str, Any] | None) -> Html | None:
             ]
             for name, one in ((name, inner(versions, name) or {}) for name in list(versions)[:_MOST])
         ),
-        nothing="No answer told a version.",
+        nothing="No response contained a version.",
     )
 
 
@@ -119,13 +119,13 @@ def _writes(writes: Mapping[str, Any] | None) -> Html | None:
         return None
     wrong = [(kind, name) for kind in ("lost", "doubled") for name in words(writes, kind)]
     return Html(
-        element("p", "Acknowledged writes that were looked for afterwards: ", word(writes, "acknowledged")),
+        element("p", "Acknowledged writes that were checked afterwards: ", word(writes, "acknowledged")),
         table(
             "write-list",
-            "Acknowledged writes that are lost or there twice",
-            headings("Write", "What"),
+            "Acknowledged writes that were lost or stored twice",
+            headings("Write", "Problem"),
             ([code(name), kind] for kind, name in wrong),
-            nothing="None is lost, none is there twice.",
+            nothing="No write was lost or stored twice.",
         ),
     )
 

@@ -26,7 +26,7 @@ from cutover.report.html.tables import (
     told,
 )
 from cutover.report.load_outages import outages
-from cutover.report.run_data import inner, rows, unreadable, whole, word, words
+from cutover.report.run_data import inner, rows, unreadable, whole, word, words, wrong_schema
 
 SCHEMA: Final = 1
 
@@ -48,7 +48,7 @@ def load_page(data: Mapping[str, Any]) -> str:
     could leave out what is wrong.
     """
     if data.get("schema") != SCHEMA:
-        raise ValueError(f"load data of schema {any_text(data.get('schema'))} are not known, only schema {SCHEMA}")
+        raise ValueError(wrong_schema("load.json", SCHEMA, data))
     gates, errors = rows(data, "gates") or [], rows(data, "errors") or []
     broken = [gate for gate in gates if gate.get("state") == "broken"]
     unsure = [gate for gate in gates if gate.get("state") not in ("broken", "kept")]
@@ -60,8 +60,8 @@ def load_page(data: Mapping[str, Any]) -> str:
         subject=f"load profile {word(data, 'profile')} on {word(data, 'environment')}",
         reasons=words(data, "reasons"),
         headlines=[
-            _headline("limits broken", _told(data, "gates", broken), "gates", Tone.BAD),
-            _headline("limits not decided", _told(data, "gates", unsure), "gates", Tone.WARN),
+            _headline("thresholds broken", _told(data, "gates", broken), "gates", Tone.BAD),
+            _headline("thresholds undecided", _told(data, "gates", unsure), "gates", Tone.WARN),
             _headline("errors", whole(totals, "errors"), "ledger", Tone.BAD),
             _headline("unsent", whole(outcomes, "unsent"), "ledger", Tone.BAD),
             _headline("stalls", _told(data, "stalls", rows(data, "stalls") or []), "time", Tone.WARN),
@@ -70,39 +70,41 @@ def load_page(data: Mapping[str, Any]) -> str:
         about=_about(data),
     )  # fmt: skip
     sections = [
-        Section("gates", "Limits", _gates(gates), len(gates)),
+        Section("gates", "Thresholds", _gates(gates), len(gates)),
         *_steps(inner(data, "breaking")),
         Section("time", "Over time", _over_time(data)),
         *_sides(inner(data, "sides")),
         *outages(inner(data, "availability"), data.get("duration_s")),
         Section("ledger", "Ledger", [_ledger(data, totals), _errors(errors)]),
         Section("generator", "Generator", _generator(data, totals)),
-        Section("unseen", "What this run could not detect", _lines(words(data, "could_not_detect"))),
+        Section("unseen", "Could not detect", _lines(words(data, "could_not_detect"))),
         Section("leftovers", "Left over", _lines(words(data, "leftovers"), "Nothing was left over.")),
     ]
-    footer = element("p", "From ", code("load.json"), f", schema {SCHEMA}. This page computes no result.")
+    footer = element("p", "Rendered from ", code("load.json"), f", schema {SCHEMA}. This page computes no result.")
     return page(f"Load, {word(data, 'profile')}, run {word(data, 'run')}", banner, sections, footer)
 
 
 def _notices(data: Mapping[str, Any]) -> Iterable[Html]:
     if data.get("planted"):
-        yield notice(Tone.WARN, "A defect was planted on purpose: ", code(word(data, "planted")))
+        yield notice(Tone.WARN, "A fault was planted on purpose: ", code(word(data, "planted")))
     if (breaking := inner(data, "breaking")) is not None:
         yield element("p", word(breaking, "sentence"))
     for mark in words(data, "marks"):
-        yield notice(Tone.WARN, "Not the profile's own form: ", mark)
+        yield notice(Tone.WARN, "Changed from the profile as declared: ", mark)
     window = data.get("maintenance")
     if isinstance(window, list) and len(window) == 2:
         refused = whole(inner(inner(data, "totals") or {}, "outcomes") or {}, "refused_by_maintenance")
         yield notice(
             Tone.WARN, "Maintenance was declared from second ", any_text(window[0]), " to ", any_text(window[1]),
-            f": {any_text(refused)} writes were refused in it, and count as no error.",
+            f". {any_text(refused)} writes were refused in that time. They do not count as errors.",
         )  # fmt: skip
     if data.get("balanced") is not True:
-        yield notice(Tone.BAD, "The ledger does not balance: requests were scheduled that have no outcome.")
+        yield notice(Tone.BAD, "The ledger does not balance: some scheduled requests have no outcome.")
     for key in _LISTS:
         if rows(data, key) is None:
-            yield notice(Tone.BAD, "The data hold no list ", code(key), ": what is said of it below means nothing.")
+            yield notice(
+                Tone.BAD, "The data contain no list ", code(key), ". An empty table about it below proves nothing."
+            )
         elif count := unreadable(data, key):
             yield notice(Tone.BAD, f"{count:,} entries of ", code(key), " cannot be read and are not shown.")
 
@@ -110,7 +112,7 @@ def _notices(data: Mapping[str, Any]) -> Iterable[Html]:
 def _about(data: Mapping[str, Any]) -> Html:
     versions = inner(data, "versions") or {}
     answered = "; ".join(
-        f"{system} {', '.join(words(versions, system)) or 'not told'}" for system in list(versions)[:4]
+        f"{system} {', '.join(words(versions, system)) or 'not reported'}" for system in list(versions)[:4]
     )
     return facts(
         [
@@ -119,8 +121,8 @@ def _about(data: Mapping[str, Any]) -> Html:
             ("Duration", _of(data, "duration_s", "planned_s", "s")),
             ("Arrivals", _of(data, "begun", "planned")),
             ("URL", code(word(data, "url"))),
-            ("Versions that answered", answered or NOT_GIVEN),
-            ("Network's floor", figure(data.get("network_floor_ms"), "ms").content),
+            ("Versions in responses", answered or NOT_GIVEN),
+            ("Network floor", figure(data.get("network_floor_ms"), "ms").content),
             ("Seed", code(word(data, "seed"))),
             ("Processes", _of(data, "workers_reported", "workers_planned")),
             ("Arrival clock", word(data, "clock")),
@@ -135,8 +137,8 @@ def _of(data: Mapping[str, Any], real: str, planned: str, unit: str = "") -> Con
 
 def _gates(gates: Sequence[Mapping[str, Any]]) -> Html:
     columns = headings(
-        "Limit", "State", "Metric", "Asked for", "Value", "From", "To", "Requests", "At least", "Endpoints", "Phases",
-        figures={"Asked for", "Value", "From", "To", "Requests", "At least"},
+        "Threshold", "State", "Metric", "Limit", "Value", "From", "To", "Requests", "Minimum", "Endpoints", "Phases",
+        figures={"Limit", "Value", "From", "To", "Requests", "Minimum"},
     )  # fmt: skip
     order = {"broken": 0, "undecided": 1}
     ordered = sorted(gates, key=lambda gate: order.get(word(gate, "state"), 2))
@@ -144,7 +146,7 @@ def _gates(gates: Sequence[Mapping[str, Any]]) -> Html:
     return Html(
         table(
             "gate-list",
-            "Limits, broken ones first. From and To: the bounds that the value surely lies between.",
+            "Thresholds, broken ones first. From and To are the bounds of the value's interval.",
             columns,
             ([
                 [word(gate, "name"), " ", element("small", word(gate, "plan"))],
@@ -157,9 +159,9 @@ def _gates(gates: Sequence[Mapping[str, Any]]) -> Html:
                 word(gate, "endpoints"),
                 ", ".join(words(gate, "phases")) or NOT_GIVEN,
             ] for gate in ordered),
-            nothing="No limit judges the run as a whole.",
+            nothing="No threshold applies to the run as a whole.",
         ),
-        element("h3", "Not kept") if not_kept else None,
+        element("h3", "Broken or undecided") if not_kept else None,
         element("ul", [element("li", word(gate, "reason")) for gate in not_kept[:_MOST]]) if not_kept else None,
     )  # fmt: skip
 
@@ -187,8 +189,8 @@ def _steps(breaking: Mapping[str, Any] | None) -> Iterable[Section]:
         element("p", word(breaking, "sentence"), class_="note"),
         table(
             "step-list",
-            "Steps in order, up to the first that broke a limit",
-            headings("Step", "Rate", "Sent", "Held", "Limits broken", "Why", figures={"Rate", "Sent"}),
+            "Steps in order, up to the first that broke a threshold",
+            headings("Step", "Rate", "Sent", "Held", "Thresholds broken", "Reason", figures={"Rate", "Sent"}),
             (
                 [
                     code(word(step, "phase")),
@@ -203,7 +205,7 @@ def _steps(breaking: Mapping[str, Any] | None) -> Iterable[Section]:
             nothing="No step was sent.",
         ),
     ]
-    yield Section("steps", "Which limit broke at which rate", body, len(steps))
+    yield Section("steps", "Breaking point", body, len(steps))
 
 
 def _over_time(data: Mapping[str, Any]) -> Content:
@@ -220,20 +222,20 @@ def _over_time(data: Mapping[str, Any]) -> Content:
     ]
     generator = inner(data, "generator") or {}
     return [
-        chart("latency", "Latency from the intended time, by quantile", _lines_of(bins, _LATENCIES), x="s", unit="ms",
-              logarithmic=True, marks=[*phases, *stalls]),
+        chart("latency", "Latency from the intended send time, by quantile", _lines_of(bins, _LATENCIES), x="s",
+              unit="ms", logarithmic=True, marks=[*phases, *stalls]),
         chart("sending", f"Requests scheduled and sent in {_length(data)}",
               _lines_of(bins, {"scheduled": "scheduled", "sent": "sent", "failed": "errors"}), x="s", unit="",
               height=170, marks=phases),
-        chart("lag", "Send lag, the longest", _lines_of(bins, {"lag_max_ms": "lag"}), x="s", unit="ms", height=110,
+        chart("lag", "Longest send lag", _lines_of(bins, {"lag_max_ms": "lag"}), x="s", unit="ms", height=110,
               limit=_number(generator.get("lag_limit_ms"))),
-        chart("cpu", "Processor time of the busiest generator", _lines_of(bins, {"cpu_percent": "of a core"}), x="s",
+        chart("cpu", "CPU of the busiest generator process", _lines_of(bins, {"cpu_percent": "of a core"}), x="s",
               unit="%", height=110, limit=_number(generator.get("cpu_limit_percent"))),
         table(
             "stall-list",
-            "Stalls: seconds in which at least a fifth of the answers took ten times the median and 100 ms or more",
-            headings("From", "To", "Length", "Requests that met it", figures={"From", "To", "Length",
-                                                                              "Requests that met it"}),
+            "Stalls: seconds in which at least a fifth of the responses took ten times the median and 100 ms or more",
+            headings("From", "To", "Length", "Requests affected", figures={"From", "To", "Length",
+                                                                              "Requests affected"}),
             ([figure(stall.get("first_s"), "s"), figure(stall.get("last_s"), "s"), _milliseconds(stall, "longest_us"),
               figure(stall.get("requests"))] for stall in rows(data, "stalls") or []),
             nothing="No stall was found.",
@@ -266,7 +268,7 @@ def _sides(sides: Mapping[str, Any] | None) -> Iterable[Section]:
         "Old and new",
         [
             chart("sides-time", "Latency of the old and the new system", over_time, x="s", unit="ms", logarithmic=True),
-            chart("sides-curve", "Latency by the share of requests that it is not above", curves, x="%", unit="ms",
+            chart("sides-curve", "Latency by percentile", curves, x="%", unit="ms",
                   logarithmic=True),
         ],
     )  # fmt: skip
@@ -281,7 +283,7 @@ def _ledger(data: Mapping[str, Any], totals: Mapping[str, Any]) -> Html:
     )  # fmt: skip
     return table(
         "ledger-table",
-        "Every scheduled request by what became of it; latencies in ms of those that were answered as promised",
+        "Every scheduled request by outcome. Latencies in ms are those of successful requests.",
         columns,
         (
             [
@@ -310,13 +312,13 @@ def _outcomes(row: Mapping[str, Any]) -> list[Cell]:
 def _errors(errors: Sequence[Mapping[str, Any]]) -> Html:
     return table(
         "error-list",
-        "What was not answered as promised said",
-        headings("Endpoint", "Phase", "What", "Requests", figures={"Requests"}),
+        "Errors by endpoint, phase and detail",
+        headings("Endpoint", "Phase", "Detail", "Requests", figures={"Requests"}),
         (
             [code(word(row, "endpoint")), word(row, "phase"), code(word(row, "detail")), figure(row.get("count"))]
             for row in errors
         ),
-        nothing="Nothing to tell.",
+        nothing="No error was recorded.",
     )
 
 
@@ -325,15 +327,15 @@ def _generator(data: Mapping[str, Any], totals: Mapping[str, Any]) -> Content:
     peaks = inner(generator, "cpu_peak_percent") or {}
     return [
         element("div", facts([
-            ("Send lag, p99 of all", figure(totals.get("lag_p99_ms"), "ms").content),
-            ("Longest", figure(totals.get("lag_max_ms"), "ms").content),
-            ("Limit", figure(generator.get("lag_limit_ms"), "ms").content),
-            ("Clock moved by", figure(data.get("clock_step_s"), "s").content),
+            ("Send lag, p99", figure(totals.get("lag_p99_ms"), "ms").content),
+            ("Send lag, longest", figure(totals.get("lag_max_ms"), "ms").content),
+            ("Send lag, limit", figure(generator.get("lag_limit_ms"), "ms").content),
+            ("Clock step", figure(data.get("clock_step_s"), "s").content),
         ]), class_="facts"),
         table(
             "generator-list",
-            "Generating processes",
-            headings("Process", "Most of a core over ten seconds", figures={"Most of a core over ten seconds"}),
+            "Generator processes",
+            headings("Process", "Highest CPU over 10 s", figures={"Highest CPU over 10 s"}),
             ([code(str(name)), figure(peaks[name], "%")] for name in list(peaks)[:_MOST]),
             nothing="The data name no process.",
         ),
@@ -345,7 +347,7 @@ def _lines_of(bins: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> li
     return [Line(name, [(each["from_s"], _number(each.get(key))) for each in held]) for key, name in names.items()]
 
 
-def _lines(lines: Sequence[str], nothing: str = "The data name nothing.") -> Content:
+def _lines(lines: Sequence[str], nothing: str = "The data list nothing.") -> Content:
     if not lines:
         return element("p", nothing, class_="nothing")
     return element("ul", [element("li", line) for line in lines[:_MOST]])

@@ -28,7 +28,7 @@ def summary(data: Mapping[str, Any]) -> Iterator[str]:
         length = _ms(longest / 1000 if isinstance(longest, (int, float)) and abs(longest) < 1e300 else None)
         yield (
             f"  stall of {length} from second {_count(stall.get('first_s'))}: "
-            f"{_count(stall.get('requests'))} requests met it"
+            f"{_count(stall.get('requests'))} requests affected"
         )
     totals = inner(data, "totals") or {}
     outcomes = inner(totals, "outcomes") or {}
@@ -51,12 +51,12 @@ def _outages(availability: Mapping[str, Any]) -> Iterator[str]:
         windows = rows(stream, "windows") or []
         yield (
             f"  stream {name}: {_count(stream.get('requests'))} requests, {len(windows)} outages, longest time without "
-            f"an answer {_ms(stream.get('longest_gap_ms'))}"
+            f"a response {_ms(stream.get('longest_gap_ms'))}"
         )
         for window in windows[:_SHOWN]:
             most = f"at most {_ms(window.get('upper_ms'))}"
             if window.get("upper_ms") is None:
-                most = "and no answer came any more"
+                most = "no response afterwards"
             yield (
                 f"    outage from second {_count(window.get('from_s'))}: at least {_ms(window.get('lower_ms'))}, "
                 f"{most}, {_count(window.get('failed'))} failed"

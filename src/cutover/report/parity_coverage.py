@@ -27,11 +27,11 @@ def not_shown(coverage: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def coverage_section(coverage: Sequence[Mapping[str, Any]], not_exercised: Sequence[Mapping[str, Any]] | None) -> Html:
     """What is required and not shown first, then the matrix, then the operations that were left out."""
     missing = not_shown(coverage)
-    columns = headings("Operation", "Role", "Legacy answers", "Worker answers", "Seen")
+    columns = headings("Operation", "Role", "Legacy status", "Worker status", "Seen")
     return Html(
         table(
             "not-shown",
-            "Required and not shown",
+            "Required but not seen",
             columns,
             (
                 [
@@ -39,13 +39,13 @@ def coverage_section(coverage: Sequence[Mapping[str, Any]], not_exercised: Seque
                     word(entry, "role"),
                     word(entry, "legacy"),
                     word(entry, "worker"),
-                    told(Tone.BAD, "not shown"),
+                    told(Tone.BAD, "not seen"),
                 ]
                 for entry in missing
             ),
-            nothing="Everything that the data require was shown."
+            nothing="Every required combination was seen."
             if coverage
-            else "The data hold no coverage: nothing was shown.",
+            else "The data contain no coverage: nothing was verified.",
         ),
         _matrix(coverage) if coverage else None,
         _not_exercised(not_exercised),
@@ -55,7 +55,10 @@ def coverage_section(coverage: Sequence[Mapping[str, Any]], not_exercised: Seque
 def _matrix(coverage: Sequence[Mapping[str, Any]]) -> Html:
     pairs = sorted({_pair(entry): _order(entry) for entry in coverage}.items(), key=lambda item: item[1])
     if len(pairs) > COLUMNS_LIMIT:
-        return notice(Tone.WARN, f"{len(pairs):,} roles and pairs of statuses are too many for a matrix: see the data.")
+        return notice(
+            Tone.WARN,
+            f"{len(pairs):,} combinations of role and statuses are too many for a matrix. The run's data contain them.",
+        )
     columns = [pair for pair, _ in pairs]
     cells: dict[str, dict[tuple[str, str, str], list[Mapping[str, Any]]]] = {}
     for entry in coverage:
@@ -88,14 +91,14 @@ def _matrix(coverage: Sequence[Mapping[str, Any]]) -> Html:
     )
     caption = element(
         "caption",
-        "Answers seen, by operation, role and the statuses of both systems. ",
-        element("small", "A dash: not required and not seen. “extra”: seen, although nothing requires it."),
+        "Responses seen, by operation, role and the statuses of both systems. ",
+        element("small", "A dash: not required and not seen. “extra”: seen but not required."),
         id="coverage-matrix-caption",
     )
     left_out = len(operations) - _OPERATIONS_LIMIT
     return Html(
         scrolling("coverage-matrix", element("table", caption, head, body, id="coverage-matrix", class_="matrix")),
-        notice(Tone.WARN, f"{left_out:,} more operations are not shown here; the run's data hold them.")
+        notice(Tone.WARN, f"{left_out:,} more operations are not shown. The run's data contain them.")
         if left_out > 0
         else None,
     )
@@ -105,7 +108,7 @@ def _cell(entries: Sequence[Mapping[str, Any]]) -> Html:
     if not entries:
         return element("td", NOT_GIVEN, class_="nothing")
     if not_shown(entries):
-        return element("td", told(Tone.BAD, "not shown"), class_="missing")
+        return element("td", told(Tone.BAD, "not seen"), class_="missing")
     written: list[Content] = []
     for entry in entries[:3]:
         written += [" " if written else None, figure(entry.get("seen")).content]
@@ -115,13 +118,13 @@ def _cell(entries: Sequence[Mapping[str, Any]]) -> Html:
 
 def _not_exercised(entries: Sequence[Mapping[str, Any]] | None) -> Html:
     if entries is None:
-        return notice(Tone.WARN, "The data do not say which operations were left out.")
+        return notice(Tone.WARN, "The data do not list the operations that were not exercised.")
     return table(
         "not-exercised",
         "Operations that were not exercised",
-        headings("Operation", "Why"),
+        headings("Operation", "Reason"),
         ([code(word(entry, "operation")), word(entry, "why")] for entry in entries),
-        nothing="No operation was left out.",
+        nothing="Every operation was exercised.",
     )
 
 

@@ -30,7 +30,7 @@ def errors(acceptances: Sequence[Mapping[str, Any]], noise: Sequence[Mapping[str
     columns = headings(
         "Where",
         "State",
-        "What is wrong",
+        "Problem",
         "Operations",
         "Path",
         "Class",
@@ -81,7 +81,7 @@ def declared(name: str, file: str, declarations: Sequence[Mapping[str, Any]]) ->
     )
     ordered = sorted(declarations, key=lambda each: order_by(each.get("line")))
     return folded(
-        [f"Everything declared in {file} ({len(ordered):,})"],
+        [f"All declarations in {file} ({len(ordered):,})"],
         table(
             name,
             f"Declared in {file}",
@@ -99,7 +99,7 @@ def proposals(proposed: Sequence[Mapping[str, Any]]) -> Html:
     )
     return table(
         "noise-proposals",
-        "Proposed as noise, none of it applied",
+        "Proposed noise. It is not applied.",
         columns,
         (
             [

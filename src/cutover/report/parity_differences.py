@@ -89,18 +89,18 @@ def undeclared(differences: Sequence[Numbered], sides: Sides) -> Html:
         "Class",
         "Path",
         *sides.columns,
-        "Answers",
+        "Responses",
         "Of",
         "Share",
         "Journeys",
-        figures={"Answers", "Of", "Share"},
+        figures={"Responses", "Of", "Share"},
     )
     overview = table(
         "undeclared-differences",
-        "Differences that nothing declares",
+        "Differences without a declaration",
         columns,
         (_overview(each, linked=each.place in full) for each in differences),
-        nothing="No undeclared difference is in the data.",
+        nothing="The data contain no undeclared difference.",
     )
     groups = groupby((n for n in differences if n.place in full), key=lambda n: (_operation(n), word(n.data, "kind")))
     return Html(
@@ -109,7 +109,7 @@ def undeclared(differences: Sequence[Numbered], sides: Sides) -> Html:
             [element("h3", code(operation), " · ", kind), [_card(difference, sides) for difference in members]]
             for (operation, kind), members in groups
         ],
-        notice(Tone.WARN, f"{left_out:,} more are not shown in full: the table above and the run's data hold them.")
+        notice(Tone.WARN, f"{left_out:,} more are not shown in full. The table above and the run's data contain them.")
         if left_out
         else None,
     )
@@ -122,13 +122,13 @@ def accepted(differences: Sequence[Numbered], sides: Sides) -> Html:
         "Class",
         "Path",
         sides.both,
-        "Answers",
+        "Responses",
         "Share",
         "Days left",
         "Owner",
         "Reason",
         "Line",
-        figures={"Answers", "Share", "Days left", "Line"},
+        figures={"Responses", "Share", "Days left", "Line"},
     )
     return folded(
         f"Accepted differences ({len(differences):,})",
@@ -144,7 +144,7 @@ def accepted(differences: Sequence[Numbered], sides: Sides) -> Html:
 
 def noise(differences: Sequence[Numbered], sides: Sides) -> Html:
     """Folded: what differs between two runs of one system as well."""
-    columns = headings("Operation", "Class", "Path", sides.both, "Answers", "Share", figures={"Answers", "Share"})
+    columns = headings("Operation", "Class", "Path", sides.both, "Responses", "Share", figures={"Responses", "Share"})
     return folded(
         f"Noise ({len(differences):,})",
         table(
@@ -155,7 +155,7 @@ def noise(differences: Sequence[Numbered], sides: Sides) -> Html:
                 [*_key(each), both_sides(each.data), figure(each.data.get("count")), _share(each)]
                 for each in differences
             ),
-            nothing="No difference was seen that is declared as noise.",
+            nothing="No declared noise was seen.",
         ),
     )
 
@@ -178,7 +178,7 @@ def expires_soon(data: Mapping[str, Any]) -> bool:
 def path_of(data: Mapping[str, Any]) -> Html:
     """Where in the answer: a JSON Pointer; none is the whole answer. With the case, where there is one."""
     path, case = data.get("path"), data.get("case")
-    where = code(any_text(path)) if path != "" else Html("the whole answer")
+    where = code(any_text(path)) if path != "" else Html("the whole response")
     return Html(where, [" when ", code(any_text(case))] if case else None)
 
 
@@ -208,7 +208,7 @@ def _card(difference: Numbered, sides: Sides) -> Html:
         None
         if decision == "undeclared"
         else notice(
-            Tone.BAD, "The decision in the data is ", code(any_text(decision)), ", which is none that is known."
+            Tone.BAD, "The decision in the data is ", code(any_text(decision)), ", which is not a known decision."
         ),
         element(
             "div",
@@ -233,7 +233,7 @@ def _seen(data: Mapping[str, Any]) -> Content:
         count.content,
         " of ",
         of.content,
-        " answers compared (",
+        " responses compared (",
         share(data.get("count"), data.get("of")).content,
         ")",
     ]
@@ -241,7 +241,7 @@ def _seen(data: Mapping[str, Any]) -> Content:
 
 def _samples(name: str, samples: Sequence[Mapping[str, Any]], sides: Sides) -> Html:
     left, right = sides.columns
-    columns = headings("Journey and step", left, right, "They part at", "Requests")
+    columns = headings("Journey and step", left, right, "First difference at", "Requests")
     return table(
         name,
         "Samples, both sides",
@@ -256,7 +256,7 @@ def _samples(name: str, samples: Sequence[Mapping[str, Any]], sides: Sides) -> H
             ]
             for sample in samples
         ),
-        nothing="The data hold no sample of it.",
+        nothing="The data contain no sample.",
         most=_SAMPLES,
         sortable=False,
     )
@@ -270,7 +270,7 @@ def _requests(requests: Mapping[str, Any]) -> Content:
 
 def _reproduction(reproduction: Mapping[str, Any] | None, sides: Sides) -> Html:
     if reproduction is None:
-        return element("p", "The data hold no shortest steps for it.", class_="nothing")
+        return element("p", "The data contain no shortest steps.", class_="nothing")
     steps = words(reproduction, "steps")
     # In a run of legacy against itself both sides have one name, and so one command.
     systems = dict.fromkeys((sides.baseline, sides.candidate, "legacy", "worker"))
@@ -288,7 +288,7 @@ def _reproduction(reproduction: Mapping[str, Any] | None, sides: Sides) -> Html:
             class_="commands",
         )
         if given
-        else element("p", "The data hold no command for it.", class_="nothing"),
+        else element("p", "The data contain no command.", class_="nothing"),
     )
 
 
@@ -312,7 +312,7 @@ def _accepted_row(difference: Numbered) -> Sequence[Cell | Content]:
     shown: list[Cell | Content] = [*_key(difference), both_sides(data), figure(data.get("count")), _share(difference)]
     acceptance = inner(data, "acceptance")
     if acceptance is None:
-        return [*shown, NOT_GIVEN, NOT_GIVEN, told(Tone.BAD, "the data name no acceptance"), NOT_GIVEN]
+        return [*shown, NOT_GIVEN, NOT_GIVEN, told(Tone.BAD, "no declaration in the data"), NOT_GIVEN]
     reason, owner = word(acceptance, "reason"), word(acceptance, "owner")
     return [*shown, days_left(acceptance), owner, reason, figure(acceptance.get("line"))]
 

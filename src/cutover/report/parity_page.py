@@ -26,7 +26,7 @@ from cutover.report.parity_coverage import coverage_section, not_shown
 from cutover.report.parity_declarations import ACCEPTANCES, NOISE, declared, errors, in_error, proposals
 from cutover.report.parity_differences import Numbered, Sides, accepted, by_decision, expires_soon, noise, undeclared
 from cutover.report.parity_runs import earlier_runs, runs_section
-from cutover.report.run_data import inner, rows, unreadable, whole, word, words
+from cutover.report.run_data import inner, rows, unreadable, whole, word, words, wrong_schema
 
 __all__ = ["earlier_runs", "parity_page"]
 
@@ -34,9 +34,9 @@ SCHEMA: Final = 1
 
 _LISTS: Final = ("coverage", "not_exercised", "differences", "acceptances", "noise", "proposals", "journeys")
 _TOTALS: Final = {
-    "journeys": "Journeys", "steps": "Steps", "requests": "Requests", "answers_compared": "Answers compared",
-    "answers_equal": "Answers equal", "differences": "Differences", "undeclared": "Undeclared", "accepted": "Accepted",
-    "noise": "Noise",
+    "journeys": "Journeys", "steps": "Steps", "requests": "Requests", "answers_compared": "Responses compared",
+    "answers_equal": "Responses equal", "differences": "Differences", "undeclared": "Undeclared",
+    "accepted": "Accepted", "noise": "Noise",
 }  # fmt: skip
 _LINES_LIMIT: Final = 200
 
@@ -48,7 +48,7 @@ def parity_page(data: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -
     that guesses at data it does not know could leave out what is wrong.
     """
     if data.get("schema") != SCHEMA:
-        raise ValueError(f"parity data of schema {any_text(data.get('schema'))} are not known, only schema {SCHEMA}")
+        raise ValueError(wrong_schema("parity.json", SCHEMA, data))
     sides = Sides(word(data, "baseline"), word(data, "candidate"))
     found, taken, known = by_decision(rows(data, "differences") or [])
     acceptances, declared_noise = rows(data, "acceptances") or [], rows(data, "noise") or []
@@ -64,16 +64,16 @@ def parity_page(data: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -
         for label, entries, anchor, tone, needed in (
             (("undeclared difference", "undeclared differences"), found, "differences", Tone.BAD, {"differences"}),
             (("declaration in error", "declarations in error"), wrong, "errors", Tone.BAD, {"acceptances", "noise"}),
-            (("required and not shown",) * 2, missing, "coverage", Tone.BAD, {"coverage"}),
+            (("required but not seen",) * 2, missing, "coverage", Tone.BAD, {"coverage"}),
             (("journey that did not pass", "journeys that did not pass"), failed, "journeys", Tone.BAD, {"journeys"}),
             (
-                ("acceptance that expires soon", "acceptances that expire soon"),
+                ("accepted difference that expires soon", "accepted differences that expire soon"),
                 soon,
                 "accepted",
                 Tone.WARN,
                 {"acceptances"},
             ),
-            (("thing left over", "things left over"), leftovers, "leftovers", Tone.WARN, {"leftovers"}),
+            (("item left over", "items left over"), leftovers, "leftovers", Tone.WARN, {"leftovers"}),
         )
     ]
     banner = Banner(
@@ -104,32 +104,34 @@ def parity_page(data: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -
             len(taken),
         ),
         Section("noise", "Noise", [noise(known, sides), declared("noise-lines", NOISE, declared_noise)], len(known)),
-        Section("proposals", "Proposals", proposals(proposed), len(proposed)),
-        Section("unseen", "What this run could not detect", _lines(unseen, "The data name nothing."), len(unseen)),
+        Section("proposals", "Proposed noise", proposals(proposed), len(proposed)),
+        Section("unseen", "Could not detect", _lines(unseen, "The data list nothing."), len(unseen)),
         Section(
             "leftovers", "Left over", _lines(leftovers, "Nothing was left over."), len(leftovers), _tone(leftovers)
         ),
         Section("history", "Runs", runs_section(data, earlier)),
     ]
-    footer = element("p", "From ", code("parity.json"), f", schema {SCHEMA}. This page computes no result.")
+    footer = element("p", "Rendered from ", code("parity.json"), f", schema {SCHEMA}. This page computes no result.")
     return page(f"Parity, {word(data, 'environment')}, run {word(data, 'run')}", banner, sections, footer)
 
 
 def _notices(data: Mapping[str, Any], found: Sequence[Numbered]) -> Iterable[Html]:
     if data.get("planted"):
-        yield notice(Tone.WARN, "A defect was planted on purpose: ", code(word(data, "planted")))
+        yield notice(Tone.WARN, "A fault was planted on purpose: ", code(word(data, "planted")))
     if data.get("show_values") is not False:
         yield notice(Tone.WARN, "Values of users' data are not masked on this page (--show-values).")
     for key in _LISTS:
         if rows(data, key) is None:
-            yield notice(Tone.BAD, "The data hold no list ", code(key), ": what is said of it below means nothing.")
+            yield notice(
+                Tone.BAD, "The data contain no list ", code(key), ". An empty table about it below proves nothing."
+            )
         elif count := unreadable(data, key):
             yield notice(Tone.BAD, f"{count:,} entries of ", code(key), " cannot be read and are not shown.")
     counted = whole(inner(data, "totals") or {}, "undeclared")
     if counted is None or bool(counted) != bool(found):
         # One of the two is wrong, and a reader of only one of them would be misled.
-        told_count = "no number" if counted is None else f"{counted:,}"
-        yield notice(Tone.BAD, f"The totals say {told_count} undeclared, the list of differences holds {len(found):,}.")
+        number = "no number of" if counted is None else f"{counted:,}"
+        yield notice(Tone.BAD, f"The totals state {number} undeclared differences, the list contains {len(found):,}.")
 
 
 def _about(data: Mapping[str, Any]) -> Html:
@@ -141,14 +143,14 @@ def _about(data: Mapping[str, Any]) -> Html:
         ("Duration", figure(data.get("duration_s"), "s").content),
     ]
     for system in systems:
-        version = f", version {', '.join(words(versions, system)) or 'not told'}"
+        version = f", version {', '.join(words(versions, system)) or 'not reported'}"
         pairs.append((any_text(system), [code(word(urls, system)), version]))
     return facts(pairs)
 
 
 def _totals(totals: Mapping[str, Any] | None) -> Html:
     if totals is None:
-        return notice(Tone.BAD, "The data hold no totals.")
+        return notice(Tone.BAD, "The data contain no totals.")
     names = {**_TOTALS, **{key: key for key in list(totals)[:20] if key not in _TOTALS}}
     return element("div", facts((name, figure(totals.get(key)).content) for key, name in names.items()), class_="facts")
 
@@ -182,7 +184,7 @@ def _journeys(journeys: Sequence[Mapping[str, Any]]) -> Html:
             ]
             for each in ordered
         ),
-        nothing="The data hold no journey: nothing was compared.",
+        nothing="The data contain no journey: nothing was compared.",
     )
 
 
@@ -192,7 +194,7 @@ def _lines(lines: Sequence[str], nothing: str) -> Content:
     left_out = len(lines) - _LINES_LIMIT
     return [
         element("ul", [element("li", line) for line in lines[:_LINES_LIMIT]]),
-        notice(Tone.WARN, f"{left_out:,} more are in the run's data.") if left_out > 0 else None,
+        notice(Tone.WARN, f"{left_out:,} more are not shown. The run's data contain them.") if left_out > 0 else None,
     ]
 
 

@@ -70,16 +70,16 @@ def runs_section(data: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) 
         "Undeclared",
         "Accepted",
         "Noise",
-        "Answers compared",
+        "Responses compared",
         "Equal",
         "Duration",
-        figures={"Undeclared", "Accepted", "Noise", "Answers compared", "Equal", "Duration"},
+        figures={"Undeclared", "Accepted", "Noise", "Responses compared", "Equal", "Duration"},
     )
     return Html(
         table(
             "runs", "This run and earlier ones, newest first", columns, (_row(run, most) for run in runs), nothing=""
         ),
-        None if good else element("p", "No earlier run lies beside this one.", class_="nothing"),
+        None if good else element("p", "The folder of reports contains no earlier run.", class_="nothing"),
         [
             notice(Tone.WARN, "Not read: ", code(f"{word(run, 'folder')}/parity.json"), ": ", word(run, "broken"))
             for run in broken[:RUNS_LIMIT]
@@ -94,7 +94,7 @@ def _row(run: Mapping[str, Any], most: float) -> Sequence[Cell | Content]:
     return [
         moment(run.get("started")),
         _named(run),
-        [told(verdict_tone(verdict), verdict), " (planted defect)" if run.get("planted") else None],
+        [told(verdict_tone(verdict), verdict), " (planted fault)" if run.get("planted") else None],
         [word(run, "environment"), _noise_run(run)],
         _versions(run),
         Cell([undeclared.content, bar(_total(run, "undeclared"), most)], order=undeclared.order),
@@ -126,7 +126,7 @@ def _noise_run(run: Mapping[str, Any]) -> str | None:
 
 def _versions(run: Mapping[str, Any]) -> Content:
     versions = inner(run, "versions") or {}
-    told_by = [f"{system} {', '.join(words(versions, system)) or 'not told'}" for system in list(versions)[:4]]
+    told_by = [f"{system} {', '.join(words(versions, system)) or 'not reported'}" for system in list(versions)[:4]]
     return "; ".join(told_by) or NOT_GIVEN
 
 
@@ -143,23 +143,23 @@ def _started(run: Mapping[str, Any]) -> float:
 def _read(file: Path) -> dict[str, Any]:
     status = file.lstat()
     if not stat.S_ISREG(status.st_mode):
-        raise ValueError("it is no regular file")
+        raise ValueError("not a regular file")
     if status.st_size > _LARGEST_BYTES:
-        raise ValueError(f"it is larger than {_LARGEST_BYTES // 2**20} MiB")
+        raise ValueError(f"larger than {_LARGEST_BYTES // 2**20} MiB")
     data = json.loads(file.read_text(encoding="utf-8"))
     if not isinstance(data, dict) or data.get("schema") != 1:
-        raise ValueError("it is no parity run of schema 1")
+        raise ValueError("not a parity run of schema 1")
     started = data.get("started")
     if isinstance(started, bool) or not isinstance(started, (int, float)) or not abs(started) < 1e11:
-        raise ValueError("it does not say when it started")
+        raise ValueError("no start time")
     return {key: data.get(key) for key in _KEPT}
 
 
 def _why(error: Exception) -> str:
     if isinstance(error, OSError):
-        return error.strerror or "it cannot be read"
+        return error.strerror or "unreadable"
     if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, RecursionError)):
-        return "it is not valid JSON"
+        return "not valid JSON"
     return str(error)
 
 

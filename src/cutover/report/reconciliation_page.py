@@ -11,7 +11,7 @@ from typing import Any, Final
 from cutover.report.html.markup import Content, Html, element
 from cutover.report.html.shell import Banner, Headline, Section, page
 from cutover.report.html.tables import Cell, Tone, any_text, code, facts, figure, headings, moment, notice, table, told
-from cutover.report.run_data import inner, order_by, rows, unreadable, whole, word, words
+from cutover.report.run_data import inner, order_by, rows, unreadable, whole, word, words, wrong_schema
 
 SCHEMA: Final = 1
 
@@ -21,14 +21,14 @@ _DETAILS_LIMIT: Final = 200
 _SAMPLES_LIMIT: Final = 100
 _OBJECTS: Final = {
     "files": "Files", "file_bytes": "Bytes of files", "objects": "Objects", "object_bytes": "Bytes of objects",
-    "pairs": "Files with their object", "by_bytes": "Compared byte by byte", "by_md5": "Compared by MD5",
-    "compared_bytes": "Bytes compared", "described": "Types and metadata compared",
-    "calculated": "DerivedColumns columns compared", "multipart": "Multipart, in lists not verified",
-    "requests": "Requests", "retries": "Asked again", "seconds": "Seconds",
+    "pairs": "Files matched with an object", "by_bytes": "Compared byte by byte", "by_md5": "Compared by MD5",
+    "compared_bytes": "Bytes compared", "described": "Content types and metadata compared",
+    "calculated": "Derived columns compared", "multipart": "Multipart uploads, not verified by lists",
+    "requests": "Requests", "retries": "Retries", "seconds": "Seconds",
 }  # fmt: skip
 _LOGINS: Final = {
-    "accounts": "Accounts", "verified": "Of a form that the Worker verifies", "disabled": "Disabled, of any form",
-    "logged_in": "Known passwords that logged in", "refused": "Disabled accounts that were refused",
+    "accounts": "Accounts", "verified": "With a hash that the Worker can verify", "disabled": "Disabled",
+    "logged_in": "Logins with a known password", "refused": "Disabled accounts refused",
 }  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def reconciliation_page(data: Mapping[str, Any], run: Mapping[str, Any], columns
     another schema: a page that guesses at data it does not know could leave out what is wrong.
     """
     if data.get("schema") != SCHEMA:
-        raise ValueError(f"reconciliation data of schema {any_text(data.get('schema'))} are not known, only {SCHEMA}")
+        raise ValueError(wrong_schema("reconciliation.json", SCHEMA, data))
     found = sorted(
         rows(data, "findings") or [], key=lambda each: order_by(_part(each), each.get("table"), each.get("column"))
     )
@@ -58,24 +58,26 @@ def reconciliation_page(data: Mapping[str, Any], run: Mapping[str, Any], columns
             [
                 ("Run", code(word(run, "run"))),
                 ("Started", moment(run.get("started")).content),
-                ("Took", figure(data.get("seconds"), "s").content),
+                ("Duration", figure(data.get("seconds"), "s").content),
                 ("Direction", direction),
-                ("Objects", "every byte (thorough)" if data.get("thorough") is True else "by lists"),
+                ("Objects", "every byte (thorough)" if data.get("thorough") is True else "by listing"),
             ]
         ),
     )
     sections = [
-        Section("columns", "By table and column", list(_by_column(data, found, columns)), total, _tone(total)),
-        Section("findings", "Findings", list(_details(found)), len(found), _tone(len(found))),
+        Section("columns", "Findings by table and column", list(_by_column(data, found, columns)), total, _tone(total)),
+        Section("findings", "Findings with samples", list(_details(found)), len(found), _tone(len(found))),
         Section("rows", "Rows", _rows(data)),
-        Section("keys", "Beyond rows", list(_keys(inner(data, "keys")))),
+        Section("keys", "Keys and sequences", list(_keys(inner(data, "keys")))),
         Section("objects", "Files and objects", _numbers(inner(data, "objects"), _OBJECTS, "No object was compared.")),
-        Section("logins", "Logins", _numbers(inner(data, "logins"), _LOGINS, "No account was judged.")),
+        Section("logins", "Logins", _numbers(inner(data, "logins"), _LOGINS, "No account was verified.")),
         Section("unverified", "Not verified", _unverified(unverified), len(unverified), _warn(unverified)),
         Section("writes", "Writes during the run", _writes(inner(data, "written"))),
-        Section("notes", "Notes", _lines(words(data, "notes"), "There is none.")),
+        Section("notes", "Notes", _lines(words(data, "notes"), "None.")),
     ]
-    footer = element("p", "From ", code("reconciliation.json"), f", schema {SCHEMA}. This page computes no result.")
+    footer = element(
+        "p", "Rendered from ", code("reconciliation.json"), f", schema {SCHEMA}. This page computes no result."
+    )
     return page(f"Migration, {word(data, 'environment')}, run {word(run, 'run')}", banner, sections, footer)
 
 
@@ -89,7 +91,7 @@ def _headlines(
         if count:
             yield Headline(count, f"in {part}", Tone.BAD, "findings")
     compared = [whole(each, "source_rows") for each in (inner(data, "tables") or {}).values() if isinstance(each, dict)]
-    yield Headline(sum(number or 0 for number in compared), "rows of the source", Tone.PLAIN, "rows")
+    yield Headline(sum(number or 0 for number in compared), "source rows", Tone.PLAIN, "rows")
     objects = inner(data, "objects") or {}
     yield Headline(whole(objects, "objects") or 0, "objects", Tone.PLAIN, "objects")
     if unverified:
@@ -100,16 +102,19 @@ def _notices(
     data: Mapping[str, Any], run: Mapping[str, Any], found: Sequence[Mapping[str, Any]], total: int | None
 ) -> Iterable[Html]:
     if run.get("planted"):
-        yield notice(Tone.WARN, "A defect was planted on purpose: ", code(word(run, "planted")))
+        yield notice(Tone.WARN, "A fault was planted on purpose: ", code(word(run, "planted")))
     if data.get("values_shown") is not False:
         yield notice(Tone.WARN, "Values of users' data are not masked on this page (--show-values).")
     if rows(data, "findings") is None:
-        yield notice(Tone.BAD, "The data hold no list of findings: what is said of them below means nothing.")
+        yield notice(Tone.BAD, "The data contain no list of findings. An empty table of findings below proves nothing.")
     elif count := unreadable(data, "findings"):
         yield notice(Tone.BAD, f"{count:,} findings cannot be read and are not shown.")
     counted = sum(whole(each, "count") or 0 for each in found)
     if total != counted:
-        yield notice(Tone.BAD, f"The data say {any_text(data.get('total_findings'))} findings and list {counted:,}.")
+        yield notice(
+            Tone.BAD,
+            f"The total is {any_text(data.get('total_findings'))} findings, but the list contains {counted:,}.",
+        )
 
 
 def _by_column(
@@ -130,13 +135,13 @@ def _by_column(
             shown.append((code(column), at, column not in mapped or name in read))
         yield element("h3", code(name))
         if mapped and name not in read:
-            yield notice(Tone.WARN, "Its rows were not compared.")
+            yield notice(Tone.WARN, "The rows of this table were not compared.")
         yield table(
             f"columns-of-{len(shown)}-{''.join(letter for letter in name if letter.isalnum())}",
-            ["What was found in each column of ", code(name)],
-            headings("Column", "Findings", "What", figures={"Findings"}),
+            ["Findings in each column of ", code(name)],
+            headings("Column", "Findings", "Kinds", figures={"Findings"}),
             (_column_row(title, at, compared=compared) for title, at, compared in shown),
-            nothing="Nothing is mapped there and nothing was found.",
+            nothing="No column is mapped and nothing was found.",
         )
 
 
@@ -151,7 +156,7 @@ def _column_row(title: Content, at: Sequence[Mapping[str, Any]], *, compared: bo
 
 def _details(found: Sequence[Mapping[str, Any]]) -> Iterable[Html]:
     if not found:
-        yield element("p", "Nothing was found.", class_="nothing")
+        yield element("p", "No difference was found.", class_="nothing")
     for number, each in enumerate(found[:_DETAILS_LIMIT]):
         column = each.get("column")
         place: list[Content] = [code(word(each, "table"))]
@@ -165,14 +170,14 @@ def _details(found: Sequence[Mapping[str, Any]]) -> Iterable[Html]:
             ),
             table(
                 f"samples-{number}",
-                f"The first of {word(each, 'count')}",
+                f"First samples of {word(each, 'count')}",
                 headings("Key", "Expected", "Got", "Note"),
                 (
                     [code(word(sample, "key")), code(word(sample, "expected")), code(word(sample, "got")),
                      word(sample, "note")]
                     for sample in rows(each, "samples") or []
                 ),
-                nothing="The data hold no sample of it.",
+                nothing="The data contain no sample.",
                 most=_SAMPLES_LIMIT,
                 sortable=False,
             ),
@@ -180,21 +185,23 @@ def _details(found: Sequence[Mapping[str, Any]]) -> Iterable[Html]:
             aria_labelledby=f"finding-{number}-title",
         )  # fmt: skip
     if len(found) > _DETAILS_LIMIT:
-        yield notice(Tone.WARN, f"{len(found) - _DETAILS_LIMIT:,} more places stand in the table above.")
+        yield notice(
+            Tone.WARN, f"{len(found) - _DETAILS_LIMIT:,} more are not shown with samples. The table above counts them."
+        )
 
 
 def _rows(data: Mapping[str, Any]) -> Html:
     named = [(name, each, "") for name, each in (inner(data, "tables") or {}).items()]
     named += [(name, each, "counted") for name, each in (inner(data, "owners") or {}).items()]
     columns = headings(
-        "Table", "Rows of the source", "Rows of the target", "Bytes compared", "Ranges", "That differ",
-        "Proven before", "Seconds",
-        figures={"Rows of the source", "Rows of the target", "Bytes compared", "Ranges", "That differ",
-                 "Proven before", "Seconds"},
+        "Table", "Source rows", "Target rows", "Bytes compared", "Ranges", "Differing ranges",
+        "Rows verified before the resume", "Seconds",
+        figures={"Source rows", "Target rows", "Bytes compared", "Ranges", "Differing ranges",
+                 "Rows verified before the resume", "Seconds"},
     )  # fmt: skip
     return table(
         "row-numbers",
-        "What was read of each table, in exact numbers",
+        "Rows and bytes compared, by table",
         columns,
         (_numbers_of(name, numbers) for name, numbers, _ in named if isinstance(numbers, Mapping)),
         nothing="No row was compared.",
@@ -218,27 +225,27 @@ def _numbers_of(name: str, numbers: Mapping[str, Any]) -> Sequence[Cell | Conten
 
 def _keys(keys: Mapping[str, Any] | None) -> Iterable[Html]:
     if not keys:
-        yield notice(Tone.WARN, "Nothing beyond rows was looked at.")
+        yield notice(Tone.WARN, "No key, reference or sequence was checked.")
         return
     followed = inner(keys, "references") or {}
     yield table(
-        "references", "References that were followed", headings("Reference", "Rows", figures={"Rows"}),
-        ([code(name), figure(count)] for name, count in followed.items()), nothing="No reference was followed.",
+        "references", "References checked", headings("Reference", "Rows", figures={"Rows"}),
+        ([code(name), figure(count)] for name, count in followed.items()), nothing="No reference was checked.",
     )  # fmt: skip
     sequences = inner(keys, "sequences") or {}
-    columns = headings("Table", "Sequence", "Greatest id", figures={"Sequence", "Greatest id"})
+    columns = headings("Table", "Sequence", "Greatest ID", figures={"Sequence", "Greatest ID"})
     yield table(
         "sequences", "Sequences of the target", columns,
         ([code(name), *_two(told_)] for name, told_ in sequences.items()), nothing="No sequence was read.",
     )  # fmt: skip
     alone = inner(keys, "one_sided") or {}
     yield table(
-        "one-sided", "Tables of one side alone, as contracts/migration.toml declares them",
+        "one-sided", "Tables that exist on one side only, as declared in contracts/migration.toml",
         headings("Table", "Rows", figures={"Rows"}),
-        ([code(name), figure(count)] for name, count in alone.items()), nothing="There is none.",
+        ([code(name), figure(count)] for name, count in alone.items()), nothing="None.",
     )  # fmt: skip
     unique = words(keys, "unique")
-    yield element("p", "Held to be unique by SQLite's rules: ", ", ".join(unique) if unique else "nothing", ".")
+    yield element("p", "Compared as unique by SQLite's rules: ", ", ".join(unique) if unique else "nothing", ".")
 
 
 def _two(values: Any) -> list[Cell]:
@@ -255,19 +262,19 @@ def _numbers(numbers: Mapping[str, Any] | None, names: Mapping[str, str], nothin
 
 def _unverified(unverified: Mapping[str, Any]) -> Html:
     return table(
-        "unverified-parts", "What was not shown, and why", headings("Part", "Why"),
-        ([name, any_text(why)] for name, why in unverified.items()), nothing="Everything that was asked for was shown.",
+        "unverified-parts", "Parts that were not verified", headings("Part", "Reason"),
+        ([name, any_text(why)] for name, why in unverified.items()), nothing="Every requested part was verified.",
     )  # fmt: skip
 
 
 def _writes(written: Mapping[str, Any] | None) -> Html:
     return table(
-        "writes-by-side", "Whether anything was written while this ran", headings("Side", "Written"),
+        "writes-by-side", "Writes to either side during the run", headings("Side", "Written"),
         (
-            [side, told(Tone.GOOD, "proven that nothing was") if what is None else told(Tone.BAD, any_text(what))]
+            [side, told(Tone.GOOD, "none, proven") if what is None else told(Tone.BAD, any_text(what))]
             for side, what in (written or {}).items()
         ),
-        nothing="It is not known whether anything was written.",
+        nothing="It is unknown if anything was written.",
     )  # fmt: skip
 
 

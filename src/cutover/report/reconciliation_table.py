@@ -27,7 +27,7 @@ def reconciliation_lines(data: Mapping[str, Any]) -> Iterator[str]:
         values = f": expected {word(first, 'expected')}, got {word(first, 'got')}" if each.get("column") else ""
         yield f"  {word(each, 'count')} {word(each, 'kind')} in {place}, first {word(first, 'key')}{values}{told}"
     if len(found) > _PLACES:
-        yield f"  and {len(found) - _PLACES} more places, in reconciliation.html"
+        yield f"  and {len(found) - _PLACES} more findings are in reconciliation.html"
     for part, why in (inner(data, "unverified") or {}).items():
         yield f"  not verified: {part}: {any_text(why)}"
     for side, what in (inner(data, "written") or {}).items():

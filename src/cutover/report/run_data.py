@@ -55,6 +55,12 @@ def order_by(*keys: Any) -> tuple[tuple[int, float, str], ...]:
     )
 
 
+def wrong_schema(file: str, expected: int, data: Mapping[str, Any]) -> str:
+    """Return the error message for data of another schema than the page can render."""
+    got = any_text(data.get("schema"))
+    return f"{file}:schema: expected {expected}, got {got}. Render it with the version of cutover that wrote it."
+
+
 def _list(data: Mapping[str, Any], key: str) -> Sequence[Any] | None:
     value = data.get(key)
     return value if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) else None

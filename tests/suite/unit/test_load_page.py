@@ -75,7 +75,7 @@ def test_maintenance_that_was_declared_is_shown() -> None:
     """What it excused stands on top."""
     run = series(("steady", 30, 100, failing(4, Outcome.REFUSED_BY_MAINTENANCE)), profile="availability")
     text = shown(sound(load_page(figures(run.with_facts(maintenance=(2.5, 20.0))))))
-    assert "Maintenance was declared from second 2.5 to 20.0: 750 writes were refused in it" in text
+    assert "Maintenance was declared from second 2.5 to 20.0. 750 writes were refused in that time" in text
     assert "Maintenance was declared" not in shown(sound(load_page(figures(run))))
 
 
@@ -118,13 +118,13 @@ def test_comparisons_steps_and_outages_have_their_sections() -> None:
     compared, stressed = shown(sound(load_page(COMPARED))), shown(sound(load_page(STRESSED)))
     assert "slow requests against the old system" in compared
     assert "148.0 ms" in compared
-    assert "no answer came any more" in compared
+    assert "no response afterwards" in compared
     assert "list-17.csvlost" in compared.replace(" ", "")
     assert "v15,0000.0 s10.0 s" in compared
     assert "every limit held up to 80/s; at 160/s broke response time of a step" in stressed
     assert "Outages" not in stressed
     assert "Old and new" not in stressed
-    assert "Which limit broke" not in compared
+    assert "Breaking point" not in compared
 
 
 def test_the_terminal_says_the_same() -> None:
@@ -135,9 +135,9 @@ def test_the_terminal_says_the_same() -> None:
     assert "p95" in lines
     assert "every limit held up to 80/s" in "\n".join(summary(STRESSED))
     outages = "\n".join(summary(COMPARED))
-    assert "fresh: 6,000 requests, 1 outages, longest time without an answer 154.2 ms" in outages
+    assert "fresh: 6,000 requests, 1 outages, longest time without a response 154.2 ms" in outages
     assert "outage from second 10.0: at least 148.0 ms, at most 152.0 ms, 75 failed" in outages
-    assert "at least 2.0 ms, and no answer came any more, 2 failed" in outages
+    assert "at least 2.0 ms, no response afterwards, 2 failed" in outages
 
 
 def test_a_ledger_that_does_not_balance_is_told_on_the_page() -> None:
@@ -169,7 +169,7 @@ def test_the_files_are_written_with_secrets_masked(tmp_path: Path) -> None:
 
 def test_another_schema_is_refused() -> None:
     """A page does not guess."""
-    with pytest.raises(ValueError, match="schema 2"):
+    with pytest.raises(ValueError, match="expected 1, got 2"):
         load_page({**STALLED, "schema": 2})
 
 
@@ -210,7 +210,7 @@ def test_data_of_nothing_make_a_page_that_says_so(data: dict[str, Any]) -> None:
     """What is absent is told as such, not as zero."""
     text = shown(sound(load_page({**data, "schema": 1})))
     if "gates" not in data:
-        assert "The data hold no list gates" in text
+        assert "The data contain no list gates" in text
 
 
 @timeless

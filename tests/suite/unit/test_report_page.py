@@ -335,9 +335,9 @@ def test_verdict_and_reasons_come_first_and_undeclared_before_accepted() -> None
     """What is wrong is read before anything else."""
     read = shown(sound(parity_page(SAMPLE, [])))
     order = ["✗ NO-GO", *SAMPLE["reasons"], "✗ 3 undeclared differences", "✗ 1 declaration in error",
-             "✗ 1 required and not shown", "Differences that nothing declares", "bytes, 1,204 long",
-             "bytes, 1,201 long", "5 of 5 answers compared (100 %)", "ann: export ['name']", "On legacy", "On worker",
-             "contracts/accepted_differences.toml:58", "not seen in 12 answers of download", "✗ not shown",
+             "✗ 1 required but not seen", "Differences without a declaration", "bytes, 1,204 long",
+             "bytes, 1,201 long", "5 of 5 responses compared (100 %)", "ann: export ['name']", "On legacy", "On worker",
+             "contracts/accepted_differences.toml:58", "not seen in 12 answers of download", "✗ not seen",
              "the front end reads the status only"]  # fmt: skip
     at = 0
     for part in order:
@@ -414,10 +414,10 @@ def test_empty_data_promise_nothing() -> None:
     page = sound(parity_page({"schema": 1}, []))
     read = shown(page)
     for name in ("coverage", "not_exercised", "differences", "acceptances", "noise", "proposals", "journeys"):
-        assert f"The data hold no list {name}" in read
-    assert "The data hold no totals" in read
+        assert f"The data contain no list {name}" in read
+    assert "The data contain no totals" in read
     assert "nothing was compared" in read
-    assert "Everything that the data require was shown" not in read
+    assert "Every required combination was seen" not in read
     assert "✗ ? undeclared differences" in read
     assert "✓" not in read
     assert page.tags("section")[0]["class"] == "verdict bad"
@@ -436,8 +436,8 @@ def test_totals_that_contradict_the_list_are_told(undeclared: int | None, keep: 
     data = sample(totals={**SAMPLE["totals"], "undeclared": undeclared})
     if not keep:
         data["differences"] = [d for d in data["differences"] if d["decision"] != "undeclared"]
-    assert "the list of differences holds" in shown(sound(parity_page(data, [])))
-    assert "the list of differences holds" not in shown(sound(parity_page(SAMPLE, [])))
+    assert "undeclared differences, the list contains" in shown(sound(parity_page(data, [])))
+    assert "undeclared differences, the list contains" not in shown(sound(parity_page(SAMPLE, [])))
 
 
 def test_unknown_decision_stands_among_the_undeclared() -> None:
@@ -472,7 +472,7 @@ def test_declaration_in_error_stands_apart(state: str) -> None:
     data = sample()
     data["acceptances"][0]["state"] = data["noise"][0]["state"] = state
     read = shown(sound(parity_page(data, [])))
-    errors = read[read.index("Declarations that are stale") : read.index("Required and not shown")]
+    errors = read[read.index("Declarations that are stale") : read.index("Required but not seen")]
     assert "contracts/accepted_differences.toml:31" in errors
     assert "contracts/noise.toml:12" in errors
     assert "3 declarations in error" in read
@@ -483,11 +483,11 @@ def test_missing_coverage_is_shown_in_the_matrix_and_by_itself() -> None:
     data = sample()
     del data["coverage"][0]["seen"]
     read = shown(sound(parity_page(data, [])))
-    assert "2 required and not shown" in read
-    missing = read[read.index("Required and not shown") : read.index("Answers seen, by operation")]
+    assert "2 required but not seen" in read
+    missing = read[read.index("Required but not seen") : read.index("Responses seen, by operation")]
     assert "list_files" in missing
     assert "stranger" in missing
-    assert read.count("✗ not shown") == 4
+    assert read.count("✗ not seen") == 4
 
 
 def thousand() -> dict[str, Any]:
@@ -504,7 +504,7 @@ def test_thousand_differences_are_all_told_and_no_operation_is_crowded_out() -> 
     assert len(page.tags("article")) == 100
     assert "1,001 undeclared differences" in shown(page)
     assert "901 more are not shown in full" in shown(page)
-    assert "Not shown here: 1 of the rows" in shown(page)
+    assert "1 more rows are not shown" in shown(page)
     assert [a for a in page.tags("article") if a["id"] == "difference-1000"]
     assert len(source) < 2_000_000
 
@@ -563,7 +563,7 @@ def test_earlier_runs_are_read_newest_first_and_broken_files_named(tmp_path: Pat
     assert broken == {"no-json", "not-utf8", "list", "schema-2", "no-time", "deep"}
     page = sound(parity_page(SAMPLE, runs))
     assert "../20261101T000024-run24/parity.html" in [link["href"] for link in page.tags("a")]
-    assert "20261103-deep/parity.json: it is not valid JSON" in shown(page)
+    assert "20261103-deep/parity.json: not valid JSON" in shown(page)
     assert "this run" in shown(page)
 
 
@@ -571,4 +571,4 @@ def test_no_earlier_run_is_said(tmp_path: Path) -> None:
     """The first run has nothing beside it; a folder that is gone is no error."""
     assert earlier_runs(write_run(tmp_path, "20261102T000000-own")) == []
     assert earlier_runs(tmp_path / "gone" / "gone") == []
-    assert "No earlier run lies beside this one." in shown(sound(parity_page(SAMPLE, [])))
+    assert "The folder of reports contains no earlier run." in shown(sound(parity_page(SAMPLE, [])))

@@ -59,7 +59,7 @@ def chart(
     drawn = [Line(line.name, [point for point in line.points if _is_number(point[0])]) for line in lines]
     values = [y for line in drawn for _, y in line.points if y is not None and _is_number(y)]
     if not values:
-        return element("p", f"{caption}: the data hold no figures.", class_="nothing", id=name)
+        return element("p", f"{caption}: the data contain no figures.", class_="nothing", id=name)
     xs = [at for line in drawn for at, _ in line.points]
     axes = _Axes(min(xs), max(xs), values, limit, height, logarithmic=logarithmic)
     picture = element(
@@ -71,7 +71,7 @@ def chart(
         viewBox=f"0 0 {WIDTH} {height}",
         class_="chart",
         role="img",
-        aria_label=f"{caption}. The figures stand in the table below.",
+        aria_label=f"{caption}. The table below contains the figures.",
     )
     return element(
         "div",
@@ -102,7 +102,7 @@ def timeline(name: str, caption: str, rows: Mapping[str, Sequence[Mark]], begin:
                                 class_="outage"))  # fmt: skip
     picture = element(
         "svg", bars, _x_ticks(axes, "s"), viewBox=f"0 0 {WIDTH} {height}", class_="chart", role="img",
-        aria_label=f"{caption}. The figures stand in the table below.",
+        aria_label=f"{caption}. The table below contains the figures.",
     )  # fmt: skip
     return element(
         "div",

@@ -93,7 +93,7 @@ def table(
                 data_sortable=sortable and len(body) > 1,
             ),
         ),
-        element("p", f"Not shown here: {left_out:,} of the rows. The run's data hold them.", class_="warn note")
+        element("p", f"{left_out:,} more rows are not shown. The run's data contain them.", class_="warn note")
         if left_out
         else None,
     )
@@ -136,7 +136,7 @@ def command(name: str, value: str) -> Html:
     return Html(
         element("pre", element("code", text(value, COMMAND_LIMIT)), data_copy=name if whole else None, tabindex=0,
                 role="group", aria_label=f"Command for {name}"),
-        None if whole else notice(Tone.WARN, "Not for copying: something in it is masked, left out or invisible."),
+        None if whole else notice(Tone.WARN, "Do not copy this command: a part of it is masked, cut or invisible."),
     )  # fmt: skip
 
 
