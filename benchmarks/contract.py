@@ -157,7 +157,7 @@ def memory(cases: int) -> tuple[int, int, int]:
             Fuzzer(PROJECT, environment, target, recorder, seed=str(round_number)).hold(name, accounts, examples=200)
             sent += recorder.attachments[ATTACHMENT]["operations"][name]["sent"]
             accounts.close(recorder)
-            recorder.page()
+            recorder.take()
         if not quarter and sent >= cases / 4:
             quarter = rss_kb()
     return sent, quarter, rss_kb()

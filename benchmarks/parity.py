@@ -308,7 +308,7 @@ def played(run: ParityRun, recorder: Recorder) -> dict[str, float]:
     """Play the written journeys and share out their time."""
     journeys = written()
     run.play(journeys[0], "warm")  # clocks, connections, the systems' own first answers
-    recorder.page()
+    recorder.take()
     wall, cpu = time.perf_counter(), time.process_time()
     for journey in journeys:
         if undeclared := run.play(journey, "benchmark"):

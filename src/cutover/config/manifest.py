@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from cutover.config.operations import SYSTEMS
 from cutover.config.validation import ConfigurationError, known_keys, read_toml, typed
+from cutover.core.requirements import RequiredCheck
 from cutover.core.safety import SafetyLevel
 
 FILE: Final = "manifest.toml"
@@ -31,22 +31,7 @@ _HEADER: Final = """\
 """
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One check of one gate. never_waived: why no waiver may cover it, None when one may.
-
-    needs: the capabilities of an environment (environments.CAPABILITIES) without which it cannot be made.
-    """
-
-    gate: str
-    check: str
-    system: str | None
-    level: SafetyLevel
-    never_waived: str | None = None
-    needs: tuple[str, ...] = ()
-
-
-def load_manifest(project: Path) -> tuple[Entry, ...]:
+def load_manifest(project: Path) -> tuple[RequiredCheck, ...]:
     """The checked-in entries, by gate and name. Raises ConfigurationError."""
     file = project / FILE
     entries = []
@@ -65,7 +50,7 @@ def load_manifest(project: Path) -> tuple[Entry, ...]:
                 level = SafetyLevel.parse(str(row.get("level")))
             except ValueError as error:
                 raise ConfigurationError(file, f"{key}.level", str(error), "Mend the value.") from None
-            entries.append(Entry(gate, check, system, level, row.get("never_waived"), _needs(row)))
+            entries.append(RequiredCheck(gate, check, system, level, row.get("never_waived"), _needs(row)))
     return tuple(sorted(entries, key=_order))
 
 
@@ -73,11 +58,11 @@ def _needs(row: dict[str, str]) -> tuple[str, ...]:
     return tuple(row["needs"].split(", ")) if "needs" in row else ()
 
 
-def _order(entry: Entry) -> tuple[str, str]:
+def _order(entry: RequiredCheck) -> tuple[str, str]:
     return entry.gate, entry.check
 
 
-def render(entries: Iterable[Entry]) -> str:
+def render(entries: Iterable[RequiredCheck]) -> str:
     """The text of manifest.toml for these entries."""
     lines = [_HEADER]
     gate = None

@@ -7,45 +7,18 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cutover.config.manifest import Entry
 from cutover.config.validation import ConfigurationError, known_keys, read_toml, typed
+from cutover.core.requirements import RequiredCheck, Waiver, base_of
 
 FILE: Final = "waivers.toml"
 _KEYS: Final = {"check", "environment", "fingerprint", "reason", "owner", "expires"}
 
 
-@dataclass(frozen=True)
-class Waiver:
-    """One accepted finding. expires: the last day on which it holds (UTC).
-
-    check: as in manifest.toml; or without its [parameters], for a defect that shows on many operations of a gate whose
-    findings have fingerprints of their own (contract).
-    """
-
-    check: str
-    environment: str
-    fingerprint: str
-    reason: str
-    owner: str
-    expires: datetime.date
-
-    @property
-    def where(self) -> str:
-        """Where it stands, for messages."""
-        return f"{FILE} [{self.check} {self.fingerprint}]"
-
-
-def base_of(check: str) -> str:
-    """A check's name without its [parameters]."""
-    return check.partition("[")[0]
-
-
 def load_waivers(
-    project: Path, environment: str, manifest: Iterable[Entry], today: datetime.date
+    project: Path, environment: str, manifest: Iterable[RequiredCheck], today: datetime.date
 ) -> tuple[Waiver, ...]:
     """The waivers that hold for this environment today.
 
@@ -55,7 +28,7 @@ def load_waivers(
     file = project / FILE
     tables = read_toml(file)
     known_keys(file, "", tables, {"waiver"})
-    by_check: dict[str, Entry] = {}
+    by_check: dict[str, RequiredCheck] = {}
     for each in manifest:
         by_check[each.check] = each
         whole = by_check.setdefault(base_of(each.check), each)

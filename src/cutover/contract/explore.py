@@ -101,7 +101,7 @@ def _one(command: CommandRun, target: Target, sums: ContractTotals, name: str, s
     # What a thousand rounds exchanged is not kept: only what was found, and what could not be removed.
     attached = recorder.attachments.get(ATTACHMENT)
     leftovers, limited, requests = recorder.leftovers, recorder.rate_limited, recorder.exchanges[-1:]
-    recorder.page()
+    recorder.take()
     recorder.leftovers, recorder.rate_limited, recorder.exchanges = leftovers, limited, requests
     if attached is not None:
         sums.add(seed + name, attached)

@@ -103,7 +103,7 @@ class Fuzzer:
         self._end(held)
 
     def _begin(self, name: str, accounts: Accounts | None) -> _Held:
-        self.recorder.unshown = f"the requests to {name} were broken off"  # until `_end` knows how far they went
+        self.recorder.incomplete = f"the requests to {name} were broken off"  # until `_end` knows how far they went
         return _Held(self, name, accounts)
 
     def _end(self, held: _Held) -> None:
@@ -114,7 +114,7 @@ class Fuzzer:
             unshown = f"{counted.sent} of {counted.planned} requests to {held.name} were sent: {held.stopped}"
         elif not counted.sent:
             unshown = f"no request to {held.name} could be sent here"
-        self.recorder.unshown = unshown
+        self.recorder.incomplete = unshown
         if held.untrusted is not None:
             raise held.untrusted
         findings, debts = self.debts.split(held.findings, held.name, whole=not held.stopped)

@@ -111,7 +111,7 @@ def sums_of(records: Iterable[Record]) -> ContractTotals:
     """The sums of a run's records."""
     sums = ContractTotals()
     for record in records:
-        attached = record.page.get("attachments", {}).get(ATTACHMENT)
+        attached = record.observations.attachments.get(ATTACHMENT)
         if isinstance(attached, Mapping):
             sums.add(record.check, attached)
     return sums

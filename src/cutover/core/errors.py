@@ -1,18 +1,16 @@
-"""How a check can end other than well. Which verdict follows is decided in verdict.py alone.
-
-Not for wrong configuration: that is configuration.py.
-"""
+"""The ways in which a check can end without passing. core/verdict.py decides which verdict follows."""
 
 from __future__ import annotations
 
+from cutover.core.evidence import Status
+
 
 class CheckFailed(AssertionError):
-    """The deployment did not do what was promised. The check is failed.
+    """The deployment broke a promise: the check failed.
 
-    finding: stable name of what was found ("status:register"), the source of the waiver's
-    fingerprint, so it holds no value that changes from run to run. findings: the fingerprints of all that
-    was found, where a check finds several things that are waived each for itself; empty where it finds one.
-    never_waived: why no waiver may cover what was found, "" where one may.
+    finding: stable name of the finding ("status:register"). It is the source of the waiver's fingerprint, so it
+    contains no value that differs between runs. findings: the fingerprints of all findings if a check has several
+    that are waived separately; empty if it has one. never_waived: why no waiver may cover the finding, "" if one may.
     """
 
     findings: tuple[str, ...] = ()
@@ -37,38 +35,38 @@ class CheckFailed(AssertionError):
 
 
 class MeasurementError(Exception):
-    """The measurement cannot be trusted: the verdict is INVALID. Base of the classes below."""
+    """The measurement is not valid: the verdict is INVALID. Base of the classes below."""
 
-    status = "invalid"
+    status = Status.INVALID
 
 
 class Unreachable(MeasurementError):
-    """No connection could be made, twice: DNS, TCP or TLS."""
+    """Two attempts to connect failed: DNS, TCP or TLS."""
 
-    status = "unreachable"
+    status = Status.UNREACHABLE
 
 
 class IdentityMismatch(MeasurementError):
-    """Something answered, but not the system or the version that was asked."""
+    """The response came from another system or version."""
 
-    status = "identity-mismatch"
+    status = Status.IDENTITY_MISMATCH
 
 
 class RateLimited(MeasurementError):
-    """429 again and again although the run kept to its budget and waited as it was told."""
+    """The system answered 429 repeatedly although the run kept its request budget and honoured Retry-After."""
 
-    status = "rate-limited"
+    status = Status.RATE_LIMITED
 
 
 class Stopped(MeasurementError):
     """The kill switch is on."""
 
-    status = "stopped"
+    status = Status.STOPPED
 
 
 class Refused(Exception):
-    """The request was not sent: the environment does not name its host. The check is failed."""
+    """The request was not sent because the environment does not name its host. The check failed."""
 
 
 class NotVerified(Exception):
-    """The check cannot be made in this environment; it counts as not verified (INCONCLUSIVE)."""
+    """The check cannot run in this environment; it counts as not verified (INCONCLUSIVE)."""

@@ -1,7 +1,6 @@
-"""One record for each check of a run, and the JSON Lines file that keeps them.
+"""The record of each check, and the JSON Lines file that holds the records of a run.
 
-Not for judging: verdict.py reads records. Records are made where the check ran and written by one
-process only, the one that reports.
+A record is made in the process that ran the check. Only the reporting process writes it.
 """
 
 from __future__ import annotations
@@ -14,30 +13,31 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from cutover.core.recorder import Observations
 from cutover.core.secrets import redact
 
 
 class Status(StrEnum):
-    """How a check ended. What is neither passed nor failed has shown nothing."""
+    """The end of a check. Only PASSED and FAILED are evidence."""
 
     PASSED = "passed"
     FAILED = "failed"
-    NOT_VERIFIED = "not-verified"  # skipped, above the safety level, needs what is not there
-    EXPECTED_FAILURE = "xfailed"  # marked xfail: whatever came, it counts as not shown
+    NOT_VERIFIED = "not-verified"  # skipped, above the safety level, or without something that it needs
+    EXPECTED_FAILURE = "xfailed"  # marked xfail: never evidence, whether it passed or failed
+    INVALID = "invalid"  # a measurement error that is none of the kinds below
     UNREACHABLE = "unreachable"
     IDENTITY_MISMATCH = "identity-mismatch"
     RATE_LIMITED = "rate-limited"
     STOPPED = "stopped"
-    CRASHED = "crashed"  # the process that ran it is gone
+    CRASHED = "crashed"  # the process that ran it was lost
 
 
 @dataclass(frozen=True)
 class Record:
-    """What one check of one run showed. started: Unix time in seconds; duration_s in seconds.
+    """The result of one check of one run. started: Unix time in seconds; duration_s in seconds.
 
-    findings: fingerprints of the single things that a check found, where each is waived for itself, on whichever of
-    the check's parameters it shows; empty where the check has one finding. never_waived: why no waiver covers what
-    it found, "" where one may.
+    findings: fingerprints of a check's findings if each of them is waived separately, for any of the check's
+    parameters; empty if the check has one finding. never_waived: why no waiver covers the finding, "" if one may.
     """
 
     check: str
@@ -51,21 +51,22 @@ class Record:
     finding: str | None = None
     plan: str | None = None
     summary: str = ""
-    page: dict[str, Any] = field(default_factory=dict)
+    observations: Observations = field(default_factory=Observations)
     findings: tuple[str, ...] = ()
     never_waived: str = ""
 
     @property
     def fingerprint(self) -> str | None:
-        """12 hex digits that name the finding of this check, the same in every run; None without one."""
+        """Return 12 hex digits that identify the finding in every run, None without a finding."""
         if self.finding is None:
             return None
         return hashlib.sha256(f"{self.check}\n{self.finding}".encode()).hexdigest()[:12]
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data, with the fingerprint."""
+        """Return plain data, with the fingerprint."""
         return {
             **vars(self),
+            "observations": self.observations.as_json(),
             "gates": list(self.gates),
             "status": self.status.value,
             "findings": list(self.findings),
@@ -74,17 +75,18 @@ class Record:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """The record that `as_json` gave."""
+        """Return the record that `as_json` gave."""
         known = {key: value for key, value in data.items() if key != "fingerprint"}
         lists = {name: tuple(known.get(name, ())) for name in ("gates", "findings")}
-        return cls(**{**known, **lists, "status": Status(known["status"])})
+        observations = Observations.from_json(known["observations"])
+        return cls(**{**known, **lists, "observations": observations, "status": Status(known["status"])})
 
 
 class EvidenceLog:
-    """Appends records and events to reports/RUN/evidence.jsonl, each line redacted and written through at once.
+    """The evidence file of a run, reports/RUN/evidence.jsonl. Each line is redacted and written at once.
 
-    What cannot be written (disk full) is remembered in `failure` and never raised: the checks go on,
-    and the verdict is INVALID.
+    A write error (disk full) is stored in `failure` and never raised: the checks continue, and the verdict is
+    INVALID.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -100,15 +102,15 @@ class EvidenceLog:
             self.failure = f"{folder}: {error.strerror or error}"
 
     def record(self, record: Record) -> None:
-        """Append one check's record."""
+        """Append the record of one check."""
         self._append({"kind": "check", **record.as_json()})
 
     def event(self, name: str, **data: Any) -> None:
-        """Append something that happened to the run: started, ready, ended."""
+        """Append an event of the run: started, ready, ended."""
         self._append({"kind": "event", "event": name, **data})
 
     def write(self, name: str, text: str) -> None:
-        """Write one more file of the run, 0600, whole or not at all."""
+        """Write another file of the run with mode 0600, complete or not at all."""
         if self.failure is not None and self._file is None:
             return
         target, partial = self.folder / name, self.folder / f".{name}.partial"

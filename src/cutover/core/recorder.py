@@ -1,17 +1,14 @@
-"""What a check did and measured while it ran: exchanges, measurements, notes. Written by the clients.
-
-Not for what follows from it: evidence.py turns it into a record, verdict.py decides.
-"""
+"""Records of one check while it runs: exchanges, measurements and notes. The clients write them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and its answer. Times in milliseconds; path without its query."""
+    """One request and its response. Times in milliseconds; path without its query."""
 
     request_id: str
     system: str
@@ -27,7 +24,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One figure against its limit, with the size of the sample that it rests on."""
+    """One figure with its limit and the size of its sample."""
 
     name: str
     value: float | int | str | None
@@ -36,40 +33,53 @@ class Measurement:
 
 
 @dataclass
-class Recorder:
-    """The open pages of the check that is running. One a process."""
+class Observations:
+    """Everything that one check observed.
+
+    could_not_detect: faults that the check cannot detect in this environment. leftovers: test data that was not
+    removed. incomplete: why a check that found something did not finish, "" if it did. attachments: plain data of a
+    feature, by name. rate_limited: responses with 429. paced_s: seconds spent waiting for the request budget.
+    """
 
     exchanges: list[Exchange] = field(default_factory=list)
-    measurements: list[Measurement] = field(default_factory=list)
+    measured: list[Measurement] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     could_not_detect: list[str] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
-    unshown: str = ""  # why a check that found something is also not whole: what it did not come to
+    incomplete: str = ""
     attachments: dict[str, Any] = field(default_factory=dict)
     rate_limited: int = 0
     paced_s: float = 0.0
 
-    def measure(self, name: str, value: float | str | None, limit: str, *, sample: int = 1) -> None:
-        """Write down what was measured against which limit."""
-        self.measurements.append(Measurement(name, value, limit, sample))
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {**asdict(self), "paced_s": round(self.paced_s, 3)}
 
-    def note_undetectable(self, what: str) -> None:
-        """Write down what this check cannot detect here."""
-        if what not in self.could_not_detect:
-            self.could_not_detect.append(what)
-
-    def page(self) -> dict[str, Any]:
-        """All of it as plain JSON data; the pages are blank afterwards."""
-        page = {
-            "exchanges": [dict(vars(exchange)) for exchange in self.exchanges],
-            "measured": [dict(vars(measurement)) for measurement in self.measurements],
-            "notes": self.notes,
-            "could_not_detect": self.could_not_detect,
-            "leftovers": self.leftovers,
-            "unshown": self.unshown,
-            "attachments": self.attachments,
-            "rate_limited": self.rate_limited,
-            "paced_s": round(self.paced_s, 3),
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Return the observations that `as_json` gave."""
+        rows = {
+            "exchanges": [Exchange(**row) for row in data.get("exchanges", ())],
+            "measured": [Measurement(**row) for row in data.get("measured", ())],
         }
-        self.__dict__.update(vars(Recorder()))  # every list anew, none forgotten
-        return page
+        return cls(**{**data, **rows})
+
+
+@dataclass
+class Recorder(Observations):
+    """The observations of the check that is running. Each process has one recorder."""
+
+    def measure(self, name: str, value: float | str | None, limit: str, *, sample: int = 1) -> None:
+        """Record a measured value with its limit."""
+        self.measured.append(Measurement(name, value, limit, sample))
+
+    def note_undetectable(self, text: str) -> None:
+        """Record a fault that this check cannot detect here."""
+        if text not in self.could_not_detect:
+            self.could_not_detect.append(text)
+
+    def take(self) -> Observations:
+        """Return all observations and start again with none."""
+        taken = Observations(**vars(self))
+        self.__dict__.update(vars(Recorder()))
+        return taken

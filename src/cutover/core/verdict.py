@@ -1,29 +1,29 @@
-"""GO, NO-GO, INCONCLUSIVE or INVALID: from a run's records and the manifest alone.
+"""Decides GO, NO-GO, INCONCLUSIVE or INVALID from the records of a run and its required checks.
 
-The one place that decides. Not for showing it: that is report/. docs/gates.md explains the rules.
+All verdicts of the project are decided here. docs/gates.md explains the rules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 
-from cutover.config.manifest import Entry
-from cutover.config.waivers import Waiver, base_of
 from cutover.core.evidence import Record, Status
+from cutover.core.requirements import RequiredCheck, Waiver, base_of
 from cutover.core.safety import SafetyLevel
 
 RATE_LIMITED_SHARE_LIMIT: Final = 0.02
-"""Above this share of answers with 429 that the run provoked itself, its budget was wrong: INVALID."""
+"""Largest accepted share of responses with 429 that the run caused itself. Above it the request budget is wrong:
+INVALID."""
 
 
 class Verdict(StrEnum):
-    """The word of a gate."""
+    """The verdict of a gate."""
 
     GO = "GO"
-    GO_READ_ONLY = "GO (read-only form)"  # a word of its own, so that nobody takes it for the whole gate's
+    GO_READ_ONLY = "GO (read-only form)"  # a separate name, so that it is not taken for the GO of the whole gate
     NO_GO = "NO-GO"
     INCONCLUSIVE = "INCONCLUSIVE"
     INVALID = "INVALID"
@@ -31,7 +31,7 @@ class Verdict(StrEnum):
 
 
 class ExitCode(IntEnum):
-    """What a process ends with. 2, 3, 4 and 5 keep pytest's meaning."""
+    """The exit code of a process. 2, 3, 4 and 5 have pytest's meaning."""
 
     GO = 0
     NO_GO = 1
@@ -43,20 +43,14 @@ class ExitCode(IntEnum):
     INVALID = 11
 
 
-_CODES: Final = {
-    Verdict.GO: ExitCode.GO,
-    Verdict.GO_READ_ONLY: ExitCode.GO,
-    Verdict.NO_GO: ExitCode.NO_GO,
-    Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
-    Verdict.INVALID: ExitCode.INVALID,
-}
-_NAMED: Final = 12
-"""So many missing checks are named in the reason; all of them stand in verdict.json."""
+_MISSING_NAMED: Final = 12
+"""Number of missing checks that the reason names. verdict.json names all of them."""
 
-_UNTRUSTED: Final = {
-    Status.UNREACHABLE: "could not be reached",
-    Status.IDENTITY_MISMATCH: "somebody else answered",
-    Status.RATE_LIMITED: "was answered 429 although it waited",
+_INVALIDATES: Final = {
+    Status.INVALID: "was not measured correctly",
+    Status.UNREACHABLE: "could not reach the system",
+    Status.IDENTITY_MISMATCH: "got a response from another system or version",
+    Status.RATE_LIMITED: "got 429 although it waited",
     Status.STOPPED: "was stopped by the kill switch",
     Status.CRASHED: "was lost with the process that ran it",
 }
@@ -64,13 +58,12 @@ _UNTRUSTED: Final = {
 
 @dataclass(frozen=True)
 class Run:
-    """What a run was asked and what came of it, as far as the verdict needs it.
+    """Facts about a run that the verdict needs.
 
     absent: system or capability -> why the environment has none. read_only_form: gate -> why the environment
-    asks for no more of it than what only looks. invalid: reasons found outside any check.
-    tool_error: pytest's own exit code where it is 2 to 5, with its reason. selection: how the run
-    was narrowed ("-k health"), "" when it was not. unproven: what no check could show, whatever they found.
-    requests, rate_limited: over all processes.
+    requires only the read-only form of it. invalid: measurement errors found outside any check.
+    tool_error: pytest's exit code 2 to 5, with its reason. selection: how the run was narrowed ("-k health"), "" if
+    it was not. unproven: what no check of this run could verify. requests, rate_limited: over all processes.
     """
 
     environment: str
@@ -87,11 +80,11 @@ class Run:
 
 @dataclass(frozen=True)
 class GateVerdict:
-    """A gate's verdict with the reasons and names behind it.
+    """The verdict of a gate with its reasons and the checks behind it.
 
     counts: required, passed, failed, waived, not_verified, missing. reasons: most important first.
-    read_only_form: why the environment asks for this form of the gate, None for the whole gate; not_in_form:
-    the checks that are no part of it.
+    read_only_form: why the environment requires this form of the gate, None for the whole gate; not_in_form:
+    the checks that are not part of it.
     """
 
     gate: str
@@ -109,18 +102,49 @@ class GateVerdict:
     not_in_form: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return {**self.__dict__, "verdict": self.verdict.value, "exit_code": int(self.exit_code)}
 
 
-def decide(
-    gate: str, run: Run, manifest: Iterable[Entry], records: Iterable[Record], waivers: Iterable[Waiver]
-) -> GateVerdict:
-    """The verdict of one gate.
+def by_precedence(
+    *,
+    tool_error: tuple[int, str] | None = None,
+    invalid: Iterable[str] = (),
+    failed: Iterable[str] = (),
+    unverified: Iterable[str] = (),
+) -> tuple[Verdict, int, tuple[str, ...]]:
+    """Return verdict, exit code and reasons of one gate: tool error, INVALID, NO-GO, INCONCLUSIVE, then GO.
 
-    Order: tool error, INVALID, NO-GO, INCONCLUSIVE, GO. A check that ran several times (a rerun, two
-    workers) counts with its worst status: a pass does not undo a failure. In the read-only form the checks
-    above that level are not required, and its GO is another word.
+    Each argument holds the reasons for one verdict. The first that is not empty decides (DESIGN.md, Verdicts and
+    exit codes).
+    """
+    if tool_error is not None:
+        return Verdict.TOOL_ERROR, int(tool_error[0]), (tool_error[1],)
+    for verdict, code, reasons in (
+        (Verdict.INVALID, ExitCode.INVALID, tuple(invalid)),
+        (Verdict.NO_GO, ExitCode.NO_GO, tuple(failed)),
+        (Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE, tuple(unverified)),
+    ):
+        if reasons:
+            return verdict, int(code), reasons
+    return Verdict.GO, int(ExitCode.GO), ()
+
+
+def invalidated(verdict: GateVerdict, reason: str) -> GateVerdict:
+    """Return the verdict as INVALID for this reason. A tool error comes first and stays."""
+    if verdict.verdict is Verdict.TOOL_ERROR or reason in verdict.reasons:
+        return verdict
+    reasons = (reason, *verdict.reasons)
+    return replace(verdict, verdict=Verdict.INVALID, exit_code=int(ExitCode.INVALID), reasons=reasons)
+
+
+def decide(
+    gate: str, run: Run, manifest: Iterable[RequiredCheck], records: Iterable[Record], waivers: Iterable[Waiver]
+) -> GateVerdict:
+    """Return the verdict of one gate.
+
+    A check that ran several times (a rerun, two workers) counts with its worst status: a pass does not cancel a
+    failure. In the read-only form, checks above that safety level are not required, and GO has another name.
     """
     listed = [entry for entry in manifest if entry.gate == gate]
     applicable = {entry.check for entry in listed if not {entry.system, *entry.needs} & set(run.absent)}
@@ -132,54 +156,56 @@ def decide(
     }
     required = [entry for entry in listed if entry.check in applicable - beyond]
     inapplicable = {entry.check for entry in listed} - applicable
-    mine = _worst([record for record in records if gate in record.gates])
-    waived, failed = _split_failures(mine.values(), waivers)
-    untrusted = [record for record in mine.values() if record.status in _UNTRUSTED]
-    missing = tuple(entry.check for entry in required if entry.check not in mine)
-    unshown = tuple(
+    worst = _worst_record_of_each([record for record in records if gate in record.gates])
+    waived, failed = _split_failures(worst.values(), waivers)
+    missing = tuple(entry.check for entry in required if entry.check not in worst)
+    not_verified = tuple(
         record.check
-        for record in mine.values()
+        for record in worst.values()
         if record.status in (Status.NOT_VERIFIED, Status.EXPECTED_FAILURE) and record.check not in inapplicable | beyond
-    ) + tuple(record.check for record in waived if _left_out(record))
-    passed = [record for record in mine.values() if record.status is Status.PASSED]
-    counts = {
-        "required": len(required),
-        "passed": len(passed),
-        "failed": len(failed),
-        "waived": len(waived),
-        "not_verified": len(unshown),
-        "missing": len(missing),
-    }
-    listed_names = {entry.check for entry in listed}
-    verdict, code, reasons = _judge(run, required, failed, untrusted, unshown, missing, mine)
+    ) + tuple(record.check for record in waived if record.observations.incomplete)
+    verdict, code, reasons = by_precedence(
+        tool_error=run.tool_error,
+        invalid=_invalid(run, worst.values()),
+        failed=[f"{record.check}: {record.reason}" for record in failed],
+        unverified=_unverified(run, required, missing, [worst[check] for check in not_verified]),
+    )
     if verdict is Verdict.GO and form is not None:
         verdict = Verdict.GO_READ_ONLY
+    listed_names = {entry.check for entry in listed}
     return GateVerdict(
         gate,
         verdict,
         code,
-        tuple(reasons),
-        counts,
+        reasons,
+        {
+            "required": len(required),
+            "passed": sum(record.status is Status.PASSED for record in worst.values()),
+            "failed": len(failed),
+            "waived": len(waived),
+            "not_verified": len(not_verified),
+            "missing": len(missing),
+        },
         missing,
-        unshown,
+        not_verified,
         tuple(record.check for record in failed),
         tuple(record.check for record in waived),
         tuple(sorted(inapplicable)),
-        tuple(check for check in mine if check not in listed_names),
+        tuple(check for check in worst if check not in listed_names),
         form,
         tuple(sorted(beyond)),
     )
 
 
 def stale_waivers(records: Iterable[Record], waivers: Iterable[Waiver]) -> tuple[Waiver, ...]:
-    """Waivers whose check passed: they accept what is no longer there.
+    """Return the waivers whose check passed: their finding no longer exists.
 
-    A check that failed otherwise may not have come as far as the finding that is waived.
+    A check that failed for another reason may not have reached the waived finding, so its waiver is not stale.
     """
     seen = list(records)
     failed = {record.check for record in seen if record.status is Status.FAILED}
     passed = {record.check for record in seen if record.status is Status.PASSED} - failed
-    # A waiver of all of a check's parts is stale when every part that ran passed.
+    # A waiver without [parameters] is stale if every variant of the check that ran passed.
     return tuple(
         waiver
         for waiver in waivers
@@ -192,7 +218,7 @@ def stale_waivers(records: Iterable[Record], waivers: Iterable[Waiver]) -> tuple
 
 
 def exit_code(verdicts: Sequence[GateVerdict]) -> int:
-    """One code for several gates: any NO-GO, then tool errors, INVALID, INCONCLUSIVE, GO (DESIGN: a stage)."""
+    """Return the exit code of several gates: any NO-GO, then tool error, INVALID, INCONCLUSIVE, GO."""
     codes = [verdict.exit_code for verdict in verdicts]
     for wanted in (ExitCode.NO_GO, 2, 3, 4, 5, ExitCode.INVALID, ExitCode.INCONCLUSIVE):
         if wanted in codes:
@@ -200,56 +226,48 @@ def exit_code(verdicts: Sequence[GateVerdict]) -> int:
     return int(ExitCode.GO) if codes else int(ExitCode.NOTHING_SELECTED)
 
 
-def word(verdicts: Sequence[GateVerdict], code: int) -> Verdict | None:
-    """The word of the gate that this exit code comes from, a read-only form's first; None when it is no gate's."""
-    words = [verdict.verdict for verdict in verdicts if verdict.exit_code == code]
-    return Verdict.GO_READ_ONLY if Verdict.GO_READ_ONLY in words else next(iter(words), None)
+def verdict_with(verdicts: Sequence[GateVerdict], code: int) -> Verdict | None:
+    """Return the verdict that this exit code comes from, a read-only form's first; None if no gate has it."""
+    found = [verdict.verdict for verdict in verdicts if verdict.exit_code == code]
+    return Verdict.GO_READ_ONLY if Verdict.GO_READ_ONLY in found else next(iter(found), None)
 
 
-def _judge(
-    run: Run,
-    required: Sequence[Entry],
-    failed: Sequence[Record],
-    untrusted: Sequence[Record],
-    unshown: Sequence[str],
-    missing: Sequence[str],
-    mine: Mapping[str, Record],
-) -> tuple[Verdict, int, list[str]]:
-    if run.tool_error is not None:
-        return Verdict.TOOL_ERROR, run.tool_error[0], [run.tool_error[1]]
-    invalid = list(run.invalid)
-    invalid += [f"{record.check} {_UNTRUSTED[record.status]}: {record.reason}" for record in untrusted]
+def _invalid(run: Run, records: Iterable[Record]) -> list[str]:
+    reasons = list(run.invalid)
+    reasons += [
+        f"{record.check} {_INVALIDATES[record.status]}: {record.reason}"
+        for record in records
+        if record.status in _INVALIDATES
+    ]
     share = run.rate_limited / run.requests if run.requests else 0.0
     if share > RATE_LIMITED_SHARE_LIMIT:
-        invalid.append(
-            f"{run.rate_limited} of {run.requests} requests were answered 429: more than "
-            f"{RATE_LIMITED_SHARE_LIMIT:.0%}, the budget in environments.toml is too high for this deployment"
+        reasons.append(
+            f"{run.rate_limited} of {run.requests} requests were answered with 429: more than "
+            f"{RATE_LIMITED_SHARE_LIMIT:.0%}. The budget in environments.toml is too high for this deployment"
         )
-    if invalid:
-        return Verdict.INVALID, ExitCode.INVALID, invalid
-    if failed:
-        return Verdict.NO_GO, ExitCode.NO_GO, [f"{record.check}: {record.reason}" for record in failed]
+    return reasons
+
+
+def _unverified(
+    run: Run, required: Sequence[RequiredCheck], missing: Sequence[str], not_verified: Sequence[Record]
+) -> list[str]:
     reasons = list(run.unproven)
     if not required:
-        reasons.append("the manifest lists no check of this gate that this environment could show")
+        reasons.append("manifest.toml lists no check of this gate that can run in this environment")
     if missing:
         why = f"not selected ({run.selection})" if run.selection else "not collected: removed, renamed or unmarked"
-        part = f"partial: {len(missing)} of {len(required)} required checks did not run, {why}"
-        more = f" and {len(missing) - _NAMED} more, in verdict.json" if len(missing) > _NAMED else ""
-        reasons.append(f"{part}: {', '.join(missing[:_NAMED])}{more}")
-    reasons += [f"{check} not verified: {_left_out(mine[check]) or mine[check].reason}" for check in unshown]
-    if reasons:
-        return Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE, reasons
-    return Verdict.GO, ExitCode.GO, []
+        more = f" and {len(missing) - _MISSING_NAMED} more, in verdict.json" if len(missing) > _MISSING_NAMED else ""
+        reasons.append(
+            f"partial: {len(missing)} of {len(required)} required checks did not run, {why}: "
+            f"{', '.join(missing[:_MISSING_NAMED])}{more}"
+        )
+    return reasons + [
+        f"{record.check} not verified: {record.observations.incomplete or record.reason}" for record in not_verified
+    ]
 
 
-def _left_out(record: Record) -> str:
-    """Why a check that failed did not come to its end either: who waives what it found has not waived the rest."""
-    return str(record.page.get("unshown", ""))
-
-
-def _worst(records: Iterable[Record]) -> dict[str, Record]:
-    order = [*_UNTRUSTED, Status.FAILED, Status.NOT_VERIFIED, Status.EXPECTED_FAILURE, Status.PASSED]
+def _worst_record_of_each(records: Iterable[Record]) -> dict[str, Record]:
+    order = [*_INVALIDATES, Status.FAILED, Status.NOT_VERIFIED, Status.EXPECTED_FAILURE, Status.PASSED]
     worst: dict[str, Record] = {}
     for record in records:
         held = worst.get(record.check)
@@ -259,6 +277,7 @@ def _worst(records: Iterable[Record]) -> dict[str, Record]:
 
 
 def _split_failures(records: Iterable[Record], waivers: Iterable[Waiver]) -> tuple[list[Record], list[Record]]:
+    """Return the failures that are waived, and the others."""
     accepted = {(waiver.check, waiver.fingerprint) for waiver in waivers}
 
     def is_waived(record: Record) -> bool:

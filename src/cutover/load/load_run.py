@@ -26,11 +26,11 @@ from cutover.client.http import Client
 from cutover.client.rate_limiter import RateLimiter
 from cutover.config.environment_option import named_environment
 from cutover.config.environments import Environment, is_embedded, no_environment
-from cutover.config.manifest import Entry
 from cutover.config.validation import ConfigurationError
 from cutover.core.errors import CheckFailed, IdentityMismatch, MeasurementError, NotVerified, Unreachable
 from cutover.core.evidence import EvidenceLog, Record, Status
 from cutover.core.recorder import Recorder
+from cutover.core.requirements import RequiredCheck
 from cutover.core.safety import KillSwitch, SafetyLevel, origin_of
 from cutover.core.secrets import redact
 from cutover.core.verdict import ExitCode, GateVerdict, Run, Verdict, decide
@@ -45,7 +45,7 @@ from cutover.load.run_facts import RunFacts
 from cutover.load.thresholds import Gate, gates_of, load_gates
 from cutover.report.step_summary import append_step_summary
 from cutover.report.terminal import last_line
-from cutover.report.verdict_file import facts, finished, unfinished
+from cutover.run.verdict_file import facts, finished, unfinished
 from cutover.systems.target import Target, become_ready
 from cutover.traffic import availability
 from cutover.traffic.arrivals import WARM_UP, Schedule
@@ -284,14 +284,14 @@ class LoadRun:
         left = self._removed()
         self.client.close()
         status = _STATUS.get(judged.verdict.verdict, Status.NOT_VERIFIED)
-        page = self.recorder.page()
-        page["leftovers"] += left
-        page["could_not_detect"] += COULD_NOT_DETECT
+        observed = self.recorder.take()
+        observed.leftovers += left
+        observed.could_not_detect += COULD_NOT_DETECT
         if not dict(self.profile.mix).get("fresh"):
-            page["could_not_detect"].append(NO_FRESH_CONNECTIONS)
+            observed.could_not_detect.append(NO_FRESH_CONNECTIONS)
         record = Record(
             self.gate, (self.gate,), self.environment.name, status, self.started, time.time() - self.started, None,
-            redact("; ".join(judged.verdict.reasons)), None, None, self.profile.description, page,
+            redact("; ".join(judged.verdict.reasons)), None, None, self.profile.description, observed,
         )  # fmt: skip
         self.log.record(record)
         told = self._told([record])
@@ -540,7 +540,7 @@ class LoadRun:
         """The verdict of a run that ended before its first arrival."""
         record = Record(self.gate, (self.gate,), self.environment.name, status, self.started, 0.0, None, redact(reason))
         run = Run(environment=self.environment.name, safety=self.environment.safety, absent=self.environment.absent)
-        return decide(self.gate, run, [Entry(self.gate, self.gate, None, SafetyLevel.READ_ONLY)], [record], ())
+        return decide(self.gate, run, [RequiredCheck(self.gate, self.gate, None, SafetyLevel.READ_ONLY)], [record], ())
 
     def _told(self, records: Sequence[Record]) -> dict[str, Any]:
         told = facts(

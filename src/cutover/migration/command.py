@@ -18,11 +18,11 @@ from typing import Any, Final
 
 from cutover.config.environment_option import named_environment
 from cutover.config.environments import Environment
-from cutover.config.manifest import Entry
 from cutover.config.validation import ConfigurationError, root
 from cutover.core.errors import CheckFailed, MeasurementError, NotVerified, Refused
 from cutover.core.evidence import EvidenceLog, Record, Status
 from cutover.core.recorder import Recorder
+from cutover.core.requirements import RequiredCheck
 from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import redact, redact_all
 from cutover.core.verdict import ExitCode, Run, decide
@@ -35,8 +35,8 @@ from cutover.migration.reconciliation_status import status_of
 from cutover.migration.report_files import write_reconciliation_page
 from cutover.report.reconciliation_table import reconciliation_lines
 from cutover.report.terminal import last_line
-from cutover.report.verdict_file import facts, finished, unfinished
 from cutover.run.progress import Progress
+from cutover.run.verdict_file import facts, finished, unfinished
 
 NAME: Final = "reconcile"
 
@@ -118,10 +118,10 @@ class _Command:
     def _conclude(
         self, log: EvidenceLog, data: dict[str, Any] | None, status: Status, reason: str, *, interrupted: bool
     ) -> int:
-        page = self.recorder.page()
+        observed = self.recorder.take()
         record = Record(
             NAME, (NAME,), self.environment.name, status, self.started, time.time() - self.started, None,
-            redact(reason), None, None, "", page,
+            redact(reason), None, None, "", observed,
         )  # fmt: skip
         log.record(record)
         told = self._facts([record])
@@ -134,7 +134,7 @@ class _Command:
             requests=told["requests"],
             rate_limited=told["rate_limited"],
         )
-        verdict = decide(NAME, run, [Entry(NAME, NAME, None, SafetyLevel.READ_ONLY)], [record], ())
+        verdict = decide(NAME, run, [RequiredCheck(NAME, NAME, None, SafetyLevel.READ_ONLY)], [record], ())
         code = int(verdict.exit_code)
         if data is not None:
             log.write(FILE, redact(text_of_file(redact_all(data))))

@@ -18,10 +18,10 @@ from cutover.accounts.registered import unremoved
 from cutover.client.http import Client
 from cutover.client.rate_limiter import RateLimiter
 from cutover.config.environments import Environment
-from cutover.config.manifest import Entry
 from cutover.core.errors import CheckFailed, MeasurementError, NotVerified
 from cutover.core.evidence import EvidenceLog, Record, Status
 from cutover.core.recorder import Recorder
+from cutover.core.requirements import RequiredCheck
 from cutover.core.safety import KillSwitch, SafetyLevel
 from cutover.core.secrets import redact
 from cutover.core.verdict import ExitCode, Run, decide
@@ -110,14 +110,14 @@ class CommandRun:
         """
         from cutover.parity.report_files import write_parity_files
         from cutover.report.terminal import last_line
-        from cutover.report.verdict_file import facts, finished
+        from cutover.run.verdict_file import facts, finished
 
         self.client.close()
         gates = (self.name,)
-        page = self.recorder.page()
+        observed = self.recorder.take()
         record = Record(
             self.name, gates, self.environment.name, status, self.started, time.time() - self.started, None,
-            redact(reason), None, None, "", page,
+            redact(reason), None, None, "", observed,
         )  # fmt: skip
         self.log.record(record)
         told = facts(
@@ -136,7 +136,7 @@ class CommandRun:
             requests=told["requests"],
             rate_limited=told["rate_limited"],
         )
-        entry = Entry(self.name, self.name, None, SafetyLevel.TEST_DATA)
+        entry = RequiredCheck(self.name, self.name, None, SafetyLevel.TEST_DATA)
         verdict = decide(self.name, run, [entry], [record], ())
         code = int(verdict.exit_code)
         self.log.write("verdict.json", finished(told, [verdict], code))
@@ -168,7 +168,7 @@ class CommandRun:
         return code
 
     def _unfinished(self) -> str:
-        from cutover.report.verdict_file import facts, unfinished
+        from cutover.run.verdict_file import facts, unfinished
 
         return unfinished(
             facts(

@@ -54,7 +54,7 @@ def summed(records: Iterable[Record], rules: Rules, decisions: Decisions, *, com
     """
     totals = ParityTotals()
     for record in records:
-        attached = record.page.get("attachments", {}).get(ATTACHMENT)
+        attached = record.observations.attachments.get(ATTACHMENT)
         if attached is not None:
             totals.merge(ParityTotals.from_json(attached))
     sides = {(seen.line, seen.difference.baseline, seen.difference.candidate)

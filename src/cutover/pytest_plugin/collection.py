@@ -14,8 +14,9 @@ from typing import Final
 
 import pytest
 
-from cutover.config.manifest import CLOSING, GATES, Entry, render
+from cutover.config.manifest import CLOSING, GATES, render
 from cutover.config.validation import ConfigurationError
+from cutover.core.requirements import RequiredCheck
 from cutover.core.safety import SafetyLevel
 from cutover.pytest_plugin.recording import system_of
 from cutover.pytest_plugin.selection import gates_of
@@ -28,12 +29,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """As a plugin (-p): write the manifest of what was collected to the file that the variable names."""
     if output := os.environ.get(_OUTPUT):
         entries = [
-            Entry(gate, item.nodeid, system_of(item), level_of(item), _argument(item, "never_waived"), needs_of(item))
+            RequiredCheck(
+                gate, item.nodeid, system_of(item), level_of(item), _argument(item, "never_waived"), needs_of(item)
+            )
             for item in session.items
             for gate in gates_of(item)
         ]
         entries += [
-            Entry(gate, check, None, SafetyLevel.TEST_DATA) for gate, checks in CLOSING.items() for check in checks
+            RequiredCheck(gate, check, None, SafetyLevel.TEST_DATA)
+            for gate, checks in CLOSING.items()
+            for check in checks
         ]
         Path(output).write_text(render(entries), encoding="utf-8")
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from cutover.accounts.registered import unremoved
-from cutover.config.waivers import Waiver
 from cutover.core.evidence import Status
+from cutover.core.requirements import Waiver
 from cutover.core.safety import SafetyLevel
 from cutover.core.verdict import ExitCode, GateVerdict, Run, Verdict, decide, exit_code, stale_waivers
 from cutover.pytest_plugin.selection import narrowing
@@ -39,7 +39,7 @@ def conclude(session: GateSession, before: int) -> tuple[list[GateVerdict], int]
     """Every gate's verdict, written down, and the exit code of the whole run. before: pytest's own code."""
     from cutover.pytest_plugin.migration_conclusion import conclude_migration
     from cutover.report.step_summary import append_step_summary
-    from cutover.report.verdict_file import finished
+    from cutover.run.verdict_file import finished
 
     trouble = session.trouble
     failed = any(record.status is Status.FAILED for record in session.records)
@@ -130,10 +130,10 @@ def _found_at_the_end(session: GateSession) -> list[str]:
     """Reasons why the whole measurement cannot be trusted."""
     found = [f"{name} could not be collected" for name in session.trouble.uncollected]
     versions = {
-        exchange["version"]
+        exchange.version
         for record in session.records
-        for exchange in record.page.get("exchanges", ())
-        if exchange["system"] == "worker" and exchange["version"] is not None
+        for exchange in record.observations.exchanges
+        if exchange.system == "worker" and exchange.version is not None
     }
     if len(versions) > 1:
         found.append(

@@ -30,7 +30,7 @@ ADMINISTRATOR: Final = ("postgres", "d1")
 
 def showed(record: Record) -> bool:
     """Whether a check came to its end and compared something; one that passed without its sums showed nothing."""
-    sums = record.page.get("attachments", {}).get(ATTACHMENT)
+    sums = record.observations.attachments.get(ATTACHMENT)
     return record.status in (Status.PASSED, Status.FAILED) and isinstance(sums, dict) and bool(sums.get("compared"))
 
 
@@ -109,7 +109,7 @@ def parity_conclusion(session: GateSession) -> ParityConclusion | None:
     """The conclusion of this run; None where no journey was played."""
     if GATE not in session.asked or not session.loaded:
         return None
-    if not any(ATTACHMENT in record.page.get("attachments", {}) for record in session.records):
+    if not any(ATTACHMENT in record.observations.attachments for record in session.records):
         return None
     try:
         return ParityConclusion(session)

@@ -146,7 +146,7 @@ def _record(item: pytest.Item, outcome: Outcome, recorder: Recorder, environment
         finding=outcome.finding,
         plan=plan.args[0] if plan else None,
         summary=(getattr(documented, "__doc__", None) or "").strip().split("\n")[0],
-        page=recorder.page(),
+        observations=recorder.take(),
         findings=outcome.findings,
         never_waived=outcome.never_waived,
     )

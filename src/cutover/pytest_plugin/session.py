@@ -28,12 +28,13 @@ from cutover.config.environments import (
     load_environment,
     no_environment,
 )
-from cutover.config.manifest import Entry, load_manifest
+from cutover.config.manifest import load_manifest
 from cutover.config.validation import ConfigurationError
-from cutover.config.waivers import Waiver, load_waivers
+from cutover.config.waivers import load_waivers
 from cutover.core.errors import MeasurementError, NotVerified
 from cutover.core.evidence import EvidenceLog, Record, Status
 from cutover.core.recorder import Recorder
+from cutover.core.requirements import RequiredCheck, Waiver
 from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import redact
 from cutover.core.verdict import ExitCode, GateVerdict
@@ -78,7 +79,7 @@ class GateSession:
         self.ready: dict[str, tuple[int, float]] = {}
         self.selected_gates: set[str] = set()
         self.waivers: tuple[Waiver, ...] = ()
-        self.manifest: tuple[Entry, ...] = ()
+        self.manifest: tuple[RequiredCheck, ...] = ()
         self.log: EvidenceLog | None = None
         self.verdicts: list[GateVerdict] = []
         self.final: int | None = None
@@ -490,9 +491,11 @@ class GateSession:
                 self.trouble.invalid.append(str(error))
                 continue
             self.ready[system] = (tries, round(seconds, 3))
-        page = self.recorder.page()
+        observed = self.recorder.take()
         if self.log is not None:
-            self.log.event("ready", systems=self.ready, exchanges=page["exchanges"], failed=self.trouble.invalid)
+            self.log.event(
+                "ready", systems=self.ready, exchanges=observed.as_json()["exchanges"], failed=self.trouble.invalid
+            )
 
     def _admit(self, item: pytest.Item) -> None:
         if self.name is None:
@@ -530,13 +533,13 @@ class GateSession:
     def _write_unfinished(self) -> None:
         """verdict.json says INVALID until it is known better: a killed run leaves no earlier word standing."""
         if self.log is not None:
-            from cutover.report.verdict_file import unfinished
+            from cutover.run.verdict_file import unfinished
 
             self.log.write("verdict.json", unfinished(self.facts()))
 
     def facts(self) -> dict[str, Any]:
         """What this run was and did so far."""
-        from cutover.report.verdict_file import facts
+        from cutover.run.verdict_file import facts
 
         return facts(
             environment=self._environment,

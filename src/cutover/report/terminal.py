@@ -34,7 +34,7 @@ def details(
                 f"{', '.join(functions(verdict.not_in_form))}"
             )
     for record in records:
-        for note in record.page.get("notes", ()):
+        for note in record.observations.notes:
             yield f"  note: {record.check}: {note}"
     for leftover in facts["leftovers"]:
         yield f"  left over: {leftover}"

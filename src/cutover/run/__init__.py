@@ -1,1 +1,1 @@
-"""The lifecycle of a run, used by every entry point."""
+"""The lifecycle of every run: id, folder, signals, verdict, files, last line and exit code."""

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from cutover.client.curl import curl_command
 from cutover.client.http import Request
-from cutover.config.manifest import Entry
-from cutover.config.waivers import Waiver
 from cutover.contract.findings import SECURITY, Finding, Findings, Place
 from cutover.core.evidence import Record, Status
+from cutover.core.requirements import RequiredCheck, Waiver
 from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import Secret, new_password
 from cutover.core.verdict import Run, Verdict, decide, stale_waivers
@@ -43,7 +42,7 @@ def waiver(each: Finding, check: str = BASE) -> Waiver:
 
 def verdict(records: list[Record], waivers: list[Waiver]) -> Verdict:
     """Of a gate that requires just these checks."""
-    manifest = [Entry("contract", each.check, None, SafetyLevel.READ_ONLY) for each in records]
+    manifest = [RequiredCheck("contract", each.check, None, SafetyLevel.READ_ONLY) for each in records]
     return decide("contract", Run("embedded", SafetyLevel.DISPOSABLE), manifest, records, waivers).verdict
 
 

@@ -48,7 +48,7 @@ def unshown(monkeypatch: pytest.MonkeyPatch, held: Held, ends_with: type[Excepti
     else:
         with pytest.raises(ends_with):
             fuzzer.hold("upload", None)
-    said: str = fuzzer.recorder.page()["unshown"]
+    said: str = fuzzer.recorder.take().incomplete
     return said
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from cutover.config.manifest import Entry
 from cutover.core.evidence import Record, Status
+from cutover.core.requirements import RequiredCheck
 from cutover.core.safety import SafetyLevel
 from cutover.core.verdict import Run, Verdict, decide
 from cutover.parity.accepted_differences import Acceptance, Decisions
@@ -22,7 +22,7 @@ from cutover.pytest_plugin.parity_conclusion import showed
 pytestmark = pytest.mark.unit
 
 CHECK = "tests/parity/test_journeys.py::test_x"
-MANIFEST = [Entry("parity", name, None, SafetyLevel.TEST_DATA) for name in (CHECK, COVERAGE, DECLARED)]
+MANIFEST = [RequiredCheck("parity", name, None, SafetyLevel.TEST_DATA) for name in (CHECK, COVERAGE, DECLARED)]
 RULES = Rules({}, {}, {}, {}, {}, (Cell("user", "owner", 200, 200),))
 EXTRA = Acceptance(
     3, ("user",), ("/a",), Kind.EXTRA, None, ("text",), "", "why", "who", datetime.date(2100, 1, 1)

@@ -558,7 +558,7 @@ def test_earlier_runs_are_read_newest_first_and_broken_files_named(tmp_path: Pat
     runs = earlier_runs(own)
     good = [run for run in runs if "broken" not in run]
     assert [run["run"] for run in good] == [f"run{n}" for n in range(24, 4, -1)]
-    assert [run["page"] for run in good[:2]] == [True, False]
+    assert [run["observations"] for run in good[:2]] == [True, False]
     broken = {run["folder"].partition("-")[2] for run in runs if "broken" in run}
     assert broken == {"no-json", "not-utf8", "list", "schema-2", "no-time", "deep"}
     page = sound(parity_page(SAMPLE, runs))

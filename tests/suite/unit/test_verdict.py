@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutover.config.manifest import Entry
-from cutover.config.waivers import Waiver
 from cutover.core.evidence import Record, Status
+from cutover.core.recorder import Observations
+from cutover.core.requirements import RequiredCheck, Waiver
 from cutover.core.safety import SafetyLevel
-from cutover.core.verdict import ExitCode, GateVerdict, Run, Verdict, decide, exit_code, stale_waivers, word
+from cutover.core.verdict import ExitCode, GateVerdict, Run, Verdict, decide, exit_code, stale_waivers, verdict_with
 
 pytestmark = pytest.mark.unit
 
@@ -19,8 +19,8 @@ NAMES = ["a", "b", "c"]
 RUN = Run("embedded", SafetyLevel.DISPOSABLE)
 
 
-def entry(check: str, system: str | None = "worker") -> Entry:
-    return Entry("smoke", check, system, SafetyLevel.READ_ONLY)
+def entry(check: str, system: str | None = "worker") -> RequiredCheck:
+    return RequiredCheck("smoke", check, system, SafetyLevel.READ_ONLY)
 
 
 def record(check: str, status: Status, *, finding: str | None = None, system: str | None = "worker") -> Record:
@@ -37,7 +37,7 @@ records = st.lists(st.builds(record, st.sampled_from(NAMES), st.sampled_from(Sta
 
 
 @given(manifests, records)
-def test_go_means_every_listed_check_passed_and_nothing_else_came(manifest: list[Entry], seen: list[Record]) -> None:
+def test_go_means_every_listed_check_passed_and_no_other_ran(manifest: list[RequiredCheck], seen: list[Record]) -> None:
     """GO if and only if something is listed, all of it passed, and every record there is passed."""
     verdict = decide("smoke", RUN, manifest, seen, ())
     shown = {r.check for r in seen if r.status is Status.PASSED}
@@ -51,7 +51,7 @@ def test_go_means_every_listed_check_passed_and_nothing_else_came(manifest: list
 
 @given(manifests, st.sets(st.sampled_from(NAMES)), records)
 def test_read_only_form_is_never_plain_go_and_asks_for_all_that_looks(
-    manifest: list[Entry], writing: set[str], seen: list[Record]
+    manifest: list[RequiredCheck], writing: set[str], seen: list[Record]
 ) -> None:
     """Its GO is another word, and comes exactly when what only looks is GO by itself and nothing else failed."""
     levels = [
@@ -67,12 +67,12 @@ def test_read_only_form_is_never_plain_go_and_asks_for_all_that_looks(
     assert verdict.verdict is not Verdict.GO
     assert (verdict.verdict is Verdict.GO_READ_ONLY) == (whole.verdict is Verdict.GO)
     assert (verdict.exit_code, set(verdict.not_in_form)) == (whole.exit_code, left_out)
-    assert word([whole, verdict], 0) is (Verdict.GO_READ_ONLY if whole.exit_code == 0 else None)
+    assert verdict_with([whole, verdict], 0) is (Verdict.GO_READ_ONLY if whole.exit_code == 0 else None)
 
 
 @given(manifests, records, st.sampled_from(Status))
 def test_one_more_record_never_makes_a_verdict_better_unless_it_passed(
-    manifest: list[Entry], seen: list[Record], status: Status
+    manifest: list[RequiredCheck], seen: list[Record], status: Status
 ) -> None:
     """Evidence against is never outweighed: only a pass can improve a verdict."""
     rank = [Verdict.GO, Verdict.INCONCLUSIVE, Verdict.NO_GO, Verdict.INVALID]
@@ -128,7 +128,9 @@ def test_many_missing_checks_are_counted_and_the_first_are_named() -> None:
 
 def test_waived_finding_of_a_check_that_was_cut_short_is_not_verified() -> None:
     """Who accepts what was found has not accepted what nobody looked at."""
-    found = dataclasses.replace(record("a", Status.FAILED, finding="f"), page={"unshown": "3 of 300 were sent"})
+    found = dataclasses.replace(
+        record("a", Status.FAILED, finding="f"), observations=Observations(incomplete="3 of 300 were sent")
+    )
     verdict = decide("smoke", RUN, [entry("a")], [found], [waiver_of(found)])
     assert (verdict.verdict, verdict.waived, verdict.not_verified) == (Verdict.INCONCLUSIVE, ("a",), ("a",))
     assert "3 of 300 were sent" in verdict.reasons[0]

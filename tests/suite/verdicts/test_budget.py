@@ -41,4 +41,4 @@ def test_flood_is_for_disposable_environments(own_pair: PairState, make_project:
     done = run_gate("-m", "smoke", "--env", "tight", "-k", LIMITER, reports=reports, project=project)
     assert done.code == 10, done.output
     assert "needs safety disposable" in done.output
-    assert [record["page"]["exchanges"] for record in done.records] == [[]]
+    assert [record["observations"]["exchanges"] for record in done.records] == [[]]

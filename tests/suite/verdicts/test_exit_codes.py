@@ -51,7 +51,7 @@ def test_all_passed_is_go(gate: Any, make_project: MakeProject, workers: tuple[s
     assert done.verdict["answered_versions"]
     assert done.verdict["could_not_detect"]
     assert {record["check"] for record in done.records} == {HEALTH, USER}
-    assert all(exchange["request_id"] for record in done.records for exchange in record["page"]["exchanges"])
+    assert all(exchange["request_id"] for record in done.records for exchange in record["observations"]["exchanges"])
 
 
 @BOTH_WAYS
@@ -414,7 +414,7 @@ def test_write_above_the_level_is_not_sent(gate: Any, make_project: MakeProject,
     done = gate(make_project(checks, environments=careful), env="careful")
     assert done.code == 10, done.output
     (record,) = [record for record in done.records if record["check"] == USER]
-    assert record["page"]["exchanges"] == []
+    assert record["observations"]["exchanges"] == []
 
 
 def test_kill_switch_stops_the_run(gate: Any, make_project: MakeProject) -> None:

@@ -32,7 +32,7 @@ def late_pair() -> Generator[PairState]:
 def measured(done: GateRun) -> dict[str, float]:
     """What the logout check measured on the Worker."""
     (record,) = [record for record in done.records if f"{LOGOUT}[worker]" in record["check"]]
-    return {figure["name"]: figure["value"] for figure in record["page"]["measured"]}
+    return {figure["name"]: figure["value"] for figure in record["observations"]["measured"]}
 
 
 def test_delayed_logout_is_waited_for(late_pair: PairState, tmp_path: Path) -> None:

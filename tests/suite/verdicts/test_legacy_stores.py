@@ -74,5 +74,5 @@ def test_pair_names_both(own_pair: PairState, make_project: MakeProject, reports
     project = make_project(CHECKS, manifest=MANIFEST)
     done = run_gate("-m", "smoke", "--env", "embedded", "--pair", own_pair.name, reports=reports, project=project)
     assert done.code == 0, done.output
-    systems = [exchange["system"] for record in done.records for exchange in record["page"]["exchanges"]]
+    systems = [exchange["system"] for record in done.records for exchange in record["observations"]["exchanges"]]
     assert set(systems) == {"postgres"}

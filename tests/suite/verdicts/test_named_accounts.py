@@ -144,8 +144,10 @@ def test_whole_gate_runs_on_accounts_that_are_named_and_leaves_them_as_they_were
         "test_actions_are_in_the_audit_log[worker]",
     }
     assert gate["counts"]["passed"] == gate["counts"]["required"] > 80
-    reached = {exchange["operation"] for record in done.records for exchange in record["page"]["exchanges"]}
-    sent = {(exchange["operation"], exchange["method"]) for r in done.records for exchange in r["page"]["exchanges"]}
+    reached = {exchange["operation"] for record in done.records for exchange in record["observations"]["exchanges"]}
+    sent = {
+        (exchange["operation"], exchange["method"]) for r in done.records for exchange in r["observations"]["exchanges"]
+    }
     assert ("register", "POST") not in sent
     assert ("delete_account", "DELETE") not in sent
     assert "upload" in reached
@@ -182,7 +184,9 @@ def test_what_a_check_leaves_is_removed_after_a_failure_too(
         assert done.verdict["leftovers"] == []
         assert lasting(inhabited) == before
         if code == 1:  # an interrupted check has no record
-            sent = [exchange["operation"] for record in done.records for exchange in record["page"]["exchanges"]]
+            sent = [
+                exchange["operation"] for record in done.records for exchange in record["observations"]["exchanges"]
+            ]
             assert sent[sent.index("logout") :].count("delete_filter") == 2, sent  # refused, then logged in anew
             assert sent[-2:] == ["delete", "list_files"], sent
 
@@ -232,7 +236,7 @@ def test_accounts_are_neither_made_nor_deleted(
     done = run_gate(*GATE, reports=reports, project=tiny(body), **variables(inhabited))
     assert done.code == 10, done.output
     assert f"{operation} needs registration, inhabited has none: closed to strangers" in done.output
-    assert operation not in {e["operation"] for record in done.records for e in record["page"]["exchanges"]}
+    assert operation not in {e["operation"] for record in done.records for e in record["observations"]["exchanges"]}
 
 
 def test_undeclared_second_account_is_not_verified(

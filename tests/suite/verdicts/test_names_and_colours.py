@@ -63,7 +63,7 @@ def test_names_of_this_deployment_are_go(
         done = run_gate("-m", "smoke", "--env", "zone", reports=reports, project=project)
     assert done.code == 0, done.output
     (record,) = [record for record in done.records if "every_name" in record["check"]]
-    assert [figure["value"] for figure in record["page"]["measured"]] == [two[0].version_id] * 2
+    assert [figure["value"] for figure in record["observations"]["measured"]] == [two[0].version_id] * 2
 
 
 @pytest.mark.parametrize("where", ["another build", "another system", "by a redirect", "a host that nobody named"])
@@ -119,7 +119,7 @@ def test_green_by_its_version_is_proven_on_each_answer(
 
         def run(name: str, *arguments: str, env: str = "green") -> tuple[int, str, dict[str, object], set[str]]:
             done = run_gate("-m", "smoke", "--env", env, *arguments, reports=reports.with_name(name), project=project)
-            seen = {exchange["version"] for record in done.records for exchange in record["page"]["exchanges"]}
+            seen = {exchange["version"] for record in done.records for exchange in record["observations"]["exchanges"]}
             return done.code, done.output, done.verdict, seen
 
         code, output, verdict, seen = run("chosen", "--worker-version", green.version_id)

@@ -71,7 +71,9 @@ def test_form_is_go_writes_nothing_and_says_what_it_left_out(
     )
     assert done.code == 0, done.output
     assert everything(roomy) == before
-    sent = {(exchange["operation"], exchange["method"]) for r in done.records for exchange in r["page"]["exchanges"]}
+    sent = {
+        (exchange["operation"], exchange["method"]) for r in done.records for exchange in r["observations"]["exchanges"]
+    }
     assert {method for _, method in sent} <= set(HARMLESS), sent
 
     (gate,) = done.verdict["gates"]

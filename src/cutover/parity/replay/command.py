@@ -39,8 +39,8 @@ from cutover.parity.report_files import write_parity_files
 from cutover.parity.rules import load_rules
 from cutover.report.step_summary import append_step_summary
 from cutover.report.terminal import details, last_line
-from cutover.report.verdict_file import facts, finished, unfinished
 from cutover.run.progress import Progress
+from cutover.run.verdict_file import facts, finished, unfinished
 from cutover.systems.target import Target, become_ready
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from cutover.config.environments import Environment
-from cutover.config.manifest import Entry
 from cutover.core.evidence import Record, Status
+from cutover.core.requirements import RequiredCheck
 from cutover.core.safety import SafetyLevel
 from cutover.core.verdict import GateVerdict, Run, decide
 from cutover.parity.accepted_differences import DeclarationResult
@@ -70,7 +70,7 @@ def verdict_of(records: Sequence[Record], sums: ReplayTotals, end: End, environm
             f"{len(sums.versions)} versions of the Worker answered in one replay ({', '.join(sorted(sums.versions))}): "
             "a deployment was going on, traffic is split, or it was resumed on another. Replay anew."
         )
-    entries = [Entry(GATE, check, None, SafetyLevel.READ_ONLY) for check in _TEXTS]
+    entries = [RequiredCheck(GATE, check, None, SafetyLevel.READ_ONLY) for check in _TEXTS]
     run = Run(
         environment.name,
         environment.safety,

@@ -1,4 +1,4 @@
-"""verdict.json: the verdict with what it rests on, for callers and for later reports."""
+"""Write verdict.json: the verdict with its facts, for callers and for later reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cutover.config.environments import Environment
 from cutover.config.validation import ConfigurationError, read_toml
 from cutover.core.evidence import Record
 from cutover.core.secrets import redact_all
-from cutover.core.verdict import ExitCode, GateVerdict, Verdict, word
+from cutover.core.verdict import ExitCode, GateVerdict, Verdict, verdict_with
 
 
 def facts(
@@ -27,13 +27,15 @@ def facts(
     planted: str | None,
     project: Path,
 ) -> dict[str, Any]:
-    """What a run was and did. Times in Unix seconds. environment: None when it could not be loaded;
-    planted: the defect that is planted in the embedded pair."""
-    exchanges = [exchange for record in records for exchange in record.page.get("exchanges", ())]
-    answered = sorted({exchange["version"] for exchange in exchanges if exchange["version"]})
-    blind = {line for record in records for line in record.page.get("could_not_detect", ())}
+    """Return the facts of a run. Times in Unix seconds.
+
+    environment: None if it could not be loaded. planted: the fault in the embedded pair, None if there is none.
+    """
+    observations = [record.observations for record in records]
+    exchanges = [exchange for observed in observations for exchange in observed.exchanges]
+    undetectable = {line for observed in observations for line in observed.could_not_detect}
     if environment is not None and environment.local_runtime:
-        blind |= set(_not_enforced_locally(project))
+        undetectable |= set(_not_enforced_locally(project))
     return {
         "run": run,
         "nonce": nonce,
@@ -46,27 +48,27 @@ def facts(
         "started": round(started, 3),
         "duration_s": round(time.time() - started, 3),
         "asked_version": asked_version,
-        "answered_versions": answered,
+        "answered_versions": sorted({exchange.version for exchange in exchanges if exchange.version}),
         "planted": planted,
         "requests": len(exchanges),
-        "connect_retries": sum(exchange["connect_retries"] for exchange in exchanges),
-        "rate_limited": sum(record.page.get("rate_limited", 0) for record in records),
-        "paced_s": round(sum(record.page.get("paced_s", 0.0) for record in records), 3),
-        "notes": [note for record in records for note in record.page.get("notes", ())],
-        "leftovers": [line for record in records for line in record.page.get("leftovers", ())],
-        "could_not_detect": sorted(blind),
+        "connect_retries": sum(exchange.connect_retries for exchange in exchanges),
+        "rate_limited": sum(observed.rate_limited for observed in observations),
+        "paced_s": round(sum(observed.paced_s for observed in observations), 3),
+        "notes": [note for observed in observations for note in observed.notes],
+        "leftovers": [line for observed in observations for line in observed.leftovers],
+        "could_not_detect": sorted(undetectable),
     }
 
 
 def unfinished(run_facts: dict[str, Any]) -> str:
-    """The file's text while the run goes on."""
-    reason = "the run did not end: killed, or still going on"
+    """Return the text of the file while the run goes on."""
+    reason = "the run did not finish: it was killed or is still running"
     return _text({**run_facts, "verdict": Verdict.INVALID.value, "exit_code": ExitCode.INVALID, "reasons": [reason]})
 
 
 def finished(run_facts: dict[str, Any], verdicts: Sequence[GateVerdict], exit_code: int) -> str:
-    """The file's text at the end. "verdict" is that of the gate which the exit code comes from."""
-    deciding = word(verdicts, exit_code) or (Verdict.NO_GO if exit_code == 1 else Verdict.TOOL_ERROR)
+    """Return the text of the file at the end. Its "verdict" is that of the gate that the exit code comes from."""
+    deciding = verdict_with(verdicts, exit_code) or (Verdict.NO_GO if exit_code == 1 else Verdict.TOOL_ERROR)
     return _text(
         {
             **run_facts,
@@ -82,7 +84,7 @@ def _not_enforced_locally(project: Path) -> list[str]:
     try:
         return [str(row["what"]) for row in read_toml(project / "contracts" / "local_runtime.toml")["limit"]]
     except (ConfigurationError, KeyError) as error:
-        return [f"what the local runtime does not enforce is unknown: {error}"]
+        return [f"limits that the local runtime does not enforce are unknown: {error}"]
 
 
 def _text(data: dict[str, Any]) -> str:

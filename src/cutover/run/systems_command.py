@@ -1,0 +1,68 @@
+"""Commands that send requests to the systems of an environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from cutover.accounts.registered import unremoved
+from cutover.client.http import Client
+from cutover.client.rate_limiter import RateLimiter
+from cutover.config.environments import Environment
+from cutover.core.safety import KillSwitch, SafetyLevel
+from cutover.embedded.folders import base
+from cutover.run.lifecycle import Command
+from cutover.systems.target import Target, become_ready
+
+
+class SystemsCommand(Command):
+    """A command with a client for the systems of its environment. Subclasses implement `work`."""
+
+    level = SafetyLevel.TEST_DATA
+
+    def __init__(
+        self,
+        project: Path,
+        name: str,
+        environment: Environment,
+        *,
+        planted: str | None = None,
+        reports: Path | None = None,
+        show_values: bool = False,
+        run_id: str | None = None,
+        folder: Path | None = None,
+        started: float | None = None,
+        request_ids: str | None = None,
+    ) -> None:
+        """request_ids: prefix of request ids, default the run id. It differs between the parts of a resumed run."""
+        super().__init__(
+            project, name, environment, planted=planted, reports=reports, run_id=run_id, folder=folder, started=started
+        )
+        self.show_values = show_values
+        self.client = Client(
+            environment,
+            recorder=self.recorder,
+            rate_limiter=RateLimiter(base() / "pacing", environment.url, environment.budget),
+            kill_switch=KillSwitch(project),
+            run=request_ids or self.run_id,
+            show_values=show_values,
+        )
+
+    def target(self, system: str) -> Target:
+        """Return one system of the environment."""
+        return Target(system, self.target_environment, self.client, self.recorder)
+
+    def become_ready(self, systems: Iterable[str]) -> None:
+        """Wait until these systems are healthy. Raises Unreachable, IdentityMismatch."""
+        for system in systems:
+            become_ready(self.target(system), self.progress)
+
+    def cleanup(self) -> None:
+        """Close the client's connections."""
+        self.client.close()
+
+    def complete_facts(self, run_facts: dict[str, Any]) -> None:
+        """Add all requests, also those whose exchanges a long run dropped, and test data that was not removed."""
+        run_facts["requests"] = max(run_facts["requests"], self.client.requests)
+        run_facts["leftovers"] += unremoved(self.ledger, run_facts["leftovers"])
