@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cutover.core.evidence import Record, Status
+from cutover.core.recorder import Observations
 from cutover.core.requirements import RequiredCheck
 from cutover.core.safety import SafetyLevel
 from cutover.core.verdict import Run, Verdict, decide
@@ -37,7 +38,7 @@ def sums(statuses: tuple[int | None, int | None], *found: Difference, role: str 
 
 
 def recorded(held: Any, status: Status = Status.PASSED) -> Record:
-    return Record(CHECK, ("parity",), "x", status, time.time(), 0.0, page={"attachments": held})
+    return Record(CHECK, ("parity",), "x", status, time.time(), 0.0, observations=Observations(attachments=held))
 
 
 def verdict(
