@@ -94,15 +94,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--media-root", default=os.environ.get("MIGRATE_MEDIA_ROOT"), help="(MIGRATE_MEDIA_ROOT)")
     parser.add_argument("--users", type=int, default=300)
     parser.add_argument("--files", type=int, default=1500)
-    parser.add_argument("--rows", type=int, default=12, help="of a list on average (12)")
+    parser.add_argument("--rows", type=int, default=12, help="average number of rows of a list (12)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--clear", action="store_true", help="remove every account and file that is there first")
-    parser.add_argument("--change", action="store_true", help="change what is there, as users do meanwhile")
+    parser.add_argument("--clear", action="store_true", help="first remove every existing account and file")
+    parser.add_argument("--change", action="store_true", help="change existing data, as users do between two runs")
     parser.add_argument(
         "--awkward", action="append", default=[], choices=sorted(awkward.KINDS), metavar="KIND",
-        help="add this kind (reference/migration/awkward.toml says what follows): " + ", ".join(sorted(awkward.KINDS)),
+        help="add this kind (consequences: reference/migration/awkward.toml): " + ", ".join(sorted(awkward.KINDS)),
     )  # fmt: skip
-    parser.add_argument("--no-media", action="store_true", help="rows alone, for measuring rows")
+    parser.add_argument("--no-media", action="store_true", help="write only rows, to measure them")
     parser.add_argument(
         "--accounts", metavar="FILE", help=f"write the first {LISTED_ACCOUNTS} accounts with their passwords"
     )

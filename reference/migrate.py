@@ -1,14 +1,16 @@
-"""Move List Cutter's data from PostgreSQL and media folder to D1 and R2 (full, delta), and back (reverse).
+"""Move List Cutter's data from PostgreSQL and media folder to D1 and R2 (full, delta), and back
+(reverse).
 
-    python reference/migrate.py full --state DIR     into an empty target; run again after a kill, it goes on
-    python reference/migrate.py delta --state DIR    what changed since: new, changed and deleted rows and files
-    python reference/migrate.py reverse --state DIR  after a rollback: what the Worker gained or changed, to Django
-    python reference/migrate.py undo --state DIR     the last run's own writes taken back, and nothing else
-    … --dry-run                                      what would be written, and what cannot be carried
+    python reference/migrate.py full --state DIR     into an empty target; after an interruption it resumes
+    python reference/migrate.py delta --state DIR    changes since: new, changed and deleted rows and files
+    python reference/migrate.py reverse --state DIR  after a rollback: the Worker's additions and changes, to Django
+    python reference/migrate.py undo --state DIR     revert the last run's own writes, and nothing else
+    … --dry-run                                      list the writes, and the rows that cannot be migrated
 
-The mapping is contracts/migration.toml. Where both sides are: options or variables (--help); secrets by variable alone.
-The last line on standard output is one JSON object. 0: done; 1: something could not be carried or undone; 4: usage;
-11: a side did not answer. Not for judging what was migrated: `cutover reconcile` is.
+The mapping is contracts/migration.toml. The addresses of both sides are options or variables
+(--help), secrets are variables only. The last line on standard output is one JSON object. Exit
+codes: 0 done; 1 something could not be migrated or undone; 4 usage; 11 a side did not respond.
+`cutover reconcile` verifies the result.
 """
 
 from __future__ import annotations
@@ -69,21 +71,21 @@ def _options() -> argparse.Namespace:
         + f"; {sides.D1_TOKEN} (D1's API token, where it wants one)",
     )  # fmt: skip
     parser.add_argument("command", choices=COMMANDS)
-    parser.add_argument("--state", metavar="DIR", help="folder of the journal: for restart and undo")
-    parser.add_argument("--dry-run", action="store_true", help="look at everything and write nothing")
-    parser.add_argument("--leave-out", action="store_true", help="write the rest when something cannot be carried")
-    parser.add_argument("--replace", action="store_true", help="full: make the target equal, whatever it holds")
+    parser.add_argument("--state", metavar="DIR", help="folder of the journal, for resuming and undo")
+    parser.add_argument("--dry-run", action="store_true", help="read everything and write nothing")
+    parser.add_argument("--leave-out", action="store_true", help="write the other rows if some cannot be migrated")
+    parser.add_argument("--replace", action="store_true", help="full: make a target that holds rows equal")
     sides.add_options(parser)
     options = parser.parse_args()
     if not options.state and not options.dry_run:
-        parser.error("--state: say where the journal shall lie")
+        parser.error("--state: name the folder of the journal")
     if options.dry_run and options.command == "undo":
         parser.error("undo has no dry run")
     return options
 
 
 def _told(error: Exception) -> str:
-    """What happened, without values or addresses that hold secrets."""
+    """Return a message without values or addresses that contain secrets."""
     if isinstance(error, psycopg.Error):
         return f"PostgreSQL: {type(error).__name__} {error.sqlstate or ''}".rstrip()
     if isinstance(error, obstore.exceptions.BaseError):
@@ -92,7 +94,7 @@ def _told(error: Exception) -> str:
 
 
 def _begin(both: Sides, journal: Journal, options: argparse.Namespace, *, must_be_empty: bool = False) -> bool:
-    """Begin a run, or go on with the one that was cut short. Returns whether it goes on."""
+    """Begin a run, or resume the interrupted one. Return True if it resumes."""
     checks.schemas(both)
     target = sides.target_of(options, options.command)
     cut = journal.unfinished()

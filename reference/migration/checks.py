@@ -1,7 +1,4 @@
-"""What must hold before anything is written: both schemas are as the mapping says, tables without a place are empty.
-
-Not for single rows: values.py.
-"""
+"""Check the conditions for a write: both schemas match the mapping, and unmapped tables are empty."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from migration.sides import Sides
 
 
 def schemas(sides: Sides) -> None:
-    """Raises MigrationError for a table or column that is missing, or that the mapping does not know."""
+    """Raise MigrationError for a table or column that is missing or not in the mapping."""
     for table in sides.mapping.tables:
         for where, name, wanted, found in (
             ("PostgreSQL", table.source, set(table.source_kinds), sides.django.columns(table.source)),
@@ -28,7 +25,9 @@ def schemas(sides: Sides) -> None:
 
 
 def target_is_empty(sides: Sides) -> None:
-    """Raises MigrationError for a target that holds rows or objects: a full migration would mix them with its own."""
+    """Raise MigrationError for a target with rows or objects, because a full migration would mix them
+    with its own.
+    """
     for table in sides.mapping.tables:
         if sides.d1.count(table.target):
             raise MigrationError(
@@ -39,6 +38,6 @@ def target_is_empty(sides: Sides) -> None:
 
 
 def unmapped_tables(sides: Sides) -> list[str]:
-    """Tables that the mapping wants empty and that are not."""
+    """Return the tables that must be empty by the mapping and are not."""
     django = sides.django
     return [name for name in sides.mapping.must_be_empty if django.columns(name) and django.count(name)]

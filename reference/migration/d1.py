@@ -1,6 +1,8 @@
-"""D1 in Cloudflare's REST shape: rows by key, rows written, each call atomic and safe to repeat.
+"""D1 by Cloudflare's REST interface: read rows by key, write rows; each call is atomic and safe to
+repeat.
 
-Parameters are texts there, so that rows travel as one JSON text. Not for R2, and never for the file behind a local D1.
+Parameters are texts there, so rows are sent as one JSON text. The file of a local D1 is never
+accessed.
 """
 
 from __future__ import annotations
@@ -16,15 +18,15 @@ from migration.mapping import Table
 
 TRIES = 8
 CALL_BYTES = 900_000
-"""Of one parameter: a text of D1 holds 2 MB."""
+"""Size of one parameter: a text in D1 holds 2 MB."""
 
 
 class D1Error(Exception):
-    """D1 refused, or could not be reached in TRIES tries."""
+    """D1 refused a call, or could not be reached in TRIES tries."""
 
 
 class D1:
-    """url: of the database, without /raw. batch: rows a page."""
+    """A D1 database. url: of the database, without /raw. batch: rows per page."""
 
     def __init__(self, url: str, token: str, batch: int) -> None:
         headers = {"authorization": f"Bearer {token}"} if token else {}
@@ -32,7 +34,7 @@ class D1:
         self._url, self._batch = url.rstrip("/") + "/raw", batch
 
     def run(self, sql: str, *parameters: str) -> list[list[Any]]:
-        """The rows of the last statement. Several statements are one transaction. Raises D1Error."""
+        """Return the rows of the last statement. Several statements are one transaction. Raise D1Error."""
         told = ""
         for attempt in range(TRIES):
             if attempt:
@@ -46,9 +48,9 @@ class D1:
                 try:
                     return answer.json()["result"][-1]["results"]["rows"]  # type: ignore[no-any-return]
                 except (ValueError, LookupError, TypeError):
-                    raise D1Error("D1 answered 200 with what is no result") from None
+                    raise D1Error("D1 returned 200 without a result") from None
             told = f"{answer.status_code} {_message(answer)}"
-            # What SQLite itself refuses stays refused; the rest of 429 and 5xx passes.
+            # An error of SQLite itself is permanent; other 429 and 5xx are temporary.
             if "SQLITE_" in told or (answer.status_code != 429 and answer.status_code < 500):
                 break
         raise D1Error(f"D1: {told}")
@@ -57,16 +59,16 @@ class D1:
         return int(self.run(f"SELECT CAST(count(*) AS TEXT) FROM {table}")[0][0])  # noqa: S608 - names of the mapping
 
     def columns(self, table: str) -> list[str]:
-        """In the table's order; empty when there is no such table."""
+        """Return the columns in the table's order; empty if the table does not exist."""
         return [row[0] for row in self.run("SELECT name FROM pragma_table_info(?1) ORDER BY cid", table)]
 
     def references(self, table: str) -> list[tuple[str, str, str, str]]:
-        """(column, table and column that it names, what happens to the row when that goes)."""
+        """Return (column, referenced table, referenced column, ON DELETE action)."""
         query = 'SELECT "from", "table", "to", on_delete FROM pragma_foreign_key_list(?1)'
         return [(row[0], row[1], row[2], row[3]) for row in self.run(query, table)]
 
     def rows(self, table: Table) -> Iterator[dict[str, Any]]:
-        """All rows in the order of their key, page by page."""
+        """Yield all rows in the order of their key, page by page."""
         last = "-9223372036854775808"
         while True:
             page = self.run(
@@ -81,13 +83,13 @@ class D1:
             last = page[-1][0]
 
     def by_key(self, table: str, names: Sequence[str], keys: Sequence[int]) -> dict[int, str]:
-        """id -> the row's columns as a JSON array."""
+        """Return id -> the row's columns as a JSON array."""
         return self._images(table, names, "id IN (SELECT value FROM json_each(?1))", keys)
 
     def naming(
         self, table: str, names: Sequence[str], column: str, named: tuple[str, str], keys: Sequence[int]
     ) -> dict[int, str]:
-        """The same of the rows whose column names (table, column) of one of the rows with these keys."""
+        """Return the same for the rows whose column references (table, column) of one of the rows with these keys."""
         other, there = named
         of_those = f"SELECT {there} FROM {other} WHERE id IN (SELECT value FROM json_each(?1))"  # noqa: S608 - D1's own names
         return self._images(table, names, f"{column} IN ({of_those})", keys)
@@ -97,7 +99,9 @@ class D1:
         return {int(key): text for key, text in self.run(query, json.dumps(list(keys)))}
 
     def put(self, table: str, names: Sequence[str], rows: Sequence[str]) -> None:
-        """Insert or replace rows, each a JSON array of the columns. Rows over CALL_BYTES go in more than one call."""
+        """Insert or replace rows, each a JSON array of the columns. Rows above CALL_BYTES are split
+        into several calls.
+        """
         values = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(names)))
         updates = ", ".join(f"{name} = excluded.{name}" for name in names if name != "id")
         sql = (
@@ -111,7 +115,7 @@ class D1:
         self.run(f"DELETE FROM {table} WHERE id IN (SELECT value FROM json_each(?1))", json.dumps(list(keys)))  # noqa: S608 - the same
 
     def release(self, table: Table, keys: Sequence[int]) -> None:
-        """Give up the rows' unique values, so that two rows may swap theirs."""
+        """Clear the rows' unique values, so that two rows may swap theirs."""
         nullable = {column.name for column in table.columns if column.nullable}
         freed = ", ".join(
             f"{name} = {'NULL' if name in nullable else repr('moving-') + ' || id'}" for name in table.unique
@@ -123,7 +127,7 @@ class D1:
         return int(found[0][0]) if found else None
 
     def set_sequence(self, table: str, value: int | None) -> None:
-        """None: as if the table had never held a row."""
+        """Set the sequence. None: as if the table had never had a row."""
         if value is None:
             self.run("DELETE FROM sqlite_sequence WHERE name = ?1", table)
             return
@@ -135,7 +139,7 @@ class D1:
 
 
 def calls(rows: Sequence[str]) -> Iterator[list[str]]:
-    """The rows in groups of at most CALL_BYTES bytes, one row at least."""
+    """Yield the rows in groups of at most CALL_BYTES bytes, at least one row each."""
     group: list[str] = []
     size = 0
     for row in rows:
@@ -150,7 +154,8 @@ def calls(rows: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _as_array(names: Sequence[str]) -> str:
-    # As JSON text the integers above 2^53 keep their digits. A BLOB cannot stand in JSON: it is marked, to be seen.
+    # As JSON text, integers above 2^53 keep their digits. JSON cannot contain a BLOB: it is marked,
+    # so that it is found.
     marked = (f"iif(typeof({name}) = 'blob', 'blob:' || hex({name}), {name})" for name in names)
     return f"json_array({', '.join(marked)})"
 

@@ -1,7 +1,4 @@
-"""PostgreSQL as Django left it: rows by key in one snapshot, and rows written back.
-
-Not for the media folder: media.py.
-"""
+"""Django's PostgreSQL: read rows by key in one snapshot, and write rows back."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ _WRITTEN = {"timestamp": "{0}::timestamptz", "uuid": "{0}::uuid", "json": "{0}::
 
 
 class Django:
-    """One connection. Reading: one snapshot for all queries until `end_snapshot`."""
+    """A connection to Django's database. All reads use one snapshot until `end_snapshot`."""
 
     def __init__(self, dsn: str, batch: int) -> None:
         self._batch = batch
@@ -51,7 +48,7 @@ class Django:
         return int(self.all(f"SELECT count(*) FROM {table} WHERE id > %s", after)[0][0])  # noqa: S608 - the same
 
     def pages(self, table: Table, after: int | None = None) -> Iterator[list[dict[str, Any]]]:
-        """All rows in the order of their key."""
+        """Yield all rows in the order of their key."""
         last = -(2**63) if after is None else after
         while True:
             page = self._select(table, "id > %s ORDER BY id LIMIT %s", last, self._batch)
@@ -72,18 +69,18 @@ class Django:
         return self.connection.cursor(row_factory=dict_row).execute(_sql(query), parameters).fetchall()
 
     def sequence(self, table: str) -> int:
-        """The last number that PostgreSQL gave out; 0 when none."""
+        """Return the last number that PostgreSQL returned from the sequence; 0 if none."""
         ((name,),) = self.all("SELECT pg_get_serial_sequence(%s, 'id')", table)
         ((last, called),) = self.all(f"SELECT last_value, is_called FROM {name}")  # noqa: S608 - PostgreSQL's own answer
         return int(last) if called else int(last) - 1
 
     def images(self, table: str, keys: Sequence[int], column: str = "id") -> dict[int, str]:
-        """id -> the whole row as JSON text, from which `restore` makes the same row."""
+        """Return id -> the whole row as JSON text, from which `restore` creates the same row."""
         query = f"SELECT id, row_to_json(t)::text FROM {table} AS t WHERE {column} = ANY(%s) ORDER BY id"  # noqa: S608 - names of the mapping or PostgreSQL's own
         return dict(self.all(query, list(keys)))
 
     def children(self, table: str) -> list[tuple[str, str]]:
-        """(table, column) of what names this table's id."""
+        """Return (table, column) of every reference to this table's id."""
         return self.all(
             "SELECT c.conrelid::regclass::text, a.attname FROM pg_constraint c"
             " JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]"
@@ -92,7 +89,7 @@ class Django:
         )
 
     def insert(self, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-        """New rows, all with the same columns. One that came meanwhile (a run that was cut short) is changed."""
+        """Insert rows, all with the same columns. A row that already exists (from an interrupted run) is updated."""
         names = list(rows[0])
         placeholders = ", ".join(_placeholder(table, name) for name in names)
         updates = ", ".join(f"{name} = excluded.{name}" for name in names if name != "id")
@@ -103,14 +100,14 @@ class Django:
         self.connection.cursor().executemany(_sql(query), [list(row.values()) for row in rows])
 
     def update(self, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-        """Rows that are there, by their id. All have the same columns; others stay as they are."""
+        """Update existing rows by their id. All have the same columns; other columns stay as they are."""
         names = [name for name in rows[0] if name != "id"]
         sets = ", ".join(f"{name} = {_placeholder(table, name)}" for name in names)
         query = f"UPDATE {table.source} SET {sets} WHERE id = %s"  # noqa: S608 - names of the mapping
         self.connection.cursor().executemany(_sql(query), [[*(row[name] for name in names), row["id"]] for row in rows])
 
     def restore(self, table: str, images: Sequence[str]) -> None:
-        """Rows as they were, by their images."""
+        """Restore rows from their images."""
         names = [row[0] for row in self.all("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass"
                                             " AND attnum > 0 AND NOT attisdropped ORDER BY attnum", table)]  # fmt: skip
         updates = ", ".join(f"{name} = excluded.{name}" for name in names if name != "id")
@@ -124,14 +121,14 @@ class Django:
         self.connection.execute(_sql(f"DELETE FROM {table} WHERE id = ANY(%s)"), (list(keys),))  # noqa: S608 - the same
 
     def release(self, table: Table, keys: Sequence[int]) -> None:
-        """Give up the rows' unique values, so that two rows may swap theirs."""
+        """Clear the rows' unique values, so that two rows may swap theirs."""
         freed = {"text": "'moving-' || id", "uuid": "gen_random_uuid()", "empty_is_null": "''"}
         columns = [c for c in table.columns if c.name in table.unique and c.source is not None]
         sets = ", ".join(f"{column.source} = {freed[column.kind or '']}" for column in columns)
         self.connection.execute(_sql(f"UPDATE {table.source} SET {sets} WHERE id = ANY(%s)"), (list(keys),))  # noqa: S608 - the same
 
     def set_sequence(self, table: str, value: int | None) -> None:
-        """value: the last number that counts as given out; 0 or None as if none were."""
+        """Set the sequence. value: the last number that counts as used; 0 or None: no number was used."""
         last = value or 0
         self.all("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s, %s)", table, max(last, 1), last > 0)
 
@@ -147,9 +144,9 @@ def _placeholder(table: Table, name: str) -> str:
 
 
 def _sql(query: str) -> LiteralString:
-    return cast(LiteralString, query)  # made of the mapping's names alone; values are parameters
+    return cast(LiteralString, query)  # built from the mapping's names only; values are parameters
 
 
 def dumps(value: Any) -> str:
-    """JSON as this program writes it everywhere."""
+    """Return JSON in the format that this program writes everywhere."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

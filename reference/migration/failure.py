@@ -1,12 +1,12 @@
-"""What ends a run with one message.
+"""Errors that end a run with one message.
 
-Not for rows that cannot be carried: those are counted (values.NotCarriedError).
+Rows that cannot be migrated are counted instead (values.NotCarriedError).
 """
 
 
 class MigrationError(Exception):
-    """Nothing more can be done: settings are missing, a side is not as the mapping says, a journal is in use."""
+    """The run cannot continue: missing settings, a side that does not match the mapping, a journal in use."""
 
 
 class LeftOutError(MigrationError):
-    """Something cannot be carried, and so nothing was written."""
+    """A row cannot be migrated, so nothing was written."""

@@ -1,8 +1,8 @@
-"""Full and delta: what Django holds, into D1 and R2.
+"""Full and delta: write Django's data to D1 and R2.
 
-Full writes into an empty target, page by page, and goes on behind the last page after a kill. Delta compares all
-rows and bytes first, then writes what differs and removes what is gone; after a kill it compares anew.
-Not for the way back: reverse.py.
+Full writes into an empty target, page by page, and resumes after the last page. Delta compares all
+rows and bytes first, then writes the differences and removes deleted rows; after an interruption it
+compares again. The reverse direction is in reverse.py.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from migration.values import NotCarriedError
 
 Row = dict[str, Any]
 PIECE_BYTES = 64 * 1024 * 1024
-"""So many bytes of files are held in memory at once, one file at least."""
+"""Bytes of files that are held in memory at once; at least one file."""
 _NOT_YET = {"status": "completed", "sha256": "0" * 64}
-"""In the place of what is calculated from bytes, while a row alone is looked at."""
+"""Placeholder for derived columns while only the row is checked."""
 
 
 class Forward:
-    """One run from Django to the Worker."""
+    """A run from Django to the Worker."""
 
     def __init__(self, sides: Sides, journal: Journal) -> None:
         self.sides, self.journal = sides, journal
@@ -43,7 +43,7 @@ class Forward:
     # Full.
 
     def look(self) -> list[dict[str, Any]]:
-        """All that cannot be carried, without writing anything."""
+        """Return all rows that cannot be migrated, without writing anything."""
         self.journal.forget_left_out()
         self._leave_out_duplicates()
         for table in (self.users, self.files):
@@ -62,7 +62,9 @@ class Forward:
         return tables + self.journal.left_out()
 
     def full(self) -> dict[str, int]:
-        """Rows written by table. What was written before a kill is not written again."""
+        """Return the number of written rows by table. Rows that were written before an interruption
+        are not written again.
+        """
         self._note_sequences()
         self._leave_out_duplicates()
         counts = {}
@@ -108,14 +110,14 @@ class Forward:
             yield piece
 
     def _carried(self, table: Table, row: Row, *, with_bytes: bool = False) -> tuple[Row, Upload | None] | None:
-        """The row of D1 and its object; None for one that is left out, which is noted."""
+        """Return the row of D1 and its object; None for a row that is left out, which is recorded."""
         try:
             if self.journal.is_left_out(table.target, row["id"]):
                 return None
             if table is self.users:
                 return values.forward(table, row, {}), None
             if self.journal.is_left_out(self.users.target, row["user_id"]):
-                raise NotCarriedError("user_id", "its user cannot be carried")
+                raise NotCarriedError("user_id", "its user cannot be migrated")
             return self._carried_file(row, with_bytes=with_bytes)
         except NotCarriedError as error:
             self.journal.leave_out(table.target, row["id"], error.column, error.why)
@@ -123,7 +125,7 @@ class Forward:
 
     def _carried_file(self, row: Row, *, with_bytes: bool) -> tuple[Row, Upload | None]:
         if row["user_id"] not in self._owners([row["user_id"]]):
-            raise NotCarriedError("user_id", "there is no such user")
+            raise NotCarriedError("user_id", "its user does not exist")
         path, media = row[self.sides.mapping.objects["source_path"]], self.sides.media
         carried = values.forward(self.files, row, _NOT_YET)
         size = media.size(path)
@@ -141,7 +143,7 @@ class Forward:
         return carried, Upload(carried[self.sides.mapping.objects["target_key"]], content, attributes)
 
     def _owners(self, ids: list[int]) -> set[int]:
-        """Those of the ids that are users. Asked only for files; pages repeat their owners."""
+        """Return the ids that are users. Used only for files; pages repeat their owners."""
         unknown = [key for key in ids if key not in self._known_owners]
         if unknown:
             if len(self._known_owners) > 100_000:
@@ -156,7 +158,7 @@ class Forward:
         return headers | values.object_metadata(objects["metadata"], row, self.now)
 
     def _leave_out_duplicates(self) -> None:
-        """Of rows that share a value which D1 keeps unique, all but the first."""
+        """Leave out all but the first of the rows that share a value which is unique in D1."""
         for table in (self.users, self.files):
             for column in table.columns:
                 if column.name in table.unique and column.source is not None:
@@ -174,7 +176,7 @@ class Forward:
     # Delta.
 
     def plan(self) -> dict[str, dict[str, int]]:
-        """Compare everything, note what is to be done, and count it."""
+        """Compare everything, record the planned writes, and count them."""
         self.journal.plan_anew()
         self.journal.forget_left_out()
         self._leave_out_duplicates()
@@ -201,7 +203,7 @@ class Forward:
                 if same_key is not None:
                     held = next(there, None)
                 if carried is None:
-                    # What an earlier run carried of it stays: a row that is left out is not a row that is gone.
+                    # Rows from an earlier run stay: a row that is left out is not a deleted row.
                     seen += [same_key[target_key]] if same_key is not None and target_key in same_key else []
                     continue
                 action = self._action(table, carried, same_key)
@@ -231,7 +233,7 @@ class Forward:
         return None
 
     def delta(self) -> dict[str, Any]:
-        """Do what was planned; raises as its parts do. Rows go before objects, objects come before rows."""
+        """Carry out the plan. Rows are removed before objects, objects are written before rows."""
         counts = self.journal.planned_count()
         d1, batch = self.sides.d1, self.sides.batch
         self._note_sequences()
@@ -276,7 +278,7 @@ class Forward:
         self.journal.note(table.target, ((key, held.get(key), texts.get(key)) for key in keys))
 
     def _note_dependents(self, table: Table, keys: list[int]) -> None:
-        """Rows of other tables that D1 removes or changes with these (its ON DELETE)."""
+        """Record rows of other tables that D1 removes or changes with these (ON DELETE)."""
         d1 = self.sides.d1
         for name in self.sides.mapping.dependents:
             columns = d1.columns(name)
@@ -303,13 +305,13 @@ class Forward:
         self.objects += len(uploads)
 
     def _keep_objects(self, keys: list[str]) -> None:
-        """Their bytes and attributes as they were before the run."""
+        """Keep the objects' bytes and attributes from before the run."""
         wanted = [key for key in keys if not self.journal.has_kept("objects", key)]
         for key, held in self.sides.r2.get_all(wanted).items():
             self.journal.keep("objects", key, held.content, dumps(held.attributes))
 
     def _remove_unseen(self) -> int:
-        """Objects that no row names."""
+        """Remove objects without a row. Return their number."""
         count = 0
         while keys := self.journal.unseen(self.sides.batch):
             self.journal.note("objects", ((key, None, None) for key in keys))
@@ -320,13 +322,13 @@ class Forward:
         return count
 
     def _note_sequences(self) -> None:
-        """Before the first row: SQLite moves them with each one."""
+        """Record the sequences before the first row, because SQLite moves them with each one."""
         for table in (self.users, self.files):
             there = self.sides.d1.sequence(table.target)
             self.journal.note("sequences", [(table.target, dumps(there), str(there))])
 
     def _sequences(self) -> None:
-        """D1 goes on behind the last number that Django gave out, also of rows that are gone."""
+        """Set D1's sequences after the last number that Django used, including deleted rows."""
         for table in (self.users, self.files):
             last, there = self.sides.django.sequence(table.source), self.sides.d1.sequence(table.target)
             ids = self.sides.d1.run(f"SELECT CAST(max(id) AS TEXT) FROM {table.target}")[0][0]  # noqa: S608 - names of the mapping
@@ -341,17 +343,17 @@ class Forward:
 
 
 def refuse(left_out: list[dict[str, Any]]) -> None:
-    """Raises LeftOutError when anything cannot be carried."""
+    """Raise LeftOutError if any row cannot be migrated."""
     if left_out:
         lines = "".join(
             f"\n  {'.'.join(filter(None, (entry['table'], entry['column'])))}: {entry['rows']:,} rows, {entry['why']}"
             for entry in left_out
         )
-        raise LeftOutError(f"this cannot be carried, and nothing was written (--leave-out writes the rest):{lines}")
+        raise LeftOutError(f"rows that cannot be migrated; nothing was written (--leave-out writes the others):{lines}")
 
 
 def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()  # what S3's ETag is
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()  # the value of S3's ETag
 
 
 def _without(text: str, place: int) -> str:

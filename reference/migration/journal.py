@@ -1,7 +1,8 @@
-"""What this program has written, noted before it is written: for going on after a kill, and for undoing it.
+"""The journal: this program's writes, recorded before they happen, to resume after an interruption and
+to undo a run.
 
-A folder of the operator's, readable by its owner alone: it holds rows as they were, and bytes of what was replaced.
-Not for what is wrong with the data: that is told at the end of each run.
+It is a folder that only its owner can read, because it contains previous rows and replaced bytes.
+Problems of the data are reported at the end of each run instead.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ CREATE TABLE IF NOT EXISTS listed (key TEXT PRIMARY KEY, size INTEGER, etag TEXT
 
 
 class Journal:
-    """folder: made when it is not there. Raises MigrationError when another process uses it."""
+    """A journal. folder: created if it does not exist. Raises MigrationError if another process uses it."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -57,7 +58,7 @@ class Journal:
         self.database.close()
 
     def unfinished(self) -> tuple[int, str, str] | None:
-        """(run, command, target) of a run that was cut short."""
+        """Return (run, command, target) of an interrupted run."""
         return self._one("SELECT id, command, target FROM run WHERE ended IS NULL AND undone IS NULL")
 
     def has_ended(self) -> bool:
@@ -81,7 +82,7 @@ class Journal:
     def undone(self) -> None:
         self.database.execute("UPDATE run SET undone = ? WHERE id = ?", (time.time(), self.run))
 
-    # How far a phase has come.
+    # Progress of a phase.
 
     def reached(self, phase: str) -> int | None:
         found = self._one("SELECT last FROM progress WHERE run = ? AND phase = ?", self.run, phase)
@@ -90,10 +91,12 @@ class Journal:
     def reach(self, phase: str, last: int) -> None:
         self.database.execute("INSERT OR REPLACE INTO progress VALUES (?, ?, ?)", (self.run, phase, last))
 
-    # What was written.
+    # Writes.
 
     def note(self, place: str, entries: Iterable[tuple[Any, str | None, str | None]]) -> None:
-        """Before it is written: (key, what is there, what will be there). What was there first stays noted."""
+        """Record a write before it happens: (key, current content, new content). The first recorded
+        content is kept.
+        """
         rows = ((self.run, place, str(key), before, after and digest(after)) for key, before, after in entries)
         self.database.execute("BEGIN")
         self.database.executemany(
@@ -113,7 +116,9 @@ class Journal:
         return self._one(query, self.run, place, key) is not None
 
     def keep(self, place: str, key: str, content: bytes, before: str) -> None:
-        """Bytes that are about to be replaced, and what is told of them. Call it once a key: the first are meant."""
+        """Keep bytes that are about to be replaced, with their description. Call it once per key: the
+        first bytes are kept.
+        """
         name = hashlib.sha256(f"{self.run} {place} {key}".encode()).hexdigest()
         new = self._kept / f"{name}.new"
         handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -129,7 +134,7 @@ class Journal:
         return (self._kept / name).read_bytes()
 
     def writes(self, place: str, batch: int) -> Iterator[list[tuple[str, str | None, str | None, str | None]]]:
-        """(key, before, kept, after digest), page by page."""
+        """Yield (key, before, kept, after digest), page by page."""
         last = ""
         while True:
             page = self.database.execute(
@@ -146,7 +151,7 @@ class Journal:
     def places(self) -> list[str]:
         return [row[0] for row in self.database.execute("SELECT DISTINCT place FROM wrote WHERE run = ?", (self.run,))]
 
-    # What a delta has to do.
+    # The plan of a delta.
 
     def plan_anew(self) -> None:
         self.database.execute("DELETE FROM work WHERE run = ?", (self.run,))
@@ -177,7 +182,7 @@ class Journal:
             found.setdefault(place, {})[action] = count
         return found
 
-    # What cannot be carried.
+    # Rows that cannot be migrated.
 
     def leave_out(self, place: str, key: int, column: str | None, why: str) -> None:
         self.database.execute(
@@ -192,7 +197,7 @@ class Journal:
         self.database.execute("DELETE FROM left_out WHERE run = ?", (self.run,))
 
     def left_out(self) -> list[dict[str, Any]]:
-        """By place, column and reason: how many, and the first ids."""
+        """Return count and first ids by place, column and reason."""
         query = (
             "SELECT place, part, why, count(*), min(key) FROM left_out WHERE run = ? GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
         )
@@ -201,7 +206,7 @@ class Journal:
             for place, column, why, rows, first in self.database.execute(query, (self.run,))
         ]
 
-    # What R2 listed.
+    # R2's listing.
 
     def list_anew(self, entries: Iterable[tuple[str, int, str]]) -> None:
         self.database.execute("BEGIN")

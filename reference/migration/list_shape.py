@@ -1,6 +1,6 @@
-"""What D1 keeps of a file's bytes: counts, digest, and whether it can be read as a list.
+"""Derived columns of a file: counts, digest, and its status as a list.
 
-Reads lists as reference/legacy does (its list_file.py needs no Django). Not for the text of rows.
+Parses lists as reference/legacy does (its list_file.py needs no Django).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from list_cutter.list_file import ListFile, MalformedFileError
 
 COLUMN_LIMIT = 100_000
 """contracts/api.md, Reading a list file, 6."""
-# The words in which the Worker tells each of these to the file's owner.
+# The messages that the Worker shows to the file's owner.
 _NUL = "The file contains a NUL byte."
 _TEXT_AFTER_QUOTE = "There is text after a closing quote."
 _OPEN_QUOTE = "A quote is never closed."
@@ -24,7 +24,7 @@ _TOO_WIDE = f"The header has more than {COLUMN_LIMIT} columns."
 
 
 def calculated(content: bytes) -> dict[str, Any]:
-    """status, error, row_count, column_count and sha256, by their names in contracts/migration.toml."""
+    """Return status, error, row_count, column_count and sha256, by their names in contracts/migration.toml."""
     values: dict[str, Any] = {"sha256": hashlib.sha256(content).hexdigest()}
     try:
         file = ListFile(content)

@@ -1,6 +1,6 @@
-"""contracts/migration.toml as this program reads it: tables, columns, and what each is made of.
+"""Read contracts/migration.toml: tables, columns, and the source of each.
 
-Not for checking it against the live schemas beyond what a write needs: that is the gate's part.
+It is checked against the live schemas only as far as a write needs it; the gate checks the rest.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MAPPING = Path(__file__).resolve().parents[2] / "contracts" / "migration.toml"
 
 @dataclass(frozen=True)
 class Column:
-    """A column of D1. source: the column of Django it comes from, None when it is made here."""
+    """A column of D1. source: the column of Django, None if the value is generated here."""
 
     name: str
     source: str | None
@@ -28,13 +28,13 @@ class Column:
 
     @property
     def goes_back(self) -> bool:
-        """Whether the reverse direction writes it into its column of Django."""
+        """Return True if the reverse direction writes it into its column of Django."""
         return self.source is not None and self.rule.get("back") != "none"
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table of Django and the one of D1 that holds its rows; the key is `id` on both sides."""
+    """A table of Django and the table of D1 with its rows; the key is `id` on both sides."""
 
     source: str
     target: str
@@ -48,7 +48,7 @@ class Table:
 
     @property
     def source_kinds(self) -> dict[str, str | None]:
-        """Columns of Django and how they are read; source_only ones as psycopg gives them."""
+        """Return the columns of Django and how they are read; source_only columns as psycopg returns them."""
         read: dict[str, str | None] = {c.source: c.kind for c in self.columns if c.source is not None}
         return read | dict.fromkeys(self.source_only)
 
@@ -60,16 +60,16 @@ class Mapping:
     objects: dict[str, Any]
     must_be_empty: tuple[str, ...]
     dependents: tuple[str, ...]
-    """Tables of D1 alone whose rows name rows of the mapped ones."""
+    """Tables that exist only in D1 and whose rows reference rows of the mapped tables."""
 
     @property
     def tables(self) -> tuple[Table, Table]:
-        """In the order in which rows may be inserted."""
+        """Return both tables in the order in which rows may be inserted."""
         return (self.users, self.files)
 
 
 def load(path: Path = MAPPING) -> Mapping:
-    """Read it. Raises KeyError or ValueError for one that this program does not understand."""
+    """Read the mapping. Raise KeyError or ValueError for one that this program does not understand."""
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     tables = {entry["target"]: _table(entry) for entry in data["table"]}
     if set(tables) != {"users", "files"}:

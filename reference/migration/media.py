@@ -1,7 +1,4 @@
-"""Django's media folder: bytes of a file by the path in its row.
-
-Not for which path a file has: the mapping says that.
-"""
+"""Django's media folder: the bytes of a file by the path in its row."""
 
 from __future__ import annotations
 
@@ -11,13 +8,13 @@ from pathlib import Path
 
 
 class Media:
-    """root: MEDIA_ROOT."""
+    """The media folder. root: MEDIA_ROOT."""
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
 
     def read(self, path: str) -> bytes | None:
-        """None when there is no such file below the folder."""
+        """Return the bytes; None if there is no such file in the folder."""
         try:
             return self._place(path).read_bytes()
         except (FileNotFoundError, IsADirectoryError, ValueError):
@@ -30,7 +27,7 @@ class Media:
             return None
 
     def write(self, path: str, content: bytes) -> None:
-        """The file is there as a whole or not at all."""
+        """Write the file: it exists completely or not at all."""
         place = self._place(path)
         place.parent.mkdir(parents=True, exist_ok=True)
         self._as_owner(place.parent)
@@ -44,7 +41,7 @@ class Media:
         place.unlink(missing_ok=True)
 
     def _as_owner(self, place: Path) -> None:
-        """What root writes belongs to whoever owns the folder, so that Django may remove it again."""
+        """Give a file that root wrote to the folder's owner, so that Django may remove it."""
         if os.geteuid() == 0:
             owner = self._root.stat()
             os.chown(place, owner.st_uid, owner.st_gid)

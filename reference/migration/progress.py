@@ -1,6 +1,6 @@
-"""How far a phase is, on standard error: done, of how many, rate, time left.
+"""Progress of a phase on standard error: done, total, rate, time left.
 
-Not for results: those are the last line on standard output.
+Results are the last line on standard output.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ EVERY_S = 1.0
 
 
 class Progress:
-    """total: how many there will be, None when nobody knows."""
+    """Progress of a phase. total: the expected number, None if unknown."""
 
     def __init__(self, phase: str, total: int | None = None, *, quiet: bool = False) -> None:
         self._phase, self._total, self._quiet = phase, total, quiet

@@ -1,7 +1,4 @@
-"""R2 over S3: objects put, read, listed and removed, many at once.
-
-Not for deciding which: forward.py, reverse.py and undo.py do.
-"""
+"""R2 over S3: put, read, list and remove many objects at once."""
 
 from __future__ import annotations
 
@@ -17,12 +14,12 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 AT_ONCE = 16
-"""Requests. https://developers.cloudflare.com/r2/ names no limit; one connection each."""
+"""Concurrent requests, one connection each. https://developers.cloudflare.com/r2/ names no limit."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """An object as it is to be, or was. attributes: headers by their names; all others are user metadata."""
+    """An object, new or previous. attributes: headers by their names; all others are user metadata."""
 
     key: str
     content: bytes
@@ -37,7 +34,7 @@ class Listed:
 
 
 class R2:
-    """One bucket."""
+    """A bucket."""
 
     def __init__(self, endpoint: str, bucket: str, access_key: str, secret_key: str) -> None:
         self._store = S3Store(
@@ -45,13 +42,13 @@ class R2:
             endpoint=endpoint,
             access_key_id=access_key,
             secret_access_key=secret_key,
-            region="auto",  # R2's only one
+            region="auto",  # R2 has no other
             virtual_hosted_style_request=False,
             client_options={"allow_http": endpoint.startswith("http://")},
         )
 
     def put(self, uploads: Iterable[Upload]) -> None:
-        """Put them all, each in one part, so that its ETag is its MD5."""
+        """Put all objects, each in one part, so that its ETag is its MD5."""
         _at_once(self._put, list(uploads))
 
     async def _put(self, upload: Upload) -> None:
@@ -59,11 +56,11 @@ class R2:
         await obstore.put_async(self._store, upload.key, upload.content, attributes=attributes, use_multipart=False)
 
     def get(self, key: str) -> Upload | None:
-        """The object with its bytes; None when there is none."""
+        """Return the object with its bytes; None if it does not exist."""
         return self.get_all([key]).get(key)
 
     def get_all(self, keys: Iterable[str]) -> dict[str, Upload]:
-        """Those of the keys that are there."""
+        """Return the objects that exist, by key."""
         return {upload.key: upload for upload in _at_once(self._get, list(keys)) if upload is not None}
 
     async def _get(self, key: str) -> Upload | None:
@@ -76,7 +73,7 @@ class R2:
         return Upload(key, content, {str(name): str(value) for name, value in attributes.items()})
 
     def heads(self, keys: Iterable[str]) -> dict[str, Listed]:
-        """Size and ETag of those of the keys that are there."""
+        """Return size and ETag of the objects that exist, by key."""
         return {listed.key: listed for listed in _at_once(self._head, list(keys)) if listed is not None}
 
     async def _head(self, key: str) -> Listed | None:
@@ -95,7 +92,7 @@ class R2:
 
 
 def _at_once(one: Callable[[Item], Coroutine[Any, Any, Result]], items: list[Item]) -> list[Result]:
-    """The results in the items' order. Raises what the first of them raises that fails."""
+    """Return the results in the items' order. Raise the first error."""
 
     async def all_of_them() -> list[Result]:
         slots = asyncio.Semaphore(AT_ONCE)

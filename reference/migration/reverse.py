@@ -1,7 +1,8 @@
-"""After a rollback: what D1 and R2 hold, into Django's tables and media folder.
+"""Write D1's and R2's data into Django's tables and media folder, after a rollback.
 
-Compares all rows and files first, then writes what differs and removes what is gone; after a kill it compares anew.
-Not for tables of D1 alone (saved_filters): the mapping says what is lost.
+Compares all rows and files first, then writes the differences and removes deleted rows; after an
+interruption it compares again. The mapping declares the loss of tables that exist only in D1
+(saved_filters).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Row = dict[str, Any]
 
 
 class Reverse:
-    """One run from the Worker to Django."""
+    """A run from the Worker to Django."""
 
     def __init__(self, sides: Sides, journal: Journal) -> None:
         self.sides, self.journal = sides, journal
@@ -31,7 +32,7 @@ class Reverse:
         self.media_files = 0
 
     def plan(self) -> dict[str, dict[str, int]]:
-        """Compare everything, note what is to be done, and count it."""
+        """Compare everything, record the planned writes, and count them."""
         self.journal.plan_anew()
         self.journal.forget_left_out()
         prefix = self.sides.mapping.objects["prefix"]
@@ -87,16 +88,16 @@ class Reverse:
 
     def _hold_carried_owner(self, row: Row) -> None:
         if self.journal.is_left_out(self.users.source, row["user_id"]):
-            raise NotCarriedError("user_id", "its user cannot be carried")
+            raise NotCarriedError("user_id", "its user cannot be migrated")
 
     @staticmethod
     def _must_be(table: Table, row: Row, made: Row) -> Row:
-        """Columns that D1 does not hold and that have to agree with those that it does."""
+        """Return the columns that D1 does not have and that must agree with the columns that it has."""
         bound = {name for name, rule in table.source_only.items() if "must_be" in rule}
         return {name: value for name, value in values.added(table, row, made).items() if name in bound}
 
     def _media_is_equal(self, row: Row, made: Row, held: Row | None) -> bool:
-        """Whether the media folder has the object's bytes. Raises NotCarriedError when R2 has no such object."""
+        """Return True if the media folder has the object's bytes. Raise NotCarriedError if R2 has no such object."""
         listed = self.journal.listed(row[self.key])
         if listed is None:
             raise NotCarriedError(self.path, "R2 has no such object")
@@ -105,14 +106,14 @@ class Reverse:
         content = self.sides.media.read(values.added(self.files, row, made)[self.path])
         if content is None or len(content) != listed[0]:
             return False
-        digest = hashlib.md5(content, usedforsecurity=False).hexdigest()  # what S3's ETag is
+        digest = hashlib.md5(content, usedforsecurity=False).hexdigest()  # the value of S3's ETag
         if "-" not in listed[1]:
             return digest == listed[1]
         upload = self.sides.r2.get(row[self.key])
         return upload is not None and upload.content == content
 
     def write(self) -> dict[str, Any]:
-        """Do what was planned. Files come before their rows, rows go before their files."""
+        """Carry out the plan. Files are written before their rows, rows are removed before their files."""
         counts = self.journal.planned_count()
         django, batch = self.sides.django, self.sides.batch
         for table in (self.users, self.files):
@@ -185,7 +186,9 @@ class Reverse:
                 self.sides.media.remove(path)
 
     def _delete_children(self, table: str, keys: list[int]) -> None:
-        """Rows that name these and would hold them: Django's tokens. In the same transaction."""
+        """Delete rows that reference these and would block their deletion (Django's tokens), in the
+        same transaction.
+        """
         for child, column in self.sides.django.children(table):
             images = self.sides.django.images(child, keys, column)
             if images:
@@ -194,13 +197,13 @@ class Reverse:
                 self.sides.django.delete(child, list(images))
 
     def _commit(self, table: str, before: dict[int, str], keys: list[int]) -> None:
-        """The journal first: what is noted and was not written is seen to be so when it is undone."""
+        """Commit the journal first. If a recorded write did not happen, undo detects this."""
         after = self.sides.django.images(table, keys)
         self.journal.note(table, ((key, before.get(key), after.get(key)) for key in keys))
         self.sides.django.commit()
 
     def _sequences(self) -> None:
-        """Django goes on behind the last number that D1 gave out, also of rows that are gone."""
+        """Set Django's sequences after the last number that D1 used, including deleted rows."""
         for table in (self.users, self.files):
             there, last = self.sides.django.sequence(table.source), self.sides.d1.sequence(table.target) or 0
             if last > there:

@@ -1,7 +1,4 @@
-"""Where both sides are, from the command line and the environment; secrets from the environment alone.
-
-Not for talking to them.
-"""
+"""Addresses of both sides, from the command line and the environment; secrets only from the environment."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from migration.mapping import Mapping
 from migration.media import Media
 from migration.r2 import R2
 
-# option -> variable; the help says what each is
+# option -> variable; the help text describes each
 ADDRESSES = {
     "media-root": ("MIGRATE_MEDIA_ROOT", "Django's media folder"),
     "d1-url": ("MIGRATE_D1_URL", "D1's REST address, up to and with the database's id"),
@@ -31,7 +28,7 @@ SECRETS = {
     "MIGRATE_S3_ACCESS_KEY": "R2's access key id",
     "MIGRATE_S3_SECRET_KEY": "R2's secret access key",
 }
-D1_TOKEN = "MIGRATE_D1_TOKEN"  # noqa: S105 - the variable's name; a local D1 wants none
+D1_TOKEN = "MIGRATE_D1_TOKEN"  # noqa: S105 - the variable's name; a local D1 needs none
 
 
 @dataclass
@@ -48,20 +45,20 @@ class Sides:
 def add_options(parser: ArgumentParser) -> None:
     for name, (variable, text) in ADDRESSES.items():
         parser.add_argument(f"--{name}", default=os.environ.get(variable), metavar="…", help=f"{text} ({variable})")
-    parser.add_argument("--batch", type=int, default=500, metavar="ROWS", help="rows a batch (500)")
+    parser.add_argument("--batch", type=int, default=500, metavar="ROWS", help="rows per batch (500)")
     parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
 
 
 def connect(options: Namespace, mapping: Mapping) -> Sides:
-    """Raises MigrationError naming what is missing or cannot be reached; no secret is in it."""
+    """Connect to both sides. Raise MigrationError, without secrets, for a missing setting or an unreachable side."""
     missing = [variable for name, (variable, _) in ADDRESSES.items() if not getattr(options, name.replace("-", "_"))]
     missing += [name for name in SECRETS if not os.environ.get(name)]
     if missing:
-        raise MigrationError(f"set {', '.join(missing)} (--help says what each is)")
+        raise MigrationError(f"set {', '.join(missing)} (--help describes each)")
     if options.batch < 1:
-        raise MigrationError("--batch: one row or more")
+        raise MigrationError("--batch: expected one row or more")
     if not Path(options.media_root).is_dir():
-        raise MigrationError(f"--media-root: {options.media_root} is no folder")
+        raise MigrationError(f"--media-root: {options.media_root} is not a folder")
     try:
         django = Django(os.environ["MIGRATE_PG_DSN"], options.batch)
     except psycopg.OperationalError as error:
@@ -84,7 +81,7 @@ def connect(options: Namespace, mapping: Mapping) -> Sides:
 
 
 def target_of(options: Namespace, command: str) -> str:
-    """Which target a journal's run wrote to, so that it is not gone on with, or undone, elsewhere."""
+    """Return an id of the target that a run writes to, so that the run is not resumed or undone on another target."""
     if command == "reverse":
         return f"PostgreSQL and {Path(options.media_root).resolve()}"
     return f"{options.d1_url} and {options.s3_url}/{options.bucket}"

@@ -1,6 +1,6 @@
-"""The last run's own writes taken back, where nothing has changed since.
+"""Revert the last run's own writes where nothing has changed since.
 
-Not for anything else: what somebody wrote after the run stays, and is counted.
+Data that was written after the run is kept and counted.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from migration.r2 import Upload
 from migration.sides import Sides
 
 Entry = tuple[str, str | None, str | None, str | None]
-"""Key, what was there, file of its bytes, digest of what the run wrote."""
+"""Key, previous content, file of its bytes, digest of the run's write."""
 
 
 class Undo:
-    """undone, not_undone: counts by place."""
+    """An undo. undone, not_undone: counts by place."""
 
     def __init__(self, sides: Sides, journal: Journal) -> None:
         self.sides, self.journal = sides, journal
@@ -37,7 +37,7 @@ class Undo:
     # Of a run to the Worker.
 
     def forward(self) -> None:
-        """Rows that it added go first, then what it changed or removed comes back."""
+        """Remove the rows that the run added, then restore the rows that it changed or removed."""
         users, files = self.sides.mapping.tables
         self._objects(lambda entry: entry[2] is not None)
         for table in (files, users):
@@ -50,7 +50,7 @@ class Undo:
         self._sequences(self.sides.d1.sequence, self.sides.d1.set_sequence)
 
     def _sequences(self, held: Callable[[str], int | None], put: Callable[[str, int | None], None]) -> None:
-        """Where numbers were given out since, they stay given out. A run that was cut short noted no last number."""
+        """Restore sequences. Numbers that were used since stay used. An interrupted run recorded no last number."""
         for page in self.journal.writes("sequences", self.sides.batch):
             for name, before, _, after in page:
                 mine = not self.journal.has_ended() or digest(str(held(name))) == after
@@ -70,7 +70,7 @@ class Undo:
             self._count(table.target, len(going), list(held))
 
     def _named(self, table: Table, keys: list[int]) -> set[int]:
-        """Those that rows of others name, which would go with them."""
+        """Return the keys that rows of other tables reference, because those would be removed with them."""
         found: set[int] = set()
         if not keys:
             return found
@@ -118,7 +118,7 @@ class Undo:
     # Of a run to Django.
 
     def reverse(self) -> None:
-        """The same, in Django's tables: one transaction a page."""
+        """Do the same in Django's tables, with one transaction per page."""
         django, batch = self.sides.django, self.sides.batch
         users, files = self.sides.mapping.tables
         self._media(lambda entry: entry[2] is not None)
@@ -174,5 +174,5 @@ def _digests(images: dict[int, str]) -> dict[int, str]:
 
 
 def _normal(image: str) -> str:
-    """SQLite's JSON text as this program writes it."""
+    """Return SQLite's JSON text in this program's format."""
     return dumps(values.plain(image)) if image else ""

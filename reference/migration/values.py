@@ -1,6 +1,7 @@
-"""One row from one side's form into the other's, as the mapping says; what cannot be carried is told with its column.
+"""Convert a row between the forms of both sides by the mapping; report the column of a value that
+cannot be migrated.
 
-Not for reading or writing rows, and not for what is calculated from a file's bytes: list_shape.py.
+Derived columns are in list_shape.py.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from migration.mapping import Column, Table
 D1_ROW_BYTES = 2_000_000
 """https://developers.cloudflare.com/d1/platform/limits/: maximum size of a string, BLOB or table row."""
 R2_METADATA_BYTES = 2048
-"""What the local R2 enforces; Cloudflare names 8,192 (https://developers.cloudflare.com/r2/platform/limits/)."""
-# What JavaScript's encodeURIComponent leaves alone beside letters and digits: the Worker writes names so.
+"""Limit of the local R2; Cloudflare names 8,192 (https://developers.cloudflare.com/r2/platform/limits/)."""
+# Characters that JavaScript's encodeURIComponent keeps besides letters and digits: the Worker
+# encodes names with it.
 UNESCAPED = "-_.!~*'()"
 NOT_AN_INSTANT = "!"
-"""Before the text of a timestamp of PostgreSQL that no ISO text of four-digit years holds."""
+"""Marks the text of a PostgreSQL timestamp that ISO text with four-digit years cannot express."""
 
 _ISO = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6})\d*)?(Z|[+-]\d\d:?\d\d)?", re.ASCII | re.IGNORECASE
@@ -28,7 +30,7 @@ _ISO = re.compile(
 
 
 class NotCarriedError(Exception):
-    """A value that the mapping has no place for. column: of the side it would have gone to."""
+    """A value without a place in the mapping. column: of the target side."""
 
     def __init__(self, column: str | None, why: str) -> None:
         super().__init__(f"{column or 'row'}: {why}")
@@ -36,7 +38,7 @@ class NotCarriedError(Exception):
 
 
 def forward(table: Table, row: dict[str, Any], calculated: dict[str, Any]) -> dict[str, Any]:
-    """The row for D1, column -> int, str or None. calculated: values by their name in the mapping."""
+    """Return the row for D1, column -> int, str or None. calculated: derived values by their name in the mapping."""
     _hold_source_only(table, row)
     made = {column.name: _to_d1(column, row, calculated) for column in table.columns}
     for column in table.columns:
@@ -46,7 +48,7 @@ def forward(table: Table, row: dict[str, Any], calculated: dict[str, Any]) -> di
             raise NotCarriedError(column.name, "NULL")
     size = sum(len(value.encode()) if isinstance(value, str) else 8 for value in made.values())
     if size > D1_ROW_BYTES:
-        raise NotCarriedError(None, f"more than the {D1_ROW_BYTES:,} bytes that a row of D1 holds")
+        raise NotCarriedError(None, f"larger than a row of D1 ({D1_ROW_BYTES:,} bytes)")
     return made
 
 
@@ -56,7 +58,7 @@ def _hold_source_only(table: Table, row: dict[str, Any]) -> None:
         if isinstance(wanted, dict):
             wanted = row[wanted["column"]] if "column" in wanted else wanted["template"].format(**row)
         if row[name] != wanted:
-            raise NotCarriedError(name, "it holds what no column of D1 keeps")
+            raise NotCarriedError(name, "it has a value without a column in D1")
 
 
 def _to_d1(column: Column, row: dict[str, Any], calculated: dict[str, Any]) -> Any:
@@ -72,16 +74,16 @@ def _to_d1(column: Column, row: dict[str, Any], calculated: dict[str, Any]) -> A
     if column.kind == "empty_is_null":
         return value or None
     if column.kind == "timestamp" and value.startswith(NOT_AN_INSTANT):
-        raise NotCarriedError(column.name, "no instant of the years 1 to 9999")
+        raise NotCarriedError(column.name, "not a time in the years 1 to 9999")
     if column.kind == "text_array":
         if not all(isinstance(item, str) for item in value):
-            raise NotCarriedError(column.name, "no list of texts")
+            raise NotCarriedError(column.name, "not a list of texts")
         return json.dumps(value, ensure_ascii=False)
     return value
 
 
 def backward(table: Table, row: dict[str, Any]) -> dict[str, Any]:
-    """The row for Django, without the columns that only new rows get (`added`). As `source_kinds` reads it."""
+    """Return the row for Django as `source_kinds` reads it, without the columns that only new rows get (`added`)."""
     made: dict[str, Any] = {}
     for column in table.columns:
         if column.goes_back and column.source is not None:
@@ -90,7 +92,7 @@ def backward(table: Table, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def added(table: Table, row: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
-    """Values of the columns that D1 does not hold, for a row that Django did not have."""
+    """Return the values of columns that D1 does not have, for a row that Django did not have."""
     more = {}
     for name, rule in table.source_only.items():
         value = rule["back"]
@@ -111,7 +113,7 @@ def _to_django(column: Column, value: Any) -> Any:
         raise NotCarriedError(column.source, "NULL")
     wanted = int if column.kind in ("integer", "boolean") else str
     if type(value) is not wanted:
-        raise NotCarriedError(column.source, f"{type(value).__name__} where {wanted.__name__} is meant")
+        raise NotCarriedError(column.source, f"expected {wanted.__name__}, got {type(value).__name__}")
     if column.kind == "boolean":
         if value not in (0, 1):
             raise NotCarriedError(column.source, "neither 0 nor 1")
@@ -121,17 +123,17 @@ def _to_django(column: Column, value: Any) -> Any:
     if column.kind == "text_array":
         items = parsed(value)
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-            raise NotCarriedError(column.source, "no JSON list of texts")
+            raise NotCarriedError(column.source, "not a JSON list of texts")
         return items
     if column.kind == "json" and parsed(value) is BROKEN:
-        raise NotCarriedError(column.source, "no JSON")
+        raise NotCarriedError(column.source, "not JSON")
     if isinstance(value, str) and "\0" in value:
-        raise NotCarriedError(column.source, "NUL, which PostgreSQL has no place for")
+        raise NotCarriedError(column.source, "contains NUL, which PostgreSQL cannot store")
     return value
 
 
 def same(column: Column, left: Any, right: Any) -> bool:
-    """Whether two values of a column of D1 mean the same. 1, 1.0 and '1' are three values."""
+    """Return True if two values of a column of D1 mean the same. 1, 1.0 and '1' are three values."""
     if type(left) is not type(right):
         return False
     if left == right or not isinstance(left, str):
@@ -148,11 +150,11 @@ def same(column: Column, left: Any, right: Any) -> bool:
 
 
 BROKEN = object()
-"""What `parsed` gives for a text that is no JSON."""
+"""Result of `parsed` for a text that is not JSON."""
 
 
 def parsed(text: str) -> Any:
-    """JSON by value: numbers as their lexemes, marked so that 1 is not "1"; BROKEN for what is none."""
+    """Return JSON by value: numbers as lexemes, marked so that 1 is not "1"; BROKEN for invalid JSON."""
     try:
         return json.loads(text, parse_int=_Number, parse_float=_Number, parse_constant=_Number)
     except ValueError:
@@ -160,7 +162,7 @@ def parsed(text: str) -> Any:
 
 
 class _Number(tuple[str]):
-    """A number's lexeme: equal to the same lexeme alone, and to no text."""
+    """A number's lexeme: equal to the same lexeme only, and to no text."""
 
     __slots__ = ()
 
@@ -169,7 +171,7 @@ class _Number(tuple[str]):
 
 
 def instant(text: str, column: str | None) -> datetime:
-    """The instant of an ISO text; without an offset it is UTC, as SQLite's own functions write it."""
+    """Return the time of an ISO text; without an offset it is UTC, as in SQLite's own functions."""
     found = _ISO.fullmatch(text)
     try:
         if found is None:
@@ -178,7 +180,7 @@ def instant(text: str, column: str | None) -> datetime:
         micro = int((found[7] or "").ljust(6, "0"))
         return datetime(year, month, day, hour, minute, second, micro, _offset(found[8])).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise NotCarriedError(column, "no instant") from None
+        raise NotCarriedError(column, "not a time") from None
 
 
 def _offset(text: str | None) -> timezone:
@@ -189,12 +191,12 @@ def _offset(text: str | None) -> timezone:
 
 
 def iso(moment: datetime) -> str:
-    """In UTC, with all six digits."""
+    """Return the time in UTC with six digits of microseconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
 
 
 def object_metadata(template: dict[str, str], row: dict[str, Any], migrated_at: str) -> dict[str, str]:
-    """User metadata of a file's object. Raises NotCarriedError when R2 would refuse it for its length."""
+    """Return the user metadata of a file's object. Raise NotCarriedError if it is too long for R2."""
     words = {
         "instant": migrated_at,
         "{filename:percent}": quote(row["filename"], safe=UNESCAPED),
@@ -208,7 +210,7 @@ def object_metadata(template: dict[str, str], row: dict[str, Any], migrated_at: 
 
 
 def plain(text: str) -> list[Any]:
-    """A row's JSON array as Python has it: for rows of D1 alone, in which integers keep their digits."""
+    """Parse a row's JSON array, for rows that exist only in D1; integers keep their digits."""
     row = json.loads(text)
     assert isinstance(row, list)
     return row
