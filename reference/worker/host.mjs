@@ -1,6 +1,6 @@
-// Starts the Worker on workerd through Miniflare, for a supervisor that speaks JSON lines on stdin and
-// stdout (README.md has the lines). Everything else that is to be told goes to stderr.
-// Not a development server: no watching, no reloading, no request to any address but loopback.
+// Starts the Worker on workerd through Miniflare, for a supervisor that sends and receives JSON
+// lines on stdin and stdout (README.md describes the lines). All other output goes to stderr. There
+// is no file watching, no reloading, and no request to any address except loopback.
 
 import { createHash, createHmac } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs';
@@ -16,8 +16,8 @@ import { fileURLToPath } from 'node:url';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 
-// Loading Miniflare's one large file is a third of the start. Its compiled form is kept where it is
-// installed, and require spares the search for its exports that import would make.
+// Loading Miniflare's one large file takes a third of the start. Its compiled form is cached next
+// to it, and require avoids the search for its exports that import does.
 enableCompileCache(path.join(HERE, 'node_modules', '.cache'));
 const { Log, LogLevel, Miniflare } = createRequire(import.meta.url)('miniflare');
 
@@ -34,10 +34,10 @@ const REQUIRED_VARS = [
   'JWT_SECRET', 'JWT_REFRESH_SECRET', 'JWT_ISSUER', 'JWT_AUDIENCE', 'VERSION_ID', 'BUILD_ID',
 ];
 const LOOPBACK = ['127.0.0.1', 'localhost', '::1'];
-const RATE_PERIODS = [10, 60]; // what Cloudflare's binding takes
+const RATE_PERIODS = [10, 60]; // the values that Cloudflare's binding accepts
 const S3_PATH = '/cdn-cgi/local/r2/s3';
 const D1_PATH = '/cdn-cgi/explorer/api/d1/database';
-const ANSWER_MS = 10_000; // a machine may be busy
+const ANSWER_MS = 10_000; // the machine may be busy
 const HEALTH_MS = 2000;
 const EXIT_MS = 900;
 
@@ -52,7 +52,7 @@ function tell(text) {
 }
 
 /**
- * The front end as a deployment would bring it: a copy of public/ with its build id written in.
+ * Copy public/ and write the build id into the copy, as a deployment does.
  *
  * @param {string} folder
  * @param {string} build
@@ -73,7 +73,7 @@ function entryPath(entry) {
   return absolute;
 }
 
-/** @param {Record<string, any>} config the first line @throws {Error} saying what is wrong with it */
+/** @param {Record<string, any>} config the first line @throws {Error} with a description of the problem */
 function check(config) {
   const { host = '127.0.0.1', port = 0, vars, rateLimit, s3 } = config;
   if (!LOOPBACK.includes(host)) throw new Error(`host must be loopback, not ${host}`);
@@ -91,7 +91,7 @@ function check(config) {
   if (!s3?.accessKeyId || !s3?.secretAccessKey) throw new Error('s3 needs its two keys');
 }
 
-/** @param {string} host @param {number} port @returns {Promise<void>} rejected when it is taken */
+/** @param {string} host @param {number} port @returns {Promise<void>} rejected if it is in use */
 function portIsFree(host, port) {
   return new Promise((resolve, reject) => {
     const server = net.createServer();
@@ -104,10 +104,10 @@ function portIsFree(host, port) {
 }
 
 /**
- * An own request.
+ * Send a request of the host's own.
  *
  * @param {URL} url on loopback
- * @param {{json?: string, ms?: number}} [options] what is to be posted, how long to wait
+ * @param {{json?: string, ms?: number}} [options] body to post, time to wait
  * @returns {Promise<{status: number, body: string}>} whatever the status
  */
 function ask(url, { json, ms = ANSWER_MS } = {}) {
@@ -117,7 +117,7 @@ function ask(url, { json, ms = ANSWER_MS } = {}) {
       method: json === undefined ? 'GET' : 'POST',
       headers: json === undefined ? {} : { 'Content-Type': 'application/json' },
       agent: false,
-      rejectUnauthorized: false, // the certificate is the supervisor's matter
+      rejectUnauthorized: false, // checking the certificate is the supervisor's task
     });
     const timer = setTimeout(() => request.destroy(new Error(`no answer from ${url}`)), ms);
     request.on('response', (answer) => {
@@ -133,9 +133,10 @@ function ask(url, { json, ms = ANSWER_MS } = {}) {
 }
 
 /**
- * Waits for an answer of the entry. Miniflare replaces the whole workerd process when its options change
- * and its port refuses connections meanwhile: whatever answers after that is the new entry. /health is
- * asked first because it wakes D1 and R2 too; an entry whose /health hangs is asked for its page.
+ * Wait for a response of the entry module. Miniflare replaces the whole workerd process if its
+ * options change, and its port refuses connections meanwhile, so the next response comes from the
+ * new module. /health is requested first because it also starts D1 and R2; if /health hangs, the
+ * page is requested.
  *
  * @param {URL} url
  */
@@ -148,9 +149,13 @@ async function served(url) {
   }
 }
 
-/** @param {string} folder @param {string} d1Id @returns {string | null} where Miniflare keeps the database */
+/**
+ * @param {string} folder @param {string} d1Id @returns {string | null} the path of Miniflare's
+ *   database file
+ */
 function databaseFile(folder, d1Id) {
-  // Names of Durable Objects become file names in this way (workerd, idFromName; Miniflare does the same).
+  // Names of Durable Objects are converted to file names like this (workerd, idFromName; Miniflare
+  // does the same).
   const kind = 'miniflare-D1DatabaseObject';
   const key = createHash('sha256').update(kind).digest();
   const name = createHmac('sha256', key).update(d1Id).digest().subarray(0, 16);
@@ -160,7 +165,7 @@ function databaseFile(folder, d1Id) {
 }
 
 /**
- * Runs SQL by D1's REST interface. Several statements in one text are one transaction.
+ * Run SQL by D1's REST interface. Several statements in one text are one transaction.
  *
  * @param {URL} database
  * @param {string} sql
@@ -174,7 +179,7 @@ async function run(database, sql) {
 }
 
 /**
- * Applies what is new in migrations/, with the table that wrangler keeps.
+ * Apply the new files of migrations/, with the table that wrangler uses.
  *
  * @param {URL} database
  */
@@ -195,14 +200,14 @@ async function migrate(database) {
   }
 }
 
-/** Miniflare's messages, off stdout. */
+/** Write Miniflare's messages to stderr instead of stdout. */
 class Messages extends Log {
   log(message) {
     tell(message);
   }
 }
 
-/** One Miniflare and what it was started with. */
+/** One Miniflare and its configuration. */
 class Host {
   /** @param {Record<string, any>} config the first line */
   constructor(config) {
@@ -252,9 +257,9 @@ class Host {
           ratelimits: { RATE_LIMITER: { namespace_id: '1', simple: rateLimit } },
           serviceBindings: { ASSETS: 'front-end' },
         },
-        // The front end is served by Cloudflare's own asset Worker, behind the application. It is a
-        // Worker of its own here because Miniflare would else send every request through its asset
-        // router first, which costs the API a third of its requests per second.
+        // Cloudflare's own asset Worker serves the front end, behind the application. It is a
+        // separate Worker here because Miniflare would otherwise send every request through its
+        // asset router first, which costs the API a third of its requests per second.
         {
           name: 'front-end',
           ...compatibility,
@@ -275,7 +280,7 @@ class Host {
     return this.config.bucket ?? 'cutty-files';
   }
 
-  /** @returns {Promise<object>} the line that says that it is ready */
+  /** @returns {Promise<object>} the ready line */
   async start() {
     const { host = '127.0.0.1', port = 0, persist, d1Id = 'list-cutter', workerdWrapper } = this.config;
     if (port !== 0) await portIsFree(host, port);
@@ -283,10 +288,10 @@ class Host {
     if (persist) mkdirSync(persist, { recursive: true });
     buildFrontEnd(this.frontEnd, this.vars.BUILD_ID);
     this.miniflare = new Miniflare(this.#options(this));
-    // Miniflare has its own handlers, which leave at once and with another code.
+    // Miniflare's own handlers exit at once and with another code.
     onSignals();
     const url = await this.miniflare.ready;
-    // Later on the same port, also when it was free to choose.
+    // Use the same port later, even if it was selected as a free one.
     this.config.port = Number(url.port);
     const database = new URL(`${D1_PATH}/${d1Id}`, url);
     await migrate(database);
@@ -301,7 +306,7 @@ class Host {
     };
   }
 
-  /** @param {{entry?: string, vars?: Record<string, string | null>}} change null takes a var away */
+  /** @param {{entry?: string, vars?: Record<string, string | null>}} change null removes a var */
   async serve({ entry, vars = {} }) {
     const start = performance.now();
     const before = { entry: this.entry, vars: this.vars };
@@ -359,7 +364,7 @@ async function obey(line) {
   throw new Error(`unknown command: ${cmd}`);
 }
 
-/** Ends on SIGTERM and SIGINT, with no other handler beside. */
+/** End on SIGTERM and SIGINT, without other handlers. */
 function onSignals() {
   for (const signal of ['SIGTERM', 'SIGINT']) {
     process.removeAllListeners(signal);
@@ -368,7 +373,7 @@ function onSignals() {
 }
 
 onSignals();
-// A supervisor that is gone reads nothing any more.
+// If the supervisor has ended, it no longer reads.
 process.stdout.on('error', () => end(1));
 
 const lines = createInterface({ input: process.stdin });

@@ -1,20 +1,24 @@
-// The honest Worker with a KV that takes its time: a write to AUTH_TOKENS is seen only env.KV_DELAY_S seconds
-// later. Cloudflare's may take 60 s and longer, and reading one's own writes is not promised, not even where
-// they were made (https://developers.cloudflare.com/kv/concepts/how-kv-works/), so nobody sees them earlier here.
-// Not a planted defect: a run that grants KV that time must be GO.
+// The unchanged Worker with a slow KV: a write to AUTH_TOKENS becomes visible only after
+// env.KV_DELAY_S seconds. Cloudflare's KV may take 60 s and longer, and does not promise that a
+// location sees its own writes (https://developers.cloudflare.com/kv/concepts/how-kv-works/), so no
+// request sees them earlier here. This is not a planted fault: a run that allows KV this time must
+// be GO.
 //
-// Everything stands in KV itself, since an isolate may be gone by the next request: under each key a list of
-// its latest states, oldest first, as JSON. The one that is seen is the last whose time has come.
+// All state is in KV itself, because the isolate may end before the next request. Each key holds a
+// JSON list of its latest states, oldest first. The visible state is the last one whose time has
+// come.
 
 import honest from '../../worker/src/index.mjs';
 
-// KV refuses an expiry that is nearer than this.
+// KV refuses an expiry that is closer than this.
 const KV_MINIMUM_TTL_S = 60;
 
-/** What was written: value null is a deletion, expires null is for ever; times in ms since 1970.
- * @typedef {{value: string | null, visible: number, expires: number | null}} State */
+/**
+ * A write: value null is a deletion, expires null is never; times in ms since 1970.
+ * @typedef {{value: string | null, visible: number, expires: number | null}} State
+ */
 
-/** @param {Record<string, any>} env @returns {number} ms @throws when KV_DELAY_S is no number of seconds */
+/** @param {Record<string, any>} env @returns {number} ms @throws if KV_DELAY_S is not a number of seconds */
 function delayOf({ KV_DELAY_S: seconds }) {
   const delay = Number(seconds) * 1000;
   if (!seconds || !(delay >= 0)) throw new Error(`KV_DELAY_S must be a number of seconds: ${seconds}`);
@@ -22,8 +26,8 @@ function delayOf({ KV_DELAY_S: seconds }) {
 }
 
 /**
- * A KV namespace of texts whose writes are seen late. It has get, put and delete, which is what the Worker
- * uses; anything else throws, lest it went on undelayed.
+ * A KV namespace of texts whose writes become visible late. It has get, put and delete, which the
+ * Worker uses. Anything else throws, so that no access bypasses the delay.
  */
 class LateNamespace {
   /** @param {KVNamespace} real @param {number} delay in ms */
@@ -36,18 +40,18 @@ class LateNamespace {
   async #states(key) {
     const text = await this.real.get(key);
     if (text === null) return [];
-    // What was written while another entry was served has no list and is seen.
+    // An entry that was written while another module was served has no list and is visible.
     return text.startsWith('[') ? JSON.parse(text) : [{ value: text, visible: 0, expires: null }];
   }
 
-  /** @param {string} key @param {State} state to be seen from its time on */
+  /** @param {string} key @param {State} state with the time from which it is visible */
   async #write(key, state) {
     const now = Date.now();
     const before = await this.#states(key);
     const seen = before.findLast(({ visible }) => visible <= now);
-    // What the seen one replaced is not seen again.
+    // States older than the visible one are never visible again.
     const states = [...before.filter((other) => other === seen || other.visible > now), state];
-    // A deletion may go once it is seen: where there is nothing, nothing is seen.
+    // A visible deletion can be dropped: a missing entry reads the same.
     const last = Math.max(...states.map(({ visible, expires }) => Math.max(visible, expires ?? visible)));
     const forEver = state.value !== null && state.expires === null;
     const options = forEver ? {} : { expiration: Math.ceil(last / 1000) + KV_MINIMUM_TTL_S };

@@ -1,19 +1,19 @@
-// The honest Worker behind other routes and field names, as deployments differ: /v2/… with a trailing
-// slash in place of /api/…, `access` and `refresh` in place of `access_token` and `refresh_token`.
-// Not a planted defect: a run that declares these routes must be GO.
+// The unchanged Worker with other routes and field names, as deployments differ: /v2/… with a
+// trailing slash instead of /api/…, `access` and `refresh` instead of `access_token` and
+// `refresh_token`. This is not a planted fault: a run that declares these routes must be GO.
 
 import app from "../../worker/src/index.mjs";
 
 const OURS = { access: "access_token", refresh: "refresh_token" };
 const THEIRS = { access_token: "access", refresh_token: "refresh" };
 
-/** The object with its top-level keys renamed; anything else as it is. */
+/** Return the object with its top-level keys renamed, and anything else unchanged. */
 function renamed(value, names) {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [names[key] ?? key, inner]));
 }
 
-/** The text with its top-level keys renamed when it is JSON, else as it is. */
+/** Return a JSON text with its top-level keys renamed, and any other text unchanged. */
 function renamedText(text, names) {
   try {
     return JSON.stringify(renamed(JSON.parse(text), names));
@@ -29,7 +29,7 @@ function isJson(headers) {
 export default {
   async fetch(request, env, ctx) {
     const url = new URL(request.url);
-    // The way to https is answered for the address that the visitor typed.
+    // The redirect to https contains the address that the client requested.
     if (url.protocol === "http:" && url.hostname !== "127.0.0.1") return app.fetch(request, env, ctx);
     if (url.pathname.startsWith("/api/")) url.pathname = "/api/moved-to-v2";
     else if (/^\/v2\/.*\/$/.test(url.pathname)) url.pathname = `/api/${url.pathname.slice(4, -1)}`;

@@ -1,4 +1,5 @@
-// Accounts: register, login, refresh, user, logout, delete_account, and who a bearer token stands for.
+// Accounts: register, login, refresh, user, logout, delete_account, and the account of a bearer
+// token.
 
 import { json, noContent } from './answers.mjs';
 import { audit, auditStatement } from './audit.mjs';
@@ -11,15 +12,15 @@ import { now, shown } from './times.mjs';
 
 const COLUMNS = 'id, username, email, password, is_active, created_at';
 const USERNAME = /^[\p{L}\p{N}@.+\-_]+$/u;
-// As Django's EmailValidator, but for quoted local parts and address literals, which are not taken.
+// As Django's EmailValidator, but without quoted local parts and address literals.
 const ATOM = String.raw`[-!#$%&'*+/=?^_\x60{}|~\w]+`;
 const LABEL = String.raw`[a-zA-Z\d\u00a1-\uffff](?:[a-zA-Z\d\u00a1-\uffff-]{0,61}[a-zA-Z\d\u00a1-\uffff])?`;
 const TOP_LABEL = String.raw`[a-zA-Z\d\u00a1-\uffff-]{2,63}(?<!-)`;
 const DOMAIN = String.raw`(?:(?:${LABEL}\.)+${TOP_LABEL}|localhost)`;
 const EMAIL = new RegExp(String.raw`^${ATOM}(?:\.${ATOM})*@${DOMAIN}$`);
 const EMAIL_LENGTH = 254; // RFC 3696, erratum 1690
-// lower() of SQLite knows the letters of ASCII only; others occur in domains, mostly all small or all
-// large. ?2 is the e-mail, ?3 and ?4 are the same in lower and upper case.
+// SQLite's lower() converts only ASCII letters. Other letters occur in domains, mostly all lower or
+// all upper case. ?2 is the e-mail, ?3 and ?4 are the same in lower and upper case.
 const SAME_EMAIL = 'lower(email) IN (lower(?2), lower(?3), lower(?4))';
 const TAKEN = {
   username: 'A user with that username already exists.',
@@ -51,7 +52,7 @@ async function session(user, env) {
 }
 
 /**
- * The account that a token stands for.
+ * Return the account of a token.
  *
  * @param {import('./tokens.mjs').TokenType} type
  * @param {string} token
@@ -118,7 +119,7 @@ export async function register(call) {
     throw invalid({ [field]: [TAKEN[field]] });
   }
   const hash = await hashPassword(password, env);
-  // Two at the same moment both come this far: one statement decides.
+  // Two concurrent registrations both get this far: one statement decides.
   let user;
   try {
     user = await env.DB.prepare(
@@ -141,7 +142,7 @@ export async function register(call) {
 export async function login(call) {
   const { request, env } = call;
   const body = await readObject(request);
-  // An empty one is a wrong one, not a malformed request.
+  // An empty password is a wrong password, not a malformed request.
   requireTexts(body, ['username', 'password'], { empty: true });
   const user = await env.DB.prepare(`SELECT ${COLUMNS} FROM users WHERE username = ?`)
     .bind(body.username)
@@ -196,8 +197,9 @@ export async function deleteAccount(call) {
   if (!(await verifyPassword(body.password, password, env))) {
     throw new ApiError(403, 'wrong_password', 'The password is wrong.');
   }
-  // Objects first: when that fails, the account is still there to try again. The row in audit_logs is
-  // written before the account goes, which sets its user_id to NULL; resource_id still names it.
+  // Objects first: if that fails, the account still exists and the client can try again. The row in
+  // audit_logs is written before the account is deleted, which sets its user_id to NULL;
+  // resource_id still has the id.
   await removeObjectsOf(id, env);
   await env.DB.batch([
     auditStatement(call, { action: 'delete_account', type: 'user', id, userId: id }),
@@ -208,7 +210,7 @@ export async function deleteAccount(call) {
     env.DB.prepare('DELETE FROM files WHERE user_id = ?').bind(id),
     env.DB.prepare('DELETE FROM users WHERE id = ?').bind(id),
   ]);
-  // What an upload at the same moment put there in between. A later one finds no account.
+  // Removes an object that a concurrent upload stored in between. A later upload finds no account.
   await removeObjectsOf(id, env);
   return noContent();
 }

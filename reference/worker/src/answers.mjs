@@ -1,4 +1,4 @@
-// Plain answers: JSON and empty ones. Headers that every answer carries are added in index.mjs.
+// JSON and empty responses. index.mjs adds the headers that every response has.
 
 /**
  * @param {unknown} data
@@ -19,9 +19,9 @@ export function noContent() {
 }
 
 /**
- * The answer to HEAD: the headers of GET, its length included, and no body.
+ * Return the response to HEAD: the headers of GET, including its length, and no body.
  *
- * @param {Response} answer the answer to the same GET
+ * @param {Response} answer the response to the same GET
  * @returns {Promise<Response>}
  */
 export async function withoutBody(answer) {

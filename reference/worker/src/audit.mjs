@@ -1,5 +1,5 @@
-// Rows of audit_logs: who did what to which thing, from where. Never a password, a token or a name of
-// a file: what is written here outlives the account.
+// Rows of audit_logs: user, action, object and address. They never contain a password, a token or a
+// file name, because they outlive the account.
 
 import { clientAddress } from './rate_limit.mjs';
 import { now } from './times.mjs';
@@ -26,7 +26,7 @@ export function auditStatement({ request, env }, { action, type, id, userId }) {
 }
 
 /**
- * Writes a row without keeping the client waiting.
+ * Write a row without delaying the response.
  *
  * @param {{request: Request, env: {DB: D1Database}, ctx: ExecutionContext}} call
  * @param {Event} event

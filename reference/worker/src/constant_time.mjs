@@ -1,4 +1,4 @@
-// Comparing secrets without telling by the time taken how much of them was right.
+// Compare secrets in constant time.
 
 const encoder = new TextEncoder();
 
@@ -10,7 +10,7 @@ const encoder = new TextEncoder();
 export function equalSecrets(left, right) {
   const a = typeof left === 'string' ? encoder.encode(left) : left;
   const b = typeof right === 'string' ? encoder.encode(right) : right;
-  // timingSafeEqual throws on unequal lengths: compare a with itself then, and answer no.
+  // timingSafeEqual throws on unequal lengths. In that case compare a with itself and return false.
   const sameLength = a.byteLength === b.byteLength;
   return crypto.subtle.timingSafeEqual(a, sameLength ? b : a) && sameLength;
 }

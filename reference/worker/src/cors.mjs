@@ -1,8 +1,8 @@
-// Cross-origin access for the one origin of CORS_ORIGIN, below /api/ only.
+// CORS for the one origin of CORS_ORIGIN, below /api/ only.
 
 /**
  * @param {Request} request
- * @returns {boolean} whether this is a preflight (Fetch Standard, CORS-preflight request)
+ * @returns {boolean} true for a preflight (Fetch Standard, CORS-preflight request)
  */
 export function isPreflight(request) {
   return request.method === 'OPTIONS' && request.headers.has('Access-Control-Request-Method');
@@ -10,7 +10,7 @@ export function isPreflight(request) {
 
 /**
  * @param {string[]} methods of the path
- * @returns {Response} 204; the origin itself is added by addCorsHeaders
+ * @returns {Response} 204; addCorsHeaders adds the origin
  */
 export function preflightAnswer(methods) {
   return new Response(null, {
@@ -24,7 +24,7 @@ export function preflightAnswer(methods) {
 }
 
 /**
- * @param {Headers} headers of an answer below /api/; changed in place
+ * @param {Headers} headers of a response below /api/; changed in place
  * @param {Request} request
  * @param {string | undefined} allowed the one origin
  */

@@ -1,5 +1,5 @@
-// `GET /api/files/{file_id}/download`: the bytes as they were uploaded, whole, in part, or not again.
-// Conditional and range requests by RFC 9110, sections 13 and 14.
+// `GET /api/files/{file_id}/download`: the uploaded bytes, complete, in part, or 304. Conditional
+// and range requests by RFC 9110, sections 13 and 14.
 
 import { audit } from './audit.mjs';
 import { ApiError } from './errors.mjs';
@@ -24,8 +24,8 @@ function matches(header, etag) {
 /**
  * @param {string | null} header Range
  * @param {number} size of the object, in bytes
- * @returns {{offset: number, length: number} | 'unsatisfiable' | null} null when the whole is to be sent:
- *   no range, several, or none that can be read
+ * @returns {{offset: number, length: number} | 'unsatisfiable' | null} null for the whole file: no
+ *   range, several ranges, or an invalid one
  */
 function rangeOf(header, size) {
   const form = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header ?? '');
@@ -45,7 +45,7 @@ function rangeOf(header, size) {
 export async function download(call) {
   const { request, env, user, params } = call;
   const file = await ownFile(call, params.file_id);
-  // The plain case needs one request of R2; for the others its size and ETag must be known first.
+  // The simple case needs one request to R2. For the others, size and ETag must be known first.
   const isPlain = request.method === 'GET'
     && !request.headers.has('Range') && !request.headers.has('If-None-Match');
   const found = await (isPlain ? env.FILE_STORAGE.get(file.r2_key) : env.FILE_STORAGE.head(file.r2_key));

@@ -1,5 +1,4 @@
-// What a request is refused with, and how that is written as JSON.
-// Not for logging, and not for faults of our own: those become a plain 500 in index.mjs.
+// Refusals of a request and their JSON. Internal errors become a plain 500 in index.mjs.
 
 import { json } from './answers.mjs';
 

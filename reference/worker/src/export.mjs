@@ -1,5 +1,6 @@
-// `POST /api/files/{file_id}/export`: chosen columns of the rows that pass the filters, as CSV.
-// The whole file is read before the first byte is sent: a malformed one is refused, never cut short.
+// `POST /api/files/{file_id}/export`: selected columns of the rows that pass the filters, as CSV.
+// The whole file is parsed before the first byte is sent: a malformed file is refused, never
+// truncated.
 
 import { audit } from './audit.mjs';
 import { invalid } from './errors.mjs';
@@ -11,7 +12,7 @@ import { readable } from './processing.mjs';
 
 const BLOCK = 1024 * 1024;
 
-/** CSV by RFC 4180, collected in blocks so that it never has to be copied into one piece. */
+/** CSV by RFC 4180, collected in blocks so that it is never copied into one piece. */
 class CsvWriter {
   constructor() {
     this.full = [];
@@ -66,7 +67,7 @@ class CsvWriter {
     this.byte(QUOTE);
   }
 
-  /** One record: of a row the fields at these indexes, empty where the row is too short. */
+  /** Write a record: the fields of a row at these indexes, empty if the row is too short. */
   record(source, fields, indexes) {
     const before = this.size;
     for (let i = 0; i < indexes.length; i += 1) {
@@ -77,7 +78,7 @@ class CsvWriter {
       }
     }
     if (this.size === before) {
-      // One empty field: unquoted it would be an empty line, and no record.
+      // One empty field. Without quotes it would be an empty line, which is not a record.
       this.byte(QUOTE);
       this.byte(QUOTE);
     }
@@ -97,7 +98,7 @@ class CsvWriter {
   }
 }
 
-/** @returns {Uint8Array} a field's value, its doubled quotes made single */
+/** @returns {Uint8Array} a field's value, with its doubled quotes made single */
 function single(source, start, end) {
   const value = new Uint8Array(end - start);
   let length = 0;
@@ -168,7 +169,7 @@ function stream(blocks, size) {
       for (const block of blocks) await writer.write(block);
       await writer.close();
     } catch {
-      // The client has gone.
+      // The client closed the connection.
     }
   };
   send();

@@ -1,5 +1,5 @@
-// The files of a user: list, data of one, columns, tags, delete. Uploading, downloading and exporting
-// have modules of their own.
+// The files of a user: list, data of one, columns, tags, delete. Upload, download and export have
+// their own modules.
 
 import { json, noContent } from './answers.mjs';
 import { auditStatement } from './audit.mjs';
@@ -12,7 +12,7 @@ import { now, shown } from './times.mjs';
 const FILE_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const TAGS = 50;
 const TAG_LENGTH = 64;
-// String.trim leaves U+0085 and takes U+FEFF, which is none.
+// String.trim keeps U+0085 and removes U+FEFF, which is not white space.
 const WHITE_SPACE_AROUND = /^\p{White_Space}+|\p{White_Space}+$/gu;
 
 /** @typedef {import('./router.mjs').Call} Call */
@@ -49,7 +49,7 @@ export function fileData(row) {
  * @param {Call} call
  * @param {unknown} fileId
  * @returns {Promise<Record<string, any>>} the row
- * @throws {import('./errors.mjs').ApiError} 404 when there is none, or it is another user's
+ * @throws {import('./errors.mjs').ApiError} 404 if it does not exist or belongs to another user
  */
 export async function ownFile({ env, user }, fileId) {
   const row = FILE_ID.test(fileId)
@@ -62,8 +62,8 @@ export async function ownFile({ env, user }, fileId) {
 }
 
 /**
- * What is to be said when R2 does not have a file's object: that it is gone when a deletion came in
- * between, and else that something is broken.
+ * Return the error for a file without an object in R2: 404 if the file was deleted concurrently,
+ * otherwise an internal error.
  *
  * @param {Call} call
  * @param {Record<string, any>} file
@@ -142,7 +142,7 @@ export async function replaceTags(call) {
 export async function deleteFile(call) {
   const { env, user, params } = call;
   const { file_id: fileId, r2_key: key } = await ownFile(call, params.file_id);
-  // The object first: when that fails, the row is still there to try again.
+  // The object first: if that fails, the row still exists and the client can try again.
   await env.FILE_STORAGE.delete(key);
   const [, deleted] = await env.DB.batch([
     env.DB.prepare('DELETE FROM saved_filters WHERE file_id = ?').bind(fileId),

@@ -1,5 +1,5 @@
 // The front end: index.html for every path of the application, and its assets, all from the ASSETS
-// binding (what was deployed with this Worker). The Worker runs first, so it adds its own headers.
+// binding (deployed with this Worker). The Worker runs first, so it adds its own headers.
 
 import { ApiError, notFound } from './errors.mjs';
 
@@ -13,7 +13,7 @@ function asset(path, { request, url, env }) {
   const headers = new Headers();
   const etag = request.headers.get('If-None-Match');
   if (etag !== null) headers.set('If-None-Match', etag);
-  // GET for HEAD as well: index.mjs takes the body off and tells its length.
+  // Use GET for HEAD too: index.mjs removes the body and sets its length.
   return env.ASSETS.fetch(new Request(target, { headers }));
 }
 

@@ -1,4 +1,4 @@
-// `GET /health`: whether the parts that the Worker stands on answer, and how quickly.
+// `GET /health`: check that the parts the Worker depends on respond, and measure the time.
 
 import { json } from './answers.mjs';
 import { summary } from './metrics.mjs';
@@ -10,7 +10,7 @@ const STORAGE_MS = 200;
 const RESPONSE_MS = 200;
 const MEMORY_BYTES = 128 * 1024 * 1024 * 0.8;
 
-// A part that does not answer must not keep the probe waiting: it is unhealthy after this time.
+// A part that does not respond must not delay the probe: it is unhealthy after this time.
 const GIVE_UP_MS = 3000;
 
 /**
@@ -37,16 +37,16 @@ async function timed(ask, limit) {
   return { healthy: answered && latency < limit, latency };
 }
 
-/** @returns {{healthy: boolean, usage: number | null}} bytes; null when the runtime does not tell */
+/** @returns {{healthy: boolean, usage: number | null}} bytes; null if the runtime reports none */
 function memory() {
-  // Zero would be a runtime that has the function and no figure, not one that uses no memory.
+  // Zero means that the runtime has the function but no figure.
   const usage = globalThis.process?.memoryUsage?.().heapUsed || null;
   return { healthy: usage === null || usage < MEMORY_BYTES, usage };
 }
 
 /** @param {{env: any}} call @returns {Promise<Response>} 200, or 503 when unhealthy */
 export async function health({ env }) {
-  // One after the other: side by side each would wait for the other's turn and seem slower.
+  // One after the other: run in parallel, each would wait for the other and appear slower.
   const database = await timed(() => env.DB.prepare('SELECT 1').first(), DATABASE_MS);
   const storage = await timed(() => env.FILE_STORAGE.head('health-check'), STORAGE_MS);
   const avgTime = summary().response_time_avg;

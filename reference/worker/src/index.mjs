@@ -1,5 +1,5 @@
-// The Worker's entry: one request in, one answer out. What every answer carries is put on here, errors,
-// redirects and unexpected exceptions included. Which operation it is, router.mjs says.
+// The Worker's entry: one request, one response. It adds the headers of every response, including
+// errors, redirects and unexpected exceptions. router.mjs selects the operation.
 
 import { withoutBody } from './answers.mjs';
 import { addCorsHeaders } from './cors.mjs';
@@ -13,7 +13,7 @@ import { addSecurityHeaders, httpsRedirect } from './security.mjs';
 const SERVED_BY = 'list-cutter-worker';
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** @param {Request} request @returns {string} the client's own, when it has the form of one */
+/** @param {Request} request @returns {string} the client's own id if it is well-formed */
 function requestIdOf(request) {
   const sent = request.headers.get('X-Request-Id') ?? '';
   return REQUEST_ID.test(sent) ? sent : crypto.randomUUID();

@@ -1,18 +1,18 @@
-// Reading a JSON body, and the texts in it. Numbers keep their text: 1.50 and 9007199254740993 are
-// passed on as they were sent (JSON.rawJSON, JSON.parse source text access).
-// Not for uploads, which are multipart.mjs.
+// Read a JSON body and the texts in it. Numbers keep their text: 1.50 and 9007199254740993 are
+// passed on as they were sent (JSON.rawJSON, JSON.parse source text access). Uploads are in
+// multipart.mjs.
 
 import { ApiError, invalid } from './errors.mjs';
 
-// More than any operation needs, and little enough to be parsed without harm.
+// More than any operation needs, and small enough to parse safely.
 const BODY_LIMIT = 1024 * 1024;
 
-// As much as Cloudflare lets through to a Worker at all.
+// The most that Cloudflare passes to a Worker.
 const READ_AWAY = 100 * 1024 * 1024;
 
 /**
- * Reads away what no operation has read. An answer to a body that is still on its way would close the
- * connection behind it: a client that goes on sending, or sends its next request, would find it reset.
+ * Read and discard a body that no operation has read. A response during the transfer would close
+ * the connection: a client that is still sending, or sends its next request, would get a reset.
  *
  * @param {Request} request
  */
@@ -25,23 +25,23 @@ export async function readAway(request) {
       if (size > READ_AWAY) return;
     }
   } catch {
-    // The client has gone.
+    // The client closed the connection.
   }
 }
 
 /**
- * The body, as far as it is within a limit.
+ * Read the body up to a limit.
  *
  * @param {Request} request
  * @param {number} limit in bytes
- * @param {ApiError} tooLarge what is thrown above it
+ * @param {ApiError} tooLarge thrown above the limit
  * @returns {Promise<Uint8Array>}
  */
 export async function readBody(request, limit, tooLarge) {
   const announced = request.headers.get('Content-Length');
   if (announced !== null && Number(announced) > limit) throw tooLarge;
   if (request.body === null) return new Uint8Array(0);
-  // Held to its Content-Length by the server, the body may be read at once.
+  // The server enforces Content-Length, so the body can be read at once.
   if (announced !== null) return new Uint8Array(await request.arrayBuffer());
   const chunks = [];
   let size = 0;
@@ -66,7 +66,7 @@ export function mediaType(request) {
 }
 
 /**
- * JSON with its numbers as JSON.rawJSON objects.
+ * Parse JSON with its numbers as JSON.rawJSON objects.
  *
  * @param {string} text
  * @returns {unknown}
@@ -77,7 +77,7 @@ export function parseJson(text) {
     typeof value === 'number' ? JSON.rawJSON(source) : value);
 }
 
-/** @param {unknown} value @returns {boolean} whether it is an object of JSON */
+/** @param {unknown} value @returns {boolean} true for a JSON object */
 export function isObject(value) {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value);
 }
@@ -97,7 +97,7 @@ export async function readObject(request) {
   try {
     body = parseJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch {
-    // Not JSON (a BOM is not), not UTF-8, or nested deeper than the stack.
+    // Not JSON (a BOM is not JSON), not UTF-8, or nested deeper than the stack.
     throw new ApiError(400, 'malformed_json', 'The body is not valid JSON.');
   }
   if (!isObject(body)) throw new ApiError(400, 'invalid_request', 'The body must be a JSON object.');
@@ -105,8 +105,8 @@ export async function readObject(request) {
 }
 
 /**
- * What is wrong with a text, if anything. A NUL has no place in any of our texts, and half of a
- * surrogate pair cannot be stored.
+ * Return the problem of a text, if any. No text may contain a NUL, and half of a surrogate pair
+ * cannot be stored.
  *
  * @param {unknown} value
  * @returns {string | null}
@@ -122,8 +122,8 @@ export function textProblem(value) {
 /**
  * @param {Record<string, unknown>} body
  * @param {string[]} names of fields that must be texts
- * @param {{empty?: boolean}} [allow] whether they may be empty
- * @throws {ApiError} 400 with all that are wrong
+ * @param {{empty?: boolean}} [allow] true if they may be empty
+ * @throws {ApiError} 400 with all wrong fields
  */
 export function requireTexts(body, names, { empty = false } = {}) {
   const fields = {};

@@ -1,7 +1,7 @@
-// Reading a list file: encoding, delimiter, records and fields, as contracts/api.md has them.
-// Works on the bytes: every sign of the grammar is ASCII, which UTF-8 leaves alone, so that nothing but
-// what is shown or compared has to become a text. 50 MiB take well under a second and no copy.
-// Not for filters and not for writing, which are row_filter.mjs and export.mjs.
+// Parse a list file: encoding, delimiter, records and fields, as in contracts/api.md. Works on
+// bytes: every character of the grammar is ASCII, which UTF-8 keeps, so only values that are shown
+// or compared become texts. 50 MiB take well under a second and no copy. Filters are in
+// row_filter.mjs, writing is in export.mjs.
 
 export const TAB = 9;
 export const LF = 10;
@@ -16,7 +16,7 @@ const DECODE_STEP = 1024 * 1024;
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** A file that is not in the grammar. The message says why, for the user. */
+/** A file that does not match the grammar. The message gives the reason to the user. */
 export class MalformedFile extends Error {}
 
 /** @param {Uint8Array} bytes @returns {boolean} */
@@ -34,8 +34,8 @@ function isUtf8(bytes) {
 }
 
 /**
- * Windows-1252 as UTF-8. The decoder of the Encoding Standard reads the five bytes that Windows-1252
- * does not define as the C1 controls of that number.
+ * Convert Windows-1252 to UTF-8. The decoder of the Encoding Standard reads the five bytes that
+ * Windows-1252 does not define as the C1 controls of that number.
  *
  * @param {Uint8Array} bytes
  * @returns {Uint8Array}
@@ -72,9 +72,9 @@ export function textOf(bytes) {
 }
 
 /**
- * The delimiter: of comma, semicolon and TAB the one that the first record has most often outside
- * quotes. Which quotes are meant must be known before the delimiter is: one opens at the start of the
- * record or right after any of the three.
+ * Return the delimiter: of comma, semicolon and TAB the one that occurs most often outside quotes
+ * in the first record. The quotes must be recognized before the delimiter is known: a quote opens
+ * at the start of the record or directly after any of the three.
  *
  * @param {Uint8Array} text
  * @returns {number}
@@ -104,15 +104,15 @@ export function delimiterOf(text) {
 }
 
 /**
- * The fields of one record as places in the text. A quoted field's place is what stands between its
- * quotes. The object is used again for the next record.
+ * The fields of one record as positions in the text. The position of a quoted field is that between
+ * its quotes. The object is reused for the next record.
  */
 class Fields {
   constructor() {
     this.count = 0;
     this.starts = new Int32Array(64);
     this.ends = new Int32Array(64);
-    /** 1 where quotes are doubled, so that the place is not yet the value */
+    /** 1 if quotes are doubled, so that the bytes are not yet the value */
     this.doubled = new Uint8Array(64);
   }
 
@@ -135,9 +135,9 @@ class Fields {
 }
 
 /**
- * The records of a text, header first, empty lines left out.
+ * Read the records of a text, header first, without empty lines.
  *
- * @param {Uint8Array} text as textOf gives it
+ * @param {Uint8Array} text from textOf
  * @param {(fields: Fields, isHeader: boolean) => void} each of a row at most as many fields as the
  *   header has: the others are not reachable
  * @throws {MalformedFile}
@@ -189,7 +189,7 @@ export function readRecords(text, each) {
       if (at >= end || text[at] !== delimiter) break;
       at += 1;
     }
-    at += 1; // the line end; of CRLF the LF is left, which the next turn takes for an empty line
+    at += 1; // the line end; the LF of a CRLF remains, which the next iteration reads as an empty line
     each(fields, isHeader);
     if (isHeader) limit = count;
     isHeader = false;
@@ -214,8 +214,8 @@ export function valuesOf(text, fields) {
 
 /**
  * @param {Uint8Array} bytes of the file
- * @returns {{columns: string[], row_count: number, column_count: number}} no columns for a file that
- *   has no record
+ * @returns {{columns: string[], row_count: number, column_count: number}} no columns for a file
+ *   without a record
  * @throws {MalformedFile}
  */
 export function shapeOf(bytes) {

@@ -1,14 +1,14 @@
 // Requests, errors and response times of the last 300 s of this isolate, for /metrics and /health.
-// In memory only: another isolate counts for itself, and a new one begins at nothing.
+// In memory only: each isolate counts for itself, and a new one starts at zero.
 
 import { json } from './answers.mjs';
 import { now } from './times.mjs';
 
 export const WINDOW_S = 300;
 
-// Times are counted in whole milliseconds (the runtime's clock has no finer ones): one bucket for each
-// of 0 to 31 ms, from there 16 buckets to the octave, so that a bucket is at most 1/16 of its lower
-// bound wide; the last one holds everything from 2^20 ms (17 minutes).
+// Times are counted in whole milliseconds (the resolution of the runtime's clock): one bucket for
+// each of 0 to 31 ms, then 16 buckets per octave, so that a bucket's width is at most 1/16 of its
+// lower bound. The last one contains everything from 2^20 ms (17 minutes).
 const EXACT = 32;
 const PER_OCTAVE = 16;
 const BUCKETS = EXACT + 15 * PER_OCTAVE + 1;
@@ -21,7 +21,7 @@ function bucketOf(ms) {
   return EXACT + (octave - 5) * PER_OCTAVE + ((ms >> (octave - 4)) - PER_OCTAVE);
 }
 
-/** @param {number} bucket @returns {number} the largest time in ms that the bucket holds */
+/** @param {number} bucket @returns {number} the largest time in ms of the bucket */
 function upperBound(bucket) {
   if (bucket < EXACT) return bucket;
   const octave = 5 + Math.floor((bucket - EXACT) / PER_OCTAVE);
@@ -32,8 +32,8 @@ function upperBound(bucket) {
 const ring = new Array(WINDOW_S).fill(null);
 
 /**
- * @param {number} status of the answer
- * @param {number} ms from the request's arrival to the answer's headers
+ * @param {number} status of the response
+ * @param {number} ms from the request's arrival to the response's headers
  */
 export function record(status, ms) {
   const second = Math.floor(Date.now() / 1000);
@@ -51,10 +51,10 @@ export function record(status, ms) {
 }
 
 /**
- * @returns {{requests: number, errors: number, error_rate: number | null,
- *   response_time_avg: number | null, response_time_p95: number | null}} rate in per cent; the average
- *   in ms, the sum of the whole milliseconds by the count; p95 in ms by nearest rank: the upper bound of
- *   the bucket that holds the ceil(0.95 n)-th shortest time, exact below 32 ms and at most 1/16 too high
+ * @returns {{requests: number, errors: number, error_rate: number | null, response_time_avg: number
+ *   | null, response_time_p95: number | null}} rate in percent; the average in ms, the sum of the
+ *   whole milliseconds divided by the count; p95 in ms by nearest rank: the upper bound of the
+ *   bucket with the ceil(0.95 n)-th shortest time, exact below 32 ms and at most 1/16 too high
  *   above
  */
 export function summary() {

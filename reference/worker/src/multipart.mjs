@@ -1,6 +1,6 @@
-// The parts of a multipart/form-data body (RFC 7578), as views of the body's bytes: nothing is copied.
-// request.formData() is not used: it takes the backslash out of "C:\list.csv" as an escape, which would
-// change the file's name, and it copies the file.
+// The parts of a multipart/form-data body (RFC 7578), as views of the body's bytes: nothing is
+// copied. request.formData() is not used: it reads the backslash in "C:\list.csv" as an escape,
+// which would change the file's name, and it copies the file.
 
 import { ApiError } from './errors.mjs';
 
@@ -23,7 +23,7 @@ function delimiterOf(contentType) {
   return new TextEncoder().encode(`--${form[1] ?? form[2]}`);
 }
 
-/** @returns {number} where wanted stands in bytes from a place on, or -1 */
+/** @returns {number} the position of wanted in bytes at or after from, or -1 */
 function find(bytes, wanted, from) {
   let at = from;
   for (;;) {
@@ -43,16 +43,17 @@ function unquoted(text) {
 
 /**
  * @param {string} headers of one part
- * @returns {{name: string, filename: string | null}} filename* is not looked at: RFC 7578 forbids it
+ * @returns {{name: string, filename: string | null}} filename* is ignored: RFC 7578 forbids it
  */
 function disposition(headers) {
-  // Line by line: a name may hold U+2028 and U+2029, where "." and "$" of a regular expression end.
+  // Line by line: a name may contain U+2028 and U+2029, where "." and "$" of a regular expression
+  // end.
   const form = /^Content-Disposition:[ \t]*form-data[ \t]*(;[^\r\n]*)$/i;
   const line = headers.split('\r\n').map((each) => form.exec(each)).find((match) => match !== null) ?? null;
   if (line === null) throw malformed('a part has no Content-Disposition');
   let name = null;
   let filename = null;
-  // A backslash before anything but a quote or a backslash stands for itself.
+  // A backslash before anything except a quote or a backslash is a literal backslash.
   const parameter = /;[ \t]*([\w*-]+)=("(?:[^"\\]|\\["\\]|\\(?!["\\]))*"|[^\s;"]*)[ \t]*/gy;
   let end = 0;
   for (const [whole, key, value] of line[1].matchAll(parameter)) {
@@ -64,7 +65,10 @@ function disposition(headers) {
   return { name, filename };
 }
 
-/** @returns {number} where the headers of a part that begins here end (after the empty line), or -1 */
+/**
+ * @returns {number} the position after the headers of a part that begins here (after the empty
+ *   line), or -1
+ */
 function endOfHeaders(bytes, from) {
   const at = find(bytes, [CR, LF, CR, LF], from);
   return at === -1 ? -1 : at + 4;

@@ -1,6 +1,6 @@
-// The objects in R2: their keys, what is written beside the bytes, and removing all of one user.
+// The objects in R2: their keys, their metadata, and the removal of all objects of a user.
 
-/** Metadata that R2 keeps beside an object, in bytes: the limit that the local R2 enforces. */
+/** Limit of an object's metadata in bytes, as the local R2 enforces it. */
 const METADATA_LIMIT = 2048;
 
 /** @param {number} userId @param {string} fileId @returns {string} */
@@ -8,12 +8,12 @@ export function keyOf(userId, fileId) {
   return `uploads/user-${userId}/${fileId}.csv`;
 }
 
-/** @returns {Record<string, string>} ASCII only, as S3 wants it */
+/** @returns {Record<string, string>} ASCII only, as S3 requires */
 function metadataOf(userId, fileId, filename) {
   return { originalName: encodeURIComponent(filename), userId: String(userId), fileId };
 }
 
-/** @param {number} userId @param {string} filename @returns {boolean} whether it fits into the metadata */
+/** @param {number} userId @param {string} filename @returns {boolean} true if it fits into the metadata */
 export function nameFits(userId, filename) {
   const entries = Object.entries(metadataOf(userId, crypto.randomUUID(), filename));
   return entries.flat().join('').length <= METADATA_LIMIT;
@@ -21,8 +21,9 @@ export function nameFits(userId, filename) {
 
 /**
  * @param {{FILE_STORAGE: R2Bucket}} env
- * @param {{userId: number, fileId: string, filename: string, bytes: Uint8Array, sha256: ArrayBuffer}} file
- * @throws when R2 received other bytes than these
+ * @param {{userId: number, fileId: string, filename: string, bytes: Uint8Array, sha256:
+ *   ArrayBuffer}} file
+ * @throws if R2 received other bytes
  */
 export async function putObject(env, { userId, fileId, filename, bytes, sha256 }) {
   const stored = await env.FILE_STORAGE.put(keyOf(userId, fileId), bytes, {
@@ -37,7 +38,7 @@ export async function putObject(env, { userId, fileId, filename, bytes, sha256 }
 export async function removeObjectsOf(userId, env) {
   const prefix = `uploads/user-${userId}/`;
   for (;;) {
-    // The first page again and again: what is removed moves the next objects into it.
+    // Always the first page: removing objects moves the next ones into it.
     const { objects } = await env.FILE_STORAGE.list({ prefix });
     if (objects.length === 0) return;
     await env.FILE_STORAGE.delete(objects.map(({ key }) => key));

@@ -1,12 +1,12 @@
-// Passwords in Django's form, `pbkdf2_sha256$ITERATIONS$SALT$HASH`, so that migrated ones go on working.
-// Other algorithms that Django knows are not verified here.
+// Passwords in Django's format, `pbkdf2_sha256$ITERATIONS$SALT$HASH`, so that migrated ones keep
+// working. Django's other algorithms are not verified here.
 
 import { equalSecrets } from './constant_time.mjs';
 
 /**
- * Cloudflare's runtime refuses PBKDF2 above 100,000 iterations with a NotSupportedError (workerd issue
- * 1346); workerd on one's own machine does not. It is enforced here so that a hash which would lock its
- * owner out in production does so here as well. Django's own default is 870,000 and more.
+ * Cloudflare's runtime refuses PBKDF2 above 100,000 iterations with a NotSupportedError (workerd
+ * issue 1346); local workerd does not. The limit is enforced here, so that a hash that would lock
+ * its owner out in production does so here too. Django's own default is 870,000 and more.
  */
 export const MAX_ITERATIONS = 100_000;
 
@@ -30,12 +30,12 @@ async function derive(password, salt, iterations) {
   return new Uint8Array(await crypto.subtle.deriveBits(parameters, key, HASH_BITS));
 }
 
-/** @returns {string} 22 characters, 131 bits, as Django makes them */
+/** @returns {string} 22 characters, 131 bits, as in Django */
 function newSalt() {
   let salt = '';
   while (salt.length < SALT_LENGTH) {
     for (const byte of crypto.getRandomValues(new Uint8Array(SALT_LENGTH))) {
-      // 248 is the largest multiple of 62 that fits: what is above would favour the first letters.
+      // 248 is the largest multiple of 62 that fits: values above would favor the first letters.
       if (byte < 248 && salt.length < SALT_LENGTH) salt += SALT_ALPHABET[byte % SALT_ALPHABET.length];
     }
   }
@@ -50,8 +50,8 @@ function configuredIterations(env) {
 /**
  * @param {string} password
  * @param {{PASSWORD_ITERATIONS?: string}} env
- * @returns {Promise<string>} to be stored
- * @throws {DOMException} NotSupportedError when PASSWORD_ITERATIONS is above the limit
+ * @returns {Promise<string>} the hash to store
+ * @throws {DOMException} NotSupportedError if PASSWORD_ITERATIONS is above the limit
  */
 export async function hashPassword(password, env) {
   const iterations = configuredIterations(env);
@@ -62,10 +62,10 @@ export async function hashPassword(password, env) {
 
 /**
  * @param {string} password
- * @param {string | null} stored null when there is no such account: as long a derivation is done anyway,
- *   so that the time taken does not tell which names exist
+ * @param {string | null} stored null if the account does not exist: an equally long derivation is
+ *   done anyway, so that the response time does not disclose which names exist
  * @param {{PASSWORD_ITERATIONS?: string}} env
- * @returns {Promise<boolean>} false as well for a hash that cannot be verified here
+ * @returns {Promise<boolean>} also false for a hash that cannot be verified here
  */
 export async function verifyPassword(password, stored, env) {
   const form = /^pbkdf2_sha256\$([1-9]\d{0,8})\$([^$]+)\$([A-Za-z0-9+/]{43}=)$/.exec(stored ?? '');

@@ -1,17 +1,17 @@
-// What is calculated from a file after its upload, and what is told of a malformed one.
+// Compute a file's derived columns after its upload, and report a malformed file.
 
 import { invalid } from './errors.mjs';
 import { MalformedFile, shapeOf } from './list_file.mjs';
 import { now } from './times.mjs';
 
-// A D1 row holds 2 MB in all: longer metadata is left out rather than losing the counts.
+// A D1 row holds 2 MB in total: longer metadata is omitted so that the counts can be stored.
 const METADATA_LIMIT = 1_000_000;
 
 /**
  * @template T
  * @param {() => T} read
  * @returns {T}
- * @throws {import('./errors.mjs').ApiError} 400 when the file is malformed
+ * @throws {import('./errors.mjs').ApiError} 400 if the file is malformed
  */
 export function readable(read) {
   try {
@@ -29,7 +29,7 @@ function metadataOf(columns) {
 }
 
 /**
- * Reads the object back from R2, so that what is counted is what was stored, and completes the row.
+ * Read the object back from R2, so that the stored bytes are counted, and complete the row.
  *
  * @param {{DB: D1Database, FILE_STORAGE: R2Bucket}} env
  * @param {string} fileId
@@ -39,7 +39,7 @@ export async function processUpload(env, fileId, key) {
   let outcome;
   try {
     const object = await env.FILE_STORAGE.get(key);
-    if (object === null) return; // deleted meanwhile, and its row with it
+    if (object === null) return; // deleted concurrently, together with its row
     const shape = shapeOf(new Uint8Array(await object.arrayBuffer()));
     const counts = [shape.row_count, shape.column_count, metadataOf(shape.columns)];
     outcome = ['completed', null, ...counts];

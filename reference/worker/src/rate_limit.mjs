@@ -1,5 +1,5 @@
-// The request budget of a client below /api/, counted by the RATE_LIMITER binding.
-// The binding tells only whether there is budget left, so Retry-After is the whole period.
+// The request budget of a client below /api/, counted by the RATE_LIMITER binding. The binding only
+// reports if there is budget left, so Retry-After is the whole period.
 
 import { ApiError } from './errors.mjs';
 import { equalSecrets } from './constant_time.mjs';

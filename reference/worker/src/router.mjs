@@ -1,4 +1,4 @@
-// Which path and method is which operation. One table; what it does not name is refused here.
+// The table of routes: path and method of each operation. Everything else is refused here.
 
 import { bearer, deleteAccount, login, logout, refresh, register, user } from './accounts.mjs';
 import { isPreflight, preflightAnswer } from './cors.mjs';
@@ -13,12 +13,12 @@ import { createFilter, deleteFilter, filter, listFilters } from './saved_filters
 import { upload } from './upload.mjs';
 
 /**
- * One request on its way: what every operation is given. user and claims are there for operations that
- * need an account.
+ * A request and the data that every operation gets. user and claims exist for operations that need
+ * an account.
  *
- * @typedef {{request: Request, url: URL, env: Record<string, any>, ctx: ExecutionContext,
- *   params: Record<string, string>, user?: import('./accounts.mjs').User,
- *   claims?: import('./tokens.mjs').Claims}} Call
+ * @typedef {{request: Request, url: URL, env: Record<string, any>, ctx: ExecutionContext, params:
+ *   Record<string, string>, user?: import('./accounts.mjs').User, claims?:
+ *   import('./tokens.mjs').Claims}} Call
  */
 
 const open = (run) => ({ run, account: false });
@@ -46,7 +46,7 @@ const ROUTES = [
   methods,
 }));
 
-/** @param {Record<string, object>} methods of a route @returns {string[]} HEAD wherever GET is */
+/** @param {Record<string, object>} methods of a route @returns {string[]} with HEAD if GET is among them */
 function allowed(methods) {
   return Object.keys(methods).flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
 }

@@ -1,6 +1,6 @@
-// The filters of an export: their form in a request, and whether a row passes them.
-// Cells and operands are UTF-8 bytes. Their order byte by byte is that of code points; numbers are
-// compared by their digits, never as floating point.
+// The filters of an export: their form in a request, and the test of a row. Cells and operands are
+// UTF-8 bytes. Their byte order is the order of code points. Numbers are compared by their digits,
+// never as floating point.
 
 import { invalid } from './errors.mjs';
 import { isObject, textProblem } from './json_body.mjs';
@@ -10,12 +10,15 @@ const SPACE = 32;
 const DOT = 46;
 const ZERO = 48;
 
-// U+0000 to U+D7FF and so on are what TextEncoder writes; texts with half surrogates were refused.
+// TextEncoder writes U+0000 to U+D7FF and so on; texts with half surrogates were refused before.
 const encoder = new TextEncoder();
 
 /** @typedef {{bytes: Uint8Array, start: number, end: number}} Place */
-/** @typedef {{sign: -1 | 0 | 1, power: number, first: number, last: number}} Decimal where in the bytes
- *   the digits stand, from the first that is not zero; power is ten's at that digit */
+/**
+ * @typedef {{sign: -1 | 0 | 1, power: number, first: number, last: number}} Decimal positions of
+ *   the digits in the bytes, from the first one that is not zero; power is the power of ten of that
+ *   digit
+ */
 
 function isSpace(byte) {
   return byte === SPACE || byte === 9 || byte === 10 || byte === 13;
@@ -25,7 +28,7 @@ function isDigit(byte) {
   return byte >= ZERO && byte <= ZERO + 9;
 }
 
-/** @param {Place} place narrowed to what is between spaces, TABs, CRs and LFs */
+/** @param {Place} place narrowed to exclude spaces, TABs, CRs and LFs at both ends */
 export function trim(place) {
   while (place.start < place.end && isSpace(place.bytes[place.start])) place.start += 1;
   while (place.end > place.start && isSpace(place.bytes[place.end - 1])) place.end -= 1;
@@ -35,8 +38,8 @@ export function trim(place) {
  * `[+-]?(digits[.digits*]|.digits)([eE][+-]?digits{1,3})?`
  *
  * @param {Place} place trimmed
- * @param {Decimal} [into] used again, to save an object for each cell
- * @returns {Decimal | null} null for what is no number
+ * @param {Decimal} [into] reused, to save an object per cell
+ * @returns {Decimal | null} null if it is not a number
  */
 export function decimalOf({ bytes, start, end }, into = {}) {
   let at = start;
@@ -47,8 +50,8 @@ export function decimalOf({ bytes, start, end }, into = {}) {
   }
   let digits = 0;
   let wholeDigits = 0;
-  let first = -1; // place of the first digit that is not zero
-  let firstIndex = 0; // how many digits stand before it
+  let first = -1; // position of the first digit that is not zero
+  let firstIndex = 0; // number of digits before it
   let dot = false;
   for (; at < end; at += 1) {
     const byte = bytes[at];
@@ -121,7 +124,7 @@ function compareTexts(left, right) {
   return leftLength - rightLength;
 }
 
-/** A text or number of a filter, ready to be compared with cells. */
+/** A text or number of a filter, prepared for comparison with cells. */
 class Operand {
   /** @param {string} text */
   constructor(text) {
@@ -159,7 +162,7 @@ const TESTS = {
   IN: (cell, operands) => operands.some((operand) => operand.compare(cell) === 0),
 };
 
-/** @param {unknown} value @returns {string | null} its text, or null when it is no text or number */
+/** @param {unknown} value @returns {string | null} its text, or null if it is neither a text nor a number */
 function operandText(value) {
   if (JSON.isRawJSON(value)) return value.rawJSON;
   return textProblem(value) === null ? value : null;

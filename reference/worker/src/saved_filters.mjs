@@ -1,4 +1,4 @@
-// Saved filters: columns and filters for one file under a name. They are kept, not run.
+// Saved filters: columns and filters for one file under a name. They are stored, not executed.
 
 import { json, noContent } from './answers.mjs';
 import { audit } from './audit.mjs';
@@ -35,7 +35,7 @@ function filterId(text) {
   return id;
 }
 
-/** @param {unknown} value @returns {string} JSON of what belongs there, numbers as they were sent */
+/** @param {unknown} value @returns {string} JSON of its known fields, numbers as they were sent */
 function readConfig(value) {
   if (!isObject(value)) throw invalid({ filter_config: ['An object with columns and filters is needed.'] });
   const { columns, filters } = value;
@@ -91,7 +91,7 @@ export async function createFilter(call) {
       user.id, fileId, body.name, body.description ?? null, config, body.is_public ? 1 : 0, now(),
     ).first();
   } catch (error) {
-    // The file was deleted in between.
+    // The file was deleted concurrently.
     if (/FOREIGN KEY constraint failed/.test(error.message)) throw notFound('There is no such file.');
     throw error;
   }

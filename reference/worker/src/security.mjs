@@ -1,4 +1,4 @@
-// The plan's security headers and the way from http to https. Not for CORS, which is cors.mjs.
+// The plan's security headers and the redirect from http to https. CORS is in cors.mjs.
 
 const HEADERS = [
   ['Strict-Transport-Security', 'max-age=31536000; includeSubDomains; preload'],
@@ -8,20 +8,20 @@ const HEADERS = [
   ['Referrer-Policy', 'strict-origin-when-cross-origin'],
 ];
 
-/** @param {Headers} headers of an answer; changed in place */
+/** @param {Headers} headers of a response; changed in place */
 export function addSecurityHeaders(headers) {
   for (const [name, value] of HEADERS) headers.set(name, value);
 }
 
-/** @param {string} hostname as URL has it @returns {boolean} whether it names this machine only */
+/** @param {string} hostname in URL's form @returns {boolean} true if it is this machine's loopback */
 export function isLoopback(hostname) {
-  // URL writes every form of an IPv4 address ("127.1", "0x7f.1") as four decimal numbers.
+  // URL converts every form of an IPv4 address ("127.1", "0x7f.1") to four decimal numbers.
   return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname);
 }
 
 /**
  * @param {URL} url of the request
- * @returns {Response | null} 301 to the same URL with https, or null when there is nothing to do
+ * @returns {Response | null} 301 to the same URL with https, or null if no redirect is needed
  */
 export function httpsRedirect(url) {
   if (url.protocol !== 'http:' || isLoopback(url.hostname)) return null;

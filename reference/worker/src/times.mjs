@@ -1,13 +1,14 @@
-// Times as the contract writes them: RFC 3339, UTC, milliseconds and Z.
+// Times in the contract's format: RFC 3339, UTC, milliseconds and Z.
 
-/** @returns {string} now */
+/** @returns {string} the current time */
 export function now() {
   return new Date().toISOString();
 }
 
 /**
- * A stored time as the API shows it. Rows of other hands may hold microseconds, an offset or SQLite's
- * `YYYY-MM-DD HH:MM:SS` (UTC); what is no time at all is shown as it is, to be seen.
+ * Return a stored time in the API's format. Rows that other programs wrote may have microseconds,
+ * an offset or SQLite's `YYYY-MM-DD HH:MM:SS` (UTC). A value that is not a time is returned
+ * unchanged, so that it is noticed.
  *
  * @param {string | null} stored
  * @returns {string | null}

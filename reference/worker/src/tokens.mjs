@@ -1,12 +1,12 @@
-// Access and refresh tokens: JWTs signed with HS256 (RFC 7519, RFC 7515), and their revocation in KV.
-// Whether the account behind a token still lives is asked in accounts.mjs.
+// Access and refresh tokens: JWTs signed with HS256 (RFC 7519, RFC 7515), and their revocation in
+// KV. accounts.mjs checks that the account of a token still exists.
 
 const DEFAULT_TTL_S = { access: 900, refresh: 604_800 };
 const SECRET = { access: 'JWT_SECRET', refresh: 'JWT_REFRESH_SECRET' };
 const TTL = { access: 'ACCESS_TTL', refresh: 'REFRESH_TTL' };
 const LENGTH_LIMIT = 4096;
 
-// KV refuses a shorter life than this.
+// KV refuses a shorter lifetime.
 const KV_MINIMUM_TTL_S = 60;
 
 const encoder = new TextEncoder();
@@ -26,7 +26,7 @@ function fromBase64url(text) {
     atob(text.replaceAll('-', '+').replaceAll('_', '/')),
     (character) => character.charCodeAt(0),
   );
-  // atob takes several spellings of the last byte: only the one that we write is a token.
+  // atob accepts several spellings of the last byte. Only the one that this Worker writes is valid.
   if (base64url(bytes) !== text) throw new Error('not base64url');
   return bytes;
 }
@@ -78,7 +78,7 @@ function claimsOf(header, payload, type, env) {
   const time = Date.now() / 1000;
   const fits =
     alg === 'HS256' &&
-    crit === undefined && // extensions that must be understood: none is (RFC 7515, 4.1.11)
+    crit === undefined && // extensions that must be understood; none is supported (RFC 7515, 4.1.11)
     claims.type === type &&
     claims.iss === env.JWT_ISSUER &&
     claims.aud === env.JWT_AUDIENCE &&
@@ -96,8 +96,8 @@ function claimsOf(header, payload, type, env) {
  * @param {TokenType} type that the token must have
  * @param {string} token
  * @param {Record<string, any>} env
- * @returns {Promise<Claims | null>} null for a token that is not ours, expired, or of the other type;
- *   revocation is not asked for here
+ * @returns {Promise<Claims | null>} null for a token that is not ours, expired, or of the other
+ *   type; revocation is not checked here
  */
 export async function readToken(type, token, env) {
   const parts = token.length <= LENGTH_LIMIT ? token.split('.') : [];
@@ -122,7 +122,7 @@ export async function isRevoked(claims, env) {
 }
 
 /**
- * Refuses the token from now on. KV may take a minute until every location of Cloudflare knows.
+ * Refuse the token from now on. KV may take a minute until every location of Cloudflare knows.
  *
  * @param {Claims} claims
  * @param {{AUTH_TOKENS: KVNamespace}} env

@@ -1,4 +1,4 @@
-// `POST /api/files/upload`: one file into R2 and D1, or nothing at all.
+// `POST /api/files/upload`: store one file in R2 and D1, or nothing at all.
 
 import { json } from './answers.mjs';
 import { auditStatement } from './audit.mjs';
@@ -11,15 +11,15 @@ import { processUpload } from './processing.mjs';
 import { now } from './times.mjs';
 
 const DEFAULT_MAX_FILE_SIZE = 52_428_800;
-// What a body may have beyond the file: boundaries, part headers, a few small other parts.
+// The part of a body that is not the file: boundaries, part headers, a few small other parts.
 const ENVELOPE = 64 * 1024;
 const EXTENSION = /\.(?:csv|tsv|txt)$/i;
 const NAME_LENGTH = 255;
 const MIME_TYPE = 'text/csv';
 
 /**
- * The name as it was sent, without a path before it. Browsers and HTTP libraries write a quote as %22
- * (WHATWG HTML, multipart/form-data); it is turned back, nothing else is.
+ * Return the name as it was sent, without a path before it. Browsers and HTTP libraries write a
+ * quote as %22 (WHATWG HTML, multipart/form-data); this is decoded, nothing else is.
  *
  * @param {string} sent
  * @returns {string}
@@ -82,7 +82,7 @@ export async function upload(call) {
     ]);
     [row] = inserted.results;
   } catch (error) {
-    // The row is not there, or nobody knows: without it the object is an orphan.
+    // The row does not exist, or this is unknown. An object without a row is an orphan.
     await env.DB.prepare('DELETE FROM files WHERE file_id = ?').bind(fileId).run().catch(() => {});
     await env.FILE_STORAGE.delete(key);
     throw error;
