@@ -87,7 +87,7 @@ def find_breaking_point(
     held_rate: float | None = None
     holding = True
     for phase in (phase for phase in phases if phase.startswith(STEP)):
-        cell = sums.so_far({phase})
+        cell = sums.quick_total({phase})
         if not cell.counted:
             continue  # the run ended before it
         step = Step(

@@ -32,7 +32,7 @@ def latency_ratio(new: Cell, old: Cell, share: float) -> Interval:
 
 def error_rate_increase(new: Cell, old: Cell) -> Interval:
     """By how much the new system's error rate is higher, as a fraction."""
-    return newcombe(new.errors, new.judged, old.errors, old.judged)
+    return newcombe(new.errors, new.rated, old.errors, old.rated)
 
 
 def share_above(new: Cell, old: Cell, share: float) -> Interval:
@@ -42,11 +42,11 @@ def share_above(new: Cell, old: Cell, share: float) -> Interval:
     slower. The quantile is itself an estimate, so the bounds are taken at its own bounds.
     """
     total = old.latency.total + old.errors
-    if not total or not new.judged:
+    if not total or not new.rated:
         return Interval(math.nan, 0.0, 1.0)
     limits = quantile(old.latency, share, old.errors)
     estimate, least, most = (_above(new, SLOWER * limit) for limit in (limits.estimate, limits.high, limits.low))
-    return Interval(wilson(estimate, new.judged).estimate, wilson(least, new.judged).low, wilson(most, new.judged).high)
+    return Interval(wilson(estimate, new.rated).estimate, wilson(least, new.rated).low, wilson(most, new.rated).high)
 
 
 def _above(cell: Cell, limit_us: float) -> int:

@@ -57,7 +57,7 @@ class Generator:
         self._kill = KillSwitch(project)
         self._recorder = LedgerWriter(0)
         self._traffic = Traffic(f"{order['run']}-{order['index']}")
-        self._log = availability.Log(0)
+        self._log = availability.AvailabilityLog(0)
         self._sides = {
             system: Side(
                 system,
@@ -78,8 +78,8 @@ class Generator:
             self._recorder,
             self._peers,
             timeout_s=profile.timeout_s,
-            most_connections=max(1, caps.connections // order["of"]),
-            most_bytes=caps.bytes // order["of"],
+            max_connections=max(1, caps.connections // order["of"]),
+            max_bytes=caps.bytes // order["of"],
             stopped=self._stopped,
             watchers=[*watchers, self._log],
         )
@@ -116,13 +116,13 @@ class Generator:
 
     def _tick(self, cpu_s: float, at_ns: int, wall: WallClock) -> tuple[float, int]:
         now_ns, now_cpu = time.monotonic_ns(), time.process_time()
-        self._recorder.generator(self.name, now_ns, now_cpu - cpu_s, (now_ns - at_ns) / 1e9)
-        wall.look()
+        self._recorder.add_cpu_time(self.name, now_ns, now_cpu - cpu_s, (now_ns - at_ns) / 1e9)
+        wall.check()
         for side in self._sides.values():
             for person in side.people:
                 if time.monotonic() - person.got_at > REFRESH_AFTER_S:
                     person.got_at = time.monotonic()  # once, whatever comes of it
-                    self.engine.begin_extra(refresh_journey(side, person), now_ns)
+                    self.engine.begin_unscheduled(refresh_journey(side, person), now_ns)
         for peer in self._peers.values():
             gevent.spawn(_resolve, peer)
         return now_cpu, now_ns
@@ -140,7 +140,7 @@ class Generator:
         if last:
             engine, traffic = self.engine, self._traffic
             message |= {
-                "trouble": engine.trouble,
+                "trouble": engine.stop_reason,
                 "error": None if engine.error is None else f"{type(engine.error).__name__}: {engine.error}",
                 "withdrawn": engine.withdrawn,
                 "duration_s": (time.monotonic_ns() - self._origin_ns) / 1e9,

@@ -42,7 +42,7 @@ def as_json(
 
     availability: what the availability probe found, as its own data; leftovers: what could not be removed.
     """
-    decided, whole = verdict.verdict, sums.over_time()
+    decided, whole = verdict.verdict, sums.total_by_second()
     return {
         "schema": SCHEMA,
         **facts.as_json(),
@@ -89,7 +89,7 @@ def _row(cell: Cell) -> dict[str, Any]:
         **_latencies(cell.latency),
         "service_p95_ms": _ms(cell.service.quantile(0.95)),
         "lag_p99_ms": _ms(cell.lag.quantile(0.99)),
-        "lag_max_ms": _ms(cell.lag.greatest_us),
+        "lag_max_ms": _ms(cell.lag.max_us),
     }
 
 
@@ -144,14 +144,14 @@ def _timeline(sums: LedgerTotals, cell: Cell) -> dict[str, Any]:
 
 def _sides(sums: LedgerTotals) -> dict[str, Any] | None:
     """Old and new of a comparison, each over time and as a curve of its quantiles; None of any other run."""
-    cells = {side: sums.over_time({side}) for side in (OLD, NEW)}
+    cells = {side: sums.total_by_second({side}) for side in (OLD, NEW)}
     if not all(cell.counted for cell in cells.values()):
         return None
     return {
         side: {
             "timeline": _timeline(LedgerTotals(), cell),
             "curve": [[100 * share, _ms(cell.latency.quantile(share))] for share in CURVE],
-            "judged": cell.judged,
+            "judged": cell.rated,
         }
         for side, cell in cells.items()
     }

@@ -256,7 +256,7 @@ class LoadRun:
     @property
     def progress_line(self) -> str:
         """Where the run stands."""
-        whole = self.sums.so_far()
+        whole = self.sums.quick_total()
         p95 = whole.latency.quantile(0.95)
         shown = f", p95 {p95 / 1000:.1f} ms" if p95 is not None else ""
         at = time.monotonic() - self._begun_at
@@ -296,7 +296,7 @@ class LoadRun:
         self.log.record(record)
         told = self._told([record])
         told["leftovers"] += unremoved(self.folder / LEDGER, told["leftovers"])
-        told["requests"] += self.sums.of().sent
+        told["requests"] += self.sums.total().sent
         told["load"] = run_facts.as_json()
         if seen is not None:
             told["availability"] = seen
@@ -385,7 +385,7 @@ class LoadRun:
         trouble = [str(row["trouble"]) for row in last if row["trouble"]]
         trouble += [str(row["error"]) for row in last if row["error"]]
         rates: dict[str, float] = {
-            part.name: (part.rate + part.end) / 2 for shape in self.profile.shapes for part in shape.parts()
+            part.name: (part.rate + part.end_rate) / 2 for shape in self.profile.shapes for part in shape.phases()
         }
         versions: dict[str, set[str]] = {}
         for system, _, version in (who.partition(" ") for row in last for who in row["versions"]):
@@ -425,14 +425,14 @@ class LoadRun:
         streams = {
             stream: {
                 "requests": len(rows),
-                "windows": [window.as_json() for window in availability.windows(stream, rows)],
+                "windows": [window.as_json() for window in availability.find_outages(stream, rows)],
                 "longest_gap_ms": availability.longest_gap_ms(rows),
             }
             for stream, rows in availability.merged(row["log"] for row in last).items()
         }
         if not streams:
             return [], None
-        judged = self.sums.of(frozenset(self.phases) - {WARM_UP})
+        judged = self.sums.total(frozenset(self.phases) - {WARM_UP})
         versions: dict[str, list[int]] = {}
         for row in last:
             for version, (count, first, end) in row["versions"].items():

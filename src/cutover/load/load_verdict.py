@@ -145,13 +145,13 @@ def _first_step(steps: BreakingPoint) -> tuple[State, str]:
 
 def _unshown(sums: LedgerTotals, facts: RunFacts, *, ended_for_nothing: bool) -> Iterator[str]:
     """Why a run whose figures are good is still not GO."""
-    unsent = sums.of().outcomes[Outcome.UNSENT]
+    unsent = sums.total().outcomes[Outcome.UNSENT]
     if unsent:
         yield f"{unsent:,} requests were scheduled and never sent: what the system would have answered is unknown"
     judged = frozenset(facts.phases) - {WARM_UP}
     for phases in [{OLD}, {NEW}] if {OLD, NEW} <= judged else [judged]:
         for endpoint in facts.endpoints:
-            cell = sums.so_far(phases, {endpoint})
+            cell = sums.quick_total(phases, {endpoint})
             if not cell.outcomes[Outcome.OK]:
                 yield (
                     f"{endpoint} was not answered as promised once in {', '.join(sorted(phases))} "
@@ -170,7 +170,7 @@ def _not_come_back(sums: LedgerTotals, judged: frozenset[str], window: tuple[flo
     """What maintenance refused and nobody saw answered after it. A declared refusal is no error, and no service."""
     begin, end = window
     for endpoint in sorted({endpoint for endpoint, _ in sums.cells}):
-        cell = sums.over_time(judged, {endpoint})
+        cell = sums.total_by_second(judged, {endpoint})
         refused = cell.outcomes[Outcome.REFUSED_BY_MAINTENANCE]
         if refused and not sum(held.latency.total for second, held in cell.seconds.items() if second >= end):
             yield (

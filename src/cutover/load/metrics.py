@@ -15,9 +15,9 @@ from cutover.load.compare import MINIMUM_A_SIDE, error_rate_increase, latency_ra
 from cutover.load.trend import growth, longest_silence, longest_stall_us
 from cutover.stats.intervals import (
     Interval,
-    least_samples_for_quantile,
-    least_samples_for_rate,
     mean,
+    min_samples_for_quantile,
+    min_samples_for_rate,
     quantile,
     wilson,
 )
@@ -70,7 +70,7 @@ def metric_named(name: str) -> Metric | None:
     if match is None or match[1] not in _QUANTILES:
         return None
     share = _QUANTILES[match[1]]
-    least = least_samples_for_quantile(share)
+    least = min_samples_for_quantile(share)
     if match[2] == "ms":
         return Metric(name, "ms", lambda cell: _quantile(cell, share), lambda _: least, is_latency=True)
     if match[2] == "growth_ratio":
@@ -78,7 +78,7 @@ def metric_named(name: str) -> Metric | None:
     return Metric(
         name,
         "times",
-        lambda new, old: Measured(latency_ratio(new, old, share), min(new.judged, old.judged)),
+        lambda new, old: Measured(latency_ratio(new, old, share), min(new.rated, old.rated)),
         lambda _: max(least, MINIMUM_A_SIDE),
         compares=True,
     )
@@ -92,7 +92,7 @@ def metric_names() -> list[str]:
 def _quantile(cell: Cell, share: float) -> Measured:
     interval = quantile(cell.latency, share, cell.errors).scaled(1 / 1000)
     note = "" if not math.isinf(interval.estimate) else "so many requests failed that the quantile is one of them"
-    return Measured(interval, cell.judged, note)
+    return Measured(interval, cell.rated, note)
 
 
 def _average(cell: Cell) -> Measured:
@@ -101,7 +101,7 @@ def _average(cell: Cell) -> Measured:
 
 
 def _error_rate(cell: Cell) -> Measured:
-    return Measured(wilson(cell.errors, cell.judged).scaled(100), cell.judged)
+    return Measured(wilson(cell.errors, cell.rated).scaled(100), cell.rated)
 
 
 def _worst_endpoint(rows: Mapping[tuple[str, str], Cell]) -> Measured:
@@ -110,12 +110,12 @@ def _worst_endpoint(rows: Mapping[tuple[str, str], Cell]) -> Measured:
     A rate of all requests hides an endpoint that is rarely asked for. The bound, and not the share itself, so that
     one failed request of one decides nothing: 3 of 3 are surely more than one half, 2 of 2 are not.
     """
-    found = [(wilson(cell.errors, cell.judged), cell, *names) for names, cell in rows.items() if cell.judged]
+    found = [(wilson(cell.errors, cell.rated), cell, *names) for names, cell in rows.items() if cell.rated]
     if not found:
         return Measured(_known(0.0), 0)
     worst, cell, endpoint, phase = max(found, key=lambda row: row[0].low)
-    samples = sum(cell.judged for _, cell, *_ in found)
-    note = f"{endpoint} in {phase}: {cell.errors:,} of {cell.judged:,} failed" if cell.errors else ""
+    samples = sum(cell.rated for _, cell, *_ in found)
+    note = f"{endpoint} in {phase}: {cell.errors:,} of {cell.rated:,} failed" if cell.errors else ""
     return Measured(_known(100 * worst.low), samples, note)
 
 
@@ -125,37 +125,37 @@ def _closed_while_idle(cell: Cell) -> Measured:
 
 
 def _dropped(cell: Cell) -> Measured:
-    return Measured(_known(cell.errors), cell.judged, dropped_share(cell))
+    return Measured(_known(cell.errors), cell.rated, dropped_share(cell))
 
 
 def dropped_share(cell: Cell) -> str:
     """In words, with Wilson's bounds: that nothing was dropped shows no more than that hardly anything is."""
-    share = wilson(cell.errors, cell.judged).scaled(100)
+    share = wilson(cell.errors, cell.rated).scaled(100)
     return (
-        f"{cell.errors:,} of {cell.judged:,} requests were dropped: at least {share.low:.3g} % and at most "
+        f"{cell.errors:,} of {cell.rated:,} requests were dropped: at least {share.low:.3g} % and at most "
         f"{share.high:.3g} % of all such requests (Wilson)"
     )
 
 
 def _wrong_bodies(cell: Cell) -> Measured:
-    return Measured(_known(cell.outcomes[Outcome.WRONG_BODY]), cell.judged)
+    return Measured(_known(cell.outcomes[Outcome.WRONG_BODY]), cell.rated)
 
 
 def _longest_stall(cell: Cell) -> Measured:
-    return Measured(_known(longest_stall_us(cell) / 1000), cell.judged)
+    return Measured(_known(longest_stall_us(cell) / 1000), cell.rated)
 
 
 def _longest_silence(cell: Cell) -> Measured:
     interval = longest_silence(cell)
-    return Measured(interval, cell.judged, "" if math.isfinite(interval.high) else "no answer came any more")
+    return Measured(interval, cell.rated, "" if math.isfinite(interval.high) else "no answer came any more")
 
 
 def _increase(new: Cell, old: Cell) -> Measured:
-    return Measured(error_rate_increase(new, old).scaled(100), min(new.judged, old.judged))
+    return Measured(error_rate_increase(new, old).scaled(100), min(new.rated, old.rated))
 
 
 def _above_old(new: Cell, old: Cell) -> Measured:
-    return Measured(share_above(new, old, 0.99).scaled(100), min(new.judged, old.judged))
+    return Measured(share_above(new, old, 0.99).scaled(100), min(new.rated, old.rated))
 
 
 def _known(value: float) -> Interval:
@@ -164,7 +164,7 @@ def _known(value: float) -> Interval:
 
 def _for_per_cent(limit: float) -> int:
     """Samples for a limit in per cent; below a limit of zero nothing can be sampled, it is counted."""
-    return least_samples_for_rate(limit / 100) if 0 < limit < 100 else 1
+    return min_samples_for_rate(limit / 100) if 0 < limit < 100 else 1
 
 
 _SIMPLE: Final[Mapping[str, Metric]] = {

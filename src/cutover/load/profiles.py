@@ -13,7 +13,7 @@ from cutover.config.environments import Environment
 from cutover.config.operations import SYSTEMS
 from cutover.config.validation import ConfigurationError, number_of, read_toml, table_of, typed, whole_of
 from cutover.core.safety import SafetyLevel
-from cutover.traffic.arrivals import SHAPES, Schedule, Shape, schedule
+from cutover.traffic.arrivals import SHAPES, Schedule, Shape, generate_schedule
 
 FILE: Final = "load.toml"
 PROFILES: Final = ("smoke", "baseline", "stress", "spike", "soak", "compare", "availability")
@@ -65,7 +65,7 @@ class Profile:
 
     def draw(self, seed: int) -> Schedule:
         """All arrivals of a run with that seed; its journeys are named "JOURNEY SYSTEM"."""
-        return schedule(self.shapes, self.mix, seed, sides=self.systems)
+        return generate_schedule(self.shapes, self.mix, seed, sides=self.systems)
 
 
 def load_profile(project: Path, name: str, *, short: bool) -> Profile:
@@ -125,7 +125,7 @@ def _shapes(file: Path, key: str, value: object) -> tuple[Shape, ...]:
                 whole_of(file, f"{where}.steps", table.get("steps", 1), least=1, most=100),
             )
         )
-    names = [part.name for shape in shapes for part in shape.parts()]
+    names = [part.name for shape in shapes for part in shape.phases()]
     if len(set(names)) < len(names) or not names:
         raise ConfigurationError(file, key, f"phases {names}", "Name each phase once, and at least one.")
     return tuple(shapes)
@@ -198,7 +198,7 @@ def refuse_what_the_limiter_would(file: Path, environment: Environment, profile:
     # Each arrival is one request, but for new_list, which is two.
     requests = 1 + (dict(profile.mix).get("new_list", 0) > 0)
     budget = environment.budget
-    most = plan.most_in(budget.window_s) * requests
+    most = plan.max_in_window(budget.window_s) * requests
     if most > budget.requests:
         raise ConfigurationError(
             file,

@@ -53,11 +53,11 @@ def evaluate_threshold(gate: Gate, sums: LedgerTotals, phases: Sequence[str]) ->
     """
     looked_at = gate.phases_of(phases)
     if gate.metric.compares:
-        measured = gate.metric.of(sums.so_far({NEW}, gate.members), sums.so_far({OLD}, gate.members))
+        measured = gate.metric.of(sums.quick_total({NEW}, gate.members), sums.quick_total({OLD}, gate.members))
     elif gate.metric.by_row:
-        measured = gate.metric.of(sums.rows(looked_at, gate.members))
+        measured = gate.metric.of(sums.select(looked_at, gate.members))
     else:
-        summed = sums.over_time if gate.metric.over_time else sums.so_far
+        summed = sums.total_by_second if gate.metric.over_time else sums.quick_total
         measured = gate.metric.of(summed(looked_at, gate.members))
     interval = measured.interval
     shown = written(measured, gate.metric.unit)

@@ -96,8 +96,8 @@ def longest_silence(cell: Cell) -> Interval:
     slot_ms = 1000 / SLOTS
     longest = Interval(0.0, 0.0, 0.0)
     begin = last = asked = 0
-    for second in sorted({*cell.asked, *cell.answered}):
-        asking, answering = cell.asked.get(second, 0), cell.answered.get(second, 0)
+    for second in sorted({*cell.sent_slots, *cell.answered_slots}):
+        asking, answering = cell.sent_slots.get(second, 0), cell.answered_slots.get(second, 0)
         for slot in range(SLOTS):
             at = second * SLOTS + slot
             if answering >> slot & 1:
@@ -114,5 +114,5 @@ def longest_silence(cell: Cell) -> Interval:
 def _stall(met: list[tuple[int, Second]], slow_us: float) -> Iterator[Stall]:
     requests = sum(second.latency.count_above(slow_us) for _, second in met)
     if requests >= STALLED_REQUESTS:
-        longest = max(second.latency.greatest_us or 0 for _, second in met)
+        longest = max(second.latency.max_us or 0 for _, second in met)
         yield Stall(met[0][0], met[-1][0], longest, requests)

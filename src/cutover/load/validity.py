@@ -39,7 +39,7 @@ def untrusted(
 
     Nothing here can be outweighed by good figures: a run with one reason is INVALID.
     """
-    whole = sums.of()
+    whole = sums.total()
     if not whole.sent:
         yield "no request was sent"
     if facts.cut_short is not None:
@@ -56,7 +56,7 @@ def untrusted(
             f"{facts.begun:,} of {facts.planned:,} planned arrivals were sent, less than {SENT_SHARE:.1%}: the "
             "generator could not keep to its schedule. Plan a lower rate or more processes."
         )
-    elif (due := sums.of(phases)).sent < SENT_SHARE * due.scheduled:
+    elif (due := sums.total(phases)).sent < SENT_SHARE * due.scheduled:
         yield (
             f"{due.sent:,} of {due.scheduled:,} requests that fell due were sent, less than {SENT_SHARE:.1%}: the "
             'generator lacked what "said" below the ledger names.'
@@ -104,9 +104,9 @@ def cpu_peaks(generators: Mapping[str, Mapping[int, Sequence[float]]]) -> dict[s
 
 def _lagging(sums: LedgerTotals, gates: Sequence[Gate], phases: frozenset[str] | None) -> Iterator[str]:
     limit_ms = lag_limit_ms(gates)
-    cells: dict[str, Cell] = {"the run": sums.of(phases)}
+    cells: dict[str, Cell] = {"the run": sums.total(phases)}
     for phase in sorted({phase for _, phase in sums.cells if phases is None or phase in phases}):
-        cell = sums.of({phase})
+        cell = sums.total({phase})
         if cell.lag.total >= LAG_SAMPLES:
             cells[phase] = cell
     for name, cell in cells.items():

@@ -1,8 +1,8 @@
-"""Confidence intervals for rates, quantiles, averages and differences, and how many samples a claim needs.
+"""Confidence intervals for rates, quantiles, averages and differences, and the number of samples that they need.
 
-Every interval is made of two one-sided bounds, each wrong with probability 1 - CONFIDENCE, since a gate asks on one
-side only: whether a limit is kept. Not for which limit: gates.py. Requests are taken as independent; in a stall they
-are not, and the interval is then too narrow. That is why a report shows the latency over time beside it.
+Every interval consists of two one-sided bounds. Each is wrong with probability 1 - CONFIDENCE, because a threshold has
+one side only. Requests are taken as independent. During a stall they are not, and the interval is too narrow. This is
+why a report also shows the latency over time.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any, Final
 from cutover.stats.histogram import Histogram, rank_of
 
 CONFIDENCE: Final = 0.95
-"""Of each bound by itself. Both together hold the true value in 90 % of runs."""
+"""The confidence of each bound. Both bounds together contain the true value in 90 % of runs."""
 
 _SAMPLES_BEYOND: Final = 10
-"""Samples that must lie beyond a quantile before it is judged: 200 for p95, 1,000 for p99, 10,000 for p99.9."""
+"""Samples required beyond a quantile: 200 in all for p95, 1,000 for p99, 10,000 for p99.9."""
 
 
 _CONVERGED: Final = 1e-13
@@ -29,47 +29,50 @@ _MOST_STEPS: Final = 1_000_000  # about the square root of the larger count is n
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its bounds, low <= estimate <= high. math.inf where there is no bound."""
+    """An estimate with its bounds, low <= estimate <= high; math.inf if there is no bound."""
 
     estimate: float
     low: float
     high: float
 
     def scaled(self, factor: float) -> Interval:
-        """The same in another unit. factor: above zero."""
+        """Return the interval in another unit. factor: above zero."""
         return Interval(self.estimate * factor, self.low * factor, self.high * factor)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data; what is not finite is null, since JSON has no infinity."""
+        """Return plain data. Values that are not finite are null, because JSON has no infinity."""
         return {name: value if math.isfinite(value) else None for name, value in vars(self).items()}
 
 
-def least_samples_for_rate(limit: float) -> int:
-    """How many requests without one error show a rate below the limit: 299 for 1 %, 59 for 5 %.
+def min_samples_for_rate(limit: float) -> int:
+    """Return the number of requests without an error that prove a rate below the limit: 299 for 1 %, 59 for 5 %.
 
-    Solves (1 - limit)^n <= 1 - CONFIDENCE. limit: a share, above 0 and below 1. Hanley and Lippman-Hand, "If nothing
-    goes wrong, is everything all right?", JAMA 249 (1983): the rule of three, exactly.
+    Solves (1 - limit)^n <= 1 - CONFIDENCE. limit: a fraction, above 0 and below 1. Hanley and Lippman-Hand, "If nothing
+    goes wrong, is everything all right?", JAMA 249 (1983): the exact form of the rule of three.
     """
     if not 0 < limit < 1:
-        raise ValueError(f"{limit} is no share that samples could bound")
+        raise ValueError(f"expected a rate above 0 and below 1, got {limit}")
     return math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-limit))
 
 
-def least_samples_for_quantile(share: float) -> int:
-    """How many requests a quantile needs, so that ten lie beyond it: 200 for 0.95, 1,000 for 0.99, 10,000 for 0.999."""
-    if not 0 < share < 1:
-        raise ValueError(f"{share} is no quantile that samples could bound")
-    return math.ceil(round(_SAMPLES_BEYOND / min(share, 1 - share), 6))
+def min_samples_for_quantile(fraction: float) -> int:
+    """Return the number of requests that a quantile needs, so that ten are beyond it.
+
+    200 for 0.95, 1,000 for 0.99, 10,000 for 0.999.
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(f"expected a quantile above 0 and below 1, got {fraction}")
+    return math.ceil(round(_SAMPLES_BEYOND / min(fraction, 1 - fraction), 6))
 
 
 def wilson(events: int, total: int, confidence: float = CONFIDENCE) -> Interval:
-    """The score interval of a rate.
+    """Return the score interval of a rate.
 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927). events of
-    total; without any request nothing is known: 0 to 1. Raises ValueError for counts that cannot be.
+    total; without any request the interval is 0 to 1. Raises ValueError for impossible counts.
     """
     if not 0 <= events <= total:
-        raise ValueError(f"{events} of {total} is no rate")
+        raise ValueError(f"expected a count from 0 to {total}, got {events}")
     if not total:
         return Interval(math.nan, 0.0, 1.0)
     z = NormalDist().inv_cdf(confidence)
@@ -83,7 +86,7 @@ def wilson(events: int, total: int, confidence: float = CONFIDENCE) -> Interval:
 
 
 def difference(new: Interval, old: Interval, factor: float = 1.0) -> Interval:
-    """new - factor * old, from the intervals of two independent estimates.
+    """Return new - factor * old, from the intervals of two independent estimates.
 
     The bounds are squared and added: Zou and Donner, "Construction of confidence limits about effect measures",
     Statistics in Medicine 27 (2008); with Wilson's intervals it is method 10 of Newcombe, "Interval estimation for
@@ -97,10 +100,10 @@ def difference(new: Interval, old: Interval, factor: float = 1.0) -> Interval:
 
 
 def ratio(new: Interval, old: Interval) -> Interval:
-    """new / old, for estimates that are not negative: the factors that `difference` does not tell from the ratio.
+    """Return new / old for estimates that are not negative: the factors for which `difference` includes zero.
 
     The same as MOVER-R of Donner and Zou, "Closed-form confidence intervals for functions of the normal mean and
-    standard deviation", Statistical Methods in Medical Research 21 (2012). Infinite where the old one may be zero.
+    standard deviation", Statistical Methods in Medical Research 21 (2012). Infinite if the old one may be zero.
     """
     if not math.isfinite(old.estimate) or old.estimate <= 0 or math.isnan(new.estimate):
         return Interval(math.nan, 0.0, math.inf)
@@ -114,7 +117,7 @@ def ratio(new: Interval, old: Interval) -> Interval:
 
 
 def _crossing(falling: Callable[[float], float], near: float) -> float:
-    """Where the function falls below zero, between nothing and a million times the value that it is near."""
+    """Return the zero of a falling function, between 0 and a million times the value near it."""
     low, high = 0.0, max(near, 1.0) * 1e6
     if not falling(low) > 0:
         return low
@@ -130,41 +133,41 @@ def _crossing(falling: Callable[[float], float], near: float) -> float:
 
 
 def newcombe(new_events: int, new_total: int, old_events: int, old_total: int) -> Interval:
-    """By how much the new rate is above the old: Newcombe's method 10 (see `difference`). -1 to 1 without samples."""
+    """Return new rate - old rate: Newcombe's method 10 (see `difference`). -1 to 1 without samples."""
     if not new_total or not old_total:
         return Interval(math.nan, -1.0, 1.0)
     return difference(wilson(new_events, new_total), wilson(old_events, old_total))
 
 
-def quantile_ranks(share: float, total: int, confidence: float = CONFIDENCE) -> tuple[int, int]:
-    """The places, among sorted values, of the bounds of a quantile; 0 and total + 1 stand for "no bound".
+def quantile_ranks(fraction: float, total: int, confidence: float = CONFIDENCE) -> tuple[int, int]:
+    """Return the ranks of the bounds of a quantile among sorted values; 0 and total + 1 mean "no bound".
 
-    Of n values the number below the quantile is binomial (n, share), whatever they are distributed like. Conover,
-    "Practical Nonparametric Statistics", 3.2; David and Nagaraja, "Order Statistics", 7.1.
+    Of n values the number below the quantile is binomial (n, fraction) for every distribution. Conover, "Practical
+    Nonparametric Statistics", 3.2; David and Nagaraja, "Order Statistics", 7.1.
     """
-    low = _first(lambda k: binomial_at_most(k - 1, total, share) > 1 - confidence, total) - 1
-    high = _first(lambda k: binomial_at_most(k - 1, total, share) >= confidence, total)
+    low = _first(lambda k: binomial_at_most(k - 1, total, fraction) > 1 - confidence, total) - 1
+    high = _first(lambda k: binomial_at_most(k - 1, total, fraction) >= confidence, total)
     return low, high
 
 
-def quantile(values: Histogram, share: float, beyond: int = 0) -> Interval:
-    """A quantile of durations with its bounds, in µs.
+def quantile(values: Histogram, fraction: float, failed: int = 0) -> Interval:
+    """Return a quantile of durations with its bounds, in µs.
 
-    beyond: requests that failed. A failed request is not a fast one: it stands behind every value, so a quantile
-    that falls among them is infinite. Without any value the bounds are 0 and infinity.
+    failed: the number of failed requests. A failed request is not a fast one: it ranks after every value, so a quantile
+    among the failed ones is infinite. Without any value the bounds are 0 and infinity.
     """
-    total = values.total + beyond
+    total = values.total + failed
     if not total:
         return Interval(math.nan, 0.0, math.inf)
-    low, high = quantile_ranks(share, total)
-    estimate = _value(values, rank_of(share, total))
+    low, high = quantile_ranks(fraction, total)
+    estimate = _value(values, rank_of(fraction, total))
     return Interval(estimate, min(_value(values, low) if low else 0.0, estimate), max(_value(values, high), estimate))
 
 
 def mean(values: Histogram, confidence: float = CONFIDENCE) -> Interval:
-    """The average of durations with its bounds, in µs, by the central limit theorem: for 30 values or more.
+    """Return the average of durations with its bounds, in µs, by the central limit theorem: for 30 values or more.
 
-    With fewer than two the bounds are 0 and infinity.
+    With fewer than two values the bounds are 0 and infinity.
     """
     average, variance = values.mean(), values.variance()
     if average is None or variance is None:
@@ -173,8 +176,8 @@ def mean(values: Histogram, confidence: float = CONFIDENCE) -> Interval:
     return Interval(average, max(0.0, average - half), average + half)
 
 
-def binomial_at_most(events: int, total: int, share: float) -> float:
-    """The probability of at most so many events in so many independent trials.
+def binomial_at_most(events: int, total: int, fraction: float) -> float:
+    """Return the probability of at most `events` events in `total` independent trials.
 
     By the incomplete beta function: P(X <= k) = I(1-p; n-k, k+1), NIST Digital Library of Mathematical Functions
     8.17.5 with the continued fraction 8.17.22.
@@ -183,7 +186,7 @@ def binomial_at_most(events: int, total: int, share: float) -> float:
         return 0.0
     if events >= total:
         return 1.0
-    return _incomplete_beta(1 - share, total - events, events + 1)
+    return _incomplete_beta(1 - fraction, total - events, events + 1)
 
 
 def _value(values: Histogram, rank: int) -> float:
@@ -192,7 +195,7 @@ def _value(values: Histogram, rank: int) -> float:
 
 
 def _first(holds: Callable[[int], bool], total: int) -> int:
-    """The least k from 1 to total for which it holds, total + 1 when there is none. It must hold from there on."""
+    """Return the least k from 1 to total for which `holds` is true, total + 1 if none. It must be true above k."""
     low, high = 1, total + 1
     while low < high:
         middle = (low + high) // 2
@@ -206,7 +209,7 @@ def _first(holds: Callable[[int], bool], total: int) -> int:
 def _incomplete_beta(x: float, a: float, b: float) -> float:
     if x <= 0 or x >= 1:
         return 0.0 if x <= 0 else 1.0
-    if x > (a + 1) / (a + b + 2):  # the fraction converges fast on the other side only
+    if x > (a + 1) / (a + b + 2):  # the fraction converges fast only on the other side
         return 1 - _incomplete_beta(1 - x, b, a)
     front = math.exp(
         math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
@@ -215,7 +218,7 @@ def _incomplete_beta(x: float, a: float, b: float) -> float:
 
 
 def _fraction(x: float, a: float, b: float) -> float:
-    """The continued fraction 1/(1 + d1/(1 + d2/(1 + ...))) of DLMF 8.17.22, by the modified Lentz algorithm."""
+    """Return the continued fraction 1/(1 + d1/(1 + d2/(1 + ...))) of DLMF 8.17.22, by the modified Lentz algorithm."""
     value = above = 1.0
     below = 0.0
     for step in range(1, _MOST_STEPS):
@@ -229,4 +232,4 @@ def _fraction(x: float, a: float, b: float) -> float:
         value *= above * below
         if abs(above * below - 1) < _CONVERGED:
             return 1 / value
-    raise ArithmeticError(f"no probability for {a} and {b}: the fraction does not converge")
+    raise ArithmeticError(f"the continued fraction does not converge for {a} and {b}")

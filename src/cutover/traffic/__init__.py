@@ -1,1 +1,1 @@
-"""Arrivals on a schedule, the engine that sends them, the ledger that counts them, and outages."""
+"""Scheduled arrivals, the engine that sends them, the ledger that counts them, and outages."""

@@ -1,6 +1,6 @@
-"""When each arrival is meant to happen: shapes of load, drawn from a seed, and split exactly over processes.
+"""The schedule of a load run: load shapes, arrivals generated from a seed, and an exact split over processes.
 
-The model is open: a slow system does not slow the arrivals down. Not for sending: engine.py.
+The arrival model is open: a slow system does not delay the arrivals.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from typing import Final, TypeAlias
 SHAPES: Final = ("constant", "poisson", "ramp", "step", "spike")
 NS: Final = 1_000_000_000
 WARM_UP: Final = "warm-up"
-"""The phase that no gate judges; it stands in the ledger like any other."""
+"""The phase that no threshold covers. The ledger contains it like every other phase."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """One part of a profile. rate, to_rate: arrivals a second; seconds: how long.
+    """One shape of a profile. rate, to_rate: arrivals per second; seconds: duration.
 
-    constant: every 1/rate s. poisson: gaps drawn from the exponential distribution of that rate. ramp: from rate to
-    to_rate, rising evenly. step: from rate to to_rate in so many equal `steps`, each a phase of its own. spike: a
-    third of the time at rate, a third at to_rate, a third at rate again, three phases.
+    constant: an arrival every 1/rate s. poisson: exponentially distributed gaps of that rate. ramp: a linear change
+    from rate to to_rate. step: from rate to to_rate in `steps` equal steps, each of which is a phase. spike: three
+    phases of equal length at rate, at to_rate, and at rate again.
     """
 
     name: str
@@ -38,52 +38,52 @@ class Shape:
 
     @property
     def peak(self) -> float:
-        """The highest rate that is meant, in arrivals a second."""
+        """Return the highest planned rate in arrivals per second."""
         return max(self.rate, self.to_rate)
 
     @property
     def arrivals(self) -> float:
-        """How many arrivals are to be expected."""
-        return sum((part.rate + part.end) / 2 * part.seconds for part in self.parts())
+        """Return the expected number of arrivals."""
+        return sum((phase.rate + phase.end_rate) / 2 * phase.seconds for phase in self.phases())
 
-    def parts(self) -> tuple[Part, ...]:
-        """The phases of it, in order."""
+    def phases(self) -> tuple[Phase, ...]:
+        """Return the phases of the shape, in order."""
         if self.shape == "step":
             rise = (self.to_rate - self.rate) / max(1, self.steps - 1)
             long = self.seconds / self.steps
             return tuple(
-                Part(f"{self.name}-{number + 1}", long, rate, rate, poisson=True)
+                Phase(f"{self.name}-{number + 1}", long, rate, rate, poisson=True)
                 for number, rate in enumerate(self.rate + rise * step for step in range(self.steps))
             )
         if self.shape == "spike":
             long = self.seconds / 3
             rates = {"before": self.rate, "peak": self.to_rate, "after": self.rate}
-            return tuple(Part(f"{self.name}-{name}", long, rate, rate, poisson=True) for name, rate in rates.items())
+            return tuple(Phase(f"{self.name}-{name}", long, rate, rate, poisson=True) for name, rate in rates.items())
         end = self.to_rate if self.shape == "ramp" else self.rate
-        return (Part(self.name, self.seconds, self.rate, end, poisson=self.shape == "poisson"),)
+        return (Phase(self.name, self.seconds, self.rate, end, poisson=self.shape == "poisson"),)
 
 
 @dataclass(frozen=True)
-class Part:
-    """One phase: from `rate` to `end` arrivals a second, evenly changing."""
+class Phase:
+    """One phase: a linear change from `rate` to `end_rate` arrivals per second."""
 
     name: str
     seconds: float
     rate: float
-    end: float
+    end_rate: float
     poisson: bool = False
 
-    def times_s(self, draw: Random) -> Iterator[float]:
-        """The arrivals' times from the phase's begin, in s, ascending, below `seconds`."""
+    def times_s(self, random: Random) -> Iterator[float]:
+        """Yield the arrival times in s from the start of the phase, ascending, below `seconds`."""
         if self.poisson:
-            at = -math.log(1.0 - draw.random()) / self.rate if self.rate > 0 else self.seconds
+            at = -math.log(1.0 - random.random()) / self.rate if self.rate > 0 else self.seconds
             while at < self.seconds:
                 yield at
-                at -= math.log(1.0 - draw.random()) / self.rate
+                at -= math.log(1.0 - random.random()) / self.rate
             return
-        rise = (self.end - self.rate) / self.seconds
-        for number in range(math.ceil(round((self.rate + self.end) / 2 * self.seconds, 6))):
-            # The moment t at which rate·t + rise·t²/2 = number: the arrivals' cumulative count, turned round.
+        rise = (self.end_rate - self.rate) / self.seconds
+        for number in range(math.ceil(round((self.rate + self.end_rate) / 2 * self.seconds, 6))):
+            # The moment t at which rate·t + rise·t²/2 = number: the inverse of the arrivals' cumulative count.
             root = math.sqrt(max(0.0, self.rate * self.rate + 2 * rise * number))
             at = 2 * number / (self.rate + root) if self.rate + root > 0 else 0.0
             if at < self.seconds:
@@ -91,19 +91,19 @@ class Part:
 
 
 Arrival: TypeAlias = tuple[int, int, int]
-"""Nanoseconds from the run's begin, number of its phase, number of its journey in the mix."""
+"""Nanoseconds from the start of the run, number of the phase, number of the journey in the mix."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """All arrivals of a run, or one process's share of them.
+    """All arrivals of a run, or the part of one process.
 
-    phases, journeys: names by number. begins_ns: when each phase begins, and last, when the run ends.
+    phases, journeys: names by number. phase_starts_ns: the start of each phase, then the end of the run.
     """
 
     phases: tuple[str, ...]
     journeys: tuple[str, ...]
-    begins_ns: tuple[int, ...]
+    phase_starts_ns: tuple[int, ...]
     at_ns: array[int]
     phase: array[int]
     journey: array[int]
@@ -116,22 +116,24 @@ class Schedule:
 
     @property
     def duration_s(self) -> float:
-        """How long the arrivals go on, in s."""
-        return self.begins_ns[-1] / NS
+        """Return the planned duration in s."""
+        return self.phase_starts_ns[-1] / NS
 
     def part(self, index: int, of: int) -> Schedule:
-        """The share of one of so many processes: each arrival is in exactly one. ValueError for no such share."""
+        """Return the arrivals of one of `of` processes: each arrival is in exactly one part. Raises ValueError."""
         if not 0 <= index < of:
-            raise ValueError(f"there is no part {index} of {of}")
+            raise ValueError(f"expected a part from 0 to {of - 1}, got {index}")
         cut = slice(index, None, of)
-        return Schedule(self.phases, self.journeys, self.begins_ns, self.at_ns[cut], self.phase[cut], self.journey[cut])
+        return Schedule(
+            self.phases, self.journeys, self.phase_starts_ns, self.at_ns[cut], self.phase[cut], self.journey[cut]
+        )
 
     def count(self, journey: str) -> int:
-        """How many arrivals begin that journey."""
+        """Return the number of arrivals that begin that journey."""
         return self.journey.count(self.journeys.index(journey)) if journey in self.journeys else 0
 
-    def most_in(self, window_s: float) -> int:
-        """The most arrivals in any window of so many seconds."""
+    def max_in_window(self, window_s: float) -> int:
+        """Return the largest number of arrivals in any window of that length."""
         window, first, most = int(window_s * NS), 0, 0
         for last, at in enumerate(self.at_ns):
             while self.at_ns[first] <= at - window:
@@ -140,58 +142,59 @@ class Schedule:
         return most
 
 
-def schedule(
+def generate_schedule(
     shapes: Sequence[Shape], mix: Sequence[tuple[str, float]], seed: int, *, sides: Sequence[str] = ("",)
 ) -> Schedule:
-    """Draw a run's arrivals.
+    """Generate the arrivals of a run.
 
-    mix: journeys with their weights. seed: the same seed gives the same arrivals on every machine; only
-    Random.random() is drawn from, whose numbers Python promises not to change. sides: with several, so many arrivals
-    in a row are the same journey, one for each side, in a drawn order; the journey is then named "JOURNEY SIDE".
-    A journey with a weight that was drawn for no judged arrival takes one of the commonest's, where that has several.
+    mix: journeys with their weights. seed: the same seed gives the same arrivals on every machine, because only
+    Random.random() is used, whose numbers Python does not change. sides: with n sides, n arrivals in a row are the same
+    journey, one for each side, in random order; the journey's name is then "JOURNEY SIDE". A journey with a weight but
+    without an arrival after the warm-up takes one arrival of the most frequent journey, if that has several.
     """
-    times = Random(f"times {seed}")  # noqa: S311 - a schedule that can be repeated, no secret
+    times = Random(f"times {seed}")  # noqa: S311 - a repeatable schedule, not a secret
     kinds = Random(f"journeys {seed}")  # noqa: S311 - the same
-    sums = list(accumulate(weight for _, weight in mix))
+    cumulative = list(accumulate(weight for _, weight in mix))
     at_ns, phase, journey = array("q"), array("H"), array("H")
     turns: list[tuple[int, bool]] = []
     names: list[str] = []
-    begins = [0]
+    starts = [0]
     for shape in shapes:
-        for part in shape.parts():
-            for at in part.times_s(times):
-                at_ns.append(begins[-1] + int(at * NS))
+        for planned in shape.phases():
+            for at in planned.times_s(times):
+                at_ns.append(starts[-1] + int(at * NS))
                 phase.append(len(names))
                 if len(at_ns) % len(sides) == 0:
-                    kind = min(bisect_right(sums, kinds.random() * sums[-1]), len(sums) - 1)
+                    kind = min(bisect_right(cumulative, kinds.random() * cumulative[-1]), len(cumulative) - 1)
                     first = int(kinds.random() * len(sides))
                     journey.extend(kind * len(sides) + (first + side) % len(sides) for side in range(len(sides)))
-                    turns.append((kind, part.name != WARM_UP))
-            names.append(part.name)
-            begins.append(begins[-1] + int(part.seconds * NS))
-    for turn, taken, kind in _left_out(turns, mix, kinds):
+                    turns.append((kind, planned.name != WARM_UP))
+            names.append(planned.name)
+            starts.append(starts[-1] + int(planned.seconds * NS))
+    for turn, replaced, kind in _add_missing_journeys(turns, mix, kinds):
         for place in range(turn * len(sides), (turn + 1) * len(sides)):
-            journey[place] += (kind - taken) * len(sides)
-    whole = len(journey)  # what is left over of a last pair is dropped
+            journey[place] += (kind - replaced) * len(sides)
+    whole = len(journey)  # an incomplete last group of sides is dropped
     journeys = tuple(f"{name} {side}".rstrip() for name, _ in mix for side in sides)
-    return Schedule(tuple(names), journeys, tuple(begins), at_ns[:whole], phase[:whole], journey)
+    return Schedule(tuple(names), journeys, tuple(starts), at_ns[:whole], phase[:whole], journey)
 
 
-def _left_out(
-    turns: Sequence[tuple[int, bool]], mix: Sequence[tuple[str, float]], draw: Random
+def _add_missing_journeys(
+    turns: Sequence[tuple[int, bool]], mix: Sequence[tuple[str, float]], random: Random
 ) -> Iterator[tuple[int, int, int]]:
-    """For each journey with a weight and no judged turn: the turn that it gets, whose that was, and its own number.
+    """Yield, for each journey with a weight and no arrival after the warm-up: the turn that it takes, the number of the
+    journey that the turn had before, and its own number.
 
-    turns: number of the journey and whether it is judged, in order. A profile promises every journey of its mix, and
-    a rare one would now and then not be asked for at all.
+    turns: the number of the journey, and whether the turn is after the warm-up, in order. Without this, a rare journey
+    of the mix would sometimes not be requested at all.
     """
     held: list[list[int]] = [[] for _ in mix]
-    for turn, (kind, judged) in enumerate(turns):
-        if judged:
+    for turn, (kind, counts) in enumerate(turns):
+        if counts:
             held[kind].append(turn)
     for kind, (_, weight) in enumerate(mix):
         commonest = max(range(len(mix)), key=lambda other: len(held[other]))
         if weight > 0 and not held[kind] and len(held[commonest]) > 1:
-            turn = held[commonest].pop(int(draw.random() * len(held[commonest])))
+            turn = held[commonest].pop(int(random.random() * len(held[commonest])))
             held[kind].append(turn)
             yield turn, commonest, kind

@@ -1,7 +1,7 @@
-"""An alarm at a moment of the monotonic clock, watched by gevent's hub; and whether the wall clock was set meanwhile.
+"""A timer for gevent's hub that fires at a moment of the monotonic clock, and a check for steps of the wall clock.
 
-A timerfd fires 0.04 to 0.3 ms late, the hub's own timer up to 1 ms, since libev counts in milliseconds. Linux has
-timerfd (timerfd_create(2)); elsewhere the hub's timer stands in, and the send lag shows what it costs.
+A timerfd fires 0.04 to 0.3 ms late, the hub's own timer up to 1 ms, because libev counts in milliseconds. Only Linux
+has timerfd (timerfd_create(2)). Other systems use the hub's timer, and the send lag includes the difference.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CLOCK_MONOTONIC: Final = 1
 TFD_TIMER_ABSTIME: Final = 1
 READ: Final = 1  # of gevent's io watchers
 STEP_NS: Final = 100_000_000
-"""A wall clock that moves by more than this against the monotonic one between two looks was set. NTP slews 0.05 %."""
+"""A wall clock that moves by more than this against the monotonic one between two checks was set. NTP slews 0.05 %."""
 
 
 class _Spec(ctypes.Structure):
@@ -26,10 +26,10 @@ class _Spec(ctypes.Structure):
 
 
 class Alarm:
-    """Calls back in the hub at the moment that was asked for. Close it in the end."""
+    """A timer that calls back in the hub at a given moment. Close it after use."""
 
     def __init__(self, loop: Any, callback: Callable[[], None], *, timerfd: bool = True) -> None:
-        """loop: gevent's (hub.loop)."""
+        """loop: gevent's loop (hub.loop)."""
         self._loop, self._callback = loop, callback
         self._armed = False
         self._file: int | None = None
@@ -46,21 +46,21 @@ class Alarm:
 
     @property
     def kind(self) -> str:
-        """ "timerfd" or "timer"."""
+        """Return "timerfd" or "timer"."""
         return "timer" if self._file is None else "timerfd"
 
     def at(self, moment_ns: int) -> None:
-        """Fire once at that moment of time.monotonic_ns(); at once when it has passed. Replaces an earlier moment."""
+        """Fire once at that moment of time.monotonic_ns(), at once if it has passed. Replaces an earlier moment."""
         if self._file is not None:
             self._set(max(1, moment_ns))
             return
         if self._timer is not None:
             self._timer.close()
         self._timer = self._loop.timer(max(0.0, (moment_ns - time.monotonic_ns()) / 1e9))
-        self._timer.start(self._callback, update=True)  # from now on, not from the moment that the loop last looked
+        self._timer.start(self._callback, update=True)  # from now, not from the loop's last update
 
     def close(self) -> None:
-        """No more calls."""
+        """Stop the timer and release its descriptor."""
         if self._file is not None:
             self._watcher.close()
             os.close(self._file)
@@ -69,14 +69,14 @@ class Alarm:
             self._timer.close()
 
     def _fired(self) -> None:
-        # Not read: whatever is set next clears it (timerfd_create(2)), which spares a system call an arrival.
+        # Setting the next time clears the descriptor (timerfd_create(2)), so it is not read: one system call fewer.
         self._armed = False
         self._callback()
         if self._file is not None and not self._armed:
             self._set(0)
 
     def _set(self, moment_ns: int) -> None:
-        """Of the timerfd; 0 disarms it."""
+        """Set the timerfd; 0 disarms it."""
         spec = self._spec
         spec.s, spec.ns = divmod(moment_ns, 1_000_000_000)
         if self._settime(self._file, TFD_TIMER_ABSTIME, self._reference, None) != 0:
@@ -84,30 +84,30 @@ class Alarm:
         self._armed = True
 
 
-_TRIES: Final = 5
-_AT_ONCE_NS: Final = 1_000_000
+_MAX_READS: Final = 5
+_SAME_MOMENT_NS: Final = 1_000_000
 
 
-def _both() -> tuple[int, int]:
-    """The wall clock and the monotonic one at the same moment: a process that loses its core in between looks again."""
+def _read_clocks() -> tuple[int, int]:
+    """Return the wall clock and the monotonic clock at the same moment. Reads again if the process lost its core."""
     found: list[tuple[int, int, int]] = []
-    while not found or (min(found)[0] > _AT_ONCE_NS and len(found) < _TRIES):
+    while not found or (min(found)[0] > _SAME_MOMENT_NS and len(found) < _MAX_READS):
         before, wall, after = time.monotonic_ns(), time.time_ns(), time.monotonic_ns()
         found.append((after - before, wall, (before + after) // 2))
     return min(found)[1:]
 
 
 class WallClock:
-    """Notices that somebody set the clock: the times of two processes, or of a log, then no longer agree."""
+    """A check for steps of the wall clock. After a step, the times of two processes or of a log no longer agree."""
 
-    def __init__(self, now: Callable[[], tuple[int, int]] = _both) -> None:
+    def __init__(self, now: Callable[[], tuple[int, int]] = _read_clocks) -> None:
         self._now = now
         wall, monotonic = now()
         self._offset = wall - monotonic
         self.stepped_ns = 0
 
-    def look(self) -> int:
-        """The wall clock minus the monotonic one, in ns; what it jumped is added to `stepped_ns`."""
+    def check(self) -> int:
+        """Return wall clock minus monotonic clock in ns, and add a step to `stepped_ns`."""
         wall, monotonic = self._now()
         offset = wall - monotonic
         if abs(offset - self._offset) > STEP_NS:

@@ -1,7 +1,4 @@
-"""One connection of the load engine: never blocks, is watched by gevent's hub, and has at most one request on the way.
-
-Not for which request goes where: engine.py; nor for HTTP's grammar: wire.py.
-"""
+"""A non-blocking connection of the load engine, watched by gevent's hub, with at most one request at a time."""
 
 from __future__ import annotations
 
@@ -19,22 +16,22 @@ import gevent.socket
 from cutover.traffic.wire import Parser, Response, WireError
 
 _socket: Final = gevent.monkey.get_original("socket", "socket")
-"""The interpreter's own socket: gevent's would watch each descriptor a second time."""
+"""The interpreter's own socket: gevent's socket would watch each descriptor a second time."""
 
 READ: Final = 1
 WRITE: Final = 2
-_PIECE: Final = 32_768
-"""Bytes to read at once. A larger buffer would be mapped and unmapped for each answer, which costs more than that."""
+_READ_SIZE: Final = 32_768
+"""Bytes per read. A larger buffer would be mapped and unmapped for each response, which costs more."""
 
 CLOSED_WHILE_IDLE: Final = "closed while idle"
-"""A kept connection's end crossed the next request on the way: it never reached the system (`_crossed`)."""
+"""The close of a kept connection crossed the next request, which never reached the system (`_crossed`)."""
 
 _ACKED_AT: Final = 120  # of tcpi_bytes_acked in struct tcp_info (linux/tcp.h)
 
 
 @dataclass
 class Peer:
-    """A system as the engine reaches it. family, address: what `resolve` found last."""
+    """The address of a system. family, address: the latest result of `resolve`."""
 
     host: str
     port: int
@@ -43,15 +40,15 @@ class Peer:
     address: Any = None
 
     def resolve(self) -> None:
-        """Look the host up anew: a switch by DNS is seen by connections made afterwards. Raises OSError."""
+        """Look the host up again, so that later connections follow a switch by DNS. Raises OSError."""
         found = gevent.socket.getaddrinfo(self.host, self.port, type=gevent.socket.SOCK_STREAM)
-        # IPv4 first, as on most runners; a name with IPv6 alone still works.
+        # IPv4 first, as on most runners; a name that has only IPv6 still works.
         family, _, _, _, address = min(found, key=lambda row: row[0] != gevent.socket.AF_INET)
         self.family, self.address = family, address
 
 
 class Connection:
-    """Opens when it is made. Tells its owner of each answer, each failure, and of its end while it was idle."""
+    """A connection that opens when it is created. It reports responses and failures to its owner, also while idle."""
 
     __slots__ = (
         "_answered", "_before", "_events", "_failed", "_incoming", "_loop", "_out", "_outgoing", "_parser", "_plain",
@@ -65,18 +62,18 @@ class Connection:
         answered: Callable[[Connection, Response], None],
         failed: Callable[[Connection, str], None],
     ) -> None:
-        """answered, failed: called in the hub; failed gets words that do not change from failure to failure."""
+        """answered, failed: called in the hub; failed gets a text that is the same for each failure of its kind."""
         self._loop, self._answered, self._failed = loop, answered, failed
         self._parser: Parser | None = None
         self._plain = b""  # the request, until it may be sent
         self._out = b""  # bytes for the socket
-        self._wrote = self._before = 0  # bytes given to the socket, in all and before this request
+        self._wrote = self._before = 0  # bytes given to the socket: all, and those before this request
         self._events = 0
         self._watcher: Any = None
         self._tls: ssl.SSLObject | None = None
-        self.exchange: Any = None  # the owner's, of the request that is on the way
+        self.exchange: Any = None  # the owner's object for the request in flight
         self.served = 0
-        self.idle_since_ns = 0  # the owner's, too
+        self.idle_since_ns = 0  # set by the owner
         self._state = "connecting"
         self._socket: Any = _socket(peer.family, gevent.socket.SOCK_STREAM)
         self._socket.setblocking(False)
@@ -86,21 +83,21 @@ class Connection:
             self._tls = peer.tls.wrap_bio(self._incoming, self._outgoing, server_hostname=peer.host)
         code = self._socket.connect_ex(peer.address)
         if code not in (0, errno.EINPROGRESS):
-            # Told from the hub and not from here: the owner does not know this connection yet.
-            loop.run_callback(self._fail, _word(code))
+            # Called from the hub, because the owner does not have this connection yet.
+            loop.run_callback(self._fail, _error_text(code))
             return
         self._watch(WRITE)
 
     @property
     def idle(self) -> bool:
-        """Open, and with no request on the way."""
+        """Return True if the connection is open and has no request in flight."""
         return self._state == "open" and self._parser is None
 
     @property
-    def ended(self) -> bool:
-        """Whether the other side's end, or bytes that nobody asked for, are here already, unseen by the hub.
+    def closed_by_peer(self) -> bool:
+        """Return True if the peer has closed the connection or sent unrequested bytes that the hub has not read yet.
 
-        A client that looks sends nothing more over it (RFC 9112, 9.5). Of TLS the hub alone reads what has come.
+        A client does not send another request over it (RFC 9112, 9.5). Only the hub reads TLS records.
         """
         try:
             return not self._socket.recv(1, socket.MSG_PEEK) or self._tls is None
@@ -110,7 +107,7 @@ class Connection:
             return True
 
     def send(self, data: bytes, *, head_only: bool = False) -> None:
-        """Send a request, as soon as the connection is made."""
+        """Send a request as soon as the connection is established."""
         self._parser = Parser(head_only=head_only)
         self._plain = data
         self._before = self._wrote
@@ -118,7 +115,7 @@ class Connection:
             self._write()
 
     def close(self) -> None:
-        """End it; the owner is told nothing."""
+        """Close the connection without calling the owner."""
         if self._state != "closed":
             self._state = "closed"
             if self._watcher is not None:
@@ -141,12 +138,12 @@ class Connection:
         if self._state == "connecting":
             code = self._socket.getsockopt(gevent.socket.SOL_SOCKET, gevent.socket.SO_ERROR)
             if code:
-                self._fail(_word(code))
+                self._fail(_error_text(code))
                 return
             self._state = "open" if self._tls is None else "handshake"
             self._watch(READ)
             if self._tls is not None:
-                self._shake()
+                self._handshake()
             else:
                 self._write()
             return
@@ -155,7 +152,7 @@ class Connection:
         if events & WRITE and self._state != "closed":
             self._flush()
 
-    def _shake(self) -> None:
+    def _handshake(self) -> None:
         assert self._tls is not None
         try:
             self._tls.do_handshake()
@@ -163,16 +160,16 @@ class Connection:
             self._flush()
             return
         except ssl.SSLCertVerificationError:
-            self._fail("the certificate was not accepted")
+            self._fail("certificate not accepted")
             return
         except (ssl.SSLError, OSError):
-            self._fail("TLS was refused")
+            self._fail("TLS failed")
             return
         self._state = "open"
         self._write()
 
     def _write(self) -> None:
-        """Hand on what the owner wants sent."""
+        """Send the owner's request."""
         data, self._plain = self._plain, b""
         if self._tls is None:
             self._out = data
@@ -190,7 +187,7 @@ class Connection:
                 sent = 0
             except OSError as error:
                 unsent = self.served > 0 and self._parser is not None and self._wrote == self._before
-                self._fail(CLOSED_WHILE_IDLE if unsent else _word(error.errno))
+                self._fail(CLOSED_WHILE_IDLE if unsent else _error_text(error.errno))
                 return
             self._wrote += sent
             self._out = self._out[sent:] if sent < len(self._out) else b""
@@ -198,11 +195,11 @@ class Connection:
 
     def _read(self) -> None:
         try:
-            data = self._socket.recv(_PIECE)
+            data = self._socket.recv(_READ_SIZE)
         except BlockingIOError:
             return
         except OSError as error:
-            self._fail(_word(error.errno))
+            self._fail(_error_text(error.errno))
             return
         if self._tls is not None:
             data = self._decrypted(data)
@@ -215,7 +212,7 @@ class Connection:
 
     def _take(self, data: bytes) -> None:
         if self._parser is None:
-            self._fail("bytes that nobody asked for")
+            self._fail("unrequested bytes")
             return
         try:
             response = self._parser.feed(data)
@@ -226,7 +223,7 @@ class Connection:
             self._done(response)
 
     def _decrypted(self, data: bytes) -> Any:
-        """The plain bytes; None when there are none yet, b"" when the other side has ended."""
+        """Return the decrypted bytes; None if there are none yet, b"" if the peer has closed the connection."""
         assert self._tls is not None
         if data:
             self._incoming.write(data)
@@ -234,17 +231,17 @@ class Connection:
             self._incoming.write_eof()
         if self._state == "handshake":
             if not data:
-                self._fail("closed during TLS")
+                self._fail("closed during the TLS handshake")
             else:
-                self._shake()
+                self._handshake()
             if self._state != "open":
                 return None
         pieces = []
         try:
-            while piece := self._tls.read(_PIECE):
+            while piece := self._tls.read(_READ_SIZE):
                 pieces.append(piece)
         except ssl.SSLWantReadError:
-            self._flush()  # TLS 1.3 may have something to answer, to a new session's ticket
+            self._flush()  # TLS 1.3 may have to respond to a new session ticket
             return b"".join(pieces) or None
         except (ssl.SSLError, OSError):
             pass
@@ -263,21 +260,21 @@ class Connection:
         self._done(response)
 
     def _crossed(self) -> bool:
-        """Whether the other side had closed before any of the request came to it. Not assumed where nobody tells.
+        """Return True if it is proven that the peer closed the connection before any of the request reached it.
 
-        Called when its FIN is here. A FIN acknowledges all that came before it was sent (RFC 9293, 3.10.4), so one
-        that acknowledges nothing of the request went out before it came. A reset says nothing of the kind: it is sent
-        as well by a system that read the whole request, and acknowledges nothing.
+        Called when the peer's FIN was received. A FIN acknowledges everything that was received before it was sent
+        (RFC 9293, 3.10.4), so a FIN that acknowledges nothing of the request was sent before the request arrived. A
+        reset proves nothing: a system that read the whole request can send it too, and it acknowledges nothing.
         """
         if sys.platform != "linux":
             return False
         try:
-            told = self._socket.getsockopt(gevent.socket.IPPROTO_TCP, socket.TCP_INFO, _ACKED_AT + 8)
+            info = self._socket.getsockopt(gevent.socket.IPPROTO_TCP, socket.TCP_INFO, _ACKED_AT + 8)
         except OSError:
             return False
-        if len(told) < _ACKED_AT + 8:
+        if len(info) < _ACKED_AT + 8:
             return False
-        acked = int.from_bytes(told[_ACKED_AT:], sys.byteorder)
+        acked = int.from_bytes(info[_ACKED_AT:], sys.byteorder)
         return acked <= self._before + 1  # the SYN counts as one
 
     def _done(self, response: Response) -> None:
@@ -287,28 +284,28 @@ class Connection:
             self.close()
         self._answered(self, response)
 
-    def _fail(self, word: str) -> None:
+    def _fail(self, reason: str) -> None:
         if self._state != "closed":
             self.close()
-            self._failed(self, word)
+            self._failed(self, reason)
 
 
-NO_PORT: Final = "no local port left"
-NO_FILE: Final = "too many open files here"
-OURS: Final = (NO_PORT, NO_FILE)
-"""What this machine lacks. It says nothing of the system, which was not asked."""
+NO_PORT: Final = "no free local port on this machine"
+NO_DESCRIPTOR: Final = "too many open files on this machine"
+LOCAL_FAILURES: Final = (NO_PORT, NO_DESCRIPTOR)
+"""Failures of this machine. They are no evidence about the system, because no request was sent."""
 
-_WORDS: Final = {
+_ERROR_TEXTS: Final = {
     errno.ECONNREFUSED: "connection refused",
     errno.ECONNRESET: "connection reset",
     errno.EPIPE: "connection reset",
     errno.ETIMEDOUT: "connecting timed out",
     errno.EHOSTUNREACH: "host unreachable",
     errno.ENETUNREACH: "network unreachable",
-    errno.EMFILE: NO_FILE,
+    errno.EMFILE: NO_DESCRIPTOR,
     errno.EADDRNOTAVAIL: NO_PORT,
 }
 
 
-def _word(code: int | None) -> str:
-    return _WORDS.get(code or 0) or errno.errorcode.get(code or 0, "connection broke")
+def _error_text(code: int | None) -> str:
+    return _ERROR_TEXTS.get(code or 0) or errno.errorcode.get(code or 0, "connection failed")

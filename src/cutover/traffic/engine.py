@@ -1,7 +1,7 @@
-"""Sends each arrival of a schedule at its moment, whatever the system does, and enters each request into the ledger.
+"""The open-arrival engine: sends each arrival of a schedule at its intended send time, and records every request.
 
-An arrival begins a journey (journeys.py): a generator of requests that is driven by the answers. No greenlet and no
-thread a request: connections are watched by the hub, which costs a tenth. Not for where the requests come from.
+An arrival begins a journey (load/journeys.py): a generator of requests that the responses drive. Connections are
+watched by gevent's hub. That costs a tenth of a greenlet or thread per request.
 """
 
 from __future__ import annotations
@@ -16,41 +16,41 @@ from gevent.event import Event
 
 from cutover.traffic.arrivals import NS, WARM_UP, Schedule
 from cutover.traffic.clock import Alarm
-from cutover.traffic.connection import CLOSED_WHILE_IDLE, OURS, Connection, Peer
+from cutover.traffic.connection import CLOSED_WHILE_IDLE, LOCAL_FAILURES, Connection, Peer
 from cutover.traffic.ledger import Outcome
 from cutover.traffic.ledger_writer import LedgerWriter
 from cutover.traffic.wire import Response
 
-_AT_ONCE: Final = 32
-"""Arrivals that are sent before the hub may read answers again, when several are due."""
+_MAX_DUE: Final = 32
+"""Due arrivals that are sent before the hub may read responses again."""
 
-_LOOK_S: Final = 0.02
-"""How often time-outs and the kill switch are looked at, in s."""
+_CHECK_S: Final = 0.02
+"""Seconds between two checks of time-outs and the kill switch."""
 
 
 _IDLE_NS: Final = 4 * NS
-"""A connection that was idle for longer is not used again. workerd closes after 5 s (kj's pipelineTimeout), and when
-it is busy also what has just been sent to: a client that waits for that measures its own patience."""
+"""A connection that was idle for longer is not used again. workerd closes after 5 s (kj's pipelineTimeout), and if it
+is busy, even a connection that has just received a request: a longer limit would measure the client's own patience."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request of a journey. data: as it goes over the wire; judge: outcome and detail of its answer.
+    """One request of a journey. data: the bytes to send; check: returns outcome and detail of the response.
 
-    endpoint: its row in the ledger. fresh: over a connection of its own, which is closed afterwards.
+    endpoint: its row in the ledger. fresh: over a new connection, which is closed afterwards.
     """
 
     endpoint: str
     system: str
     data: bytes
-    judge: Callable[[Response], tuple[Outcome, str]]
+    check: Callable[[Response], tuple[Outcome, str]]
     fresh: bool = False
     method: str = "GET"
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What became of a call; response is None when none came."""
+    """The result of a call. response is None if there was none."""
 
     outcome: Outcome
     response: Response | None
@@ -60,7 +60,7 @@ Steps: TypeAlias = Generator[Call, Reply, None]
 
 
 class Journey(Protocol):
-    """What an arrival begins. endpoint: of its first request. side: the phase's name in a comparison, else None."""
+    """The requests of an arrival. endpoint: of the first one. side: the phase's name in a comparison, else None."""
 
     @property
     def endpoint(self) -> str: ...
@@ -69,12 +69,12 @@ class Journey(Protocol):
     def side(self) -> str | None: ...
 
     def begin(self) -> Steps | None:
-        """The requests, one by one; None when the journey cannot begin."""
+        """Return a generator of the requests; None if the journey cannot begin."""
         ...
 
 
 class Watcher(Protocol):
-    """Told of every request that was sent, beside the ledger: Locust's page, the availability's log."""
+    """A function that is called for each request that was sent: Locust's statistics, the availability log."""
 
     def __call__(
         self, call: Call, outcome: Outcome, detail: str, times: tuple[int, int, int], response: Response | None
@@ -82,17 +82,17 @@ class Watcher(Protocol):
 
 
 class _Exchange:
-    __slots__ = ("call", "connection", "intended_ns", "over", "phase", "sent_ns", "steps")
+    __slots__ = ("call", "connection", "done", "intended_ns", "phase", "sent_ns", "steps")
 
     def __init__(self, call: Call, steps: Steps, phase: str, intended_ns: int, sent_ns: int) -> None:
         self.call, self.steps, self.phase = call, steps, phase
         self.intended_ns, self.sent_ns = intended_ns, sent_ns
         self.connection: Connection | None = None
-        self.over = False
+        self.done = False
 
 
 class Engine:
-    """One process's share of a run. `finished` is set when the last request has its outcome."""
+    """The part of a run that one process sends. `finished` is set when the last request has its outcome."""
 
     def __init__(
         self,
@@ -101,92 +101,92 @@ class Engine:
         peers: Mapping[str, Peer],
         *,
         timeout_s: float,
-        most_connections: int,
-        most_bytes: int,
+        max_connections: int,
+        max_bytes: int,
         stopped: Callable[[], str | None] = lambda: None,
         watchers: Sequence[Watcher] = (),
     ) -> None:
-        """timeout_s: from sending to the last byte. stopped: why all must end now, None while it need not."""
+        """timeout_s: from sending to the last byte. stopped: returns why the run must stop now, None if it need not."""
         self._loop, self._recorder, self._peers = loop, recorder, peers
         self._timeout_ns = int(timeout_s * NS)
-        self._most_connections, self._most_bytes, self._stopped = most_connections, most_bytes, stopped
+        self._max_connections, self._max_bytes, self._stopped = max_connections, max_bytes, stopped
         self._watchers = watchers
         self._idle: dict[str, list[Connection]] = {system: [] for system in peers}
         self._open = 0
-        self._on_the_way: deque[_Exchange] = deque()
+        self._in_flight: deque[_Exchange] = deque()
         self._pending = 0
         self._plan: Schedule | None = None
         self._next = self._announced = self._end = 0
         self._origin_ns = 0
         self.finished = Event()
-        self.trouble: str | None = None
-        """Why the run ended before its schedule did; None when it did not."""
+        self.stop_reason: str | None = None
+        """The reason why the run ended before the end of its schedule; None if it did not."""
         self.error: BaseException | None = None
-        """An exception of ours. It ends the run."""
+        """An exception of the suite's own code. It ends the run."""
         self.bytes = 0
         self.answered = 0
         self.idle_closed = 0
         self.started = 0
 
     def start(self, plan: Schedule, journeys: Sequence[Journey], origin_ns: int) -> None:
-        """Begin. journeys: by the schedule's numbers; origin_ns: the schedule's time 0."""
+        """Begin to send. journeys: by the schedule's numbers; origin_ns: the schedule's time 0 (monotonic clock)."""
         self._plan, self._journeys, self._origin_ns = plan, journeys, origin_ns
         self._end = len(plan)
-        self._alarm = Alarm(self._loop, self._guarded(self._due))
-        self._look = self._loop.timer(_LOOK_S, _LOOK_S)
-        self._look.start(self._guarded(self._look_round))
+        self._alarm = Alarm(self._loop, self._guarded(self._send_due))
+        self._checks = self._loop.timer(_CHECK_S, _CHECK_S)
+        self._checks.start(self._guarded(self._check_time_outs))
         self._arm()
 
     @property
     def withdrawn(self) -> int:
-        """Arrivals that were planned and given up in time, before they stood in the ledger."""
+        """Return the number of planned arrivals that were given up before they were entered into the ledger."""
         return (len(self._plan) if self._plan else 0) - self._end
 
     @property
     def clock(self) -> str:
-        """What the arrivals' times come from."""
+        """Return the kind of timer that the arrivals use."""
         return self._alarm.kind
 
-    def stop(self, why: str | None = None, *, at_once: bool = False) -> None:
-        """Send nothing that does not stand in the ledger yet; with at_once, nothing at all any more.
+    def stop(self, reason: str | None = None, *, at_once: bool = False) -> None:
+        """Send no arrival that is not in the ledger yet; with at_once, send nothing more at all.
 
-        why: None for an end that the profile provides for, else what goes into `trouble`.
+        reason: None for an end that the profile intends, else the text for `stop_reason`.
         """
         self._end = min(self._end, self._announced)
-        self.trouble = self.trouble or why
+        self.stop_reason = self.stop_reason or reason
         if at_once and self._plan is not None:
             for index in range(self._next, self._end):
-                self._unsent(self._plan, index, "the run was stopped")
+                self._record_unsent(self._plan, index, "the run was stopped")
             self._next = self._end
-            for exchange in list(self._on_the_way):
-                if not exchange.over:
-                    self._over(exchange, Outcome.TIME_OUT, "the run was stopped", None)
+            for exchange in list(self._in_flight):
+                if not exchange.done:
+                    self._finish(exchange, Outcome.TIME_OUT, "the run was stopped", None)
 
-    def begin_extra(self, journey: Journey, phase_of_ns: int) -> None:
-        """Begin a journey that is not in the schedule, such as refreshing a token; it stands in the ledger as well."""
+    def begin_unscheduled(self, journey: Journey, at_ns: int) -> None:
+        """Begin a journey outside the schedule, such as refreshing a token. Its requests are in the ledger too."""
         if self._plan is None or self.finished.is_set():
             return
         now = time.monotonic_ns()
-        phase = self._phase(journey, self._phase_at(phase_of_ns - self._origin_ns))
+        phase = self._phase(journey, self._phase_at(at_ns - self._origin_ns))
         self._recorder.schedule(journey.endpoint, phase, now)
         self._begin(journey, phase, now)
 
     # --- in the hub ------------------------------------------------------------------------------
 
     def _guarded(self, function: Callable[[], None]) -> Callable[[], None]:
-        """The hub only prints what its callbacks raise; here it ends the run."""
+        """Return the function with a guard: an exception ends the run, because the hub would only print it."""
 
         def call() -> None:
             try:
                 function()
-            except BaseException as error:  # noqa: BLE001 - whatever it is, the run cannot be trusted any more
+            except BaseException as error:  # noqa: BLE001 - any exception makes the run untrustworthy
                 self._crashed(error)
 
         return call
 
     def _crashed(self, error: BaseException) -> None:
         self.error = self.error or error
-        self.trouble = self.trouble or "the engine crashed"
+        self.stop_reason = self.stop_reason or "the load engine raised an exception"
         self._close()
 
     def _arm(self) -> None:
@@ -194,12 +194,12 @@ class Engine:
         if plan is not None and self._next < self._end:
             self._alarm.at(self._origin_ns + plan.at_ns[self._next])
 
-    def _due(self) -> None:
+    def _send_due(self) -> None:
         plan = self._plan
         if plan is None or self.finished.is_set():
             return
         now = time.monotonic_ns() - self._origin_ns
-        last = min(self._end, self._next + _AT_ONCE)
+        last = min(self._end, self._next + _MAX_DUE)
         while self._next < last and plan.at_ns[self._next] <= now:
             if self._next >= self._announced:
                 self._announce(plan)
@@ -211,7 +211,7 @@ class Engine:
         self._arm()
 
     def _announce(self, plan: Schedule) -> None:
-        """Enter all arrivals of the second that begins into the ledger, before any of them is sent."""
+        """Enter all arrivals of the next second into the ledger before any of them is sent."""
         until = (plan.at_ns[self._announced] // NS + 1) * NS
         while self._announced < self._end and plan.at_ns[self._announced] < until:
             journey = self._journeys[plan.journey[self._announced]]
@@ -219,11 +219,11 @@ class Engine:
             self._recorder.schedule(journey.endpoint, phase, self._origin_ns + plan.at_ns[self._announced])
             self._announced += 1
 
-    def _unsent(self, plan: Schedule, index: int, why: str) -> None:
+    def _record_unsent(self, plan: Schedule, index: int, reason: str) -> None:
         journey = self._journeys[plan.journey[index]]
         phase = self._phase(journey, plan.phases[plan.phase[index]])
         at = self._origin_ns + plan.at_ns[index]
-        self._recorder.record(journey.endpoint, phase, Outcome.UNSENT, at, 0, 0, 0, why)
+        self._recorder.record(journey.endpoint, phase, Outcome.UNSENT, at, 0, 0, 0, reason)
 
     def _phase(self, journey: Journey, phase: str) -> str:
         return phase if journey.side is None or phase == WARM_UP else journey.side
@@ -231,20 +231,27 @@ class Engine:
     def _phase_at(self, at_ns: int) -> str:
         plan = self._plan
         assert plan is not None
-        for name, end in zip(plan.phases, plan.begins_ns[1:], strict=True):
+        for name, end in zip(plan.phases, plan.phase_starts_ns[1:], strict=True):
             if at_ns < end:
                 return name
         return plan.phases[-1]
 
     def _begin(self, journey: Journey, phase: str, intended_ns: int) -> bool:
-        """Send the first request of a journey that stands in the ledger. Whether it could be sent."""
+        """Send the first request of a journey that is in the ledger. Return True if it could be sent."""
         self._pending += 1
         steps = journey.begin()
         call = next(steps, None) if steps is not None else None
         if steps is None or call is None:
             self._pending -= 1
             self._recorder.record(
-                journey.endpoint, phase, Outcome.UNSENT, intended_ns, 0, 0, 0, "nothing to do it with"
+                journey.endpoint,
+                phase,
+                Outcome.UNSENT,
+                intended_ns,
+                0,
+                0,
+                0,
+                "no account is left for this journey",
             )
             return False
         return self._send(_Exchange(call, steps, phase, intended_ns, 0))
@@ -258,32 +265,32 @@ class Engine:
                 found = idle.pop()
                 if not found.idle:
                     continue
-                ended = found.ended
-                if not ended and time.monotonic_ns() - found.idle_since_ns < _IDLE_NS:
+                closed = found.closed_by_peer
+                if not closed and time.monotonic_ns() - found.idle_since_ns < _IDLE_NS:
                     connection = found
                     continue
-                self.idle_closed += ended
+                self.idle_closed += closed
                 found.close()
                 self._open -= 1
         exchange.sent_ns = time.monotonic_ns()
         if connection is None:
-            if self._open >= self._most_connections:
-                self._gave_up(exchange, f"more than {self._most_connections} connections")
+            if self._open >= self._max_connections:
+                self._not_sent(exchange, f"more than {self._max_connections} connections, the cap of this process")
                 return False
             connection = Connection(self._loop, self._peers[call.system], self._answered, self._failed)
             self._open += 1
         connection.exchange, exchange.connection = exchange, connection
-        self._on_the_way.append(exchange)
+        self._in_flight.append(exchange)
         self.bytes += len(call.data)
         connection.send(call.data, head_only=call.method == "HEAD")
         return True
 
-    def _gave_up(self, exchange: _Exchange, why: str) -> None:
-        """This machine could not send a request, and the journey ends with it."""
-        exchange.over = True
+    def _not_sent(self, exchange: _Exchange, reason: str) -> None:
+        """Record a request that this machine could not send, and end its journey."""
+        exchange.done = True
         self._pending -= 1
         call = exchange.call
-        self._recorder.record(call.endpoint, exchange.phase, Outcome.UNSENT, exchange.intended_ns, 0, 0, 0, why)
+        self._recorder.record(call.endpoint, exchange.phase, Outcome.UNSENT, exchange.intended_ns, 0, 0, 0, reason)
         exchange.steps.close()
 
     def _answered(self, connection: Connection, response: Response) -> None:
@@ -297,43 +304,43 @@ class Engine:
                 self._idle[exchange.call.system].append(connection)
             self.bytes += len(response.body) + len(response.head)
             self.answered += 1
-            outcome, detail = exchange.call.judge(response)
-            self._over(exchange, outcome, detail, response)
+            outcome, detail = exchange.call.check(response)
+            self._finish(exchange, outcome, detail, response)
         except BaseException as error:  # noqa: BLE001 - as in _guarded
             self._crashed(error)
 
-    def _failed(self, connection: Connection, word: str) -> None:
+    def _failed(self, connection: Connection, reason: str) -> None:
         self._open -= 1
         exchange, connection.exchange = connection.exchange, None
         try:
             if exchange is None:
                 self.idle_closed += 1
-            elif word in OURS:
-                self._gave_up(exchange, word)
+            elif reason in LOCAL_FAILURES:
+                self._not_sent(exchange, reason)
             else:
-                idle = word == CLOSED_WHILE_IDLE
-                self._over(exchange, Outcome.CLOSED_WHILE_IDLE if idle else Outcome.NETWORK_ERROR, word, None)
+                idle = reason == CLOSED_WHILE_IDLE
+                self._finish(exchange, Outcome.CLOSED_WHILE_IDLE if idle else Outcome.NETWORK_ERROR, reason, None)
         except BaseException as error:  # noqa: BLE001 - as in _guarded
             self._crashed(error)
 
-    def _over(self, exchange: _Exchange, outcome: Outcome, detail: str, response: Response | None) -> None:
-        """Write down what became of a request, and let the journey go on."""
-        if exchange.over:
+    def _finish(self, exchange: _Exchange, outcome: Outcome, detail: str, response: Response | None) -> None:
+        """Record the outcome of a request, and continue its journey."""
+        if exchange.done:
             return
-        exchange.over = True
-        done = time.monotonic_ns()
+        exchange.done = True
+        done_ns = time.monotonic_ns()
         call = exchange.call
         size = len(response.body) if response is not None else 0
         self._recorder.record(
-            call.endpoint, exchange.phase, outcome, exchange.intended_ns, exchange.sent_ns, done, size, detail
+            call.endpoint, exchange.phase, outcome, exchange.intended_ns, exchange.sent_ns, done_ns, size, detail
         )
         for watcher in self._watchers:
-            watcher(call, outcome, detail, (exchange.intended_ns, exchange.sent_ns, done), response)
+            watcher(call, outcome, detail, (exchange.intended_ns, exchange.sent_ns, done_ns), response)
         if response is None and exchange.connection is not None and exchange.connection.exchange is exchange:
             exchange.connection.exchange = None
             exchange.connection.close()
             self._open -= 1
-        if self.trouble is None:
+        if self.stop_reason is None:
             self._next_step(exchange, Reply(outcome, response))
         else:
             exchange.steps.close()
@@ -349,31 +356,31 @@ class Engine:
         self._recorder.schedule(call.endpoint, exchange.phase, now)
         self._send(_Exchange(call, exchange.steps, exchange.phase, now, 0))
 
-    def _look_round(self) -> None:
+    def _check_time_outs(self) -> None:
         if self.finished.is_set():
             return
         oldest = time.monotonic_ns() - self._timeout_ns
-        way = self._on_the_way
-        while way and (way[0].over or way[0].sent_ns <= oldest):
-            exchange = way.popleft()
-            if not exchange.over:
-                self._over(exchange, Outcome.TIME_OUT, f"no answer in {self._timeout_ns / NS:g} s", None)
-        if self.bytes > self._most_bytes:
-            self.stop(f"more than {self._most_bytes} bytes, the environment's cap", at_once=True)
-        why = self._stopped()
-        if why is not None:
-            self.stop(why, at_once=True)
+        waiting = self._in_flight
+        while waiting and (waiting[0].done or waiting[0].sent_ns <= oldest):
+            exchange = waiting.popleft()
+            if not exchange.done:
+                self._finish(exchange, Outcome.TIME_OUT, f"no response in {self._timeout_ns / NS:g} s", None)
+        if self.bytes > self._max_bytes:
+            self.stop(f"more than {self._max_bytes} bytes, the cap of the environment", at_once=True)
+        reason = self._stopped()
+        if reason is not None:
+            self.stop(reason, at_once=True)
         self._recorder.fold()
         if self._next >= self._end and self._pending == 0 and self._plan is not None:
-            early = self.withdrawn > 0 or self.trouble is not None
-            if early or time.monotonic_ns() >= self._origin_ns + self._plan.begins_ns[-1]:
+            early = self.withdrawn > 0 or self.stop_reason is not None
+            if early or time.monotonic_ns() >= self._origin_ns + self._plan.phase_starts_ns[-1]:
                 self._close()
 
     def _close(self) -> None:
         if self.finished.is_set():
             return
         self._alarm.close()
-        self._look.close()
+        self._checks.close()
         for connections in self._idle.values():
             for connection in connections:
                 connection.close()

@@ -1,10 +1,10 @@
-"""Every request of a load run, counted once by endpoint, phase and outcome, with its three time stamps.
+"""The ledger of a load run: counts every request once by endpoint, phase and outcome, with three time stamps.
 
-The ledger balances: what was scheduled is the sum of all outcomes. Not for judging it: judgement.py.
+The ledger balances: the number of scheduled requests is the sum of all outcomes.
 
-A phase is a part of the profile, by the profile's own name ("warm-up", "steady", "step-3"); a comparison calls its
-phases "old" and "new". Time stamps are nanoseconds of one monotonic clock. A second of the run is a whole number
-counted from `started_ns`, so that the sums of machines with different clocks can be added.
+A phase is a part of the profile, by the profile's own name ("warm-up", "steady", "step-3"); the phases of a comparison
+are "old" and "new". Time stamps are nanoseconds of one monotonic clock. A second of the run is a whole number counted
+from the start of the process's run, so that the totals of machines with different clocks can be added.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from typing import Any, Final, Self
 
 from cutover.stats.histogram import Histogram
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 DETAILS_LIMIT: Final = 40
-"""Different details ("status 500") of one endpoint that are told apart; further ones are counted together."""
+"""Number of different details ("status 500") that are kept for each cell. Further ones are counted together."""
 
 OTHER_DETAILS: Final = "other"
 
 SLOTS: Final = 50
-"""Parts of a second in which it is kept whether anything was asked and answered: bits of one whole number, that add
-up exactly and whatever the order."""
+"""Parts of a second. For each part the ledger keeps whether a request was sent and whether a response arrived, as bits
+of one integer. Their sum is exact and does not depend on the order."""
 
 
 class Outcome(IntEnum):
-    """What became of one scheduled request. Each has exactly one."""
+    """The outcome of a scheduled request. Each request has exactly one."""
 
     OK = 0
-    HTTP_ERROR = 1  # a status that the operation does not promise here
-    NETWORK_ERROR = 2  # refused, reset, broken off, no HTTP
+    HTTP_ERROR = 1  # a status that the operation does not promise
+    NETWORK_ERROR = 2  # refused, reset, truncated, not HTTP
     TIME_OUT = 3
     WRONG_BODY = 4
-    WRONG_VERSION = 5  # another system or version answered than was asked
+    WRONG_VERSION = 5  # the response came from another system or version
     REFUSED_BY_MAINTENANCE = 6  # 503 with Retry-After to a write, inside the declared window
-    UNSENT = 7  # planned, and never sent
+    UNSENT = 7  # scheduled but never sent
     CLOSED_WHILE_IDLE = 8  # a kept connection was closed before the request reached the server
 
     @property
     def label(self) -> str:
-        """The word for it in data and reports."""
+        """Return the name used in data and reports."""
         return self.name.lower()
 
 
@@ -54,8 +54,8 @@ ERRORS: Final = (
     Outcome.WRONG_BODY,
     Outcome.WRONG_VERSION,
 )
-"""What counts as an error of the deployment. A refusal by maintenance was declared; an idle connection's end has a
-budget of its own; what was not sent makes the run untrustworthy, and says nothing of the deployment."""
+"""Outcomes that are errors of the deployment. A refusal by maintenance was declared, the close of an idle connection
+has a threshold of its own, and an unsent request says nothing about the deployment."""
 
 _OUTCOMES: Final = tuple(Outcome)
 _BY_LABEL: Final = {outcome.label: outcome for outcome in Outcome}
@@ -65,8 +65,8 @@ _BY_LABEL: Final = {outcome.label: outcome for outcome in Outcome}
 class Second:
     """One second of the run for one endpoint and phase.
 
-    scheduled, failed: by the second in which the request was meant to be sent; sent: by that in which it was;
-    latency: done - intended of what was answered as promised; lag_us: the longest sent - intended.
+    scheduled, failed: by the second of the intended send time; sent: by the second of the sending; latency: done -
+    intended of the responses as promised; lag_us: the longest sent - intended.
     """
 
     scheduled: int = 0
@@ -76,7 +76,7 @@ class Second:
     latency: Histogram = field(default_factory=Histogram)
 
     def merge(self, other: Second) -> None:
-        """Add the other one's."""
+        """Add another second."""
         self.scheduled += other.scheduled
         self.sent += other.sent
         self.failed += other.failed
@@ -85,22 +85,22 @@ class Second:
 
 
 class Depth(IntEnum):
-    """How much of a cell is added up. A generator that sums up while it sends has no time for what nobody asks."""
+    """The parts of a cell that are added up. A generator that sends has no time for parts that are not needed."""
 
-    LATENCY = 0  # counts and latency: what gates judge
-    HISTOGRAMS = 1  # and the other histograms
-    ALL = 2  # and the seconds
+    LATENCY = 0  # counts and latency, which thresholds use
+    HISTOGRAMS = 1  # also the other histograms
+    ALL = 2  # also the seconds
 
 
 @dataclass
 class Cell:
     """All requests of one endpoint in one phase.
 
-    latency: done - intended of what was answered as promised, the one that gates judge; failed: the same of errors;
-    service: done - sent of both; lag: sent - intended of all that was sent. backwards: requests whose time stamps
-    are not in order, which a monotonic clock cannot give. size: bytes of the answers' bodies. asked, answered: of each
-    second the SLOTS in which a request was sent that may have reached the system, and in which one was done that was
-    answered as promised or refused by maintenance.
+    latency: done - intended of the responses as promised, which thresholds use; failed: the same of errors; service:
+    done - sent of both; lag: sent - intended of all sent requests. backwards: requests whose time stamps are not in
+    order, which is impossible with a monotonic clock. size: bytes of the response bodies. sent_slots, answered_slots:
+    for each second the SLOTS in which a request was sent that may have reached the system, and those in which a request
+    ended that was answered as promised or refused by maintenance.
     """
 
     scheduled: int = 0
@@ -113,31 +113,31 @@ class Cell:
     service: Histogram = field(default_factory=Histogram)
     lag: Histogram = field(default_factory=Histogram)
     seconds: dict[int, Second] = field(default_factory=dict)
-    asked: dict[int, int] = field(default_factory=dict)
-    answered: dict[int, int] = field(default_factory=dict)
+    sent_slots: dict[int, int] = field(default_factory=dict)
+    answered_slots: dict[int, int] = field(default_factory=dict)
 
     @property
     def counted(self) -> int:
-        """Requests with an outcome."""
+        """Return the number of requests with an outcome."""
         return sum(self.outcomes)
 
     @property
     def sent(self) -> int:
-        """Requests that were sent."""
+        """Return the number of requests that were sent."""
         return self.counted - self.outcomes[Outcome.UNSENT]
 
     @property
     def errors(self) -> int:
-        """Requests that ended in one of ERRORS."""
+        """Return the number of requests that ended in one of ERRORS."""
         return sum(self.outcomes[outcome] for outcome in ERRORS)
 
     @property
-    def judged(self) -> int:
-        """Requests that an error rate is a share of: ok and errors."""
+    def rated(self) -> int:
+        """Return the denominator of the error rate: the number of successful requests and errors."""
         return self.outcomes[Outcome.OK] + self.errors
 
     def merge(self, other: Cell, depth: Depth = Depth.ALL) -> None:
-        """Add all that the other one counted, as far as is asked for."""
+        """Add another cell, as far as `depth` asks for."""
         self.scheduled += other.scheduled
         self.outcomes = [mine + theirs for mine, theirs in zip(self.outcomes, other.outcomes, strict=True)]
         for detail, count in other.details.items():
@@ -154,25 +154,25 @@ class Cell:
             return
         for second, figures in other.seconds.items():
             self.second(second).merge(figures)
-        for mine, theirs in ((self.asked, other.asked), (self.answered, other.answered)):
+        for mine, theirs in ((self.sent_slots, other.sent_slots), (self.answered_slots, other.answered_slots)):
             for second, slots in theirs.items():
                 mine[second] = mine.get(second, 0) | slots
 
     def second(self, second: int) -> Second:
-        """The figures of that second of the run, new when there are none yet."""
+        """Return that second of the run; a new one if there is none yet."""
         held = self.seconds.get(second)
         if held is None:
             held = self.seconds[second] = Second()
         return held
 
     def add_detail(self, detail: str, count: int) -> None:
-        """Count what an error said."""
+        """Count the detail of an error."""
         if detail not in self.details and len(self.details) >= DETAILS_LIMIT:
             detail = OTHER_DETAILS
         self.details[detail] = self.details.get(detail, 0) + count
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return {
             "scheduled": self.scheduled,
             "outcomes": {outcome.label: self.outcomes[outcome] for outcome in Outcome},
@@ -187,13 +187,13 @@ class Cell:
                 [number, held.scheduled, held.sent, held.failed, held.lag_us, held.latency.as_json()]
                 for number, held in sorted(self.seconds.items())
             ],
-            "asked": [list(row) for row in sorted(self.asked.items())],
-            "answered": [list(row) for row in sorted(self.answered.items())],
+            "sent_slots": [list(row) for row in sorted(self.sent_slots.items())],
+            "answered_slots": [list(row) for row in sorted(self.answered_slots.items())],
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The cell that `as_json` gave. Raises ValueError for anything else."""
+        """Return the cell that `as_json` gave. Raises ValueError for anything else."""
         made = cls()
         try:
             made.scheduled, made.size, made.backwards = (
@@ -206,36 +206,38 @@ class Cell:
                 setattr(made, name, Histogram.from_json(data[name]))
             for number, scheduled, sent, failed, lag_us, latency in data["seconds"]:
                 if type(number) is not int:
-                    raise ValueError(f"{number!r} is no second")
+                    raise ValueError(f"expected a second as an integer, got {number!r}")
                 made.seconds[number] = Second(
                     _count(scheduled), _count(sent), _count(failed), _count(lag_us), Histogram.from_json(latency)
                 )
-            made.asked, made.answered = _slots(data["asked"]), _slots(data["answered"])
+            made.sent_slots, made.answered_slots = _slots(data["sent_slots"]), _slots(data["answered_slots"])
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(f"sums that cannot be read: {type(error).__name__}: {error}") from None
+            raise ValueError(f"the ledger's totals cannot be read: {type(error).__name__}: {error}") from None
         return made
 
 
 @dataclass
 class LedgerTotals:
-    """The ledger: cells by endpoint and phase, and the CPU time of every generator by second of the run.
+    """The ledger: cells by endpoint and phase, and the CPU time of each generator by second of the run.
 
-    generators: name of a generating process -> second -> [CPU seconds used, wall seconds passed].
+    generators: name of a generator process -> second -> [CPU seconds used, wall seconds passed].
     """
 
     cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
     generators: dict[str, dict[int, list[float]]] = field(default_factory=dict)
 
     def cell(self, endpoint: str, phase: str) -> Cell:
-        """The cell of an endpoint and phase, new when there is none yet."""
+        """Return the cell of an endpoint and phase; a new one if there is none yet."""
         held = self.cells.get((endpoint, phase))
         if held is None:
             held = self.cells[endpoint, phase] = Cell()
         return held
 
     def merge(self, other: LedgerTotals) -> None:
-        """Add another process's sums. The order of merging changes nothing but, in details beyond DETAILS_LIMIT,
-        which of them keep their name."""
+        """Add the totals of another process.
+
+        The order of merging changes nothing, except which details keep their name beyond DETAILS_LIMIT.
+        """
         for (endpoint, phase), cell in other.cells.items():
             self.cell(endpoint, phase).merge(cell)
         for name, seconds in other.generators.items():
@@ -244,28 +246,30 @@ class LedgerTotals:
                 before = held.get(second, [0.0, 0.0])
                 held[second] = [before[0] + cpu_s, before[1] + wall_s]
 
-    def of(self, phases: AbstractSet[str] | None = None, endpoints: AbstractSet[str] | None = None) -> Cell:
-        """One cell that adds up these phases and endpoints, None stands for all of them; without its seconds."""
-        return self._summed(phases, endpoints, Depth.HISTOGRAMS)
+    def total(self, phases: AbstractSet[str] | None = None, endpoints: AbstractSet[str] | None = None) -> Cell:
+        """Return the sum of these phases and endpoints, without its seconds. None means all of them."""
+        return self._add_up(phases, endpoints, Depth.HISTOGRAMS)
 
-    def so_far(self, phases: AbstractSet[str] | None = None, endpoints: AbstractSet[str] | None = None) -> Cell:
-        """Its counts and latency alone: for looking at a run while it goes on, in a millisecond or two."""
-        return self._summed(phases, endpoints, Depth.LATENCY)
+    def quick_total(self, phases: AbstractSet[str] | None = None, endpoints: AbstractSet[str] | None = None) -> Cell:
+        """Return the same with counts and latency only: takes a millisecond or two, for use during the run."""
+        return self._add_up(phases, endpoints, Depth.LATENCY)
 
-    def over_time(self, phases: AbstractSet[str] | None = None, endpoints: AbstractSet[str] | None = None) -> Cell:
-        """The same with its seconds: for after the run."""
-        return self._summed(phases, endpoints, Depth.ALL)
+    def total_by_second(
+        self, phases: AbstractSet[str] | None = None, endpoints: AbstractSet[str] | None = None
+    ) -> Cell:
+        """Return the same with its seconds: for use after the run."""
+        return self._add_up(phases, endpoints, Depth.ALL)
 
-    def _summed(self, phases: AbstractSet[str] | None, endpoints: AbstractSet[str] | None, depth: Depth) -> Cell:
+    def _add_up(self, phases: AbstractSet[str] | None, endpoints: AbstractSet[str] | None, depth: Depth) -> Cell:
         whole = Cell()
-        for cell in self.rows(phases, endpoints).values():
+        for cell in self.select(phases, endpoints).values():
             whole.merge(cell, depth)
         return whole
 
-    def rows(
+    def select(
         self, phases: AbstractSet[str] | None = None, endpoints: AbstractSet[str] | None = None
     ) -> dict[tuple[str, str], Cell]:
-        """The cells of these phases and endpoints, each by itself; None stands for all of them."""
+        """Return the separate cells of these phases and endpoints. None means all of them."""
         return {
             (endpoint, phase): cell
             for (endpoint, phase), cell in self.cells.items()
@@ -273,13 +277,13 @@ class LedgerTotals:
         }
 
     def unbalanced(self) -> Iterator[str]:
-        """One sentence for each endpoint and phase whose outcomes do not add up to what was scheduled."""
+        """Yield a text for each endpoint and phase whose outcomes do not add up to the scheduled requests."""
         for (endpoint, phase), cell in sorted(self.cells.items()):
             if cell.scheduled != cell.counted:
-                yield f"{endpoint} in {phase}: {cell.scheduled} were scheduled, {cell.counted} have an outcome"
+                yield f"{endpoint} in {phase}: {cell.scheduled} requests were scheduled, {cell.counted} have an outcome"
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data for a message between processes."""
+        """Return plain data for a message between processes."""
         return {
             "schema": SCHEMA,
             "cells": [
@@ -294,11 +298,11 @@ class LedgerTotals:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The sums that `as_json` gave. Raises ValueError for anything else, another schema included."""
+        """Return the totals that `as_json` gave. Raises ValueError for anything else, including another schema."""
         made = cls()
         try:
             if data["schema"] != SCHEMA:
-                raise ValueError(f"sums of schema {data['schema']!r} are not known, only {SCHEMA}")
+                raise ValueError(f"expected totals of schema {SCHEMA}, got {data['schema']!r}")
             for row in data["cells"]:
                 made.cell(str(row["endpoint"]), str(row["phase"])).merge(Cell.from_json(row))
             for name, seconds in data["generators"].items():
@@ -306,7 +310,7 @@ class LedgerTotals:
                     int(second): [float(cpu_s), float(wall_s)] for second, cpu_s, wall_s in seconds
                 }
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(f"sums that cannot be read: {type(error).__name__}: {error}") from None
+            raise ValueError(f"the ledger's totals cannot be read: {type(error).__name__}: {error}") from None
         return made
 
 
@@ -314,12 +318,12 @@ def _slots(rows: Any) -> dict[int, int]:
     made = {}
     for second, slots in rows:
         if type(second) is not int or _count(slots) >= 1 << SLOTS:
-            raise ValueError(f"{slots!r} are no slots of second {second!r}")
+            raise ValueError(f"expected the slots of a second, got {slots!r} for second {second!r}")
         made[second] = slots
     return made
 
 
 def _count(value: Any) -> int:
     if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} is no count")
+        raise ValueError(f"expected a count, got {value!r}")
     return value

@@ -83,11 +83,11 @@ def series(
         if phase != "old":  # old and new are interleaved: both begin at the same time
             began += seconds
     for second in range(round(began)):
-        recorder.generator("generator", second * SECOND, cpu, 1.0)
+        recorder.add_cpu_time("generator", second * SECOND, cpu, 1.0)
     sums = recorder.take()
     facts = RunFacts(
         profile=profile, environment="embedded", run="a-run", phases=tuple(dict.fromkeys(part[0] for part in parts)),
-        endpoints=endpoints, planned=planned, begun=sums.of().sent, planned_s=began, duration_s=began,
+        endpoints=endpoints, planned=planned, begun=sums.total().sent, planned_s=began, duration_s=began,
         network_floor_ms=0.2, rates={part[0]: part[2] for part in parts}, local=True, seed=1,
     )  # fmt: skip
     return Series(sums, facts)

@@ -22,7 +22,7 @@ STRANGER = {"x-served-by": "somebody"}
 def answer(headers: Mapping[str, str], status: int = 200) -> Response:
     """An answer with a right body."""
     head = "".join(f"\r\n{name}: {value}" for name, value in headers.items())
-    return Response(status, head.encode(), b"ann", keeps=True)
+    return Response(status, head.encode(), b"ann", reusable=True)
 
 
 def side(system: str, *, any_system: bool) -> Side:

@@ -23,7 +23,7 @@ from cutover.core.verdict import Verdict
 from cutover.load.load_verdict import EarlyStop, LoadVerdict, judge
 from cutover.load.trend import longest_silence, stalls
 from cutover.stats.intervals import quantile
-from cutover.traffic.arrivals import Shape, schedule
+from cutover.traffic.arrivals import Shape, generate_schedule
 from cutover.traffic.ledger import LedgerTotals, Outcome
 from cutover.traffic.ledger_writer import LedgerWriter
 
@@ -55,7 +55,7 @@ def test_a_healthy_system_is_go() -> None:
 
 def test_a_stall_reads_as_theory_says() -> None:
     """2 s in 28 s at 200/s: p95 600 ms, p99 1,720 ms, p99.9 1,972 ms; the stall is found with its length."""
-    cell = baseline(stalling(10, 2), seconds=28).sums.over_time({"steady"})
+    cell = baseline(stalling(10, 2), seconds=28).sums.total_by_second({"steady"})
     for share, truth_ms in ((0.95, 600), (0.99, 1720), (0.999, 1972)):
         assert quantile(cell.latency, share).estimate / 1000 == pytest.approx(truth_ms, rel=0.02)
     found = list(stalls(cell))
@@ -311,7 +311,7 @@ def test_silence_is_no_go_whatever_it_is_made_of(profile: str) -> None:
 
 def test_silence_is_found_where_a_stall_is_none() -> None:
     """A median of 150 ms: a stall of 1.3 s is not ten times as long."""
-    cell = series(("steady", 60, 50, stalling(20, 1.3, 150))).sums.over_time()
+    cell = series(("steady", 60, 50, stalling(20, 1.3, 150))).sums.total_by_second()
     assert list(stalls(cell)) == []
     found = longest_silence(cell)
     assert found.low <= 1300 <= found.high
@@ -320,10 +320,10 @@ def test_silence_is_found_where_a_stall_is_none() -> None:
 
 def test_silence_is_counted_from_requests_and_not_from_the_clock() -> None:
     """Nobody asked for 5 s, one slow answer at 1/s, and an end without any answer more."""
-    rare = series(("steady", 60, 0.2, steady(50))).sums.over_time()
-    slow = series(("steady", 60, 1, steady(1500))).sums.over_time()
+    rare = series(("steady", 60, 0.2, steady(50))).sums.total_by_second()
+    slow = series(("steady", 60, 1, steady(1500))).sums.total_by_second()
     assert longest_silence(rare).high == longest_silence(slow).high == 0
-    dead = longest_silence(series(("steady", 60, 50, refusing(50, 60))).sums.over_time())
+    dead = longest_silence(series(("steady", 60, 50, refusing(50, 60))).sums.total_by_second())
     assert dead.low == pytest.approx(10_000, abs=40)
     assert math.isinf(dead.high)
 
@@ -336,7 +336,7 @@ def test_generator_that_stood_still_is_no_silence_of_the_system() -> None:
         sent = 102 * SECOND if 100 * SECOND <= at < 102 * SECOND else at
         recorder.schedule("list_files", "steady", at)
         recorder.record("list_files", "steady", Outcome.OK, at, sent, sent + 5_000_000, 0)
-    assert longest_silence(recorder.take().over_time()).high == 0
+    assert longest_silence(recorder.take().total_by_second()).high == 0
 
 
 @pytest.mark.parametrize("rate", [0.5, 3, 20, 300])
@@ -344,11 +344,13 @@ def test_generator_that_stood_still_is_no_silence_of_the_system() -> None:
 def test_silence_of_a_healthy_system_is_far_from_its_limit(rate: float, seed: int) -> None:
     """At any rate, drawn as profiles draw it, with one answer in twenty taking 400 ms."""
     recorder = LedgerWriter(0)
-    for number, (at, _, _) in enumerate(schedule([Shape("steady", "poisson", 200, rate)], [("list", 1)], seed)):
+    for number, (at, _, _) in enumerate(
+        generate_schedule([Shape("steady", "poisson", 200, rate)], [("list", 1)], seed)
+    ):
         recorder.schedule("list_files", "steady", at)
         done = at + (400 if number % 20 == 0 else 5) * SECOND // 1000
         recorder.record("list_files", "steady", Outcome.OK, at, at, done, 0)
-    assert longest_silence(recorder.take().over_time()).high < 600
+    assert longest_silence(recorder.take().total_by_second()).high < 600
 
 
 def test_half_unsent_is_invalid_though_every_arrival_was_begun() -> None:

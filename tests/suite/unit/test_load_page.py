@@ -146,7 +146,7 @@ def test_a_ledger_that_does_not_balance_is_told_on_the_page() -> None:
     run.sums.cell("upload", "steady").scheduled += 3
     text = shown(sound(load_page(figures(run))))
     assert "does not balance" in text
-    assert "upload in steady: 2003 were scheduled, 2000 have an outcome" in text
+    assert "upload in steady: 2003 requests were scheduled, 2000 have an outcome" in text
 
 
 def test_the_files_are_written_with_secrets_masked(tmp_path: Path) -> None:

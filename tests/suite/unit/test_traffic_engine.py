@@ -1,4 +1,4 @@
-"""The engine against servers of a few lines: outcomes, time-outs, stops, connections that end; the ledger balances."""
+"""The load engine against small servers: outcomes, time-outs, stops and closed connections; the ledger balances."""
 
 import contextlib
 import errno
@@ -16,7 +16,7 @@ import pytest
 from gevent.hub import get_hub
 from tests.suite.support.edge import new_certificate
 
-from cutover.traffic.arrivals import Shape, schedule
+from cutover.traffic.arrivals import Shape, generate_schedule
 from cutover.traffic.clock import Alarm, WallClock
 from cutover.traffic.connection import CLOSED_WHILE_IDLE, Connection, Peer
 from cutover.traffic.engine import Call, Engine, Steps
@@ -26,12 +26,12 @@ from cutover.traffic.wire import Response, render
 
 pytestmark = pytest.mark.unit
 
-ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+RESPONSE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
 @contextlib.contextmanager
 def serving(handle: Callable[[socket.socket, int], None]) -> Iterator[Peer]:
-    """A server whose connections are handled by threads: handle(connection, number of the connection from 0)."""
+    """A server that handles each connection in a thread: handle(connection, its number from 0)."""
     server = socket.create_server(("127.0.0.1", 0))
     threads = []
 
@@ -59,15 +59,15 @@ def serving(handle: Callable[[socket.socket, int], None]) -> Iterator[Peer]:
         acceptor.join(5)
 
 
-def answering(connection: socket.socket, _: int) -> None:
-    """Each request with 200."""
+def respond(connection: socket.socket, _: int) -> None:
+    """Respond to each request with 200."""
     with connection, contextlib.suppress(OSError):
         while connection.recv(65_536):
-            connection.sendall(ANSWER)
+            connection.sendall(RESPONSE)
 
 
-class Look:
-    """A journey of so many requests, each after the other's answer."""
+class Reading:
+    """A journey of several requests, each after the response to the one before."""
 
     endpoint = "list_files"
     side = None
@@ -76,31 +76,31 @@ class Look:
         self.requests, self.fresh = requests, fresh
 
     def begin(self) -> Steps:
-        """GET /."""
+        """Yield GET / requests."""
         for _ in range(self.requests):
-            reply = yield Call("list_files", "worker", render("GET", "/", "host", {}), judged, self.fresh)
+            reply = yield Call("list_files", "worker", render("GET", "/", "host", {}), check, self.fresh)
             if reply.outcome is not Outcome.OK:
                 return
 
 
-def judged(response: Response) -> tuple[Outcome, str]:
-    """200 is right."""
+def check(response: Response) -> tuple[Outcome, str]:
+    """Expect status 200."""
     return (Outcome.OK, "") if response.status == 200 else (Outcome.HTTP_ERROR, f"status {response.status}")
 
 
-def ran(
+def run_engine(
     peer: Peer, journey: object, *, rate: float = 100, seconds: float = 0.5, timeout_s: float = 5,
-    during: Callable[[Engine], None] | None = None, most_connections: int = 100, most_bytes: int = 10**9,
+    during: Callable[[Engine], None] | None = None, max_connections: int = 100, max_bytes: int = 10**9,
     stopped: Callable[[], str | None] = lambda: None,
 ) -> tuple[Engine, LedgerTotals]:  # fmt: skip
-    """A run of one constant phase."""
+    """Run one constant phase."""
     recorder = LedgerWriter(time.monotonic_ns())
     engine = Engine(
-        get_hub().loop, recorder, {"worker": peer}, timeout_s=timeout_s, most_connections=most_connections,
-        most_bytes=most_bytes, stopped=stopped,
+        get_hub().loop, recorder, {"worker": peer}, timeout_s=timeout_s, max_connections=max_connections,
+        max_bytes=max_bytes, stopped=stopped,
     )  # fmt: skip
-    plan = schedule([Shape("steady", "constant", seconds, rate)], [("list", 1)], 1)
-    engine.start(plan, [journey], time.monotonic_ns())  # type: ignore[list-item]  # a journey as the protocol says
+    plan = generate_schedule([Shape("steady", "constant", seconds, rate)], [("list", 1)], 1)
+    engine.start(plan, [journey], time.monotonic_ns())  # type: ignore[list-item]  # it implements the protocol
     if during is not None:
         gevent.spawn(during, engine)
     assert engine.finished.wait(20)
@@ -109,93 +109,93 @@ def ran(
 
 @pytest.fixture
 def peer() -> Generator[Peer]:
-    """A server that answers."""
-    with serving(answering) as made:
+    """A server that responds."""
+    with serving(respond) as made:
         yield made
 
 
 @pytest.mark.parametrize("fresh", [False, True])
 def test_every_arrival_is_sent_and_counted(peer: Peer, fresh: bool) -> None:
-    """50 arrivals of two requests are 100 requests, over few connections or over one each."""
-    engine, sums = ran(peer, Look(2, fresh=fresh))
-    whole = sums.of()
+    """50 arrivals of two requests are 100 requests, over few connections or over one connection each."""
+    engine, totals = run_engine(peer, Reading(2, fresh=fresh))
+    whole = totals.total()
     assert (whole.scheduled, whole.outcomes[Outcome.OK]) == (100, 100)
-    assert list(sums.unbalanced()) == []
-    assert (engine.trouble, engine.error, engine.started) == (None, None, 50)
+    assert list(totals.unbalanced()) == []
+    assert (engine.stop_reason, engine.error, engine.started) == (None, None, 50)
 
 
 def test_open_schedule_does_not_wait_for_a_slow_system() -> None:
-    """A server that answers after 0.3 s: every arrival is sent in its time, and its latency is counted whole."""
+    """Every arrival is sent in time although each response takes 0.3 s, and its latency is complete."""
 
     def slow(connection: socket.socket, _: int) -> None:
         with connection, contextlib.suppress(OSError):
             while connection.recv(65_536):
                 time.sleep(0.3)
-                connection.sendall(ANSWER)
+                connection.sendall(RESPONSE)
 
     with serving(slow) as made:
-        _, sums = ran(made, Look(), rate=40)
-    whole = sums.of()
+        _, totals = run_engine(made, Reading(), rate=40)
+    whole = totals.total()
     assert whole.outcomes[Outcome.OK] == 20
-    assert (whole.latency.least_us or 0) >= 300_000
-    assert (whole.lag.greatest_us or 0) < 200_000
+    assert (whole.latency.min_us or 0) >= 300_000
+    assert (whole.lag.max_us or 0) < 200_000
 
 
-def test_silence_is_a_time_out_and_the_next_arrivals_go_on() -> None:
-    """The first connection is never answered."""
+def test_missing_response_is_a_time_out() -> None:
+    """The first connection gets no response; the next arrivals continue."""
 
     def silent(connection: socket.socket, number: int) -> None:
         if number == 0:
             with connection:
                 time.sleep(1.5)
         else:
-            answering(connection, number)
+            respond(connection, number)
 
     with serving(silent) as made:
-        _, sums = ran(made, Look(), rate=50, timeout_s=0.4)
-    whole = sums.of()
+        _, totals = run_engine(made, Reading(), rate=50, timeout_s=0.4)
+    whole = totals.total()
     assert whole.outcomes[Outcome.TIME_OUT] == 1
     assert whole.outcomes[Outcome.OK] == 24
-    assert list(whole.details) == ["no answer in 0.4 s"]
+    assert list(whole.details) == ["no response in 0.4 s"]
 
 
-def test_refused_connections_are_network_errors() -> None:
-    """Nobody listens."""
-    with serving(answering) as made:
+def test_refused_connection_is_a_network_error() -> None:
+    """No server listens on the port."""
+    with serving(respond) as made:
         pass
-    _, sums = ran(made, Look(), rate=20)
-    assert sums.of().outcomes[Outcome.NETWORK_ERROR] == 10
-    assert sums.of().details == {"connection refused": 10}
+    _, totals = run_engine(made, Reading(), rate=20)
+    assert totals.total().outcomes[Outcome.NETWORK_ERROR] == 10
+    assert totals.total().details == {"connection refused": 10}
 
 
-def test_more_connections_than_granted_are_unsent() -> None:
-    """What could not be sent stands in the ledger as such."""
+def test_requests_above_the_connection_cap_are_unsent() -> None:
+    """The ledger contains them as unsent."""
 
     def never(connection: socket.socket, _: int) -> None:
         with connection:
             time.sleep(1.2)
 
     with serving(never) as made:
-        _, sums = ran(made, Look(), rate=40, timeout_s=0.9, most_connections=5)
-    whole = sums.of()
+        _, totals = run_engine(made, Reading(), rate=40, timeout_s=0.9, max_connections=5)
+    whole = totals.total()
     assert whole.outcomes[Outcome.UNSENT] == 15
     assert whole.scheduled == whole.counted == 20
 
 
-def test_what_was_not_sent_was_not_begun() -> None:
-    """Fewer than 99.5 % of the plan make a run INVALID, whatever kept the others back."""
+def test_unsent_arrivals_are_not_started() -> None:
+    """They count as not sent when the run's validity is checked (99.5 % of the plan)."""
 
     def never(connection: socket.socket, _: int) -> None:
         with connection:
             time.sleep(1.2)
 
     with serving(never) as made:
-        engine, _ = ran(made, Look(), rate=40, timeout_s=0.9, most_connections=5)
+        engine, _ = run_engine(made, Reading(), rate=40, timeout_s=0.9, max_connections=5)
     assert engine.started == 5
 
 
-def test_no_local_port_is_no_error_of_the_system(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The generator's machine has none left: the request is unsent, and a stream's log knows nothing of it."""
+def test_missing_local_port_is_no_error_of_the_system(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request is unsent, and the availability log does not contain it."""
 
     class Exhausted(socket.socket):
         def connect_ex(self, address: object, /) -> int:
@@ -203,64 +203,64 @@ def test_no_local_port_is_no_error_of_the_system(peer: Peer, monkeypatch: pytest
             return errno.EADDRNOTAVAIL
 
     monkeypatch.setattr("cutover.traffic.connection._socket", Exhausted)
-    _, sums = ran(peer, Look(), rate=20)
-    whole = sums.of()
+    _, totals = run_engine(peer, Reading(), rate=20)
+    whole = totals.total()
     assert whole.outcomes[Outcome.UNSENT] == whole.counted == 10
     assert whole.errors == 0
-    assert whole.details == {"no local port left": 10}
+    assert whole.details == {"no free local port on this machine": 10}
 
 
 @pytest.mark.parametrize("how", ["stop", "bytes", "switch"])
-def test_run_that_is_stopped_still_balances(peer: Peer, how: str) -> None:
-    """By a word, by the cap on bytes, by the kill switch: what was announced has an outcome, the rest is withdrawn."""
+def test_stopped_run_still_balances(peer: Peer, how: str) -> None:
+    """Stopped by a call, by the cap on bytes or by the kill switch: announced arrivals have an outcome."""
 
     def during(engine: Engine) -> None:
         gevent.sleep(0.3)
         engine.stop("enough", at_once=True)
 
     began = time.monotonic()
-    engine, sums = ran(
-        peer, Look(), rate=100, seconds=5,
+    engine, totals = run_engine(
+        peer, Reading(), rate=100, seconds=5,
         during=during if how == "stop" else None,
-        most_bytes=2000 if how == "bytes" else 10**9,
+        max_bytes=2000 if how == "bytes" else 10**9,
         stopped=lambda: "the switch" if how == "switch" and time.monotonic() > began + 0.3 else None,
     )  # fmt: skip
     assert time.monotonic() - began < 3
-    assert engine.trouble is not None
-    assert list(sums.unbalanced()) == []
-    assert sums.of().scheduled + engine.withdrawn == 500
-    assert sums.of().outcomes[Outcome.OK] > 0
+    assert engine.stop_reason is not None
+    assert list(totals.unbalanced()) == []
+    assert totals.total().scheduled + engine.withdrawn == 500
+    assert totals.total().outcomes[Outcome.OK] > 0
 
 
-def test_planned_end_sends_what_was_announced(peer: Peer) -> None:
-    """A limit that was looked for is found: nothing is unsent, nothing is in trouble."""
+def test_planned_end_sends_all_announced_arrivals(peer: Peer) -> None:
+    """No request is unsent, and there is no stop reason."""
 
     def during(engine: Engine) -> None:
         gevent.sleep(0.3)
         engine.stop(None)
 
-    engine, sums = ran(peer, Look(), rate=100, seconds=5, during=during)
-    assert engine.trouble is None
-    assert sums.of().outcomes[Outcome.UNSENT] == 0
-    assert sums.of().counted == 500 - engine.withdrawn == 100
+    engine, totals = run_engine(peer, Reading(), rate=100, seconds=5, during=during)
+    assert engine.stop_reason is None
+    assert totals.total().outcomes[Outcome.UNSENT] == 0
+    assert totals.total().counted == 500 - engine.withdrawn == 100
 
 
-def test_crash_in_a_journey_ends_the_run(peer: Peer) -> None:
-    """An exception of ours is no outcome of the system."""
+def test_exception_in_a_journey_ends_the_run(peer: Peer) -> None:
+    """An exception of the suite is no outcome of the system."""
 
-    class Broken(Look):
+    class Broken(Reading):
         def begin(self) -> Steps:
             yield from super().begin()
             raise RuntimeError("ours")
 
-    engine, _ = ran(peer, Broken())
+    engine, _ = run_engine(peer, Broken())
     assert isinstance(engine.error, RuntimeError)
-    assert engine.trouble == "the engine crashed"
+    assert engine.stop_reason == "the load engine raised an exception"
 
 
 @pytest.mark.parametrize("trusted", [False, True])
-def test_tls_is_spoken_and_its_certificate_judged(tmp_path: Path, trusted: bool) -> None:
-    """Large answers in many records come whole; a certificate that nobody vouches for is no answer."""
+def test_tls_certificate_is_verified(tmp_path: Path, trusted: bool) -> None:
+    """A large response in many TLS records is complete; an untrusted certificate is a failure."""
     made = new_certificate(tmp_path)
     own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     own.load_cert_chain(made.cert, made.key)
@@ -273,16 +273,16 @@ def test_tls_is_spoken_and_its_certificate_judged(tmp_path: Path, trusted: bool)
 
     with serving(secret) as made_peer:
         made_peer.tls = ssl.create_default_context(cafile=str(made.cert) if trusted else None)
-        _, sums = ran(made_peer, Look(2), rate=20)
-    whole = sums.of()
+        _, totals = run_engine(made_peer, Reading(2), rate=20)
+    whole = totals.total()
     if trusted:
         assert (whole.outcomes[Outcome.OK], whole.size) == (20, 20 * len(body))
     else:
-        assert whole.details == {"the certificate was not accepted": 10}
+        assert whole.details == {"certificate not accepted": 10}
 
 
-def test_request_larger_than_the_socket_takes_is_sent_whole() -> None:
-    """In as many pieces as it needs."""
+def test_large_request_is_sent_completely() -> None:
+    """The request is sent in several writes."""
     got: list[int] = []
 
     def reading(connection: socket.socket, _: int) -> None:
@@ -291,143 +291,149 @@ def test_request_larger_than_the_socket_takes_is_sent_whole() -> None:
             while size < 8_000_000:
                 size += len(connection.recv(65_536))
             got.append(size)
-            connection.sendall(ANSWER)
+            connection.sendall(RESPONSE)
 
-    class Large(Look):
+    class Large(Reading):
         def begin(self) -> Steps:
             data = render("POST", "/", "host", {}, b"x" * 8_000_000)
-            yield Call("list_files", "worker", data, judged, method="POST")
+            yield Call("list_files", "worker", data, check, method="POST")
 
     with serving(reading) as made:
-        _, sums = ran(made, Large(), rate=2)
-    assert sums.of().outcomes[Outcome.OK] == 1
+        _, totals = run_engine(made, Large(), rate=2)
+    assert totals.total().outcomes[Outcome.OK] == 1
     assert got[0] >= 8_000_000
 
 
 @pytest.mark.parametrize("reads", [False, True])
-def test_close_while_idle_is_told_from_a_request_that_was_dropped(reads: bool) -> None:
-    """A request that met a closed connection never arrived; one that was read and not answered is a network error."""
+def test_close_while_idle_differs_from_a_dropped_request(reads: bool) -> None:
+    """A request that met a closed connection never arrived; one that was read is a network error."""
     closed = threading.Event()
 
     def once(connection: socket.socket, _: int) -> None:
         with connection:
             connection.recv(65_536)
-            connection.sendall(ANSWER)
+            connection.sendall(RESPONSE)
             if reads:
                 connection.recv(65_536)
         closed.set()
 
-    words: list[str] = []
-    answers: list[Response] = []
+    reasons: list[str] = []
+    responses: list[Response] = []
     with serving(once) as made:
         connection = Connection(
-            get_hub().loop, made, lambda _, answer: answers.append(answer), lambda _, word: words.append(word)
+            get_hub().loop,
+            made,
+            lambda _, response: responses.append(response),
+            lambda _, reason: reasons.append(reason),
         )
         connection.send(render("GET", "/", "host", {}))
-        waited(lambda: bool(answers))
+        wait_until(lambda: bool(responses))
         if not reads:
-            assert closed.wait(5)  # the hub has not run since: the close is not known here yet
+            assert closed.wait(5)  # the hub has not run since, so the close is not known yet
         connection.send(render("GET", "/", "host", {}))
-        waited(lambda: bool(words))
-    assert words == (["closed without a response"] if reads else [CLOSED_WHILE_IDLE])
+        wait_until(lambda: bool(reasons))
+    assert reasons == (["closed without a response"] if reads else [CLOSED_WHILE_IDLE])
 
 
 @pytest.mark.parametrize("after_s", [0, 0.01])
-def test_reset_after_a_request_that_was_read_is_a_drop(after_s: float) -> None:
-    """The application had it, and might have done it: no acknowledgement need have come by then."""
+def test_reset_after_a_read_request_is_a_network_error(after_s: float) -> None:
+    """The application may have processed the request, even without an acknowledgement."""
 
     def resetting(connection: socket.socket, _: int) -> None:
         with connection:
             connection.recv(65_536)
-            connection.sendall(ANSWER)
+            connection.sendall(RESPONSE)
             connection.recv(65_536)
             time.sleep(after_s)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    words: list[str] = []
-    answers: list[Response] = []
+    reasons: list[str] = []
+    responses: list[Response] = []
     with serving(resetting) as made:
         connection = Connection(
-            get_hub().loop, made, lambda _, answer: answers.append(answer), lambda _, word: words.append(word)
+            get_hub().loop,
+            made,
+            lambda _, response: responses.append(response),
+            lambda _, reason: reasons.append(reason),
         )
         connection.send(render("GET", "/", "host", {}))
-        waited(lambda: bool(answers))
+        wait_until(lambda: bool(responses))
         gevent.sleep(0.02)
         connection.send(render("GET", "/", "host", {}))
-        waited(lambda: bool(words))
-    assert words == ["connection reset"]
+        wait_until(lambda: bool(reasons))
+    assert reasons == ["connection reset"]
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_connection_that_has_ended_is_not_used_again(reset: bool) -> None:
-    """Its end is here, though the hub has not seen it yet: the next request goes over another one, as a browser's."""
+def test_closed_connection_is_not_used_again(reset: bool) -> None:
+    """The next request uses another connection, even if the hub has not seen the close yet."""
     closed = threading.Event()
 
     def once(connection: socket.socket, _: int) -> None:
         with connection:
             connection.recv(65_536)
-            connection.sendall(ANSWER)
+            connection.sendall(RESPONSE)
             time.sleep(0.02)
             if reset:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         closed.set()
 
-    class Later(Look):
+    class Later(Reading):
         def begin(self) -> Steps:
             for _ in range(2):
-                yield Call("list_files", "worker", render("GET", "/", "host", {}), judged)
+                yield Call("list_files", "worker", render("GET", "/", "host", {}), check)
                 closed.wait(5)
 
     with serving(once) as made:
-        engine, sums = ran(made, Later(), rate=1, seconds=1)
-    assert sums.of().outcomes[Outcome.OK] == sums.of().scheduled == 2
+        engine, totals = run_engine(made, Later(), rate=1, seconds=1)
+    assert totals.total().outcomes[Outcome.OK] == totals.total().scheduled == 2
     assert engine.idle_closed >= 1
 
 
 @pytest.mark.parametrize("timerfd", [False, True])
 def test_alarm_fires_at_its_moment(timerfd: bool) -> None:
-    """Never before it, once, and a later word replaces an earlier one."""
+    """It fires once, not early, and a later call replaces an earlier one."""
     fired: list[int] = []
     alarm = Alarm(get_hub().loop, lambda: fired.append(time.monotonic_ns()), timerfd=timerfd)
     assert alarm.kind == ("timerfd" if timerfd else "timer")
     alarm.at(time.monotonic_ns() + 10**10)
     moment = time.monotonic_ns() + 50_000_000
     alarm.at(moment)
-    waited(lambda: bool(fired))
+    wait_until(lambda: bool(fired))
     gevent.sleep(0.05)
     alarm.close()
     assert len(fired) == 1
     assert fired[0] >= moment - 2_000_000  # libev's own timer may be a millisecond early
 
 
-def test_clock_that_was_set_is_noticed() -> None:
-    """A jump of 0.3 s counts, slewing does not."""
-    told = iter([(0, 0), (1_000_400_000, 10**9), (2_300_800_000, 2 * 10**9), (3_300_800_000, 3 * 10**9)])
-    wall = WallClock(lambda: next(told))
+def test_step_of_the_wall_clock_is_counted() -> None:
+    """A jump of 0.3 s counts; slewing does not."""
+    readings = iter([(0, 0), (1_000_400_000, 10**9), (2_300_800_000, 2 * 10**9), (3_300_800_000, 3 * 10**9)])
+    wall = WallClock(lambda: next(readings))
     for _ in range(3):
-        wall.look()
+        wall.check()
     assert wall.stepped_ns == pytest.approx(300_400_000)
 
 
-def test_core_that_is_lost_between_two_clocks_is_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """0.3 s pass between reading the one and the other, once: the reading is made anew."""
+def test_interrupted_clock_reading_is_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If 0.3 s pass between the two clocks, both are read again."""
     moments = itertools.chain([0, 300_000_000, 600_000_000], itertools.count(10**9, 1000))
 
     def now() -> int:
         return next(moments)
 
     wall = WallClock()
-    before = wall.look()
+    before = wall.check()
     offset = before
     monkeypatch.setattr("cutover.traffic.clock.time.monotonic_ns", now)
     monkeypatch.setattr("cutover.traffic.clock.time.time_ns", lambda: now() + offset)
-    assert wall.look() == pytest.approx(before, abs=2000)
+    assert wall.check() == pytest.approx(before, abs=2000)
     assert wall.stepped_ns == 0
 
 
-def waited(happens: Callable[[], bool]) -> None:
-    """Let the hub work until it is so."""
+def wait_until(happens: Callable[[], bool]) -> None:
+    """Let the hub run until the condition is true."""
     deadline = time.monotonic() + 5
     while not happens():
-        assert time.monotonic() < deadline, "it did not happen"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         gevent.sleep(0.001)

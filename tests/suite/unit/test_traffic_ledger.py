@@ -1,4 +1,4 @@
-"""The ledger: each request is counted once, sums of processes add up exactly, and what is missing is told."""
+"""The ledger: each request is counted once, totals of processes add up exactly, and a missing outcome is named."""
 
 import json
 
@@ -10,7 +10,7 @@ from cutover.traffic.ledger import DETAILS_LIMIT, OTHER_DETAILS, LedgerTotals, O
 from cutover.traffic.ledger_writer import BATCH, LedgerWriter
 
 pytestmark = pytest.mark.unit
-timeless = settings(deadline=None)  # a busy machine is slow, which is not what is tested here
+timeless = settings(deadline=None)  # a busy machine is slow, but that is not tested here
 
 MS = 1_000_000
 SECOND = 1_000_000_000
@@ -31,7 +31,7 @@ requests = st.lists(
 Requests = list[tuple[str, str, Outcome, int, int, int, int, str]]
 
 
-def recorded(recorder: LedgerWriter, rows: Requests) -> None:
+def record_all(recorder: LedgerWriter, rows: Requests) -> None:
     for endpoint, phase, outcome, intended, lag, took, size, detail in rows:
         recorder.schedule(endpoint, phase, recorder.started_ns + intended)
         sent = 0 if outcome is Outcome.UNSENT else recorder.started_ns + intended + lag
@@ -39,19 +39,19 @@ def recorded(recorder: LedgerWriter, rows: Requests) -> None:
         recorder.record(endpoint, phase, outcome, recorder.started_ns + intended, sent, done, size, detail)
 
 
-def taken(rows: Requests, started_ns: int = 0) -> LedgerTotals:
+def totals_of(rows: Requests, started_ns: int = 0) -> LedgerTotals:
     recorder = LedgerWriter(started_ns)
-    recorded(recorder, rows)
+    record_all(recorder, rows)
     return recorder.take()
 
 
 @timeless
 @given(requests)
 def test_every_request_is_counted_once(rows: Requests) -> None:
-    """By endpoint, phase and outcome; what was scheduled is the sum of the outcomes."""
-    sums = taken(rows)
-    assert not list(sums.unbalanced())
-    for (endpoint, phase), cell in sums.cells.items():
+    """Counts are by endpoint, phase and outcome; the scheduled requests are the sum of the outcomes."""
+    totals = totals_of(rows)
+    assert not list(totals.unbalanced())
+    for (endpoint, phase), cell in totals.cells.items():
         mine = [row for row in rows if row[:2] == (endpoint, phase)]
         assert cell.scheduled == cell.counted == len(mine)
         for outcome in Outcome:
@@ -64,15 +64,15 @@ def test_every_request_is_counted_once(rows: Requests) -> None:
         assert cell.latency.sum_us == sum((value + 500) // 1000 for value in ok)
         assert sum(second.scheduled for second in cell.seconds.values()) == len(mine)
         assert sum(second.failed for second in cell.seconds.values()) == cell.errors == cell.failed.total
-    assert sum(cell.counted for cell in sums.cells.values()) == len(rows) == sums.of().counted
+    assert sum(cell.counted for cell in totals.cells.values()) == len(rows) == totals.total().counted
 
 
 @timeless
 @given(requests, requests, st.integers(0, 10**15))
-def test_sums_of_processes_add_up_exactly(first: Requests, second: Requests, other_clock: int) -> None:
-    """Whatever the order, whatever their clocks, sent as JSON."""
-    one = taken(first + second)
-    parts = [taken(first), taken(second, other_clock)]
+def test_totals_of_processes_add_up_exactly(first: Requests, second: Requests, other_clock: int) -> None:
+    """The order, the clocks and JSON change nothing."""
+    one = totals_of(first + second)
+    parts = [totals_of(first), totals_of(second, other_clock)]
     for order in (parts, parts[::-1]):
         total = LedgerTotals()
         for part in order:
@@ -80,70 +80,70 @@ def test_sums_of_processes_add_up_exactly(first: Requests, second: Requests, oth
         assert total.as_json() == one.as_json()
 
 
-def test_parts_taken_on_the_way_make_up_the_whole() -> None:
-    """A second `take` holds what came since the first, also across the batches that are added up by themselves."""
+def test_totals_taken_during_the_run_add_up() -> None:
+    """A second `take` contains the requests since the first, also across several batches."""
     rows: Requests = [("user", "steady", Outcome.OK, i * MS, MS, 2 * MS, 10, "") for i in range(3 * BATCH + 7)]
     recorder = LedgerWriter(0)
-    recorded(recorder, rows[:100])
+    record_all(recorder, rows[:100])
     total = recorder.take()
-    assert total.of().counted == 100
-    recorded(recorder, rows[100:])
+    assert total.total().counted == 100
+    record_all(recorder, rows[100:])
     total.merge(recorder.take())
-    assert total.as_json() == taken(rows).as_json()
+    assert total.as_json() == totals_of(rows).as_json()
     assert not recorder.take().cells
 
 
 def test_latency_counts_from_the_intended_time() -> None:
-    """A request that was sent 300 ms late and answered in 5 took 305 for whoever asked."""
-    cell = taken([("user", "steady", Outcome.OK, SECOND, 300 * MS, 5 * MS, 1, "")]).over_time()
-    assert cell.latency.greatest_us == 305_000
-    assert cell.service.greatest_us == 5_000
-    assert cell.lag.greatest_us == 300_000
+    """A request that was sent 300 ms late and answered in 5 ms has a latency of 305 ms (coordinated omission)."""
+    cell = totals_of([("user", "steady", Outcome.OK, SECOND, 300 * MS, 5 * MS, 1, "")]).total_by_second()
+    assert cell.latency.max_us == 305_000
+    assert cell.service.max_us == 5_000
+    assert cell.lag.max_us == 300_000
     assert cell.seconds[1].lag_us == 300_000
 
 
-def test_what_has_no_outcome_is_told() -> None:
-    """A request that was scheduled and lost, and one that nobody had scheduled."""
+def test_unbalanced_cells_are_named() -> None:
+    """One request has no outcome, another was not scheduled."""
     recorder = LedgerWriter(0)
     recorder.schedule("user", "steady", 0)
     recorder.record("login", "steady", Outcome.OK, 0, 0, 1, 0)
     assert list(recorder.take().unbalanced()) == [
-        "login in steady: 0 were scheduled, 1 have an outcome",
-        "user in steady: 1 were scheduled, 0 have an outcome",
+        "login in steady: 0 requests were scheduled, 1 have an outcome",
+        "user in steady: 1 requests were scheduled, 0 have an outcome",
     ]
 
 
-def test_errors_are_those_of_the_deployment() -> None:
-    """A declared refusal, an idle connection's end and what was not sent are none, and no share is taken of them."""
-    cell = taken([("user", "steady", outcome, 0, 0, MS, 0, "") for outcome in Outcome]).of()
-    assert (cell.errors, cell.judged, cell.sent, cell.counted) == (5, 6, 8, 9)
+def test_only_failures_of_the_deployment_are_errors() -> None:
+    """A declared refusal, the close of an idle connection and an unsent request are not errors."""
+    cell = totals_of([("user", "steady", outcome, 0, 0, MS, 0, "") for outcome in Outcome]).total()
+    assert (cell.errors, cell.rated, cell.sent, cell.counted) == (5, 6, 8, 9)
 
 
-def test_time_stamps_that_go_backwards_are_counted() -> None:
-    """They are no latency below zero."""
+def test_backward_time_stamps_are_counted() -> None:
+    """They give no negative latency."""
     recorder = LedgerWriter(0)
     recorder.schedule("user", "steady", 5 * MS)
     recorder.record("user", "steady", Outcome.OK, 5 * MS, 6 * MS, 4 * MS, 0)
-    cell = recorder.take().of()
+    cell = recorder.take().total()
     assert cell.backwards == 1
-    assert cell.service.greatest_us == 0
+    assert cell.service.max_us == 0
 
 
-def test_details_stay_few() -> None:
-    """A server that never says the same thing twice does not fill the memory, and nothing goes uncounted."""
+def test_number_of_details_is_limited() -> None:
+    """Many different errors do not fill the memory, and each is counted."""
     rows: Requests = [("user", "p", Outcome.HTTP_ERROR, 0, 0, 0, 0, f"reason {i}") for i in range(1000)]
-    details = taken(rows).of().details
+    details = totals_of(rows).total().details
     assert len(details) == DETAILS_LIMIT + 1
     assert sum(details.values()) == 1000
     assert details[OTHER_DETAILS] == 1000 - DETAILS_LIMIT
 
 
-def test_processor_time_is_added_by_process_and_second() -> None:
-    """Two processes stay two."""
+def test_cpu_time_is_added_by_process_and_second() -> None:
+    """Two processes are kept separate."""
     total = LedgerTotals()
     for name in ("a", "b", "a"):
         recorder = LedgerWriter(0)
-        recorder.generator(name, SECOND + 1, 0.25, 0.5)
+        recorder.add_cpu_time(name, SECOND + 1, 0.25, 0.5)
         total.merge(recorder.take())
     assert total.generators == {"a": {1: [0.5, 1.0]}, "b": {1: [0.25, 0.5]}}
     assert LedgerTotals.from_json(json.loads(json.dumps(total.as_json()))).generators == total.generators
@@ -152,7 +152,7 @@ def test_processor_time_is_added_by_process_and_second() -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        {"schema": 3},
+        {"schema": 2},
         {"schema": None},
         {"cells": 3},
         {"cells": [{}]},
@@ -160,22 +160,22 @@ def test_processor_time_is_added_by_process_and_second() -> None:
         {"generators": {"a": [[1]]}},
     ],
 )
-def test_sums_that_cannot_be_read_are_refused(damage: dict[str, object]) -> None:
-    """A message of another version or half a message."""
-    data = taken([("user", "steady", Outcome.OK, 0, 0, MS, 0, "")]).as_json()
-    with pytest.raises(ValueError, match="sums"):
+def test_unreadable_totals_are_refused(damage: dict[str, object]) -> None:
+    """The message has another schema or is truncated."""
+    data = totals_of([("user", "steady", Outcome.OK, 0, 0, MS, 0, "")]).as_json()
+    with pytest.raises(ValueError, match="totals"):
         LedgerTotals.from_json({**data, **damage})
-    with pytest.raises(ValueError, match="sums"):
+    with pytest.raises(ValueError, match="totals"):
         LedgerTotals.from_json({})
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("scheduled", -1), ("size", 1.5), ("outcomes", {"fine": 1}), ("lag", None), ("asked", [[0, 1 << 50]])],
+    [("scheduled", -1), ("size", 1.5), ("outcomes", {"unknown": 1}), ("lag", None), ("sent_slots", [[0, 1 << 50]])],
 )
-def test_cells_that_cannot_be_read_are_refused(key: str, value: object) -> None:
-    """No count below zero, no outcome that is not known."""
-    data = taken([("user", "steady", Outcome.OK, 0, 0, MS, 0, "")]).as_json()
+def test_unreadable_cell_is_refused(key: str, value: object) -> None:
+    """A negative count and an unknown outcome are refused."""
+    data = totals_of([("user", "steady", Outcome.OK, 0, 0, MS, 0, "")]).as_json()
     data["cells"][0][key] = value
-    with pytest.raises(ValueError, match="sums"):
+    with pytest.raises(ValueError, match="totals"):
         LedgerTotals.from_json(data)
