@@ -5,13 +5,14 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cutover.client.http import Answer, Request
 from cutover.config.operations import load_operations
 from cutover.config.validation import root
 from cutover.parity import lossless_json
+from cutover.parity.differences import Difference
 from cutover.parity.error_bodies import compare_errors, view
 from cutover.parity.id_mapping import IdMapping
 from cutover.parity.response_comparison import AnswerComparison, renamed
@@ -150,20 +151,94 @@ anything = st.recursive(
 )
 
 
-@settings(max_examples=300)
-@given(anything, anything, st.sampled_from([200, 400, 401, 500]), st.sampled_from(sorted(OPERATIONS["worker"])))
-def test_any_json_is_compared(legacy: Any, worker: Any, status: int, operation: str) -> None:
-    """As the answer to anything, success or failure: no exception; and what is told can be written as JSON."""
+def exact(value: Any) -> Any:
+    """Return the value with its JSON types, so that 1, 1.0 and True are three values."""
+    if isinstance(value, dict):
+        return {key: exact(inner) for key, inner in value.items()}
+    return [exact(inner) for inner in value] if isinstance(value, list) else (type(value).__name__, value)
+
+
+def holds_an_id(value: Any) -> bool:
+    """Return True if the key "id" is in it: ids are mapped, not compared (contracts/parity.toml)."""
+    if isinstance(value, dict):
+        return "id" in value or any(map(holds_an_id, value.values()))
+    return isinstance(value, list) and any(map(holds_an_id, value))
+
+
+def all_differences(operation: str, status: int, legacy: Any, worker: Any) -> list[Difference]:
+    """Return the differences of two responses with that status; each must survive being written as JSON."""
     comparison = AnswerComparison(RULES, IdMapping(), show_values=True)
-    sides = result("legacy", operation, status, legacy), result("worker", operation, status, worker)
-    for difference in comparison.compare(*sides):
-        json.dumps(difference.as_json())
-        assert hash(difference) == hash(type(difference).from_json(difference.as_json()))
+    differences = comparison.compare(result("legacy", operation, status, legacy),
+                                     result("worker", operation, status, worker))  # fmt: skip
+    for difference in differences:
+        written = json.loads(json.dumps(difference.as_json()))
+        assert type(difference).from_json(written) == difference
+    return differences
+
+
+JSON_OPERATIONS = sorted(name for name in OPERATIONS["worker"] if RULES.body_of(name) == "json")
+
+
+@settings(max_examples=300)
+@given(anything, anything, st.booleans(), st.sampled_from(JSON_OPERATIONS))
+def test_any_json_differs_exactly_if_not_equal(legacy: Any, other: Any, same: bool, operation: str) -> None:
+    """Two successful JSON responses differ if and only if their values or JSON types do.
+
+    Fails for a comparison that finds nothing, finds something always, or ignores bodies.
+    """
+    worker = legacy if same else other
+    assume(not holds_an_id([legacy, worker]))
+    assert bool(all_differences(operation, 200, legacy, worker)) is (exact(legacy) != exact(worker))
+
+
+well_formed = st.builds(
+    lambda code, message: {"error": {"code": code, "message": message, "request_id": "r"}},
+    st.sampled_from(["invalid", "not_found"]), st.sampled_from(["no", "No such file."]),
+)  # fmt: skip
+
+
+def is_error_object(body: Any) -> bool:
+    """Return True if the body is the error object of contracts/api.md, with nothing that does not belong there."""
+    error = body.get("error") if isinstance(body, dict) and len(body) == 1 else None
+    required = {"code", "message", "request_id"}
+    return (
+        isinstance(error, dict)
+        and error.keys() == required
+        and all(isinstance(error[key], str) and bool(error[key].strip()) for key in required)
+        and error["request_id"] == "r"
+    )
+
+
+@settings(max_examples=300)
+@given(well_formed | anything, st.sampled_from([400, 401, 404]), st.sampled_from(JSON_OPERATIONS))
+def test_any_error_is_accepted_exactly_if_well_formed(worker: Any, status: int, operation: str) -> None:
+    """The two documented forms are one difference, /error. Anything else in the Worker's error is a further one.
+
+    Fails for a comparison that finds nothing, finds something always, or does not look into errors.
+    """
+    places = [difference.path for difference in all_differences(operation, status, {"detail": "no"}, worker)]
+    assert (places == ["/error"]) is is_error_object(worker)
+    assert places
+
+
+def is_json(body: bytes) -> bool:
+    """Return True if the bytes are JSON."""
+    try:
+        json.loads(body)
+    except ValueError:
+        return False
+    return True
 
 
 @settings(max_examples=200)
-@given(st.binary(max_size=30), st.binary(max_size=30), st.sampled_from([200, 404]))
-def test_any_bytes_are_compared(legacy: bytes, worker: bytes, status: int) -> None:
-    """The same for what is no JSON."""
-    for operation in ("user", "download", "export"):
-        found(operation, (status, legacy), (status, worker))
+@given(st.binary(max_size=30), st.binary(max_size=30), st.booleans(), st.sampled_from([200, 404]))
+def test_any_bytes_differ_exactly_if_not_equal(legacy: bytes, other: bytes, same: bool, status: int) -> None:
+    """Bodies that are not JSON differ if and only if their bytes do; a table never differs from itself.
+
+    Fails for a comparison that finds nothing, finds something always, or compares lengths only.
+    """
+    worker = legacy if same else other
+    assume(not is_json(legacy))  # b"1" and b" 1" are equal as JSON
+    for operation in ("user", "download"):
+        assert bool(all_differences(operation, status, legacy, worker)) is (legacy != worker)
+    assert all_differences("export", status, legacy, legacy) == []

@@ -87,25 +87,67 @@ def test_rules_written_wrongly_are_refused(way: str, value: Any, told: str, monk
     assert "parity.toml [" in str(caught.value)
 
 
-def ways(value: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def nodes(value: Any, keys: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the keys that lead to each value inside of this one, and to itself."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [way, *(spot for key, held in inner for spot in ways(held, (*way, key)))]
+    return [keys, *(node for key, below in inner for node in nodes(below, (*keys, key)))]
 
 
-@settings(max_examples=300)
-@given(st.sampled_from(ways(REAL)[1:]), st.sampled_from([5, -1.5, True, "", "x", [], [5], [[]], {}, {"a": {}}]))
-def test_any_part_replaced_is_refused_or_read(way: tuple[Any, ...], value: Any) -> None:
-    """Never another exception."""
+def is_allowed(keys: tuple[Any, ...], value: Any) -> bool:
+    """Return True if that value is allowed in that place of parity.toml. Written down again, independently."""
+    text = value if type(value) is str else ""
+    status = text == "400/413" or (type(value) is int and 100 <= value <= 599)
+    match keys:
+        case ("bodies" | "values" | "lists" | "ignored_headers",) | ("lists", _):
+            return bool(value == {} and type(value) is dict)
+        case ("bodies", _):
+            return text in ("json", "csv", "bytes")
+        case ("values", _):
+            return text in ("token", "instant", "id x")
+        case ("lists", _, "key") | ("errors", _, "form") | ("ignored_headers", _):
+            return bool(text)
+        case ("lists", _, "order"):
+            return text in ("free", "promised")
+        case ("errors", _, "required" | "optional"):
+            return bool(value == [] and type(value) is list)
+        case ("errors", _, "fields"):
+            return text.startswith("/") or (type(value) is str and not value)
+        case ("errors", _, "reason") | ("errors", _, _, _):
+            return text.startswith("/")
+        case ("coverage", _, _):
+            return bool(value == [200])
+        case ("coverage", _, _, _):
+            return status
+        case _:
+            return False
+
+
+REPLACEMENTS = [
+    5, -1.5, True, "", "x", [], [5], [[]], {}, {"a": {}}, "json", "token", "id x", "free", "promised", "/x", 200,
+    "400/413", [200],
+]  # fmt: skip
+
+
+@settings(max_examples=600)
+@given(st.sampled_from(nodes(REAL)[1:]), st.sampled_from(REPLACEMENTS))
+def test_replaced_value_is_refused_or_takes_effect(keys: tuple[Any, ...], value: Any) -> None:
+    """A value that is not allowed is refused with its key; an allowed one changes the rules.
+
+    Fails for a reader that refuses everything, accepts everything, or returns the same rules for every file.
+    """
     tables = copy.deepcopy(REAL)
-    held = tables
-    for key in way[:-1]:
-        held = held[key]
-    held[way[-1]] = value
+    holder = tables
+    for key in keys[:-1]:
+        holder = holder[key]
+    holder[keys[-1]] = value
     with pytest.MonkeyPatch.context() as monkeypatch:
-        try:
-            loaded(tables, monkeypatch)
-        except ConfigurationError:
+        real = loaded(REAL, monkeypatch)
+        if not is_allowed(keys, value):
+            with pytest.raises(ConfigurationError) as caught:
+                loaded(tables, monkeypatch)
+            assert f"parity.toml [{keys[0]}" in str(caught.value)
             return
+        assert (loaded(tables, monkeypatch) == real) is (tables == REAL)
 
 
 @pytest.mark.parametrize("text", [None, b"\xff", b"[bodies", b""])
