@@ -39,7 +39,7 @@ from typing import Any, Self
 import psycopg
 
 from cutover.config.environments import Environment, load_environment
-from cutover.config.postgres_uri import read_dsn
+from cutover.config.postgres_uri import read_postgres_uri
 from cutover.config.validation import root
 from cutover.core.safety import AllowList, KillSwitch
 from cutover.embedded import folders, postgres
@@ -280,7 +280,7 @@ def _users(mapping: MigrationMapping) -> Any:
 def _environment(data: Data) -> Environment:
     import dataclasses
 
-    address = read_dsn(data.dsn)
+    address = read_postgres_uri(data.dsn)
     allowed = AllowList({}, {"postgres": (address.host, address.port)})
     return dataclasses.replace(load_environment(root(), "local"), postgres=address, allowed=allowed)
 

@@ -62,7 +62,7 @@ class PostgresAddress:
         return f"postgresql://{host}:{self.port}/{self.database}"
 
 
-def read_dsn(dsn: str) -> PostgresAddress:
+def read_postgres_uri(dsn: str) -> PostgresAddress:
     """The parts of `postgresql://USER:PASSWORD@HOST[:PORT]/DATABASE[?sslmode=…&sslrootcert=…&channel_binding=…]`.
 
     The grammar is libpq's, less what may lead elsewhere than to one named host, or would take a password, a

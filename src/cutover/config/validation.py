@@ -1,31 +1,34 @@
-"""Wrong configuration: one error that names the file, the key and the fix, and the TOML reader.
+"""Read configuration files and validate their values by a declared schema, with one error type for every mistake.
 
-Not for what a deployment answers wrongly: that is in failures.py.
+A schema is built from the rules below (`Text`, `Number`, `Table`, ...). docs/adr/0011-configuration-schema.md explains
+why it is not pydantic.
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Protocol
 
 
 class ConfigurationError(Exception):
-    """What the user configured cannot be used. Ends a run with exit code 4.
+    """A configuration that cannot be used. It ends a run with exit code 4.
 
-    file: the file, variable or option that is wrong; key: the place in it ("" for the whole);
-    problem: what is wrong; fix: what to do.
+    file: the file, environment variable or option that is wrong; key: the key in it ("" for the whole file);
+    problem: what is wrong, as `expected <x>, got <y>` if possible; fix: one sentence, what to do.
     """
 
     def __init__(self, file: str | Path, key: str, problem: str, fix: str) -> None:
         self.file, self.key, self.problem, self.fix = str(file), key, problem, fix
-        where = f"{_shown(self.file)} [{key}]" if key else _shown(self.file)
-        super().__init__(f"{where}: {problem}. {fix}")
+        place = f"{_relative(self.file)} [{key}]" if key else _relative(self.file)
+        super().__init__(f"{place}: {problem}. {fix}")
 
 
 def root() -> Path:
-    """Folder that holds environments.toml: CUTOVER_ROOT, else the nearest one above, else the checkout."""
+    """Return the project folder: CUTOVER_ROOT, else the nearest parent with environments.toml, else the checkout."""
     if named := os.environ.get("CUTOVER_ROOT"):
         return Path(named)
     here = Path.cwd()
@@ -36,7 +39,7 @@ def root() -> Path:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Tables of a TOML file. Raises ConfigurationError when it is missing, unreadable or not TOML."""
+    """Return the tables of a TOML file. Raises ConfigurationError if it is missing, unreadable or not TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -44,13 +47,134 @@ def read_toml(path: Path) -> dict[str, Any]:
             path, "", "the file is missing", "Restore it, or run from the project's folder."
         ) from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(path, "", f"not valid TOML: {error}", "Mend that line.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(path, "", f"cannot be read: {error}", "Mend the file.") from None
+        raise ConfigurationError(path, "", f"not valid TOML: {error}", "Correct that line.") from None
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, an integer of over 4300 digits
+        raise ConfigurationError(path, "", f"cannot be read: {error}", "Make it a readable UTF-8 file.") from None
 
 
-def known_keys(file: Path, key: str, table: dict[str, Any], allowed: set[str]) -> None:
-    """Refuse a table with keys that nothing reads: a misspelt limit must not be ignored in silence."""
+CORRECT: Final = "Correct the value."
+
+
+class Rule(Protocol):
+    """A rule of a schema: it checks one value."""
+
+    def read(self, file: Path, key: str, value: object) -> Any:
+        """Return the value if it obeys the rule. Raises ConfigurationError with `file` and `key` otherwise."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A string. name: what it is, for messages ("a URL"); choices: the only allowed values, if any."""
+
+    name: str = "a string"
+    choices: tuple[str, ...] = ()
+
+    def read(self, file: Path, key: str, value: object) -> str:
+        """Return the string. Raises ConfigurationError."""
+        text: str = typed(file, key, value, str, self.name)
+        if self.choices and text not in self.choices:
+            raise ConfigurationError(file, key, f"expected one of {', '.join(self.choices)}, got {text!r}", CORRECT)
+        return text
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number from least to most. NaN, infinity and booleans are refused."""
+
+    least: float = 0.0
+    most: float = 1e6
+
+    def read(self, file: Path, key: str, value: object) -> float:
+        """Return the number as a float. Raises ConfigurationError."""
+        return number_of(file, key, value, least=self.least, most=self.most)
+
+
+@dataclass(frozen=True)
+class Integer:
+    """An integer from least to most. Booleans are refused."""
+
+    least: int
+    most: int
+
+    def read(self, file: Path, key: str, value: object) -> int:
+        """Return the integer. Raises ConfigurationError."""
+        return whole_of(file, key, value, least=self.least, most=self.most)
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A boolean."""
+
+    def read(self, file: Path, key: str, value: object) -> bool:
+        """Return the boolean. Raises ConfigurationError."""
+        return bool(typed(file, key, value, bool, "true or false"))
+
+
+@dataclass(frozen=True)
+class Items:
+    """An array of values that obey one rule. name: what it is, for messages ("an array of URLs")."""
+
+    rule: Rule
+    name: str = "an array"
+
+    def read(self, file: Path, key: str, value: object) -> tuple[Any, ...]:
+        """Return the values as a tuple. Raises ConfigurationError; elements are counted from 1 in its key."""
+        values = typed(file, key, value, list, self.name)
+        return tuple(self.rule.read(file, f"{key} {number}", inner) for number, inner in enumerate(values, 1))
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A table of strings. keys: the allowed keys, any key if None; name: what each value is, for messages."""
+
+    keys: frozenset[str] | None = None
+    name: str = "a string"
+
+    def read(self, file: Path, key: str, value: object) -> dict[str, str]:
+        """Return the table. Raises ConfigurationError."""
+        table = table_of(file, key, value, self.keys)
+        return {inner: typed(file, f"{key}.{inner}", text, str, self.name) for inner, text in table.items()}
+
+
+@dataclass(frozen=True)
+class AnyTable:
+    """A table whose content is validated elsewhere."""
+
+    def read(self, file: Path, key: str, value: object) -> dict[str, Any]:
+        """Return the table as it is. Raises ConfigurationError if it is no table."""
+        return table_of(file, key, value)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a rule for each key. Unknown keys are refused.
+
+    required: keys that must be present; defaults: values of keys that are missing. A missing key that is in neither is
+    missing in the result.
+    """
+
+    rules: Mapping[str, Rule]
+    required: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] | None = None
+
+    def read(self, file: Path, key: str, value: object) -> dict[str, Any]:
+        """Return the table with its values checked and its defaults filled in. Raises ConfigurationError."""
+        table = table_of(file, key, value, self.rules)
+        for name in self.required:
+            require(file, key, table, name)
+        read = {name: self.rules[name].read(file, f"{key}.{name}", inner) for name, inner in table.items()}
+        return {**(self.defaults or {}), **read}
+
+
+def require(file: Path, key: str, table: Mapping[str, Any], name: str) -> Any:
+    """Return the table's value of that name. Raises ConfigurationError if it is missing."""
+    if name not in table:
+        raise ConfigurationError(file, f"{key}.{name}", "missing", "Add it.")
+    return table[name]
+
+
+def known_keys(file: Path, key: str, table: Mapping[str, Any], allowed: Iterable[str]) -> None:
+    """Raise ConfigurationError if the table has other keys: a misspelled limit must not be ignored."""
     for name in table:
         if name not in allowed:
             raise ConfigurationError(
@@ -62,14 +186,17 @@ def known_keys(file: Path, key: str, table: dict[str, Any], allowed: set[str]) -
 
 
 def typed(file: Path, key: str, value: object, kind: type | tuple[type, ...], name: str) -> Any:
-    """The value, if it is of the kind (a bool is no number). Raises ConfigurationError otherwise."""
+    """Return the value if it is of that type (a bool is not a number). Raises ConfigurationError otherwise.
+
+    name: the type for messages, with its article ("an integer").
+    """
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ConfigurationError(file, key, f"{name} is expected, {value!r} stands there", "Mend the value.")
+        raise ConfigurationError(file, key, f"expected {name}, got {value!r}", CORRECT)
     return value
 
 
-def table_of(file: Path, key: str, value: object, allowed: set[str] | None = None) -> dict[str, Any]:
-    """The value, if it is a table, with no other keys than the allowed ones. Raises ConfigurationError."""
+def table_of(file: Path, key: str, value: object, allowed: Iterable[str] | None = None) -> dict[str, Any]:
+    """Return the value if it is a table with only the allowed keys (None: any). Raises ConfigurationError."""
     table: dict[str, Any] = typed(file, key, value, dict, "a table")
     if allowed is not None:
         known_keys(file, key, table, allowed)
@@ -77,30 +204,28 @@ def table_of(file: Path, key: str, value: object, allowed: set[str] | None = Non
 
 
 def texts_of(file: Path, key: str, value: object) -> dict[str, str]:
-    """The value, if it is a table of texts. Raises ConfigurationError."""
-    return {
-        name: typed(file, f"{key}.{name}", inner, str, "a text") for name, inner in table_of(file, key, value).items()
-    }
+    """Return the value if it is a table of strings. Raises ConfigurationError."""
+    return Texts().read(file, key, value)
 
 
 def number_of(file: Path, key: str, value: object, *, least: float = 0.0, most: float = 1e6) -> float:
-    """The value, if it is a number from least to most. Raises ConfigurationError (for nan and inf, too)."""
-    number = float(typed(file, key, value, (int, float), "a number"))
-    if not least <= number <= most:
-        raise ConfigurationError(file, key, f"{number:g} is not between {least:g} and {most:g}", "Mend the value.")
-    return number
+    """Return the value as a float if it is a number from least to most. Raises ConfigurationError, also for NaN."""
+    number: int | float = typed(file, key, value, (int, float), "a number")
+    if not least <= number <= most:  # before the conversion: TOML has integers that no float can hold
+        raise ConfigurationError(file, key, f"expected {least:g} to {most:g}, got {number}", CORRECT)
+    return float(number)
 
 
 def whole_of(file: Path, key: str, value: object, *, least: int, most: int) -> int:
-    """The value, if it is a whole number from least to most. Raises ConfigurationError."""
-    whole: int = typed(file, key, value, int, "a whole number")
+    """Return the value if it is an integer from least to most. Raises ConfigurationError."""
+    whole: int = typed(file, key, value, int, "an integer")
     if not least <= whole <= most:
-        raise ConfigurationError(file, key, f"{whole} is not between {least} and {most}", "Mend the value.")
+        raise ConfigurationError(file, key, f"expected {least} to {most}, got {whole}", CORRECT)
     return whole
 
 
-def _shown(file: str) -> str:
-    """The path as a reader knows it: relative to the project, when it lies inside."""
+def _relative(file: str) -> str:
+    """Return the path relative to the project if it is inside."""
     try:
         return str(Path(file).relative_to(root())) if Path(file).is_absolute() else file
     except ValueError:

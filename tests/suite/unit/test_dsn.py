@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutover.config.postgres_uri import read_dsn
+from cutover.config.postgres_uri import read_postgres_uri
 from cutover.core.secrets import MASK, redact
 
 pytestmark = pytest.mark.unit
@@ -16,10 +16,10 @@ BASE = f"postgresql://us%20er:{ENCODED}@db.example"
 
 def test_parts_are_decoded_and_the_strictest_mode_is_meant() -> None:
     """Percent-encoding is undone, the port is PostgreSQL's, and off loopback no mode means verify-full."""
-    found = read_dsn(f"{BASE}/list%20cutter")
+    found = read_postgres_uri(f"{BASE}/list%20cutter")
     assert (found.host, found.port, found.user, found.database) == ("db.example", 5432, "us er", "list cutter")
     assert (found.password.reveal(), found.sslmode, found.sslrootcert) == (PASSWORD, "verify-full", None)
-    full = read_dsn(f"{BASE}:6543/d?sslmode=verify-full&sslrootcert=/ca%20s.pem&channel_binding=require")
+    full = read_postgres_uri(f"{BASE}:6543/d?sslmode=verify-full&sslrootcert=/ca%20s.pem&channel_binding=require")
     assert (full.port, full.sslrootcert, full.channel_binding) == (6543, "/ca s.pem", "require")
 
 
@@ -34,7 +34,7 @@ def test_parts_are_decoded_and_the_strictest_mode_is_meant() -> None:
 )
 def test_host_is_written_in_one_way(server: str, host: str, port: int) -> None:
     """Names in lower case, IPv6 without its brackets: the list of allowed servers knows one spelling."""
-    found = read_dsn(f"postgres://u:{ENCODED}@{server}/d")
+    found = read_postgres_uri(f"postgres://u:{ENCODED}@{server}/d")
     assert (found.host, found.port) == (host, port)
 
 
@@ -42,11 +42,11 @@ def test_host_is_written_in_one_way(server: str, host: str, port: int) -> None:
 def test_weaker_mode_is_for_loopback_only(mode: str) -> None:
     """What encrypts without proof, or may not encrypt at all, is refused for any other host, in whatever spelling."""
     for host in ("127.0.0.1", "localhost", "[::1]"):
-        assert read_dsn(f"postgresql://u:{ENCODED}@{host}/d?sslmode={mode}").sslmode == mode
+        assert read_postgres_uri(f"postgresql://u:{ENCODED}@{host}/d?sslmode={mode}").sslmode == mode
     for name in ("sslmode", "%73slmode"):
         with pytest.raises(ValueError, match="does not prove who answers"):
-            read_dsn(f"{BASE}/d?{name}={mode}")
-    assert read_dsn(f"postgresql://u:{ENCODED}@127.0.0.1/d").sslmode == "prefer"
+            read_postgres_uri(f"{BASE}/d?{name}={mode}")
+    assert read_postgres_uri(f"postgresql://u:{ENCODED}@127.0.0.1/d").sslmode == "prefer"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_weaker_mode_is_for_loopback_only(mode: str) -> None:
 def test_what_leaves_something_open_is_refused(dsn: str, words: str) -> None:
     """Another host than the one that is judged, one that is not proven, an option, a login from elsewhere: refused."""
     with pytest.raises(ValueError, match=words) as caught:
-        read_dsn(dsn)
+        read_postgres_uri(dsn)
     for hidden in (PASSWORD, ENCODED, "secret", "us er", "us%20er", "pa%ss", "p@ss", "pa#ss", "pa["):
         assert hidden not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -110,7 +110,7 @@ def test_what_leaves_something_open_is_refused(dsn: str, words: str) -> None:
 
 def test_password_is_masked_in_both_spellings() -> None:
     """Whoever quotes the DSN or the password itself shows a mask."""
-    found = read_dsn(f"{BASE}/d")
+    found = read_postgres_uri(f"{BASE}/d")
     assert PASSWORD not in repr(found) + str(found)
     assert redact(f"{PASSWORD} {ENCODED}") == f"{MASK} {MASK}"
 
@@ -119,7 +119,7 @@ def test_password_is_masked_in_both_spellings() -> None:
 def test_any_text_is_read_or_refused(dsn: str) -> None:
     """Nothing makes the reading fall over, and what is read has one host and a proof, or is on loopback."""
     try:
-        found = read_dsn(dsn)
+        found = read_postgres_uri(dsn)
     except ValueError:
         return
     assert found.host

@@ -1,0 +1,160 @@
+"""The types that describe one environment. environments.py reads them from environments.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cutover.config.operations import Operations
+from cutover.config.postgres_uri import PostgresAddress
+from cutover.core.safety import AllowList, SafetyLevel
+from cutover.core.secrets import Secret
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The headers by which a system proves that it sent a response.
+
+    header, value: this header must have this value. version_header: contains the system's version.
+    version_required: another system sends the same value (the other colour), so a run must ask for a version.
+    """
+
+    header: str
+    value: str
+    version_header: str | None = None
+    version_required: bool = False
+
+
+@dataclass(frozen=True)
+class System:
+    """One of the two systems. name: the Worker's script name, for Cloudflare's version override."""
+
+    system: str
+    url: str
+    identity: Identity | None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The request budget: at most `requests` in any `window_s` seconds, over all processes of this machine."""
+
+    requests: int
+    window_s: float
+
+
+@dataclass(frozen=True)
+class LoadCaps:
+    """The upper limits of a load run.
+
+    rate: arrivals per second; seconds: duration; accounts: test accounts; connections: per process; bytes: transferred
+    in the whole run. unattended: the run may start without naming the environment a second time.
+    """
+
+    rate: float
+    seconds: float
+    accounts: int
+    connections: int
+    bytes: int
+    unattended: bool = False
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """The number of health requests before the first check, and the seconds between them."""
+
+    tries: int
+    interval_s: float
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """R2 over the S3 API: endpoint, bucket and keys."""
+
+    endpoint: str
+    bucket: str
+    access_key_id: Secret
+    secret_access_key: Secret
+
+
+@dataclass(frozen=True)
+class Database:
+    """D1 over Cloudflare's REST API: URL of the database and API token (None on loopback)."""
+
+    url: str
+    token: Secret | None
+
+
+@dataclass(frozen=True)
+class NamedAccount:
+    """An account of the account pool. variable: the environment variable that holds its user name, for messages."""
+
+    username: Secret
+    password: Secret
+    variable: str
+
+
+@dataclass(frozen=True)
+class OwnContract:
+    """An OpenAPI document of an environment's own system: a file, or the path below its URL that serves it."""
+
+    file: Path | None = None
+    served: str | None = None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One complete environment: its systems, its stores and its limits.
+
+    systems: the existing systems. absent: system or capability that does not exist -> reason. promises:
+    contracts/promises.toml with the environment's own values. poses_as_clients: the runtime trusts CF-Connecting-IP, so
+    the client changes that address every few requests to stay below the rate limit. names: further URLs of the front
+    end (apex and www). read_only_form: gate -> reason why only its read-only checks are required; empty unless safety
+    is read-only. accounts: system -> account pool, if accounts cannot be registered. kv_propagation_s, timeout_s:
+    seconds. postgres, media: the database and the absolute folder of uploaded files of the legacy system, read-only.
+    contracts: system -> OpenAPI document of its own, which is compared with ours. migrated_accounts: file of migrated
+    accounts and their passwords (accounts/migrated.py). d1_file, d1_export: SQLite file or SQL export that the
+    migration gate reads instead of D1.
+    """
+
+    name: str
+    description: str
+    safety: SafetyLevel
+    systems: Mapping[str, System]
+    absent: Mapping[str, str]
+    budget: Budget
+    readiness: Readiness
+    kv_propagation_s: float
+    timeout_s: float
+    operations: Operations
+    allowed: AllowList = field(repr=False)
+    secrets: Mapping[str, Secret] = field(default_factory=dict, repr=False)
+    bucket: Bucket | None = field(default=None, repr=False)
+    ca_file: str | None = None
+    local_runtime: bool = False
+    poses_as_clients: bool = False
+    names: tuple[str, ...] = ()
+    promises: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    d1: Database | None = field(default=None, repr=False)
+    read_only_form: Mapping[str, str] = field(default_factory=dict)
+    accounts: Mapping[str, tuple[NamedAccount, ...]] = field(default_factory=dict, repr=False)
+    postgres: PostgresAddress | None = field(default=None, repr=False)
+    media: Path | None = None
+    load: LoadCaps | None = None
+    contracts: Mapping[str, OwnContract] = field(default_factory=dict)
+    d1_file: Path | None = None
+    d1_export: Path | None = None
+    migrated_accounts: Path | None = None
+
+    @property
+    def unnamed_stores(self) -> list[str]:
+        """Return the stores behind both systems that the environment does not name, so no check can read them."""
+        stores = {"postgres": self.postgres, "media": self.media, "d1": self.d1, "r2": self.bucket}
+        return [name for name, store in stores.items() if store is None]
+
+    @property
+    def url(self) -> str:
+        """Return the Worker's URL (the legacy system's if there is no Worker), for the verdict line."""
+        return self.systems["worker"].url if "worker" in self.systems else self.systems["legacy"].url
