@@ -263,7 +263,7 @@ def test_short_account_key_is_wrong_configuration(tmp_path: Path) -> None:
     """Passwords follow from it, so it has to be one that nobody guesses."""
     (tmp_path / "contracts").symlink_to(root() / "contracts")
     (tmp_path / "environments.toml").write_text(KEYED)
-    with pytest.raises(ConfigurationError, match="fewer than 32 characters") as caught:
+    with pytest.raises(ConfigurationError, match="at least 32 characters") as caught:
         load_environment(tmp_path, "x", variables={"KEY": "too short"})
     assert "too short" not in str(caught.value)
 

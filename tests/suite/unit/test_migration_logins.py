@@ -116,7 +116,7 @@ def test_of_many_accounts_some_are_taken_evenly(tmp_path: Path) -> None:
         ("{", "it is no JSON"),
         ("[]", "it is no list of accounts"),
         ('{"username": "a"}', "it is no list of accounts"),
-        ('["a"]', r"account 1.*an account is expected"),
+        ('["a"]', r"account 1.*expected an account"),
         ('[{"username": "a"}]', r"account 1.password"),
         ('[{"username": "", "password": "x"}]', r"account 1.username.*empty"),
         ('[{"username": "a", "password": "x", "is_active": 1}]', r"account 1.is_active"),
