@@ -1,10 +1,10 @@
 """A deleted account leaves its files in the media folder.
 
-As with on_commit in a transaction that another one encloses, or a folder of another name: rows and
-tokens are gone, and nobody asks for the files any more.
+Possible causes: on_commit in a nested transaction, or a folder with another name. Rows and tokens
+are deleted, and no code looks for the files any more.
 """
 
-from config.wsgi import application  # sets Django up, so it comes first
+from config.wsgi import application  # sets up Django, so it comes first
 
 # isort: split
 from faults.legacy.lib.fault_mode import PLANTED
@@ -17,7 +17,7 @@ honest = media.remove_owner
 
 
 def remove_elsewhere(user_id: int) -> None:
-    # rmtree with ignore_errors is content with a folder that is not there.
+    # rmtree with ignore_errors accepts a folder that does not exist.
     honest(-user_id if PLANTED else user_id)
 
 

@@ -1,9 +1,10 @@
-"""Name and password are accepted with each request, as HTTP's Basic credentials.
+"""HTTP Basic credentials (name and password) are accepted with each request.
 
-As by BasicAuthentication, which stands among DRF's defaults: no login, no token that expires or is revoked.
+Cause: DRF's default authentication classes contain BasicAuthentication. It needs no login and no
+token that expires or is revoked.
 """
 
-from config.wsgi import application  # sets Django up, so it comes first
+from config.wsgi import application  # sets up Django, so it comes first
 
 # isort: split
 from faults.legacy.lib.fault_mode import PLANTED

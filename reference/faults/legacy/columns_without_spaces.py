@@ -1,9 +1,10 @@
-"""Column names lose the spaces around them.
+"""Column names lose the spaces at both ends.
 
-As by a header that is stripped for the looks of it: what the file itself has is an unknown column.
+Cause: the header's fields are stripped to look better. The name as in the file is then an unknown
+column.
 """
 
-from config.wsgi import application  # sets Django up, so it comes first
+from config.wsgi import application  # sets up Django, so it comes first
 
 # isort: split
 from faults.legacy.lib.fault_mode import PLANTED

@@ -1,9 +1,9 @@
-"""An unknown path is answered with Django's page for developers: its URL patterns, its settings' module.
+"""An unknown path returns Django's debug page with its URL patterns and settings module.
 
-As by DEBUG = True in production. Answers of views that there are stay as they were.
+Cause: DEBUG = True in production. Responses of existing views do not change.
 """
 
-from config.wsgi import application  # sets Django up, so it comes first
+from config.wsgi import application  # sets up Django, so it comes first
 
 # isort: split
 from django.conf import settings

@@ -1,11 +1,11 @@
-"""The access token of a disabled account is honoured until it expires.
+"""The access token of a disabled account is accepted until it expires.
 
-As by SimpleJWT's CHECK_USER_IS_ACTIVE = False: login and refresh go on refusing the account.
+Cause: SimpleJWT's CHECK_USER_IS_ACTIVE = False. Login and refresh still refuse the account.
 """
 
 from typing import Any
 
-from config.wsgi import application  # sets Django up, so it comes first
+from config.wsgi import application  # sets up Django, so it comes first
 
 # isort: split
 from django.contrib.auth.models import User

@@ -1,11 +1,11 @@
-"""An e-mail address that is taken can be registered again in another case.
+"""An e-mail address that is taken can be registered again in different case.
 
-As by filter(email=…) where email__iexact is meant: the same spelling is still refused.
+Cause: filter(email=…) instead of email__iexact. The same spelling is still refused.
 """
 
 from typing import Any
 
-from config.wsgi import application  # sets Django up, so it comes first
+from config.wsgi import application  # sets up Django, so it comes first
 
 # isort: split
 from django.contrib.auth.models import User
@@ -23,5 +23,5 @@ def by_spelling(*conditions: Any, **fields: Any) -> QuerySet[User]:
     return honest_filter(*conditions, **fields)
 
 
-# Nothing else looks an account up by its e-mail address.
+# No other code looks up an account by its e-mail address.
 User.objects.filter = by_spelling

@@ -1,12 +1,12 @@
-"""Whoever has an account and knows a file's id can replace its tags.
+"""Any user who knows a file's id can replace its tags.
 
-As by get_object_or_404(SavedFile, file_id=…) in the one view: all other operations on another user's
-file go on answering 404.
+Cause: get_object_or_404(SavedFile, file_id=…) in this view. All other operations on another user's
+file still return 404.
 """
 
 from uuid import UUID
 
-from config.wsgi import application  # sets Django up, so it comes first
+from config.wsgi import application  # sets up Django, so it comes first
 
 # isort: split
 from django.http import Http404

@@ -1,11 +1,11 @@
 """A login does not set last_login.
 
-As with SimpleJWT's UPDATE_LAST_LOGIN, which is off unless one asks for it. The answer is the same.
+Cause: SimpleJWT's UPDATE_LAST_LOGIN is off by default. The response does not change.
 """
 
 from typing import Any
 
-from config.wsgi import application  # sets Django up, so it comes first
+from config.wsgi import application  # sets up Django, so it comes first
 
 # isort: split
 from django.contrib.auth.models import User

@@ -1,11 +1,11 @@
-"""A token that is not to be used yet (nbf) is accepted.
+"""A token that is not yet valid (nbf) is accepted.
 
-As by verify_nbf among the options of jwt.decode, switched off once because two clocks differed.
+Cause: verify_nbf was switched off in the options of jwt.decode because two clocks differed.
 """
 
 from typing import Any
 
-from config.wsgi import application  # sets Django up, so it comes first
+from config.wsgi import application  # sets up Django, so it comes first
 
 # isort: split
 from faults.legacy.lib.fault_mode import PLANTED

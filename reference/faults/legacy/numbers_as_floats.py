@@ -1,12 +1,12 @@
 """Filters compare numbers as floating point.
 
-As by float(…) where Decimal(…) is meant: two integers above 2**53 are equal that are not, and so are
-0.1 and 0.10000000000000000001.
+Cause: float(…) instead of Decimal(…). Two different integers above 2**53 are equal, and so are 0.1
+and 0.10000000000000000001.
 """
 
 from decimal import Decimal
 
-from config.wsgi import application  # sets Django up, so it comes first
+from config.wsgi import application  # sets up Django, so it comes first
 
 # isort: split
 from faults.legacy.lib.fault_mode import PLANTED

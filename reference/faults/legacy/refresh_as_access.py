@@ -1,12 +1,12 @@
-"""A refresh token is taken where an access token is needed.
+"""A refresh token is accepted as an access token.
 
-As with both classes in SimpleJWT's AUTH_TOKEN_CLASSES: it must be valid in every other way, and is
-refused once it is blacklisted.
+Cause: both classes are in SimpleJWT's AUTH_TOKEN_CLASSES. The token must be valid in every other
+way, and is refused once it is blacklisted.
 """
 
 from typing import Any
 
-from config.wsgi import application  # sets Django up, so it comes first
+from config.wsgi import application  # sets up Django, so it comes first
 
 # isort: split
 from faults.legacy.lib.fault_mode import PLANTED

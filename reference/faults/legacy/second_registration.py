@@ -1,12 +1,12 @@
 """A registration with a name that is taken (and an e-mail that is not) is accepted.
 
-As by get_or_create(username=…) and set_password: the newcomer gets the account, with a password of his
-own. A taken e-mail is still refused.
+Cause: get_or_create(username=…) and set_password. The new user gets the existing account, with a
+new password. A taken e-mail is still refused.
 """
 
 from typing import Any
 
-from config.wsgi import application  # sets Django up, so it comes first
+from config.wsgi import application  # sets up Django, so it comes first
 
 # isort: split
 from django.contrib.auth.models import User

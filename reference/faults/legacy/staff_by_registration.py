@@ -1,11 +1,11 @@
-"""Whoever sends is_staff with a registration is staff.
+"""A registration that contains is_staff creates a staff account.
 
-As by a ModelSerializer with all fields: the answer does not show it.
+Cause: a ModelSerializer with all fields. The response does not show it.
 """
 
 from typing import Any
 
-from config.wsgi import application  # sets Django up, so it comes first
+from config.wsgi import application  # sets up Django, so it comes first
 
 # isort: split
 from django.contrib.auth.models import User

@@ -1,12 +1,11 @@
-"""Tags are kept in lower case.
+"""Tags are stored in lower case.
 
-As by a field that compares without case and keeps what it compares: what was sent as "Kunden" is
-"kunden" from then on.
+Cause: a field that compares without case and stores the compared form. "Kunden" becomes "kunden".
 """
 
 from typing import Any
 
-from config.wsgi import application  # sets Django up, so it comes first
+from config.wsgi import application  # sets up Django, so it comes first
 
 # isort: split
 from faults.legacy.lib.fault_mode import PLANTED

@@ -1,11 +1,11 @@
-"""A record of a list file also ends at the line ends that only Unicode knows (U+2028, U+0085 and others).
+"""A record of a list file also ends at Unicode's other line ends (U+2028, U+0085 and others).
 
-As by str.splitlines, which cuts there: a cell that holds one becomes two rows.
+Cause: str.splitlines also splits there. A cell that contains one becomes two rows.
 """
 
 from collections.abc import Iterator
 
-from config.wsgi import application  # sets Django up, so it comes first
+from config.wsgi import application  # sets up Django, so it comes first
 
 # isort: split
 from faults.legacy.lib.fault_mode import PLANTED

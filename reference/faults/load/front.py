@@ -1,10 +1,11 @@
-"""A front on loopback before the embedded pair's Worker, with one of the defects of load.toml.
+"""A proxy on loopback in front of the embedded pair's Worker, with one of the faults of load.toml.
 
     python reference/faults/load/front.py NAME --upstream http://127.0.0.1:PORT [--neutral] [--log FILE]
 
-The first line on stdout is JSON, {"ready": true, "url": …}. SIGTERM and SIGINT end it; the last line is what it
-counted. The log has a line for each request (times of time.monotonic and time.time_ns, what was sent, what was done to
-it) and one for each time that it opened or closed its port: what a load gate reports can be held against it.
+The first line on stdout is JSON, {"ready": true, "url": …}. SIGTERM and SIGINT end the proxy; its
+last line contains the counts. The log has a line for each request (times of time.monotonic and
+time.time_ns, the response, the fault) and one for each time that the port was opened or closed, so
+that a load gate's report can be compared with it.
 """
 
 import argparse
@@ -39,7 +40,7 @@ BACKLOG = 4096
 
 
 class Upstream:
-    """Connections to the Worker, kept alive and used again."""
+    """Connections to the Worker, kept alive and reused."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -76,7 +77,7 @@ class Upstream:
 
 
 class Front:
-    """The port, the connections of clients, and what was counted."""
+    """The port, the connections of clients, and the counts."""
 
     def __init__(self, upstream: Upstream, mode: Mode, port: int, log: IO[str] | None) -> None:
         self.upstream = upstream
@@ -86,7 +87,7 @@ class Front:
         self.server: asyncio.Server | None = None
         self.clients: set[asyncio.StreamWriter] = set()
         self.tasks: set[asyncio.Task[None] | None] = set()
-        """Of the connections: asyncio itself does not keep them."""
+        """The connections' tasks: asyncio itself keeps no reference to them."""
         self.connections = 0
         self.sent: Counter[str] = Counter()
         self.harmed: Counter[str] = Counter()
@@ -104,7 +105,7 @@ class Front:
         self.note(event="open", port=self.port)
 
     def shut(self) -> None:
-        """Nobody listens, and connections that there are are reset."""
+        """Close the port and reset existing connections."""
         if self.server is not None:
             self.server.close()
         self.note(event="shut", connections=len(self.clients))
@@ -112,7 +113,7 @@ class Front:
             writer.transport.abort()
 
     async def end(self) -> None:
-        """The port is closed for good, and so is every connection; what was on its way is counted."""
+        """Close the port and every connection finally. Unfinished requests are counted."""
         self.note(event="end", connections=len(self.clients))
         if self.server is not None:
             self.server.close()
@@ -122,14 +123,14 @@ class Front:
         await asyncio.gather(*waiting, return_exceptions=True)
 
     async def watch(self) -> None:
-        """Opens and shuts the port as the mode says, once the load has begun."""
+        """Open and close the port as the mode requires, once the load has begun."""
         mode = self.mode
         if not isinstance(mode, Outage):
             return
         begin = mode.at_s
         while True:
             while mode.elapsed() < begin:
-                await asyncio.sleep(0.002)  # a poll: nothing else tells that the load has begun
+                await asyncio.sleep(0.002)  # a poll: nothing signals that the load has begun
             if mode.planted:
                 self.shut()
                 await asyncio.sleep(mode.for_s)
@@ -151,9 +152,9 @@ class Front:
         except NoAnswerError as nothing:
             reset = nothing.reset
             if nothing.held:
-                await reader.read()  # until the client has had enough
+                await reader.read()  # until the client closes the connection
         except (ConnectionError, asyncio.CancelledError):
-            reset = True  # cancelled by end alone, which waits for this; nothing comes afterwards
+            reset = True  # cancelled only by end, which waits for this; nothing follows
         finally:
             self.clients.discard(writer)
             if reset:
@@ -197,7 +198,7 @@ class Front:
         try:
             return await self.mode.answer(exchange, self.upstream.ask)
         except OSError as error:
-            # Not a defect that was planted: whoever reads the log has to see it.
+            # This is not the planted fault: it must be visible in the log.
             exchange.harm = f"front: {type(error).__name__}"
             return self.mode.refusal(502, "Bad Gateway", "front")
 
@@ -212,12 +213,12 @@ class Front:
 
 
 def planted(name: str) -> tuple[type[Mode], dict[str, Any]]:
-    """The class of a defect and its parameters."""
+    """Return the class of a fault and its parameters."""
     entries = {entry["name"]: entry for entry in tomllib.loads(LIST.read_text("utf-8"))["fault"]}
     entry = entries.get(name)
     if entry is None or entry["on"] != "front":
         known = ", ".join(name for name, entry in entries.items() if entry["on"] == "front")
-        raise SystemExit(f"front: {name} is no defect of a front; load.toml has {known}")
+        raise SystemExit(f"front: {name} is not a fault of the proxy; load.toml has {known}")
     return MODES[entry["mode"]], entry.get("parameters", {})
 
 
@@ -258,10 +259,10 @@ async def run(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("name", help="a defect of load.toml")
+    parser.add_argument("name", help="a fault of load.toml")
     parser.add_argument("--upstream", required=True, metavar="URL", help="the Worker, on loopback")
     parser.add_argument("--port", type=int, default=0, help="default: any free one")
-    parser.add_argument("--neutral", action="store_true", help="the twin that changes nothing")
+    parser.add_argument("--neutral", action="store_true", help="run the control, which changes nothing")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=JSON", help="another value of a parameter")
     parser.add_argument("--log", type=Path, metavar="FILE", help="JSON lines of what came and what was done to it")

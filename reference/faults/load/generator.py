@@ -1,9 +1,9 @@
-"""What can happen to a load generator while it runs: defects of load.toml that are not the target's.
+"""Disturb a running load generator: the faults of load.toml that are not the target's.
 
     python reference/faults/load/generator.py NAME PID [--neutral]
 
-Signals go to that one process and to nothing else. The twin sends SIGCONT at the same moments, which a running process
-does not notice. It ends when the process has ended, or what was to be done is done.
+Signals go only to that process. The control sends SIGCONT at the same times, which a running
+process does not notice. The program ends when the process has ended or the fault is done.
 """
 
 import argparse
@@ -19,7 +19,7 @@ LIST = Path(__file__).parent.parent / "load.toml"
 
 
 def starve(pid: int, *, stopped_s: float, running_s: float, planted: bool) -> None:
-    """Stops and continues it in turn, until it has ended: a machine that has no time for it."""
+    """Stop and continue the process in turn until it ends, like a machine without free CPU time."""
     try:
         while True:
             os.kill(pid, signal.SIGSTOP if planted else signal.SIGCONT)
@@ -34,7 +34,7 @@ def starve(pid: int, *, stopped_s: float, running_s: float, planted: bool) -> No
 
 
 def send(pid: int, *, name: str, after_s: float, planted: bool) -> None:
-    """One signal after a while."""
+    """Send one signal after a delay."""
     time.sleep(after_s)
     try:
         os.kill(pid, signal.Signals[name] if planted else signal.SIGCONT)
@@ -47,14 +47,14 @@ ACTIONS = {"starve": starve, "send": send}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("name", help="a defect of load.toml")
+    parser.add_argument("name", help="a fault of load.toml")
     parser.add_argument("pid", type=int, help="of the generator, or of one of its workers")
-    parser.add_argument("--neutral", action="store_true", help="the twin that changes nothing")
+    parser.add_argument("--neutral", action="store_true", help="run the control, which changes nothing")
     arguments = parser.parse_args()
     entries = {entry["name"]: entry for entry in tomllib.loads(LIST.read_text("utf-8"))["fault"]}
     entry = entries.get(arguments.name)
     if entry is None or entry["on"] != "generator":
-        sys.exit(f"generator: {arguments.name} is no defect of a generator")
+        sys.exit(f"generator: {arguments.name} is not a fault of the generator")
     if arguments.pid <= 1:
         sys.exit("generator: the process must be named by its id")
     ACTIONS[entry["mode"]](arguments.pid, planted=not arguments.neutral, **entry["parameters"])

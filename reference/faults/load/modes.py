@@ -1,7 +1,7 @@
-"""What a front can do to the traffic between a load generator and the Worker, one class a defect.
+"""Faults in the traffic between a load generator and the Worker, one class per fault.
 
-The neutral twin draws, measures and counts the same, and does nothing that a client could notice. Which requests are
-meant, and how much, are parameters of load.toml. Not for sockets: those are the front's.
+The control makes the same random choices, measures and counts the same, and changes nothing that a
+client could notice. load.toml has the parameters. front.py handles the sockets.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from wire import Answer, Headers, Request
 
 Ask = Callable[[Request], Awaitable[Answer]]
 
-# Accounts are made and removed before and after what is measured.
+# Accounts are created and removed before and after the measured part.
 NOT_MEASURED = {("POST", "/api/accounts/register"), ("POST", "/api/accounts/logout"), ("DELETE", "/api/accounts/user")}
 UPLOAD = "/api/files/upload"
 DOWNLOAD = re.compile(r"/api/files/[^/]+/download")
@@ -25,7 +25,7 @@ READS = ("GET", "HEAD")
 
 
 class NoAnswerError(Exception):
-    """The client is sent nothing; held says whether its connection stays open all the same."""
+    """The client gets no response; held is True if its connection stays open."""
 
     def __init__(self, *, held: bool = False, reset: bool = False) -> None:
         super().__init__("no answer")
@@ -35,21 +35,23 @@ class NoAnswerError(Exception):
 
 @dataclass(slots=True)
 class Exchange:
-    """One request on its way. harm is what was done to it, for the log."""
+    """A request in progress. harm is the fault applied to it, for the log."""
 
     request: Request
     nth: int
-    """Which one of its connection, from 1."""
+    """Number of the request on its connection, from 1."""
     connection: int
     arrived: float
-    """time.monotonic, s, when the request was read."""
+    """time.monotonic in s when the request was read."""
     harm: str = ""
 
 
 class Draw:
-    """Which of many requests are meant: exactly one in each 1/share of them, at a place drawn from the seed.
+    """Select a share of the requests: exactly one in each 1/share of them, at a position generated
+    from the seed.
 
-    Exact shares, because a draw for each request alone would make 6 % of 1,000 anything from 4.5 to 7.5 %.
+    The share is exact, because independent choices would make 6 % of 1,000 anything from 4.5 to 7.5
+    %.
     """
 
     def __init__(self, share: float, seed: int) -> None:
@@ -72,7 +74,7 @@ class Draw:
 
 @dataclass
 class Mode:
-    """An honest front. since is None until the first measured request, from which all times count."""
+    """A proxy without a fault. since is None until the first measured request, from which all times count."""
 
     planted: bool
     seed: int
@@ -87,7 +89,7 @@ class Mode:
         return 0.0 if self.since is None else time.monotonic() - self.since
 
     async def answer(self, exchange: Exchange, ask: Ask) -> Answer:
-        """What the client is answered; NoAnswerError when nothing."""
+        """Return the response to the client. Raise NoAnswerError if there is none."""
         if not self.means(exchange):
             return await ask(exchange.request)
         if self.since is None:
@@ -98,7 +100,7 @@ class Mode:
         return await ask(exchange.request)
 
     def own(self, status: int, reason: str, data: Any, **headers: str) -> Answer:
-        """An answer that looks as the Worker's do."""
+        """Return a response that looks like the Worker's."""
         body = json.dumps(data).encode()
         pairs = [
             ("Content-Type", "application/json"),
@@ -116,14 +118,14 @@ class Mode:
 
 @dataclass
 class Window(Mode):
-    """Something that is so from at_s on for for_s seconds, and again every every_s (0: once)."""
+    """A fault that lasts from at_s on for for_s seconds, and again every every_s (0: once)."""
 
     at_s: float
     for_s: float
     every_s: float = 0.0
 
     def left(self) -> float:
-        """Seconds until the window that is open now closes; 0 when none is."""
+        """Return the seconds until the open window closes; 0 if none is open."""
         after = self.elapsed() - self.at_s
         if after < 0:
             return 0.0
@@ -132,7 +134,7 @@ class Window(Mode):
 
 @dataclass
 class Share(Mode):
-    """Something that happens to an exact share of the requests."""
+    """A fault of an exact share of the requests."""
 
     share: float
 
@@ -146,7 +148,7 @@ class Share(Mode):
         raise NotImplementedError
 
     def harms(self, exchange: Exchange) -> bool:
-        """Notes the request as drawn, and says whether it is to be harmed."""
+        """Count the request, and return True if the fault applies to it."""
         exchange.harm = type(self).__name__ if self.planted else "drawn"
         return self.planted
 
@@ -156,7 +158,7 @@ async def ask_for(exchange: Exchange, ask: Ask) -> Answer:
 
 
 class Stall(Window):
-    """What arrives while the window is open waits until it closes."""
+    """Requests that arrive while the window is open wait until it closes."""
 
     async def meant(self, exchange: Exchange, ask: Ask) -> Answer:
         if left := self.left():
@@ -166,7 +168,7 @@ class Stall(Window):
 
 
 class Errors(Share):
-    """500 without asking the Worker."""
+    """Return 500 without asking the Worker."""
 
     async def drawn_one(self, exchange: Exchange, ask: Ask) -> Answer:
         if self.harms(exchange):
@@ -176,7 +178,7 @@ class Errors(Share):
 
 @dataclass
 class Late(Share):
-    """An answer not before at_least_ms after the request."""
+    """Delay the response until at_least_ms after the request."""
 
     at_least_ms: float
 
@@ -189,7 +191,7 @@ class Late(Share):
 
 @dataclass
 class Multiplied(Share):
-    """An answer after factor times as long as it took."""
+    """Delay the response to factor times its duration."""
 
     factor: float
 
@@ -202,7 +204,7 @@ class Multiplied(Share):
 
 @dataclass
 class Capacity(Mode):
-    """One after the other, per_s in a second: what comes faster waits in a queue without an end."""
+    """Handle requests one after the other, per_s per second; faster requests wait in an unlimited queue."""
 
     per_s: float
     free: float = field(default=0.0, init=False)
@@ -218,7 +220,7 @@ class Capacity(Mode):
 
 @dataclass
 class Growing(Mode):
-    """Answers that are later from second to second, up to at_most_ms."""
+    """Delay responses by a time that grows every second, up to at_most_ms."""
 
     ms_per_s: float
     at_most_ms: float
@@ -232,7 +234,7 @@ class Growing(Mode):
 
 
 class BodyCut(Share):
-    """Half of the body, and a connection that is reset: Content-Length says that more was to come."""
+    """Send half of the body and reset the connection; Content-Length announced the rest."""
 
     async def drawn_one(self, exchange: Exchange, ask: Ask) -> Answer:
         answer = await ask(exchange.request)
@@ -242,7 +244,7 @@ class BodyCut(Share):
 
 
 class BodyShort(Share):
-    """Half of the body of a download, with the length of the half: nothing in HTTP is wrong."""
+    """Send half of a download's body with the length of the half: the HTTP message is valid."""
 
     def means(self, exchange: Exchange) -> bool:
         return exchange.request.method == "GET" and DOWNLOAD.fullmatch(exchange.request.path) is not None
@@ -257,7 +259,7 @@ class BodyShort(Share):
 
 @dataclass
 class BodyOfAnother(Mode):
-    """A download has the body of the last download of another file, as a cache with too short a key would give."""
+    """Send the body of the last download of another file, like a cache with an incomplete key."""
 
     last: dict[str, Answer] = field(default_factory=dict, init=False)
 
@@ -279,7 +281,7 @@ class BodyOfAnother(Mode):
 
 
 class ErrorAs200(Share):
-    """An error of which the status is 200."""
+    """Send an error with the status 200."""
 
     async def drawn_one(self, exchange: Exchange, ask: Ask) -> Answer:
         if self.harms(exchange):
@@ -289,7 +291,7 @@ class ErrorAs200(Share):
 
 @dataclass
 class OtherVersion(Share):
-    """X-Worker-Version of another deployment."""
+    """Send the X-Worker-Version of another deployment."""
 
     other: str
 
@@ -302,7 +304,7 @@ class OtherVersion(Share):
 
 @dataclass
 class Redirected(Share):
-    """302 to another host."""
+    """Redirect to another host with 302."""
 
     location: str
 
@@ -313,12 +315,12 @@ class Redirected(Share):
 
 
 class Outage(Window):
-    """While the window is open nobody listens, and connections that there were are reset. The front does it."""
+    """While the window is open, the port is closed and existing connections are reset (by front.py)."""
 
 
 @dataclass
 class KeptAliveReset(Share):
-    """A connection that was used before is reset at its next request; a fresh one never is."""
+    """Reset a used connection at its next request; a fresh connection is never reset."""
 
     def means(self, exchange: Exchange) -> bool:
         return exchange.nth > 1 and super().means(exchange)
@@ -331,13 +333,13 @@ class KeptAliveReset(Share):
 
 @dataclass
 class IdleClosed(Mode):
-    """A connection is ended after idle_s without a request, as every server may. The front does it."""
+    """Close a connection after idle_s without a request, as every server may (by front.py)."""
 
     idle_s: float
 
 
 class Storm(Window):
-    """429 to everything, as after a limit that was set too low."""
+    """Return 429 to every request, like a rate limit that is too low."""
 
     async def meant(self, exchange: Exchange, ask: Ask) -> Answer:
         if left := self.left():
@@ -348,7 +350,7 @@ class Storm(Window):
 
 
 class NeverAnswers(Share):
-    """The request is read, and nothing comes back; the connection stays open."""
+    """Read the request and send no response; the connection stays open."""
 
     async def drawn_one(self, exchange: Exchange, ask: Ask) -> Answer:
         if self.harms(exchange):
@@ -357,7 +359,7 @@ class NeverAnswers(Share):
 
 
 class ClosedWithoutAnswer(Share):
-    """The request is read, and the connection ends."""
+    """Read the request and close the connection."""
 
     async def drawn_one(self, exchange: Exchange, ask: Ask) -> Answer:
         if self.harms(exchange):
@@ -366,14 +368,14 @@ class ClosedWithoutAnswer(Share):
 
 
 class Writes(Share):
-    """An upload that the Worker has acknowledged, and its id and token are known."""
+    """Faults of an upload that the Worker has acknowledged, with known id and token."""
 
     def means(self, exchange: Exchange) -> bool:
         return exchange.request.method == "POST" and exchange.request.path == UPLOAD
 
 
 class LostWrite(Writes):
-    """An upload is acknowledged, and is not there afterwards."""
+    """Acknowledge an upload that does not exist afterwards."""
 
     async def drawn_one(self, exchange: Exchange, ask: Ask) -> Answer:
         # In one piece, so that the id can be read.
@@ -388,7 +390,7 @@ class LostWrite(Writes):
 
 
 class DoubledWrite(Writes):
-    """An upload is done twice, and acknowledged once, as by a retry of what was no failure."""
+    """Upload twice and acknowledge once, like a retry of a request that had not failed."""
 
     async def drawn_one(self, exchange: Exchange, ask: Ask) -> Answer:
         answer = await ask(exchange.request)
@@ -399,7 +401,7 @@ class DoubledWrite(Writes):
 
 @dataclass
 class LateBody(Share):
-    """The head and half of the body at once, and the rest pause_ms later."""
+    """Send the header and half of the body at once, and the rest pause_ms later."""
 
     pause_ms: float
 
@@ -412,7 +414,7 @@ class LateBody(Share):
 
 @dataclass
 class LateConnection(Mode):
-    """The first answer on each connection is late_ms later, as after a slow handshake; the others are not."""
+    """Delay the first response on each connection by late_ms, like a slow handshake; later ones are not delayed."""
 
     late_ms: float
 
@@ -426,7 +428,7 @@ class LateConnection(Mode):
 
 @dataclass
 class Maintenance(Window):
-    """Writes are refused with 503 and Retry-After; reads too, where reads says so."""
+    """Refuse writes with 503 and Retry-After; with `reads`, reads too."""
 
     reads: bool = False
 
@@ -441,7 +443,7 @@ class Maintenance(Window):
 
 @dataclass
 class Floor(Mode):
-    """Every answer is late_ms late, /health and the front end too, as by the way there."""
+    """Delay every response by late_ms, including /health and the front end, like network latency."""
 
     late_ms: float
 

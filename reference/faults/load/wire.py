@@ -1,6 +1,8 @@
-"""HTTP/1.1 messages on asyncio's streams, as far as a front before one upstream on loopback needs them.
+"""HTTP/1.1 messages on asyncio's streams, as far as a proxy in front of one upstream on loopback needs
+them.
 
-Bodies are read as a whole: what a load test sends and receives is small. Not for trailers, upgrades or pipelining.
+Bodies are read completely, because the messages of a load test are small. Trailers, upgrades and
+pipelining are not supported.
 """
 
 import asyncio
@@ -11,7 +13,7 @@ HEAD_LIMIT = 64 * 1024
 
 @dataclass(slots=True)
 class Headers:
-    """Names as they were sent, found in any case."""
+    """Headers with their original names, found in any case."""
 
     pairs: list[tuple[str, str]] = field(default_factory=list)
 
@@ -43,24 +45,24 @@ class Request:
 
 @dataclass(slots=True)
 class Answer:
-    """What a client is sent. Its Content-Length is that of the body, but for HEAD and 304."""
+    """A response to a client. Its Content-Length is that of the body, except for HEAD and 304."""
 
     status: int
     reason: str
     headers: Headers
     body: bytes
     cut_at: int | None = None
-    """After how many bytes of the body the connection is reset."""
+    """Number of body bytes after which the connection is reset."""
     pause_s: float = 0.0
     """Seconds between the two halves of the body."""
 
 
 class BrokenOffError(ConnectionError):
-    """The other side ended in the middle of a message."""
+    """The other side closed the connection in the middle of a message."""
 
 
 async def read_head(reader: asyncio.StreamReader) -> tuple[str, Headers] | None:
-    """First line and headers; None when the other side has ended before a message."""
+    """Return first line and headers; None if the other side closed the connection before a message."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError as error:
@@ -73,7 +75,7 @@ async def read_head(reader: asyncio.StreamReader) -> tuple[str, Headers] | None:
 
 
 async def read_body(reader: asyncio.StreamReader, headers: Headers) -> bytes:
-    """The body by its Content-Length or its chunks."""
+    """Read the body by its Content-Length or its chunks."""
     try:
         if (headers.get("Transfer-Encoding") or "").lower() == "chunked":
             pieces = []
@@ -128,7 +130,7 @@ def write_request(writer: asyncio.StreamWriter, request: Request) -> None:
 
 
 async def write_answer(writer: asyncio.StreamWriter, answer: Answer) -> None:
-    """The answer, or as much of it as is meant to be sent; then the connection is reset where that is meant."""
+    """Write the response, or a part of it; reset the connection afterwards if required."""
     headers = answer.headers.copy()
     headers.drop("Connection")
     head = head_of(f"HTTP/1.1 {answer.status} {answer.reason}", headers)

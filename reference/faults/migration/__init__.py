@@ -1,6 +1,6 @@
-"""Defects of a migrated pair: `from reference.faults.migration import entries, planted, Pair`.
+"""Faults of a migrated pair: `from reference.faults.migration import entries, planted, Pair`.
 
-Not for those of the running systems: ../worker and ../legacy.
+Faults of the running systems are in ../worker and ../legacy.
 """
 
 from reference.faults.migration import keys, objects, rows, source, transport

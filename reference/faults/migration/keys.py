@@ -1,7 +1,4 @@
-"""Defects beyond single rows: references, sequences, tables and columns.
-
-Not for values: rows.py.
-"""
+"""Faults beyond single rows: references, sequences, tables and columns."""
 
 from __future__ import annotations
 
@@ -9,14 +6,14 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from reference.faults.migration.planting import Pair, PlantingError, defect, literal, sequence_kept
+from reference.faults.migration.planting import Pair, PlantingError, fault, literal, sequence_kept
 
 _NOBODYS_FILE = "00000000-0000-4000-8000-000000000000"
 
 
 @contextmanager
 def _without_references(pair: Pair, table: str, *, planted: bool) -> Iterator[None]:
-    """The table rebuilt without its references, as a repair by hand leaves it; the twin is rebuilt as it was."""
+    """Rebuild the table without its references, like a manual repair. The control rebuilds it unchanged."""
     made = pair.one(f"SELECT sql FROM sqlite_master WHERE type = 'table' AND name = '{table}'")
     indexes = [
         row[0]
@@ -45,14 +42,14 @@ def _rebuild(pair: Pair, table: str, sql: str, indexes: list[str]) -> None:
 def _filter_row(pair: Pair, owner: str, file_id: str) -> str:
     pair.d1(
         "INSERT INTO saved_filters (user_id, file_id, name, filter_config)"
-        f" VALUES ({owner}, {file_id}, 'a defect', '{{}}')"
+        f" VALUES ({owner}, {file_id}, 'a fault', '{{}}')"
     )
     return str(pair.one("SELECT CAST(max(id) AS TEXT) FROM saved_filters"))
 
 
 @contextmanager
 def _filter(pair: Pair, wrong: str, *, planted: bool) -> Iterator[str]:
-    """A saved filter whose column `wrong` names nobody; the twin's names somebody."""
+    """Add a saved filter whose column `wrong` has no referenced row; the control's has one."""
     owner, file_id = pair.d1("SELECT CAST(user_id AS TEXT), quote(file_id) FROM files ORDER BY id LIMIT 1")[0]
     with _without_references(pair, "saved_filters", planted=planted):
         if planted and wrong == "file_id":
@@ -66,19 +63,19 @@ def _filter(pair: Pair, wrong: str, *, planted: bool) -> Iterator[str]:
             pair.d1(f"DELETE FROM saved_filters WHERE id = {key}")
 
 
-@defect("filter-of-no-file")
+@fault("filter-of-no-file")
 def filter_of_no_file(pair: Pair, planted: bool) -> Iterator[str]:
     with _filter(pair, "file_id", planted=planted) as key:
         yield key
 
 
-@defect("filter-of-no-user")
+@fault("filter-of-no-user")
 def filter_of_no_user(pair: Pair, planted: bool) -> Iterator[str]:
     with _filter(pair, "user_id", planted=planted) as key:
         yield key
 
 
-@defect("audit-row-of-no-user")
+@fault("audit-row-of-no-user")
 def audit_row_of_no_user(pair: Pair, planted: bool) -> Iterator[str]:
     with _without_references(pair, "audit_logs", planted=planted):
         owner = "999999999" if planted else "NULL"
@@ -91,9 +88,9 @@ def audit_row_of_no_user(pair: Pair, planted: bool) -> Iterator[str]:
 
 
 def _sequence(name: str, table: str, value: str | None) -> None:
-    """value: SQL of the sequence's number; None: the table has none."""
+    """Set a sequence. value: SQL of the sequence's number; None: the table has no sequence."""
 
-    @defect(name)
+    @fault(name)
     def plant(pair: Pair, planted: bool) -> Iterator[str]:
         with sequence_kept(pair, table):
             if not planted:
@@ -111,9 +108,9 @@ _sequence("users-sequence-missing", "users", None)
 
 
 def _schema(name: str, change: str, back: str) -> None:
-    """A change of D1's schema; the twin changes it and takes that back at once."""
+    """Change D1's schema. The control makes the change and reverts it at once."""
 
-    @defect(name)
+    @fault(name)
     def plant(pair: Pair, planted: bool) -> Iterator[str]:
         pair.d1(change)
         try:
@@ -136,7 +133,7 @@ _schema("table-extra-in-target", "CREATE TABLE leftovers (id INTEGER PRIMARY KEY
 
 
 def _source_schema(name: str, change: str, back: str) -> None:
-    @defect(name)
+    @fault(name)
     def plant(pair: Pair, planted: bool) -> Iterator[str]:
         pair.postgres.execute(change)
         try:

@@ -1,7 +1,4 @@
-"""Defects of objects in R2, and of the files that they were made of.
-
-Not for the rows that name them: rows.py.
-"""
+"""Faults of objects in R2, and of the files that they were copied from."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from botocore.exceptions import ClientError
-from reference.faults.migration.planting import Pair, PlantingError, defect, sequence_kept
+from reference.faults.migration.planting import Pair, PlantingError, fault, sequence_kept
 
 BEYOND_DOUBLE = 2**53 + 1
 _NOBODYS_FILE = "00000000-0000-4000-8000-000000000000"
@@ -38,7 +35,7 @@ def _write(pair: Pair, key: str, stored: _Stored) -> None:
 
 
 def _write_in_parts(pair: Pair, key: str, stored: _Stored) -> None:
-    """As one part of a multipart upload: its ETag is no MD5."""
+    """Write the object as one part of a multipart upload: its ETag is not an MD5."""
     where: dict[str, Any] = {"Bucket": pair.bucket, "Key": key}
     upload = pair.s3.create_multipart_upload(**where, Metadata=stored.metadata, **stored.headers)["UploadId"]
     part = pair.s3.upload_part(**where, UploadId=upload, PartNumber=1, Body=stored.content)["ETag"]
@@ -57,14 +54,14 @@ def _exists(pair: Pair, key: str) -> bool:
 
 
 def _key(pair: Pair, where: str = "file_size > 20") -> str:
-    """Of a file in the middle of those that fit."""
+    """Return the key of a file in the middle of those that match."""
     many = f"SELECT count(*) FROM files WHERE {where}"
     return str(pair.one(f"SELECT r2_key FROM files WHERE {where} ORDER BY id LIMIT 1 OFFSET ({many}) / 2"))
 
 
 @contextmanager
 def _kept(pair: Pair, key: str) -> Iterator[_Stored]:
-    """The object is as it was afterwards."""
+    """Restore the object afterwards."""
     stored = _read(pair, key)
     try:
         yield stored
@@ -78,9 +75,9 @@ def _changed(
     write: Callable[[Pair, str, _Stored], None] = _write,
     where: str = "file_size > 20",
 ) -> None:
-    """An object written anew, changed; the twin writes it as it was."""
+    """Write a changed object. The control writes it unchanged."""
 
-    @defect(name)
+    @fault(name)
     def plant(pair: Pair, planted: bool) -> Iterator[str]:
         key = _key(pair, where)
         with _kept(pair, key) as stored:
@@ -125,7 +122,7 @@ _changed("object-migrated-some-day", lambda o: replace(o, metadata=o.metadata | 
 _changed("object-with-more-metadata", lambda o: replace(o, metadata=o.metadata | {"email": "someone@example.org"}))
 
 
-@defect("object-bom-lost")
+@fault("object-bom-lost")
 def object_bom_lost(pair: Pair, planted: bool) -> Iterator[str]:
     bom = b"\xef\xbb\xbf"
     rows = pair.postgres.execute("SELECT file_path, file_id::text FROM list_cutter_savedfile ORDER BY id").fetchall()
@@ -136,7 +133,7 @@ def object_bom_lost(pair: Pair, planted: bool) -> Iterator[str]:
         yield key
 
 
-@defect("object-missing")
+@fault("object-missing")
 def object_missing(pair: Pair, planted: bool) -> Iterator[str]:
     key = _key(pair)
     with _kept(pair, key) as stored:
@@ -146,15 +143,15 @@ def object_missing(pair: Pair, planted: bool) -> Iterator[str]:
         yield key
 
 
-@defect("object-extra")
+@fault("object-extra")
 def object_extra(pair: Pair, planted: bool) -> Iterator[str]:
-    """Of a file that was deleted: its owner believes that it is gone."""
+    """Add an object of a deleted file, whose owner believes that it is gone."""
     key = f"{_key(pair).rpartition('/')[0]}/{_NOBODYS_FILE}.csv"
     with _new(pair, key, _Stored(b"a,b\n1,2\n", {"ContentType": "text/csv"}), planted=planted):
         yield key
 
 
-@defect("object-extra-of-nobody")
+@fault("object-extra-of-nobody")
 def object_extra_of_nobody(pair: Pair, planted: bool) -> Iterator[str]:
     key = f"uploads/user-999999999/{_NOBODYS_FILE}.csv"
     with _new(pair, key, _Stored(b"a,b\n1,2\n", {"ContentType": "text/csv"}), planted=planted):
@@ -174,9 +171,9 @@ def _new(pair: Pair, key: str, stored: _Stored, *, planted: bool) -> Iterator[No
         pair.s3.delete_object(Bucket=pair.bucket, Key=key)
 
 
-@defect("object-in-other-letters")
+@fault("object-in-other-letters")
 def object_in_other_letters(pair: Pair, planted: bool) -> Iterator[str]:
-    """Under a key that differs in the case of one folder: missing where it is looked for."""
+    """Move the object to a key that differs in the case of one folder: it is missing at its own key."""
     key = _key(pair)
     with _kept(pair, key) as stored:
         other = key.replace("user-", "User-")
@@ -187,9 +184,9 @@ def object_in_other_letters(pair: Pair, planted: bool) -> Iterator[str]:
             yield key
 
 
-@defect("two-objects-swapped")
+@fault("two-objects-swapped")
 def two_objects_swapped(pair: Pair, planted: bool) -> Iterator[str]:
-    """Bytes alone: each key, size of row and metadata stay where they are."""
+    """Swap only the bytes: keys, sizes in rows and metadata do not change."""
     first, second = (
         row[0] for row in pair.d1("SELECT min(r2_key) FROM files WHERE file_size > 20 GROUP BY checksum LIMIT 2")
     )
@@ -199,9 +196,9 @@ def two_objects_swapped(pair: Pair, planted: bool) -> Iterator[str]:
         yield first
 
 
-@defect("media-file-changed-since")
+@fault("media-file-changed-since")
 def media_file_changed_since(pair: Pair, planted: bool) -> Iterator[str]:
-    """In Django's folder, at equal size, after it was carried."""
+    """Change the file in Django's folder, with equal size, after it was migrated."""
     key = _key(pair)
     path = pair.postgres.execute(
         "SELECT file_path FROM list_cutter_savedfile WHERE file_id::text = %s",
@@ -217,9 +214,9 @@ def media_file_changed_since(pair: Pair, planted: bool) -> Iterator[str]:
         place.write_bytes(content)
 
 
-@defect("id-rounded-to-a-double")
+@fault("id-rounded-to-a-double")
 def id_rounded(pair: Pair, planted: bool) -> Iterator[str]:
-    """File 2^53 + 1 in Django; a client that reads numbers as doubles writes 2^53. Yields the key that is missing."""
+    """Write 2^53 for file 2^53 + 1, like a client that reads numbers as doubles. Yield the missing key."""
     there = BEYOND_DOUBLE - 1 if planted else BEYOND_DOUBLE
     row = pair.literals("files", int(pair.one("SELECT CAST(max(id) AS TEXT) FROM files")))
     old_key = row["r2_key"].strip("'")

@@ -1,8 +1,8 @@
-"""A migrated pair, and how one defect at a time is put into it and taken out again.
+"""Plant one fault at a time in a migrated pair, and remove it.
 
-Defects are context managers `defect(pair, planted)`, registered under their names of ../migration.toml: they spoil the
-pair, yield the key at which it must be seen, and put everything back. With planted=False they are their neutral twins,
-which do the same work and change nothing. Not for judging.
+Faults are context managers, registered under their names of ../migration.toml. They change the
+pair, yield the key at which the change must be detected, and restore everything. With planted=False
+they are the controls, which do the same work and change nothing.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from botocore.config import Config
 from botocore.handlers import add_expect_header
 
 LIST = Path(__file__).resolve().parents[1] / "migration.toml"
-Defect = Callable[["Pair", bool], AbstractContextManager[str]]
-DEFECTS: dict[str, Defect] = {}
+Fault = Callable[["Pair", bool], AbstractContextManager[str]]
+FAULTS: dict[str, Fault] = {}
 
 
 @dataclass(frozen=True)
 class Shows:
-    """Where a reconciliation has to tell it, in the words of src/cutover/migration/findings.py; None: not told.
+    """The place at which a reconciliation must report the fault. None: not reported.
 
-    thorough: only the form that reads every byte can. column of an object: the mapping's word for what differs.
+    part, table, column and kind are terms of src/cutover/migration/findings.py; for an object, column is the property
+    as the mapping names it. thorough: only the form that reads every byte can detect it.
     """
 
     part: str | None
@@ -41,12 +42,12 @@ class Shows:
 
 
 class Pair:
-    """A migrated pair's four stores. d1_url: up to and with the database's id."""
+    """The four stores of a migrated pair. d1_url: up to and including the database's id."""
 
     def __init__(
         self, pg_dsn: str, d1_url: str, s3_url: str, bucket: str, keys: tuple[str, str], media_root: Path
     ) -> None:
-        """keys: S3's access key id and secret access key."""
+        """Connect to the stores. keys: S3's access key id and secret access key."""
         self.pg_dsn, self.d1_url, self.bucket, self.media_root = pg_dsn, d1_url, bucket, media_root
         self.postgres = psycopg.connect(pg_dsn, autocommit=True, options="-c timezone=UTC")
         self._d1 = httpx.Client(trust_env=False, timeout=30)
@@ -58,7 +59,7 @@ class Pair:
             region_name="auto",
             config=Config(request_checksum_calculation="when_required", s3={"addressing_style": "path"}),
         )
-        # Else botocore waits a second for an answer that Miniflare does not give.
+        # Otherwise botocore waits one second for an interim response that Miniflare does not send.
         self.s3.meta.events.unregister("before-call.s3", add_expect_header)
 
     def close(self) -> None:
@@ -67,27 +68,27 @@ class Pair:
         self.s3.close()
 
     def d1(self, sql: str) -> list[list[Any]]:
-        """The rows of the last statement. Raises PlantingError when D1 refuses: no defect has been planted then."""
+        """Return the rows of the last statement. Raise PlantingError if D1 refuses: no fault was planted then."""
         answer = self._d1.post(f"{self.d1_url}/raw", json={"sql": sql, "params": []})
         if answer.status_code != 200:
             raise PlantingError(f"D1 refused: {answer.text[:300]}")
         return answer.json()["result"][-1]["results"]["rows"]  # type: ignore[no-any-return]
 
     def one(self, sql: str) -> Any:
-        """The one value. Raises PlantingError when nothing fits: the data holds no place for this defect."""
+        """Return the only value. Raise PlantingError if no row matches: the data has no place for this fault."""
         rows = self.d1(sql)
         if not rows:
-            raise PlantingError(f"the data holds no place for this defect: {sql}")
+            raise PlantingError(f"the data has no place for this fault: {sql}")
         return rows[0][0]
 
     def literals(self, table: str, key: int) -> dict[str, str]:
-        """The row's columns as SQL literals, exactly as they are stored."""
+        """Return the row's columns as SQL literals, exactly as they are stored."""
         columns = [row[0] for row in self.d1(f"SELECT name FROM pragma_table_info('{table}')")]
         quoted = ", ".join(f"quote({name})" for name in columns)
         return dict(zip(columns, self.d1(f"SELECT {quoted} FROM {table} WHERE id = {key}")[0], strict=True))
 
     def put_row(self, table: str, row: dict[str, str]) -> None:
-        """A row by its literals; one that is there is replaced column by column, so that nothing cascades."""
+        """Write a row from its literals. An existing row is updated column by column, so that nothing cascades."""
         updates = ", ".join(f"{name} = excluded.{name}" for name in row if name != "id")
         self.d1(
             f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(row.values())})"
@@ -96,12 +97,12 @@ class Pair:
 
 
 class PlantingError(Exception):
-    """It could not be planted, or what was planted is no defect."""
+    """A fault that could not be planted, or that has no effect."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One defect of ../migration.toml."""
+    """A fault of ../migration.toml."""
 
     name: str
     promise: str
@@ -110,23 +111,23 @@ class Entry:
 
 
 def entries() -> list[Entry]:
-    """All of them. Raises PlantingError when list and modules disagree."""
+    """Return all faults. Raise PlantingError if list and modules disagree."""
     found = [
         Entry(entry["name"], entry["promise"], entry.get("shows", {}), entry.get("verdict", "NO-GO"))
         for entry in tomllib.loads(LIST.read_text(encoding="utf-8"))["fault"]
     ]
     names = [entry.name for entry in found]
-    if sorted(names) != sorted(DEFECTS):
-        raise PlantingError(f"{LIST.name} and the modules disagree: {sorted(set(names) ^ set(DEFECTS))}")
+    if sorted(names) != sorted(FAULTS):
+        raise PlantingError(f"{LIST.name} and the modules disagree: {sorted(set(names) ^ set(FAULTS))}")
     return found
 
 
-def defect(name: str) -> Callable[[Callable[[Pair, bool], Iterator[str]]], Defect]:
-    """Register it under its name."""
+def fault(name: str) -> Callable[[Callable[[Pair, bool], Iterator[str]]], Fault]:
+    """Register a function under its name."""
 
-    def register(function: Callable[[Pair, bool], Iterator[str]]) -> Defect:
+    def register(function: Callable[[Pair, bool], Iterator[str]]) -> Fault:
         made = contextmanager(function)
-        DEFECTS[name] = made
+        FAULTS[name] = made
         return made
 
     return register
@@ -134,16 +135,16 @@ def defect(name: str) -> Callable[[Callable[[Pair, bool], Iterator[str]]], Defec
 
 @contextmanager
 def planted(pair: Pair, name: str, *, neutral: bool = False) -> Iterator[Shows]:
-    """Plant it, or its neutral twin, for as long as the block lasts; then everything is as it was."""
+    """Plant the fault, or its control, while the block runs; then everything is restored."""
     entry = next(entry for entry in entries() if entry.name == name)
-    with DEFECTS[name](pair, not neutral) as key:
+    with FAULTS[name](pair, not neutral) as key:
         told = {word: entry.shows.get(word) for word in ("part", "table", "column", "kind")}
         yield Shows(**told, key=key or None, thorough=bool(entry.shows.get("thorough")))
 
 
 @contextmanager
 def restored(pair: Pair, table: str, *keys: int) -> Iterator[None]:
-    """Rows of D1 are as they were afterwards, and so is the table's sequence."""
+    """Restore rows of D1 and the table's sequence afterwards."""
     rows = [pair.literals(table, key) for key in keys]
     with sequence_kept(pair, table):
         try:
@@ -165,7 +166,7 @@ def sequence_kept(pair: Pair, table: str) -> Iterator[None]:
 
 @contextmanager
 def update(pair: Pair, table: str, key: int, sets: dict[str, str], *, planted: bool) -> Iterator[str]:
-    """Columns of one row of D1 set to SQL expressions. Raises PlantingError when SQLite undid it."""
+    """Set columns of one row of D1 to SQL expressions. Raise PlantingError if SQLite reverted the change."""
     with restored(pair, table, key):
         before = pair.literals(table, key)
         pair.d1(f"UPDATE {table} SET {', '.join(f'{name} = {value}' for name, value in sets.items())} WHERE id = {key}")
@@ -179,5 +180,5 @@ def update(pair: Pair, table: str, key: int, sets: dict[str, str], *, planted: b
 
 
 def literal(text: str) -> str:
-    """A text as SQL."""
+    """Return a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"

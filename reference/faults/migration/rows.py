@@ -1,6 +1,7 @@
-"""Defects of single rows and values in D1.
+"""Faults of single rows and values in D1.
 
-Not for what both sides hold (source.py), references and sequences (keys.py), or objects (objects.py).
+Faults of both sides are in source.py, of references and sequences in keys.py, of objects in
+objects.py.
 """
 
 from __future__ import annotations
@@ -10,24 +11,24 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from reference.faults.migration.planting import Pair, PlantingError, defect, literal, restored, sequence_kept, update
+from reference.faults.migration.planting import Pair, PlantingError, fault, literal, restored, sequence_kept, update
 
 _WITHOUT_FILES = "NOT EXISTS (SELECT 1 FROM files WHERE user_id = users.id)"
 _UNNAMED = "NOT EXISTS (SELECT 1 FROM saved_filters WHERE saved_filters.file_id = files.file_id)"
 
 
-def _value(name: str, table: str, column: str, where: str, value: str, twin: str | None = None) -> None:
-    """A column set to an SQL expression, in the row in the middle of those that fit. twin: of the neutral form."""
+def _value(name: str, table: str, column: str, where: str, value: str, control: str | None = None) -> None:
+    """Set a column to an SQL expression, in the middle row of those that match. control: the control's expression."""
 
-    @defect(name)
+    @fault(name)
     def plant(pair: Pair, planted: bool) -> Iterator[str]:
         key = _middle(pair, table, where)
-        with update(pair, table, key, {column: value if planted else (twin or column)}, planted=planted) as told:
+        with update(pair, table, key, {column: value if planted else (control or column)}, planted=planted) as told:
             yield told
 
 
 def _middle(pair: Pair, table: str, where: str) -> int:
-    """Not the first row and not the last: what is lost at the edges of a page is another defect."""
+    """Return the id of a row that is neither first nor last: faults at the edges of a page are separate faults."""
     many = f"SELECT count(*) FROM {table} WHERE {where}"
     return int(pair.one(f"SELECT CAST(id AS TEXT) FROM {table} WHERE {where} ORDER BY id LIMIT 1 OFFSET ({many}) / 2"))
 
@@ -88,7 +89,7 @@ _value("email-verified", "users", "email_verified", "email_verified = 0", "1")
 _value("full-name-from-somewhere", "users", "full_name", "full_name IS NULL", "username")
 _value("blob-in-text", "files", "filename", "1", "CAST(filename AS BLOB)")
 _value("password-as-blob", "users", "password", "1", "CAST(password AS BLOB)")
-# SQLite turns '902 ' in an INTEGER column back into 902; behind a no-break space it stays a text.
+# SQLite converts '902 ' in an INTEGER column back to 902; with a no-break space it stays a text.
 _value("number-as-text", "files", "file_size", "1", "file_size || char(160)")
 _value("number-as-blob", "files", "file_size", "1", "CAST(CAST(file_size AS TEXT) AS BLOB)")
 _value("size-off-by-one", "files", "file_size", "1", "file_size + 1")
@@ -118,18 +119,18 @@ _value("reason-without-error", "files", "processing_error", "upload_status = 'co
 
 
 def _made(
-    name: str, table: str, column: str, where: str, change: Callable[[str], str], twin: Callable[[str], str]
+    name: str, table: str, column: str, where: str, change: Callable[[str], str], control: Callable[[str], str]
 ) -> None:
-    """A text made anew outside of SQL. twin: of the neutral form; it may write what means the same."""
+    """Write a text that is computed outside SQL. control: the control's function, whose text may be equivalent."""
 
-    @defect(name)
+    @fault(name)
     def plant(pair: Pair, planted: bool) -> Iterator[str]:
         key = _middle(pair, table, where)
         text = pair.one(f"SELECT {column} FROM {table} WHERE id = {key}")
-        made = (change if planted else twin)(text)
+        made = (change if planted else control)(text)
         if planted and made == text:
             raise PlantingError(f"{table} {key}: nothing to change")
-        # What the twin writes is another text that means the same; so what changed is this column, if anything.
+        # The control writes an equivalent text, so only this column may have changed.
         with update(pair, table, key, {column: literal(made)}, planted=made != text) as told:
             yield told
 
@@ -143,7 +144,7 @@ def _respaced(text: str) -> str:
 
 
 def _respaced_as_is(text: str) -> str:
-    """Spaces alone, so that numbers keep their lexemes."""
+    """Change only spaces, so that numbers keep their lexemes."""
     return text.replace('": ', '"  :\n').replace("{", "{ ")
 
 
@@ -220,14 +221,14 @@ _made(
 )
 
 
-@defect("two-passwords-swapped")
+@fault("two-passwords-swapped")
 def two_passwords_swapped(pair: Pair, planted: bool) -> Iterator[str]:
     first, second = (row[0] for row in pair.d1("SELECT max(id) FROM users GROUP BY password ORDER BY 1 LIMIT 2"))
     with _swapped(pair, "users", "password", (first, second), planted=planted) as key:
         yield key
 
 
-@defect("two-names-swapped")
+@fault("two-names-swapped")
 def two_names_swapped(pair: Pair, planted: bool) -> Iterator[str]:
     first, second = (row[0] for row in pair.d1("SELECT max(id) FROM files GROUP BY filename ORDER BY 1 LIMIT 2"))
     with _swapped(pair, "files", "filename", (first, second), planted=planted) as key:
@@ -236,7 +237,7 @@ def two_names_swapped(pair: Pair, planted: bool) -> Iterator[str]:
 
 @contextmanager
 def _swapped(pair: Pair, table: str, column: str, keys: tuple[int, int], *, planted: bool) -> Iterator[str]:
-    """Each row holds the other's value."""
+    """Give each of two rows the other's value."""
     first, second = keys
     one, other = pair.literals(table, first)[column], pair.literals(table, second)[column]
     if one == other:
@@ -248,28 +249,28 @@ def _swapped(pair: Pair, table: str, column: str, keys: tuple[int, int], *, plan
         yield key
 
 
-@defect("file-row-missing")
+@fault("file-row-missing")
 def file_row_missing(pair: Pair, planted: bool) -> Iterator[str]:
     key = _middle(pair, "files", _UNNAMED)
     with _gone(pair, "files", key, planted=planted):
         yield str(key)
 
 
-@defect("first-file-row-missing")
+@fault("first-file-row-missing")
 def first_file_row_missing(pair: Pair, planted: bool) -> Iterator[str]:
     key = int(pair.one("SELECT CAST(min(id) AS TEXT) FROM files"))
     with _gone(pair, "files", key, planted=planted):
         yield str(key)
 
 
-@defect("last-file-row-missing")
+@fault("last-file-row-missing")
 def last_file_row_missing(pair: Pair, planted: bool) -> Iterator[str]:
     key = int(pair.one("SELECT CAST(max(id) AS TEXT) FROM files"))
     with _gone(pair, "files", key, planted=planted):
         yield str(key)
 
 
-@defect("user-row-missing")
+@fault("user-row-missing")
 def user_row_missing(pair: Pair, planted: bool) -> Iterator[str]:
     key = _middle(pair, "users", f"{_WITHOUT_FILES} AND NOT EXISTS (SELECT 1 FROM audit_logs WHERE user_id = users.id)")
     with _gone(pair, "users", key, planted=planted):
@@ -286,7 +287,7 @@ def _gone(pair: Pair, table: str, key: int, *, planted: bool) -> Iterator[None]:
         yield
 
 
-@defect("file-row-extra")
+@fault("file-row-extra")
 def file_row_extra(pair: Pair, planted: bool) -> Iterator[str]:
     other = "0f0f0f0f-0f0f-4f0f-8f0f-0f0f0f0f0f0f"
     key = _middle(pair, "files", "1")
@@ -297,16 +298,16 @@ def file_row_extra(pair: Pair, planted: bool) -> Iterator[str]:
         yield told
 
 
-@defect("file-row-doubled")
+@fault("file-row-doubled")
 def file_row_doubled(pair: Pair, planted: bool) -> Iterator[str]:
-    """D1's UNIQUE keeps apart by byte, so that the same file id in other letters stands beside the first."""
+    """Add the same file id in other letters: D1's UNIQUE compares bytes and accepts it."""
     row = pair.literals("files", _middle(pair, "files", "file_id <> upper(file_id)"))
     more = {name: f"upper({row[name]})" for name in ("file_id", "r2_key")}
     with _added(pair, "files", row | more, planted=planted) as told:
         yield told
 
 
-@defect("user-row-extra")
+@fault("user-row-extra")
 def user_row_extra(pair: Pair, planted: bool) -> Iterator[str]:
     row = pair.literals("users", _middle(pair, "users", "1"))
     with _added(pair, "users", row | {"username": "'left over'", "email": "NULL"}, planted=planted) as told:
@@ -315,7 +316,7 @@ def user_row_extra(pair: Pair, planted: bool) -> Iterator[str]:
 
 @contextmanager
 def _added(pair: Pair, table: str, row: dict[str, str], *, planted: bool) -> Iterator[str]:
-    """In the place of a row that was deleted, so that it is at no page's end."""
+    """Insert a row in the place of a deleted row, so that it is not at a page's end."""
     taken = f"SELECT 1 FROM {table} WHERE id = t.id + 1"
     key = int(pair.one(f"SELECT CAST(min(id) + 1 AS TEXT) FROM {table} AS t WHERE NOT EXISTS ({taken})"))
     with sequence_kept(pair, table):

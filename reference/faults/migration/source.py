@@ -1,7 +1,4 @@
-"""Defects in Django's tables, or in both systems alike: what the mapping cannot carry, or the Worker cannot use.
-
-Not for values in D1 alone: rows.py.
-"""
+"""Faults in Django's tables, or in both systems: values that the mapping cannot migrate or the Worker cannot use."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from reference.faults.migration.planting import Pair, defect, literal, restored
+from reference.faults.migration.planting import Pair, fault, literal, restored
 
 TOO_MANY_ITERATIONS = 870_000
 """Django 5.1's own default."""
@@ -18,7 +15,7 @@ _OF_NO_PASSWORD = "pbkdf2_sha256$1000$salt$" + "A" * 43 + "="
 
 @contextmanager
 def _source_row(pair: Pair, table: str, key: int, sets: dict[str, Any]) -> Iterator[None]:
-    """Columns of one row of PostgreSQL; afterwards the row is as it was."""
+    """Set columns of one row of PostgreSQL and restore the row afterwards."""
     columns = ", ".join(f"{name} = %s" for name in sets)
     (before,) = pair.postgres.execute(
         f"SELECT row_to_json(t)::text FROM {table} t WHERE id = %s", (key,)
@@ -39,14 +36,14 @@ def _middle(pair: Pair, table: str, where: str) -> int:
         f"SELECT id FROM {table} WHERE {where} ORDER BY id LIMIT 1"
         f" OFFSET (SELECT count(*) / 2 FROM {table} WHERE {where})"
     ).fetchone()
-    assert found is not None, f"the data holds no place for this defect: {table}, {where}"
+    assert found is not None, f"the data has no place for this fault: {table}, {where}"
     return int(found[0])
 
 
 def _in_source(name: str, table: str, where: str, sets: dict[str, Any]) -> None:
-    """A row of Django that the mapping cannot carry. The twin writes the same row without changing it."""
+    """Change a row of Django so that the mapping cannot migrate it. The control writes the same row unchanged."""
 
-    @defect(name)
+    @fault(name)
     def plant(pair: Pair, planted: bool) -> Iterator[str]:
         key = _middle(pair, table, where)
         row = pair.postgres.execute(f"SELECT {', '.join(sets)} FROM {table} WHERE id = %s", (key,)).fetchone()
@@ -63,27 +60,30 @@ _in_source("source-changed-after-migration", "list_cutter_savedfile", "true", {"
 _in_source("password-changed-in-source", "auth_user", "is_active", {"password": _OF_NO_PASSWORD})
 
 
-@defect("group-in-use")
+@fault("group-in-use")
 def group_in_use(pair: Pair, planted: bool) -> Iterator[str]:
-    name = "defect of the migration"
+    name = "fault of the migration"
     pair.postgres.execute("INSERT INTO auth_group (name) VALUES (%s)", (name,))
     try:
         if not planted:
             pair.postgres.execute("DELETE FROM auth_group WHERE name = %s", (name,))
-        yield ""  # the table is meant, not one of its rows
+        yield ""  # the finding concerns the table, not a row
     finally:
         pair.postgres.execute("DELETE FROM auth_group WHERE name = %s", (name,))
 
 
-def _password_of_both(name: str, password: str, twin: str | None) -> None:
-    """Both systems hold the same password, which the Worker cannot use. The twin's it could, or it is of nobody."""
+def _password_of_both(name: str, password: str, control: str | None) -> None:
+    """Store a password hash in both systems that the Worker cannot use.
 
-    @defect(name)
+    The control's hash is usable, or belongs to a disabled account.
+    """
+
+    @fault(name)
     def plant(pair: Pair, planted: bool) -> Iterator[str]:
-        # A disabled account may keep any form: it may not log in anyway.
-        where = "is_active" if planted or twin is not None else "NOT is_active"
+        # A disabled account may have any format: it cannot log in anyway.
+        where = "is_active" if planted or control is not None else "NOT is_active"
         key = _middle(pair, "auth_user", where)
-        value = password if planted or twin is None else twin
+        value = password if planted or control is None else control
         with _source_row(pair, "auth_user", key, {"password": value}), restored(pair, "users", key):
             pair.d1(f"UPDATE users SET password = {literal(value)} WHERE id = {key}")
             yield str(key)

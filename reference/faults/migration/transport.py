@@ -1,7 +1,8 @@
-"""A loopback proxy before D1's REST interface that lies, or does something else, at one answer.
+"""A loopback proxy in front of D1's REST interface that returns one false response.
 
-`with lying(pair, "page-lost") as lie:` gives `lie.url`, to be used in the place of D1's own, and `lie.told`: how
-often it lied; a run in which it is 0 proves nothing. The neutral twin passes everything on. Not for stored defects.
+`with lying(pair, "page-lost") as lie:` gives `lie.url`, to use instead of D1's own, and `lie.told`:
+the number of false responses. A run in which it is 0 proves nothing. The control passes everything
+on.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ import httpx
 from reference.faults.migration.planting import Pair
 
 PLENTY = 2_000
-"""Bytes of an answer that carries rows and not a count or a schema."""
+"""Minimum bytes of a response with rows, in contrast to one with a count or a schema."""
 
 
 @dataclass
 class Exchange:
-    """What came from D1. status and body may be changed."""
+    """A response of D1. status and body may be changed."""
 
     sql: str
     status: int
@@ -41,14 +42,14 @@ class Exchange:
 
     @property
     def is_rows(self) -> bool:
-        """Whether it answers a page of rows of a mapped table."""
+        """Return True if it is a page of rows of a mapped table."""
         words = self.sql.lower().replace('"', "")
         return self.status == 200 and len(self.body) >= PLENTY and (" users" in words or " files" in words)
 
 
 @dataclass
 class Lie:
-    """url: what stands for D1's. told: how often it lied."""
+    """A proxy. url: replaces D1's. told: the number of false responses."""
 
     url: str = ""
     told: int = 0
@@ -57,10 +58,10 @@ class Lie:
 
 
 Teller = Callable[[Pair, Lie, Exchange], bool]
-"""Changes the exchange; whether it lied."""
+"""Changes the exchange and returns True if it did."""
 LIES: dict[str, Teller] = {}
 BEFORE: dict[str, tuple[int, int, dict[str, str]]] = {
-    # Every third question first gets this status, without reaching D1.
+    # Every third query gets this status first, without reaching D1.
     "too-many-requests-at-times": (3, 429, {"retry-after": "0"}),
     "bad-gateway-at-times": (3, 502, {}),
     "overloaded-at-times": (4, 503, {}),
@@ -78,7 +79,7 @@ def _lie(name: str) -> Callable[[Teller], Teller]:
 
 
 def _second_page(lie: Lie, exchange: Exchange) -> bool:
-    """Whether this is the second page of rows; it is noted, so that the one before can be told again."""
+    """Return True for the second page of rows; the page before it is kept, so that it can be sent again."""
     if not exchange.is_rows:
         return False
     lie.pages.append(Exchange(exchange.sql, exchange.status, dict(exchange.headers), exchange.body))
@@ -87,18 +88,18 @@ def _second_page(lie: Lie, exchange: Exchange) -> bool:
 
 @_lie("page-lost")
 def page_lost(pair: Pair, lie: Lie, exchange: Exchange) -> bool:  # noqa: ARG001 - a Teller
-    """The second page comes without rows, as if there were none."""
+    """Return the second page without rows, as if there were none."""
     if not _second_page(lie, exchange):
         return False
     (rows,) = (exchange.results["rows"],)
-    # Rows in one JSON array are one row of the answer: then that is empty.
+    # Rows in one JSON array are one row of the response, which is then empty.
     exchange.put_rows([["[]"]] if len(rows) == 1 and str(rows[0][-1]).startswith("[") else [])
     return True
 
 
 @_lie("page-cut")
 def page_cut(pair: Pair, lie: Lie, exchange: Exchange) -> bool:  # noqa: ARG001 - a Teller
-    """The second page comes without its last row."""
+    """Return the second page without its last row."""
     if not _second_page(lie, exchange):
         return False
     rows = exchange.results["rows"]
@@ -112,7 +113,7 @@ def page_cut(pair: Pair, lie: Lie, exchange: Exchange) -> bool:  # noqa: ARG001 
 
 @_lie("page-answered-twice")
 def page_answered_twice(pair: Pair, lie: Lie, exchange: Exchange) -> bool:  # noqa: ARG001 - a Teller
-    """The second page is the first once more."""
+    """Return the first page again instead of the second."""
     if not _second_page(lie, exchange):
         return False
     exchange.body = lie.pages[0].body
@@ -121,7 +122,7 @@ def page_answered_twice(pair: Pair, lie: Lie, exchange: Exchange) -> bool:  # no
 
 @_lie("row-doubled-in-page")
 def row_doubled_in_page(pair: Pair, lie: Lie, exchange: Exchange) -> bool:  # noqa: ARG001 - a Teller
-    """One row of the second page comes twice."""
+    """Return one row of the second page twice."""
     if not _second_page(lie, exchange):
         return False
     rows = exchange.results["rows"]
@@ -135,7 +136,7 @@ def row_doubled_in_page(pair: Pair, lie: Lie, exchange: Exchange) -> bool:  # no
 
 @_lie("answer-cut-off")
 def answer_cut_off(pair: Pair, lie: Lie, exchange: Exchange) -> bool:  # noqa: ARG001 - a Teller
-    """Half of every page's bytes, with a length that says that this is all."""
+    """Return half of every page's bytes, with the length of the half."""
     if not exchange.is_rows:
         return False
     exchange.body = exchange.body[: len(exchange.body) // 2]
@@ -144,7 +145,7 @@ def answer_cut_off(pair: Pair, lie: Lie, exchange: Exchange) -> bool:  # noqa: A
 
 @_lie("target-row-written-during-the-run")
 def target_row_written(pair: Pair, lie: Lie, exchange: Exchange) -> bool:
-    """A user who was read already logs in at the Worker while the second page is on its way."""
+    """Log in a user at the Worker whose row was already read, while the second page is in transit."""
     if not _second_page(lie, exchange):
         return False
     pair.d1("UPDATE users SET last_login = '2026-11-22T12:00:00.000Z' WHERE id = (SELECT min(id) FROM users)")
@@ -153,7 +154,7 @@ def target_row_written(pair: Pair, lie: Lie, exchange: Exchange) -> bool:
 
 @_lie("source-row-written-during-the-run")
 def source_row_written(pair: Pair, lie: Lie, exchange: Exchange) -> bool:
-    """The same at Django."""
+    """Do the same at Django."""
     if not _second_page(lie, exchange):
         return False
     pair.postgres.execute(
@@ -164,13 +165,13 @@ def source_row_written(pair: Pair, lie: Lie, exchange: Exchange) -> bool:
 
 @contextmanager
 def lying(pair: Pair, name: str, *, neutral: bool = False) -> Iterator[Lie]:
-    """The proxy, for as long as the block lasts; then rows that it wrote are as they were."""
+    """Run the proxy while the block runs; then rows that it wrote are restored."""
     if name not in LIES and name not in BEFORE:
         raise KeyError(name)
     lie = Lie()
     client = httpx.Client(trust_env=False, timeout=60)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(pair, lie, name, client, neutral=neutral))
-    server.daemon_threads = False  # so that server_close waits for the last answer
+    server.daemon_threads = False  # so that server_close waits for the last response
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     key = int(pair.one("SELECT CAST(min(id) AS TEXT) FROM users"))
     target = pair.literals("users", key)["last_login"]
@@ -194,7 +195,7 @@ def _handler(pair: Pair, lie: Lie, name: str, client: httpx.Client, *, neutral: 
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.0"  # a connection an answer: none is left open when the proxy ends
+        protocol_version = "HTTP/1.0"  # one connection per response: none is left open when the proxy ends
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
