@@ -46,10 +46,10 @@ from cutover.embedded import folders, postgres
 from cutover.embedded.processes import clean_environment, spawn
 from cutover.migration.findings import Findings
 from cutover.migration.mapping import MigrationMapping, load_mapping
-from cutover.migration.postgres import PostgresSide
+from cutover.migration.postgres_side import PostgresSide
 from cutover.migration.row_queries import queries_of
 from cutover.migration.rows import WORKERS, TableComparison
-from cutover.migration.sqlite_file import SqliteSide
+from cutover.migration.sqlite_side import SqliteSide
 
 LEGACY = """
 CREATE TABLE auth_user (

@@ -1,14 +1,17 @@
-"""Files against objects beside `rclone check`: 20,000 lists of about 6 KB in a media folder and on a local S3 server.
+"""Compare files with objects like `rclone check`: 20,000 lists of 6 KB in a media folder and on a local S3 server.
 
     .venv/bin/python benchmarks/reconcile_objects.py [--files N] [--runs N]
 
-objects_vs_rclone_checksum   wall time of `rclone check --checksum` over ours in the list form (MD5 against ETag)
-objects_vs_rclone_download   the same of `rclone check --download` over the thorough form, which besides reads type,
-                             caching and metadata of each object and counts rows and columns of each file
-..._fast_list                rclone with --fast-list: one listing in place of one for each of the folders
+objects_vs_rclone_checksum   wall time of `rclone check --checksum` / ours in the list form (MD5 against ETag)
+objects_vs_rclone_download   wall time of `rclone check --download` / ours in the thorough form, which also compares
+                             type, caching and metadata of each object and counts rows and columns of each file
+..._fast_list                rclone with --fast-list: one listing instead of one per folder
+objects_vs_boto3             wall time of the thorough form with objects read through boto3 / through http.client
+                             (docs/adr/0013-one-s3-client.md)
+objects_rss_mb               peak memory of ours
 
-All are processes of their own, start included, and take turns; medians of N runs (3 by default). Then six defects are
-planted and both forms must find just those, or it ends with 1. objects_rss_mb: the most memory of ours.
+Every contender is a process, its start is included, and they take turns; the figures are medians of N runs (default 3).
+Then six differences are planted. Both forms must find exactly those, or the exit code is 1.
 """
 
 from __future__ import annotations
@@ -36,12 +39,12 @@ from urllib.parse import quote
 from cutover.config.environments import Bucket
 from cutover.core.safety import AllowList
 from cutover.core.secrets import Secret
-from cutover.migration.bucket import BulkBucket
+from cutover.migration.bulk_media import BulkMedia
 from cutover.migration.file_index import file_columns
 from cutover.migration.findings import Findings
 from cutover.migration.mapping import load_mapping
-from cutover.migration.media import BulkMedia
-from cutover.migration.objects import reconcile_objects
+from cutover.migration.object_reconciliation import reconcile_objects
+from cutover.stores.bulk_objects import PIECE_BYTES, BulkObjects, OpenObject
 
 PROJECT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -53,7 +56,7 @@ READY_S = 60.0
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
+    """Return ports that are free now."""
     held = [socket.socket() for _ in range(count)]
     for one in held:
         one.bind(("127.0.0.1", 0))
@@ -65,7 +68,7 @@ def free_ports(count: int) -> list[int]:
 
 @contextlib.contextmanager
 def s3_server(folder: Path) -> Iterator[str]:
-    """A SeaweedFS on loopback with an empty bucket; its URL. It ends with the benchmark."""
+    """Start SeaweedFS on loopback with an empty bucket and yield its URL. It ends with the benchmark."""
     ports = dict(zip(("master", "volume", "filer", "s3", "m", "v", "f", "g"), free_ports(8), strict=True))
     identity = {"name": "b", "credentials": [{"accessKey": KEYS[0], "secretKey": KEYS[1]}],
                 "actions": ["Admin", "Read", "Write", "List"]}  # fmt: skip
@@ -91,7 +94,7 @@ def s3_server(folder: Path) -> Iterator[str]:
 
 
 def client_of(url: str) -> Any:
-    """boto3, to write."""
+    """Return a boto3 client."""
     import boto3
     from botocore.config import Config
 
@@ -103,7 +106,7 @@ def client_of(url: str) -> Any:
 
 
 def make_bucket(url: str, process: subprocess.Popen[bytes], folder: Path) -> None:
-    """Ask until the server takes it."""
+    """Create the bucket, and retry until the server is ready."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     deadline = time.monotonic() + READY_S
@@ -122,7 +125,7 @@ def make_bucket(url: str, process: subprocess.Popen[bytes], folder: Path) -> Non
 
 
 def generate(folder: Path, url: str, count: int) -> list[dict[str, Any]]:
-    """Files, the same files laid out as rclone needs them (hard links), objects, and both sides' rows in one."""
+    """Create files, hard links to them as rclone needs them, and objects. Return the rows of both sides in one."""
     from obstore import put
     from obstore.store import S3Store
 
@@ -159,7 +162,7 @@ def generate(folder: Path, url: str, count: int) -> list[dict[str, Any]]:
 
 
 def plant(folder: Path, url: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Six defects, each seen by lists and by bytes: an object missing, another byte, cut off, two orphans, no file."""
+    """Plant six differences: a lost object, a changed byte, a cut object, two orphans, a lost file."""
     client, first = client_of(url), [row["r2_key"] for row in rows[: PLANTED + 1]]
     head = client.head_object(Bucket=BUCKET, Key=first[1])
     described = {"ContentType": "text/csv", "CacheControl": "private, no-store"}
@@ -181,13 +184,40 @@ def plant(folder: Path, url: str, rows: Sequence[dict[str, Any]]) -> None:
     (folder / "media" / rows[4]["file_path"]).unlink()
 
 
+class Boto3Object(OpenObject):
+    """An object that boto3 reads."""
+
+    def __init__(self, key: str, response: Any) -> None:
+        self.key, self._body = key, response["Body"]
+        headers = response["ResponseMetadata"]["HTTPHeaders"]
+        self.headers = {name.lower(): value for name, value in headers.items()}
+        self.size = int(self.headers["content-length"])
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes."""
+        yield from self._body.iter_chunks(PIECE_BYTES)
+
+
+class Boto3Objects(BulkObjects):
+    """The bulk reader with objects read through boto3. The listing is the same."""
+
+    def __init__(self, bucket: Bucket, allowed: AllowList) -> None:
+        super().__init__(bucket, allowed)
+        self._s3 = client_of(bucket.endpoint)
+
+    def open(self, key: str) -> OpenObject | None:
+        """Return the object. None of the benchmark's objects is missing."""
+        return Boto3Object(key, self._s3.get_object(Bucket=self.name, Key=key))
+
+
 def ours(options: argparse.Namespace) -> None:
-    """One reconciliation in this process; places and counts of what was found as JSON."""
+    """Reconcile once in this process. Print places and counts of the findings as JSON."""
     folder = Path(options.folder)
     mapping = load_mapping(PROJECT)
     columns = file_columns(mapping)
     rows = json.loads((folder / "rows.json").read_text())
-    bucket = BulkBucket(Bucket(options.url, BUCKET, Secret(KEYS[0]), Secret(KEYS[1])), AllowList({"r2": options.url}))
+    reader = Boto3Objects if options.ours == "boto3" else BulkObjects
+    bucket = reader(Bucket(options.url, BUCKET, Secret(KEYS[0]), Secret(KEYS[1])), AllowList({"r2": options.url}))
     findings = Findings()
     numbers = reconcile_objects(
         mapping,
@@ -196,7 +226,7 @@ def ours(options: argparse.Namespace) -> None:
         BulkMedia(folder / "media"),
         bucket,
         findings,
-        thorough=options.ours == "thorough",
+        thorough=options.ours != "lists",
     )
     bucket.close()
     places = {f"{table} {column or ''} {kind}": count for (_, table, column, kind), count in findings.counts.items()}
@@ -204,13 +234,13 @@ def ours(options: argparse.Namespace) -> None:
 
 
 def most_kib() -> int:
-    """The most memory of this process since its program was loaded. ru_maxrss would count its parent's, too."""
+    """Return the peak memory of this process. ru_maxrss would include that of its parent."""
     (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1])
 
 
 def timed(command: Sequence[str]) -> tuple[float, str]:
-    """Wall seconds, and what it printed. Ends the benchmark for another exit code than 0."""
+    """Return wall seconds and the output. Ends the benchmark if the exit code is not 0."""
     started = time.perf_counter()
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=PROJECT, check=False
@@ -226,7 +256,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--ours", choices=("lists", "thorough"), help=argparse.SUPPRESS)
+    parser.add_argument("--ours", choices=("lists", "thorough", "boto3"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -242,7 +272,7 @@ def main() -> None:
 
 
 def measured(folder: Path, url: str, count: int, runs: int) -> dict[str, float]:
-    """Generate, measure, plant, look again; the figures."""
+    """Generate, measure, plant and compare again. Return the figures."""
     rows = generate(folder, url, count)
     (folder / "rows.json").write_text(json.dumps(rows))
     size = sum(row["file_size"] for row in rows)
@@ -259,6 +289,7 @@ def measured(folder: Path, url: str, count: int, runs: int) -> dict[str, float]:
         "rclone --checksum": [*check, "--checksum"],
         "rclone --checksum --fast-list": [*check, "--checksum", "--fast-list"],
         "ours, thorough": [*own, "thorough"],
+        "ours, thorough, boto3": [*own, "boto3"],
         "rclone --download": [*check, "--download"],
         "rclone --download --fast-list": [*check, "--download", "--fast-list"],
     }
@@ -266,13 +297,13 @@ def measured(folder: Path, url: str, count: int, runs: int) -> dict[str, float]:
     most = 0
     for _ in range(runs):
         for name, command in contenders.items():
-            wall, told = timed(command)
+            wall, output = timed(command)
             walls[name].append(wall)
-            if name.startswith("ours"):
-                most = max(most, json.loads(told.splitlines()[-1])["kib"])
+            if name in ("ours, lists", "ours, thorough"):
+                most = max(most, json.loads(output.splitlines()[-1])["kib"])
             right = f'{{"pairs": {count}, "unsettled": 0, "found": {{}}' if name.startswith("ours") else "0 differences"
-            if right not in told:
-                sys.exit(f"{name} found differences where there are none:\n{told[-2000:]}")
+            if right not in output:
+                sys.exit(f"{name} found differences although there are none:\n{output[-2000:]}")
     medians = {name: statistics.median(found) for name, found in walls.items()}
     print(f"{'':32} {'wall s':>8} {'objects/s':>10}   runs")
     for name, wall in medians.items():
@@ -292,13 +323,14 @@ def measured(folder: Path, url: str, count: int, runs: int) -> dict[str, float]:
         "objects_vs_rclone_download_fast_list": round(
             medians["rclone --download --fast-list"] / medians["ours, thorough"], 2
         ),
+        "objects_vs_boto3": round(medians["ours, thorough, boto3"] / medians["ours, thorough"], 2),
         "objects_rss_mb": round(most / 1024),
-        **judged(found),
+        **planted_found(found),
     }
 
 
-def judged(found: dict[str, dict[str, int]]) -> dict[str, float]:
-    """How many of the planted defects were found. Ends with 1 where either form found others."""
+def planted_found(found: dict[str, dict[str, int]]) -> dict[str, float]:
+    """Return how many planted differences were found. Ends with 1 if a form found others."""
     source = "list_cutter_savedfile"
     common = {
         "files  missing": 1,
@@ -310,12 +342,12 @@ def judged(found: dict[str, dict[str, int]]) -> dict[str, float]:
     flipped = {"files sha256 changed": 1}
     wanted = {
         "lists": {**common, **flipped},
-        # Cut off, it has another checksum as well.
+        # The object that was cut has another checksum as well.
         "thorough": {**common, "files sha256 changed": 2},
     }
     for form, places in wanted.items():
         if found[form] != places:
-            sys.exit(f"{form}: {json.dumps(found[form])} was found, planted was {json.dumps(places)}")
+            sys.exit(f"{form}: found {json.dumps(found[form])}, planted {json.dumps(places)}")
     return {"found": PLANTED, "planted": PLANTED}
 
 

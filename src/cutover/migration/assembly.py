@@ -17,17 +17,17 @@ from cutover.config.environments import Budget, Environment
 from cutover.core.errors import NotVerified
 from cutover.core.recorder import Recorder
 from cutover.core.safety import KillSwitch, is_loopback, origin_of
-from cutover.migration.d1_rest import D1RestSide
+from cutover.migration.d1_side import D1RestSide
 from cutover.migration.database_side import Side
-from cutover.migration.export import ExportSide
+from cutover.migration.export_side import ExportSide
 from cutover.migration.findings import Findings
 from cutover.migration.login_part import judge_logins
 from cutover.migration.mapping import MigrationMapping
 from cutover.migration.object_part import objects_part
-from cutover.migration.postgres import PostgresSide
+from cutover.migration.postgres_side import PostgresSide
 from cutover.migration.reconciliation import DIRECTIONS, Run
 from cutover.migration.resume import Proven, last_cut_off
-from cutover.migration.sqlite_file import SqliteSide
+from cutover.migration.sqlite_side import SqliteSide
 from cutover.run.progress import Progress
 
 CLOUDFLARE: Final = Budget(1200, 300.0)

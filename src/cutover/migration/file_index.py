@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from cutover.migration.bucket import Listed
 from cutover.migration.mapping import MigrationMapping, TableMapping
+from cutover.stores.bulk_objects import Listed
 
 CACHE_KIB: Final = 24 * 1024
 """Memory that the index may take; the rest lies in a temporary file."""

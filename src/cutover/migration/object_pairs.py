@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from cutover.core.errors import CheckFailed, MeasurementError, Refused
-from cutover.migration.bucket import BrokenError, BulkBucket, Opened
+from cutover.migration.bulk_media import BulkMedia
 from cutover.migration.derived_columns import DerivedColumns, ListReader
 from cutover.migration.file_index import Pair, file_columns
 from cutover.migration.findings import Finding, Kind, Part
 from cutover.migration.mapping import MigrationMapping
-from cutover.migration.media import BulkMedia
 from cutover.migration.object_description import undescribed
+from cutover.stores.bulk_objects import BrokenError, BulkObjects, OpenObject
 
 _TRIES: Final = 3
 _MD5: Final = re.compile(r"[0-9a-f]{32}")
@@ -38,7 +38,7 @@ class PairCheck:
     """Looks at one pair after the other, in any thread."""
 
     def __init__(
-        self, mapping: MigrationMapping, media: BulkMedia, bucket: BulkBucket, *, reverse: bool, thorough: bool
+        self, mapping: MigrationMapping, media: BulkMedia, bucket: BulkObjects, *, reverse: bool, thorough: bool
     ) -> None:
         self._rules = mapping.objects
         self._table = mapping.table(mapping.objects.table)
@@ -194,7 +194,7 @@ class PairCheck:
         found += self._description(pair, came[1])
         return Looked(tuple(found), described=1)
 
-    def _object(self, pair: Pair) -> tuple[str | None, Opened] | str:
+    def _object(self, pair: Pair) -> tuple[str | None, OpenObject] | str:
         """SHA-256 of an object, and the object; a sentence for one that changed meanwhile.
 
         None in the place of the SHA-256: it has a Content-Encoding, so HTTP need not show its bytes as they are stored.
@@ -227,7 +227,7 @@ class PairCheck:
 
     # --- what describes them ---------------------------------------------------------------------
 
-    def _description(self, pair: Pair, opened: Opened) -> list[Finding]:
+    def _description(self, pair: Pair, opened: OpenObject) -> list[Finding]:
         assert pair.worker is not None
         wrong = undescribed(self._rules, pair.worker.values, opened.headers, opened.metadata, reverse=self._reverse)
         return [self._of_object(one.kind, pair, one.column, one.expected, one.got) for one in wrong]

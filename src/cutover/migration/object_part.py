@@ -10,15 +10,15 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from cutover.migration.bucket import BulkBucket
+from cutover.migration.bulk_media import BulkMedia
 from cutover.migration.database_side import Cell, Dialect, Reader, text_of, whole
 from cutover.migration.file_index import file_columns
 from cutover.migration.findings import Findings
-from cutover.migration.media import BulkMedia
-from cutover.migration.objects import reconcile_objects
+from cutover.migration.object_reconciliation import reconcile_objects
 from cutover.migration.ranges import RangePlan
 from cutover.migration.rows import MismatchedError
 from cutover.run.progress import Progress
+from cutover.stores.bulk_objects import BulkObjects
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ def objects_part(stop: Callable[[], None]) -> Callable[[Reconciled, Findings, Pr
             return
         assert environment.media is not None and environment.bucket is not None  # noqa: PT018 - both were asked for above
         columns = file_columns(mapping)
-        bucket = BulkBucket(
+        bucket = BulkObjects(
             environment.bucket, environment.allowed, timeout_s=environment.timeout_s, ca_file=environment.ca_file,
             stop=stop,
         )  # fmt: skip

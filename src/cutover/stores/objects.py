@@ -1,33 +1,39 @@
-"""Objects in the Worker's R2 over S3, sent by our one client (S3's signature is botocore's).
+"""Single objects of the Worker's R2, through boto3.
 
-So that the list of hosts, the budget and the evidence hold for them too. Not for reading in bulk.
+The bulk reader of the migration gate is bulk_objects.py.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
-from urllib.parse import quote, unquote, unquote_plus
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
-from cutover.client.http import Answer, Client, Request
+from cutover.client.http import Client
 from cutover.config.environments import Bucket
 from cutover.core.errors import CheckFailed
+from cutover.stores.s3_client import S3Transport, s3_client
+from cutover.stores.s3_signature import CHECK_KEYS
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 PIECE_BYTES: Final = 8 * 1024 * 1024
-"""An object is read in pieces of that size, so that its size does not decide how much memory a check takes."""
+"""An object is read in pieces of this size, so that memory does not grow with the object."""
 
-_KEYS: Final = "are the keys in [secrets] valid for this bucket, and is [r2] its endpoint?"
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_NOT_FOUND: Final = 404
 
 
 @dataclass(frozen=True)
 class StoredObject:
-    """Size in bytes, media type and user metadata (names in lower case) of one object.
+    """An object: size in bytes, media type, user metadata (names in lower case).
 
-    sha256: of its bytes, in hexadecimal digits; None when only its head was read.
+    sha256: of its bytes, in hexadecimal digits; None if only its head was read.
     """
 
     key: str
@@ -40,9 +46,9 @@ class StoredObject:
 
     @property
     def original_name(self) -> str | None:
-        """The file's name of the metadata, percent-decoded (contracts/api.md, Files); None when there is none.
+        """Return the file name in the metadata, percent-decoded (contracts/api.md, Files); None if there is none.
 
-        An escape that is no UTF-8 stays as it is, to be seen.
+        An escape that is not UTF-8 is left as it is.
         """
         value = self.metadata.get("originalname")
         try:
@@ -53,170 +59,143 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class ListedObject:
-    """One line of a listing: key, size in bytes."""
+    """An entry of a listing: key, size in bytes."""
 
     key: str
     size: int
 
 
 class ObjectStore:
-    """One bucket."""
+    """One bucket. Not safe for threads."""
 
     def __init__(self, bucket: Bucket, client: Client) -> None:
-        self._bucket, self._client = bucket, client
+        self._bucket = bucket
+        self._transport = S3Transport(bucket, client)
+
+    @cached_property
+    def _s3(self) -> S3Client:
+        return s3_client(self._bucket, self._transport)
 
     def head(self, key: str) -> StoredObject | None:
-        """The object of that key, or None when there is none. Its bytes are not read.
+        """Return the object with that key without reading its bytes, None if there is none.
 
-        Raises CheckFailed for any other answer: a store that refuses us has shown nothing.
+        Raises CheckFailed for any other response: a store that refuses proves nothing.
         """
-        answer = self._send("head_object", "HEAD", key)
-        if answer.status == 404:
+        head = self._call("head", self._s3.head_object, Key=key)
+        if _status(head) == _NOT_FOUND:
             return None
-        if answer.status != 200:
-            raise _failed("head", answer, expected="status 200 or 404 from the bucket")
-        size = answer.headers.get("content-length", "")
-        return _object(key, answer, size=int(size) if size.isdecimal() else -1)
+        if "ContentLength" not in head:
+            raise self._failed("head", "a response with Content-Length")
+        return _object(key, head, size=head["ContentLength"])
 
     def get(self, key: str) -> StoredObject | None:
-        """The same with the SHA-256 of the bytes, which are read in pieces of PIECE_BYTES and not kept.
+        """Return the object with the SHA-256 of its bytes, None if there is none. The bytes are not kept.
 
-        Every piece is asked for by the first one's ETag, so that they are pieces of one object.
-        Raises CheckFailed for any other answer, for an object that changed or went while it was read, and for
-        one with a Content-Encoding, whose bytes HTTP would not show as they are stored.
+        Every piece is requested with the ETag of the first one, so that all are pieces of one object.
+        Raises CheckFailed for any other response, for an object that changes or disappears while it is read, and for
+        one with a Content-Encoding, because HTTP may not return its bytes as they are stored.
         """
-        digest, read, total, etag = hashlib.sha256(), 0, 1, ""
-        first: Answer | None = None
+        digest, read, total = hashlib.sha256(), 0, 1
+        first: Mapping[str, Any] | None = None
         while read < total:
-            headers = {"range": f"bytes={read}-{read + PIECE_BYTES - 1}"} | ({"if-match": etag} if etag else {})
-            answer = self._send("get_object", "GET", key, headers=headers)
-            if first is None and answer.status == 404:
+            wanted = {"Range": f"bytes={read}-{read + PIECE_BYTES - 1}"}
+            if first is not None:
+                wanted["IfMatch"] = first.get("ETag", "")
+            piece = self._call("get", self._s3.get_object, Key=key, **wanted)
+            status = _status(piece)
+            if first is None and status == _NOT_FOUND:
                 return None
-            if first is None and answer.status == 416:  # no range of an object without bytes can be satisfied
-                return self._empty(key, answer)
-            if first is not None and answer.status in (404, 412):
-                raise _failed("changed", answer, expected="one object from its first byte to its last")
-            total = _total(answer, read)
-            digest.update(answer.body)
-            read += len(answer.body)
-            first = first or answer
-            etag = first.headers.get("etag", "")
-        assert first is not None  # the loop went round at least once
+            if first is None and status == 416:  # an empty object has no byte range
+                return self._empty(key)
+            if first is not None and status in (_NOT_FOUND, 412):
+                raise self._failed("changed", "one object from its first byte to its last")
+            body = piece["Body"].read() if "Body" in piece else b""
+            total = self._total(piece, body, read)
+            digest.update(body)
+            read += len(body)
+            first = first or piece
+        assert first is not None  # the loop ran at least once
         return _object(key, first, size=read, sha256=digest.hexdigest())
 
     def list(self, prefix: str, *, page_size: int = 1000) -> Iterator[ListedObject]:
-        """Every object whose key begins with the prefix, in the store's order, page by page (ListObjectsV2).
+        """Yield every object whose key begins with the prefix, in the store's order, page by page (ListObjectsV2).
 
-        page_size: keys a page, 1 to 1000. Raises CheckFailed for any answer that is no page, and for one that
-        says that there are more and not where: a listing that was cut off would hide objects.
+        page_size: keys per page, 1 to 1000. Raises CheckFailed for a response that is not a page, and for a page that
+        announces more objects without a token for the next page (boto3's paginator takes that for the end).
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
         """
         seen: set[str] = set()
-        query = {"list-type": "2", "prefix": prefix, "max-keys": str(page_size), "encoding-type": "url"}
+        token: dict[str, str] = {}
         while True:
-            page = _page(self._send("list_objects", "GET", "", query=query))
-            yield from page.objects
-            if not page.truncated:
+            page = self._call("list", self._s3.list_objects_v2, Prefix=prefix, MaxKeys=page_size, **token)
+            if "IsTruncated" not in page:
+                raise self._failed("list", "a page of ListObjectsV2 with IsTruncated")
+            for entry in page.get("Contents", []):
+                if "Key" not in entry or "Size" not in entry:
+                    raise self._failed("list", "a page of ListObjectsV2 with key and size of each object")
+                yield ListedObject(entry["Key"], entry["Size"])
+            if not page["IsTruncated"]:
                 return
-            if page.next_token is None or page.next_token in seen:
-                raise _failed("list", page.answer, expected="a listing that says where its next page begins")
-            seen.add(page.next_token)
-            query["continuation-token"] = page.next_token
+            following = page.get("NextContinuationToken")
+            if following is None or following in seen:
+                raise self._failed("list", "a listing with a token for its next page")
+            seen.add(following)
+            token = {"ContinuationToken": following}
 
-    def _empty(self, key: str, refused: Answer) -> StoredObject | None:
+    def _empty(self, key: str) -> StoredObject | None:
         found = self.head(key)
         if found is not None and found.size != 0:
-            raise _failed("get", refused, expected=f"the first bytes of an object of {found.size} bytes")
-        empty = hashlib.sha256().hexdigest()
-        return None if found is None else StoredObject(**{**vars(found), "sha256": empty})
+            raise self._failed("get", f"the first bytes of an object of {found.size} bytes")
+        return None if found is None else replace(found, sha256=hashlib.sha256().hexdigest())
 
-    def _send(
-        self,
-        operation: str,
-        method: str,
-        key: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer:
-        # Imported here: 0.3 s that only checks of the store pay.
-        from botocore.auth import S3SigV4Auth
-        from botocore.awsrequest import AWSRequest
-        from botocore.credentials import Credentials
+    def _call(self, finding: str, operation: Callable[..., Any], **arguments: Any) -> Mapping[str, Any]:
+        """Return the parsed response, also one with an error status that S3Transport allows."""
+        from botocore.exceptions import BotoCoreError, ClientError
 
-        url = f"{self._bucket.endpoint}/{self._bucket.bucket}" + (f"/{quote(key)}" if key else "")
-        if query:
-            url += "?" + "&".join(f"{name}={quote(value, safe='')}" for name, value in sorted(query.items()))
-        signed = AWSRequest(method=method, url=url, headers=dict(headers or {}))
-        keys = Credentials(self._bucket.access_key_id.reveal(), self._bucket.secret_access_key.reveal())
-        S3SigV4Auth(keys, "s3", "auto").add_auth(signed)  # R2's region is "auto"
-        # identity: what is compared are the bytes as they are stored. Not signed, as proxies may change it.
-        sent = {**dict(signed.headers.items()), "accept-encoding": "identity"}
-        return self._client.send(Request("r2", operation, method, url, sent))
+        try:
+            parsed: Mapping[str, Any] = operation(Bucket=self._bucket.bucket, **arguments)
+        except ClientError as error:
+            return dict(error.response)
+        except (BotoCoreError, ValueError) as error:  # ValueError: a header or XML element of the wrong type
+            raise self._failed(finding, f"a response that boto3 can parse, got {type(error).__name__}") from None
+        return parsed
 
+    def _total(self, piece: Mapping[str, Any], body: bytes, read: int) -> int:
+        """Return the size of the object. Raises CheckFailed if this is not the requested piece."""
+        if piece.get("ContentEncoding", "identity") != "identity":
+            raise self._failed("encoded", "an object without Content-Encoding (contracts/api.md, Files)")
+        if _status(piece) == 200 and read == 0:  # a store without range requests returns the whole object
+            return len(body)
+        content_range = _CONTENT_RANGE.fullmatch(piece.get("ContentRange", ""))
+        if _status(piece) != 206 or content_range is None:
+            raise self._failed("get", "status 206 or 404 from the bucket")
+        start, end, total = map(int, content_range.groups())
+        if start != read or end != min(read + PIECE_BYTES, total) - 1 or len(body) != end - start + 1:
+            raise self._failed("get", f"the bytes from {read} on, as many as Content-Range states")
+        return total
 
-@dataclass(frozen=True)
-class _Page:
-    answer: Answer
-    objects: list[ListedObject] = field(default_factory=list)
-    truncated: bool = False
-    next_token: str | None = None
-
-
-def _page(answer: Answer) -> _Page:
-    # Imported here: only checks that list pay for it.
-    from xml.etree import ElementTree
-
-    expected = "a page of ListObjectsV2"
-    if answer.status != 200:
-        raise _failed("list", answer, expected=expected)
-    try:
-        root = ElementTree.fromstring(answer.body)  # noqa: S314 - from the named bucket; expat bounds what entities grow to
-    except ElementTree.ParseError:
-        raise _failed("list", answer, expected=expected) from None
-    try:
-        objects = [
-            # Asked for with encoding-type=url, so that a key may hold what XML cannot.
-            ListedObject(unquote_plus(entry.findtext("{*}Key") or ""), int(entry.findtext("{*}Size") or ""))
-            for entry in root.findall("{*}Contents")
-        ]
-    except ValueError:
-        raise _failed("list", answer, expected=f"{expected} with a size for each object") from None
-    truncated = {"true": True, "false": False}.get(root.findtext("{*}IsTruncated") or "")
-    if truncated is None:
-        raise _failed("list", answer, expected=f"{expected} that says whether it is the last")
-    return _Page(answer, objects, truncated, root.findtext("{*}NextContinuationToken"))
+    def _failed(self, finding: str, expected: str) -> CheckFailed:
+        answer = self._transport.last_answer
+        return CheckFailed(
+            f"store:{finding}",
+            expected=expected,
+            got="no response" if answer is None else f"status {answer.status}",
+            source=f"bucket {self._bucket.bucket}" if answer is None else answer.source,
+            do_next=CHECK_KEYS,
+        )
 
 
-def _total(answer: Answer, read: int) -> int:
-    """The object's size as this piece tells it. Raises CheckFailed for what is not the piece that was asked for."""
-    if answer.headers.get("content-encoding", "identity") != "identity":
-        raise _failed("encoded", answer, expected="an object without Content-Encoding, as the contract has it")
-    if answer.status == 200 and read == 0:  # a store that knows no ranges gives all of it
-        return len(answer.body)
-    told = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
-    if answer.status != 206 or told is None:
-        raise _failed("get", answer, expected="status 206 or 404 from the bucket")
-    start, end, total = map(int, told.groups())
-    if start != read or end != min(read + PIECE_BYTES, total) - 1 or len(answer.body) != end - start + 1:
-        raise _failed("get", answer, expected=f"the bytes from {read} on, as many as Content-Range says")
-    return total
+def _status(parsed: Mapping[str, Any]) -> int:
+    return int(parsed["ResponseMetadata"]["HTTPStatusCode"])
 
 
-def _object(key: str, answer: Answer, *, size: int, **more: Any) -> StoredObject:
-    headers = answer.headers
+def _object(key: str, parsed: Mapping[str, Any], *, size: int, sha256: str | None = None) -> StoredObject:
     return StoredObject(
         key,
         size,
-        headers.get("content-type", ""),
-        headers.get("etag", "").strip('"'),
-        {name.removeprefix("x-amz-meta-"): value for name, value in headers.items() if name.startswith("x-amz-meta-")},
-        cache_control=headers.get("cache-control", ""),
-        **more,
-    )
-
-
-def _failed(finding: str, answer: Answer, *, expected: str) -> CheckFailed:
-    return CheckFailed(
-        f"store:{finding}", expected=expected, got=f"status {answer.status}", source=answer.source, do_next=_KEYS
+        parsed.get("ContentType", ""),
+        parsed.get("ETag", "").strip('"'),
+        {name.lower(): value for name, value in parsed.get("Metadata", {}).items()},
+        cache_control=parsed.get("CacheControl", ""),
+        sha256=sha256,
     )

@@ -17,12 +17,12 @@ from cutover.config.validation import root
 from cutover.core.errors import CheckFailed, Refused
 from cutover.core.safety import AllowList
 from cutover.core.secrets import Secret
-from cutover.migration.bucket import BulkBucket
+from cutover.migration.bulk_media import BulkMedia
 from cutover.migration.file_index import file_columns
 from cutover.migration.findings import Finding, Findings, Kind, Part
 from cutover.migration.mapping import MigrationMapping, load_mapping
-from cutover.migration.media import BulkMedia
-from cutover.migration.objects import ObjectNumbers, reconcile_objects
+from cutover.migration.object_reconciliation import ObjectNumbers, reconcile_objects
+from cutover.stores.bulk_objects import BulkObjects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,7 +64,7 @@ class Migrated:
     client: Any
     legacy: dict[int, dict[str, Any]]
     worker: dict[int, dict[str, Any]]
-    opened: list[BulkBucket] = dataclasses.field(default_factory=list)
+    opened: list[BulkObjects] = dataclasses.field(default_factory=list)
 
     def key(self, number: int) -> str:
         """Of its object."""
@@ -112,11 +112,11 @@ class Migrated:
         """Remove its object."""
         self.client.delete_object(Bucket=self.pair.s3_bucket, Key=self.key(number))
 
-    def bucket(self, *, secret: str = "") -> BulkBucket:
+    def bucket(self, *, secret: str = "") -> BulkObjects:
         """The bucket as the reconciliation reads it, closed after the test."""
         keys = Secret(self.pair.s3_access_key), Secret(secret or self.pair.s3_secret_key)
         named = Bucket(self.pair.s3_url, self.pair.s3_bucket, *keys)
-        made = BulkBucket(named, AllowList({"r2": self.pair.s3_url}), retry_s=5)
+        made = BulkObjects(named, AllowList({"r2": self.pair.s3_url}), retry_s=5)
         self.opened.append(made)
         return made
 
@@ -363,7 +363,7 @@ def test_wrong_keys_end_it_with_what_to_do(migrated: Migrated) -> None:
 def test_a_bucket_that_is_not_named_gets_no_request(migrated: Migrated) -> None:
     """The address comes from the environment's list alone."""
     with pytest.raises(Refused, match="no host of this environment"):
-        BulkBucket(migrated.bucket()._bucket, AllowList({"worker": "https://elsewhere.example"}))  # noqa: SLF001 - the same bucket
+        BulkObjects(migrated.bucket()._bucket, AllowList({"worker": "https://elsewhere.example"}))  # noqa: SLF001 - the same bucket
 
 
 def test_the_listing_comes_in_pages(migrated: Migrated) -> None:

@@ -14,10 +14,10 @@ from cutover.core.errors import CheckFailed, Unreachable
 from cutover.core.recorder import Recorder
 from cutover.core.safety import KillSwitch
 from cutover.embedded.state import PairState
-from cutover.migration.d1_rest import D1RestSide
+from cutover.migration.d1_side import D1RestSide
 from cutover.migration.database_side import Unrenderable
-from cutover.migration.postgres import PostgresSide
-from cutover.migration.sqlite_file import SqliteSide
+from cutover.migration.postgres_side import PostgresSide
+from cutover.migration.sqlite_side import SqliteSide
 
 pytestmark = pytest.mark.pair
 

@@ -20,7 +20,7 @@ from cutover.core.errors import CheckFailed, Refused, Stopped, Unreachable
 from cutover.core.recorder import Recorder
 from cutover.core.safety import AllowList, KillSwitch
 from cutover.core.secrets import Secret
-from cutover.migration.postgres import PostgresReader
+from cutover.migration.postgres_side import PostgresReader
 from cutover.stores import LegacyRows, ObjectStore
 from cutover.stores import objects as objects_module
 
@@ -286,14 +286,14 @@ def test_object_that_changes_while_it_is_read_is_no_object(
     client, name = bucket
     client.put_object(Bucket=name, Key="changes", Body=b"a" * 2000)
     monkeypatch.setattr(objects_module, "PIECE_BYTES", 1000)
-    send = store._client.send  # noqa: SLF001 - to step in between two pieces, which no interface offers
+    send = store._transport._client.send  # noqa: SLF001 - to step in between two pieces, which no interface offers
 
     def and_change(request: Any) -> Any:
         answer = send(request)
         client.put_object(Bucket=name, Key="changes", Body=b"b" * 2000)
         return answer
 
-    monkeypatch.setattr(store._client, "send", and_change)  # noqa: SLF001 - the same
+    monkeypatch.setattr(store._transport._client, "send", and_change)  # noqa: SLF001 - the same
     with pytest.raises(CheckFailed, match="store:changed"):
         store.get("changes")
     client.delete_object(Bucket=name, Key="changes")
@@ -328,7 +328,7 @@ def test_wrong_keys_are_no_empty_bucket(environment: Environment, store: ObjectS
     """A store that refuses us has shown nothing."""
     assert environment.bucket is not None
     wrong = dataclasses.replace(environment.bucket, secret_access_key=Secret("a-wrong-secret-of-this-test"))
-    refused = ObjectStore(wrong, store._client)  # noqa: SLF001 - the same client, other keys
+    refused = ObjectStore(wrong, store._transport._client)  # noqa: SLF001 - the same client, other keys
     for look in (lambda: refused.get("x"), lambda: refused.head("x"), lambda: list(refused.list("x"))):
         with pytest.raises(CheckFailed, match="status 403"):
             look()

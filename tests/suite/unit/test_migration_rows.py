@@ -17,7 +17,7 @@ from cutover.config.validation import ConfigurationError, root
 from cutover.core.safety import KillSwitch
 from cutover.migration import mapping
 from cutover.migration.database_side import whole
-from cutover.migration.export import load_export
+from cutover.migration.export_side import load_export
 from cutover.migration.findings import Finding, Findings, Kind, Part
 from cutover.migration.keys import KeyChecks
 from cutover.migration.mapping import FILE, Form, load_mapping
@@ -25,7 +25,7 @@ from cutover.migration.masking import shown_values
 from cutover.migration.ranges import KeyRange, RangePlan, merged
 from cutover.migration.resume import RangeJournal, last_cut_off
 from cutover.migration.schemas import Schema, d1_schema
-from cutover.migration.sqlite_file import SqliteReader
+from cutover.migration.sqlite_side import SqliteReader
 from cutover.migration.values import Stored, identical, instant, read_column, same, shown
 
 pytestmark = pytest.mark.unit

@@ -1,4 +1,4 @@
-"""An SQLite file as a side of a migration: the one behind a local D1, or a copy of it. Opened for reading only.
+"""An SQLite file as a side of a migration: the one behind a local D1, or a copy of it. OpenObject for reading only.
 
 Not for an export: export.py makes such a file of it.
 """

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cutover.config.validation import ConfigurationError
 from cutover.core.safety import KillSwitch
-from cutover.migration.sqlite_file import SqliteSide
+from cutover.migration.sqlite_side import SqliteSide
 
 
 class ExportSide(SqliteSide):

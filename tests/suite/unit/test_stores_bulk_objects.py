@@ -20,7 +20,7 @@ from cutover.config.environments import Bucket
 from cutover.core.errors import CheckFailed, MeasurementError, Stopped, Unreachable
 from cutover.core.safety import AllowList
 from cutover.core.secrets import Secret
-from cutover.migration.bucket import BrokenError, BulkBucket
+from cutover.stores.bulk_objects import BrokenError, BulkObjects
 
 pytestmark = pytest.mark.unit
 
@@ -61,10 +61,10 @@ class Store:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
-    def bucket(self, **more: Any) -> BulkBucket:
+    def bucket(self, **more: Any) -> BulkObjects:
         """The bucket behind it."""
         named = Bucket(self.url, "lists", Secret("the key id"), Secret("the secret key"))
-        return BulkBucket(named, AllowList({"r2": self.url}), **{"retry_s": 1.5, "timeout_s": 5, **more})
+        return BulkObjects(named, AllowList({"r2": self.url}), **{"retry_s": 1.5, "timeout_s": 5, **more})
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def honest(_path: str, query: dict[str, str], _number: int) -> Answer:
     return page(KEYS[start : start + 3], token=str(start + 3) if start + 3 < len(KEYS) else "")
 
 
-def listed(bucket: BulkBucket) -> list[str]:
+def listed(bucket: BulkObjects) -> list[str]:
     """All keys, and the bucket is closed."""
     with contextlib.closing(bucket):
         return [each.key for found in bucket.listing("uploads/") for each in found]
@@ -143,7 +143,7 @@ def test_a_listing_that_breaks_off_is_asked_for_again_and_then_given_up(store: S
     assert listed(store.bucket(retry_s=10)) == KEYS
     store.asked.clear()
     store.answer = lambda *_: (200, {"content-length": "5000"}, page(KEYS)[2])
-    with pytest.raises(Unreachable, match=r"did not answer within 1.5 s: the listing broke off behind 0 objects"):
+    with pytest.raises(Unreachable, match=r"did not answer within 1.5 s: the listing broke off after 0 objects"):
         listed(store.bucket())
 
 
@@ -164,14 +164,14 @@ def test_a_store_in_trouble_is_asked_again(store: Store, status: int) -> None:
 def test_a_store_that_hangs_up_is_unreachable(store: Store) -> None:
     """No answer is no listing."""
     store.answer = lambda *_: None
-    with pytest.raises(Unreachable, match=r"no answer"):
+    with pytest.raises(Unreachable, match=r"no response"):
         listed(store.bucket())
 
 
 def test_a_redirect_is_not_followed(store: Store) -> None:
     """It would lead to a host that the environment does not name."""
     store.answer = lambda *_: (307, {"location": "http://127.0.0.2:9/elsewhere"}, b"")
-    with pytest.raises(CheckFailed, match=r"status 307 while listing, leading to .*which is not followed"):
+    with pytest.raises(CheckFailed, match=r"status 307 while listing, redirect to .*not followed"):
         listed(store.bucket())
     with pytest.raises(CheckFailed, match="status 307 while reading"), contextlib.closing(store.bucket()) as bucket:
         bucket.open(KEYS[0])

@@ -15,13 +15,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from cutover.migration.bucket import BulkBucket
+from cutover.migration.bulk_media import BulkMedia
 from cutover.migration.file_index import FileIndex, Pair
 from cutover.migration.findings import Finding, Findings, Kind, Part
 from cutover.migration.mapping import MigrationMapping
-from cutover.migration.media import BulkMedia
 from cutover.migration.object_pairs import Looked, PairCheck, as_json
 from cutover.run.progress import Progress
+from cutover.stores.bulk_objects import BulkObjects
 
 THREADS: Final = 8
 _BATCH: Final = 16
@@ -69,7 +69,7 @@ def reconcile_objects(
     legacy_rows: Iterable[Sequence[Any]],
     worker_rows: Iterable[Sequence[Any]],
     media: BulkMedia,
-    bucket: BulkBucket,
+    bucket: BulkObjects,
     findings: Findings,
     *,
     reverse: bool = False,
@@ -138,7 +138,7 @@ def _fill(
     legacy_rows: Iterable[Sequence[Any]],
     worker_rows: Iterable[Sequence[Any]],
     media: BulkMedia,
-    bucket: BulkBucket,
+    bucket: BulkObjects,
     progress: Progress,
 ) -> None:
     """Rows, files and objects into the index; the bucket is listed while the rest is read."""
