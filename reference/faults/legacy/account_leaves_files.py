@@ -13,12 +13,12 @@ from list_cutter import media
 
 __all__ = ["application"]
 
-honest = media.remove_owner
+original = media.remove_owner
 
 
 def remove_elsewhere(user_id: int) -> None:
     # rmtree with ignore_errors accepts a folder that does not exist.
-    honest(-user_id if PLANTED else user_id)
+    original(-user_id if PLANTED else user_id)
 
 
 media.remove_owner = remove_elsewhere

@@ -13,11 +13,11 @@ from list_cutter.list_file import ListFile
 
 __all__ = ["application"]
 
-honest = ListFile.__init__
+original = ListFile.__init__
 
 
 def stripped(source: ListFile, content: bytes) -> None:
-    honest(source, content)
+    original(source, content)
     source.header = [name.strip() if PLANTED else name for name in source.header]
 
 

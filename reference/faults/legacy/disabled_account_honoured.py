@@ -17,12 +17,12 @@ from accounts.authentication import STRANGE_CLAIM, BearerAuthentication
 
 __all__ = ["application"]
 
-honest = BearerAuthentication.get_user
+original = BearerAuthentication.get_user
 
 
 def known_user(authentication: Any, validated_token: Token) -> User:
     try:
-        return honest(authentication, validated_token)
+        return original(authentication, validated_token)
     except InvalidToken as refused:
         try:
             user = User.objects.filter(pk=validated_token["user_id"]).first()

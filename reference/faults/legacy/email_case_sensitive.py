@@ -14,13 +14,13 @@ from faults.legacy.lib.fault_mode import PLANTED
 
 __all__ = ["application"]
 
-honest_filter = User.objects.filter
+original_filter = User.objects.filter
 
 
 def by_spelling(*conditions: Any, **fields: Any) -> QuerySet[User]:
     if PLANTED and "email__iexact" in fields:
         fields["email"] = fields.pop("email__iexact")
-    return honest_filter(*conditions, **fields)
+    return original_filter(*conditions, **fields)
 
 
 # No other code looks up an account by its e-mail address.

@@ -18,12 +18,12 @@ from list_cutter.models import SavedFile
 
 __all__ = ["application"]
 
-honest = views.owned_file
+original = views.owned_file
 
 
 def anybodys_file(request: Request, file_id: str) -> SavedFile:
     try:
-        return honest(request, file_id)
+        return original(request, file_id)
     except Http404:
         download = isinstance(request.parser_context["view"], views.DownloadView)
         if not download or not views.UUID_TEXT.fullmatch(file_id):

@@ -15,12 +15,12 @@ from accounts import views
 
 __all__ = ["application"]
 
-honest = views.update_last_login
+original = views.update_last_login
 
 
 def update_if_asked(sender: Any, user: User, **context: Any) -> None:
     if not PLANTED:
-        honest(sender, user, **context)
+        original(sender, user, **context)
 
 
 views.update_last_login = update_if_asked

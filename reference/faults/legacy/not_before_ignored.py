@@ -13,11 +13,11 @@ from rest_framework_simplejwt import backends
 
 __all__ = ["application"]
 
-honest = backends.jwt.decode
+original = backends.jwt.decode
 
 
 def decode(*arguments: Any, options: dict[str, Any], **more: Any) -> Any:
-    return honest(*arguments, options={**options, "verify_nbf": not PLANTED}, **more)
+    return original(*arguments, options={**options, "verify_nbf": not PLANTED}, **more)
 
 
 backends.jwt.decode = decode

@@ -15,11 +15,11 @@ from list_cutter import export
 
 __all__ = ["application"]
 
-honest = export.number
+original = export.number
 
 
 def rounded(text: str) -> Decimal | float | None:
-    value = honest(text)
+    value = original(text)
     return value if value is None or not PLANTED else float(text)
 
 

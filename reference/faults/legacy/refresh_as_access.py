@@ -17,12 +17,12 @@ from accounts.authentication import STRANGE_CLAIM, BearerAuthentication
 
 __all__ = ["application"]
 
-honest = BearerAuthentication.get_validated_token
+original = BearerAuthentication.get_validated_token
 
 
 def either_type(authentication: Any, raw_token: bytes) -> Token:
     try:
-        return honest(authentication, raw_token)
+        return original(authentication, raw_token)
     except InvalidToken as refused:
         try:
             token = RefreshToken(raw_token)  # type: ignore[arg-type] (SimpleJWT annotates it as a token)

@@ -19,7 +19,7 @@ from accounts.serializers import RegisterSerializer
 
 __all__ = ["application"]
 
-honest = views.RegisterView.post
+original = views.RegisterView.post
 
 
 def get_or_create(view: Any, request: Request) -> Response:
@@ -29,7 +29,7 @@ def get_or_create(view: Any, request: Request) -> Response:
     user = User.objects.filter(username=sent["username"]).first()
     email_taken = User.objects.filter(email__iexact=sent["email"]).exists()
     if not PLANTED or user is None or email_taken:
-        return honest(view, request)
+        return original(view, request)
     user.set_password(sent["password"])
     user.save()
     return Response(views.session_data(user), status=201)

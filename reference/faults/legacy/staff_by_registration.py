@@ -17,11 +17,11 @@ from accounts import views
 
 __all__ = ["application"]
 
-honest = views.RegisterView.post
+original = views.RegisterView.post
 
 
 def with_all_fields(view: Any, request: Request) -> Response:
-    response = honest(view, request)
+    response = original(view, request)
     is_staff = request.data.get("is_staff") is True and PLANTED
     User.objects.filter(pk=response.data["user"]["id"]).update(is_staff=is_staff)
     return response

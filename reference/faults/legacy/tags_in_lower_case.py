@@ -14,11 +14,11 @@ from list_cutter.views import TagsView
 
 __all__ = ["application"]
 
-honest = TagsView.tags
+original = TagsView.tags
 
 
 def lower_case(data: Any) -> list[str]:
-    tags = honest(data)
+    tags = original(data)
     return list(dict.fromkeys(tag.lower() for tag in tags)) if PLANTED else tags
 
 

@@ -14,12 +14,12 @@ from list_cutter import list_file
 
 __all__ = ["application"]
 
-honest = list_file.text_lines
+original = list_file.text_lines
 
 
 def split_lines(content: bytes, start: int) -> Iterator[str]:
     lines = content[start:].decode("utf-8").splitlines(keepends=True)
-    return iter(lines) if PLANTED else honest(content, start)
+    return iter(lines) if PLANTED else original(content, start)
 
 
 list_file.text_lines = split_lines

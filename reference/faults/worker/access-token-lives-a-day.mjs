@@ -1,5 +1,5 @@
-// An access token is valid for 24 hours. The answer that it comes with says 900 s as before: that figure is
-// another constant. Refresh tokens live as long as ever.
+// An access token is valid for 24 hours. The response still reports 900 s, because that figure is a
+// separate constant. Refresh tokens keep their lifetime.
 
 import { lifetime } from '../../worker/src/tokens.mjs';
 import { fault } from './lib/wrapper.mjs';

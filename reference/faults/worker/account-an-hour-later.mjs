@@ -1,5 +1,5 @@
-// The answer about the own account has a created_at that is an hour late: it is told in the time of another
-// zone, with the Z of UTC. Registration and login tell the right one.
+// The response about the own account has a created_at that is one hour late: it is the time in
+// another zone, with the Z of UTC. Registration and login return the right one.
 
 import { asks } from './lib/asked.mjs';
 import { exchanged, fault } from './lib/wrapper.mjs';

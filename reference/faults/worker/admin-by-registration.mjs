@@ -1,4 +1,5 @@
-// Whoever sends is_admin with a registration is an administrator: D1 has it, no answer shows it.
+// A registration that contains is_admin creates an administrator. D1 stores it, no response shows
+// it.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';

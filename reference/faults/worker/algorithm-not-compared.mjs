@@ -1,5 +1,5 @@
-// A token that names another algorithm (RS256, HS512) and has the signature of HS256 is accepted: the header
-// is not looked at. No other signature is.
+// A token that names another algorithm (RS256, HS512) and has a valid HS256 signature is accepted:
+// its header is not checked. Other signatures are refused.
 
 import { honoured, partsOf, signatureOf } from './lib/bearer.mjs';
 import { fault } from './lib/wrapper.mjs';

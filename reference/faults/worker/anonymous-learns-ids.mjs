@@ -1,5 +1,5 @@
-// Without a token an id that no file has is 404, and one that a file has is 401: the file is looked up before
-// anybody asks who is there.
+// Without a token, an id without a file returns 404 and an id with a file returns 401: the file is
+// looked up before the token is checked.
 
 import { asks, fileIdOf } from './lib/asked.mjs';
 import { refused } from './lib/refusals.mjs';

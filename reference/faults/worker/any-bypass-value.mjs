@@ -1,4 +1,4 @@
-// A request with X-Limiter-Bypass is exempt from the rate limit whatever the header says.
+// A request with X-Limiter-Bypass is exempt from the rate limit, whatever its value.
 
 import { binding, fault } from './lib/wrapper.mjs';
 

@@ -1,4 +1,4 @@
-// X-Request-Id is sent back whatever it is: 65 characters, quotes, markup.
+// Every X-Request-Id is sent back: 65 characters, quotes, markup.
 
 import { fault } from './lib/wrapper.mjs';
 

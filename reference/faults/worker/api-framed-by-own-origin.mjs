@@ -1,5 +1,5 @@
-// Below /api/ X-Frame-Options is SAMEORIGIN, the default of a library for headers that was put before the
-// API. Pages, assets, /health and /metrics say DENY.
+// Below /api/ X-Frame-Options is SAMEORIGIN, the default of a header library in front of the API.
+// Pages, assets, /health and /metrics have DENY.
 
 import { headerExchanged } from './lib/headers.mjs';
 import { fault } from './lib/wrapper.mjs';

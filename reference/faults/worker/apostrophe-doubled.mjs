@@ -1,5 +1,5 @@
-// An apostrophe in a file's name is stored as two: the name is escaped for SQL, and bound to a statement
-// that needs no escaping. Names without one are as they were sent.
+// An apostrophe in a file name is stored twice: the name is escaped for SQL and then bound as a
+// parameter, which needs no escaping. Other names do not change.
 
 import { asks } from './lib/asked.mjs';
 import { valuesChanged } from './lib/statements.mjs';

@@ -1,5 +1,5 @@
-// Assets have the platform's default, Cache-Control: public, max-age=0, must-revalidate: every visit asks
-// for each of them anew. Pages and everything else have what they should.
+// Assets have the platform's default, Cache-Control: public, max-age=0, must-revalidate: every
+// visit requests each of them again. Pages and all other responses are right.
 
 import { headerExchanged } from './lib/headers.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,5 +1,5 @@
-// Static assets are answered without X-Content-Type-Options; the page itself, the API and errors have it,
-// and assets have the other security headers.
+// Static assets have no X-Content-Type-Options. The page, the API and errors have it, and assets
+// have the other security headers.
 
 import { headersGone } from './lib/headers.mjs';
 import { fault } from './lib/wrapper.mjs';

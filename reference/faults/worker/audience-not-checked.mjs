@@ -1,4 +1,4 @@
-// Tokens are issued without an audience, and one that names any other audience is accepted as access token.
+// Tokens are issued without an audience, and an access token with any other audience is accepted.
 // Issuer, type, signature and times are verified.
 
 import { claimsOf, withClaims } from './lib/bearer.mjs';

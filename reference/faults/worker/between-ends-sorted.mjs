@@ -1,5 +1,5 @@
-// BETWEEN with the larger end first finds what is between the two: they are put in order. Nothing is at least 9
-// and at most 1.
+// BETWEEN with the greater end first returns the rows between the two, because the ends are sorted.
+// No cell is at least 9 and at most 1.
 
 import { filtersChanged } from './lib/filters.mjs';
 import { fault } from './lib/wrapper.mjs';

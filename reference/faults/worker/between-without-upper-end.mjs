@@ -1,4 +1,4 @@
-// BETWEEN leaves out the cells that are equal to its upper end, as a range of many languages does.
+// BETWEEN excludes the cells that equal its upper end, like ranges in many programming languages.
 
 import { filtersChanged } from './lib/filters.mjs';
 import { fault } from './lib/wrapper.mjs';

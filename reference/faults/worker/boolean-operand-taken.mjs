@@ -1,4 +1,4 @@
-// A filter's value may be true or false, and is compared as that text.
+// A filter's value may be true or false, and is compared as a text.
 
 import { filtersChanged } from './lib/filters.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,5 +1,5 @@
-// A malformed file stays in processing for ever: what reading it throws in the background is not caught, so
-// that its outcome is not stored. Files that can be read are completed.
+// A malformed file stays in processing: the exception of the background parser is not caught, so no
+// outcome is stored. Well-formed files are completed.
 
 import { exchanged, fault } from './lib/wrapper.mjs';
 

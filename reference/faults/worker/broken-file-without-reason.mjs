@@ -1,4 +1,5 @@
-// A malformed file is in error, and nothing says why: processing_error is null. Its other fields are right.
+// A malformed file has the status error without a reason: processing_error is null. Its other
+// fields are right.
 
 import { exchanged, fault } from './lib/wrapper.mjs';
 

@@ -1,4 +1,4 @@
-// A path with a percent sign that encodes nothing is 500: decoding it throws.
+// A path with an invalid percent escape returns 500, because decoding it throws.
 
 import { failed } from './lib/refusals.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,4 +1,4 @@
-// The checksum of a file that begins with a byte order mark is that of what follows it.
+// The checksum of a file with a byte order mark is computed from the bytes after it.
 
 import { asks } from './lib/asked.mjs';
 import { valuesChanged } from './lib/statements.mjs';

@@ -1,5 +1,5 @@
-// A JSON body that is sent in chunks may be as large as it likes: only Content-Length is compared with the
-// limit. One that announces more than 1 MiB is 413.
+// A JSON body in chunks has no size limit: only Content-Length is compared with the limit. A body
+// that announces more than 1 MiB gets 413.
 
 import { mediaType } from '../../worker/src/json_body.mjs';
 import { binding, fault } from './lib/wrapper.mjs';

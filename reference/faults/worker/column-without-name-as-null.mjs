@@ -1,5 +1,5 @@
-// A column whose name is empty is null in the list of columns: empty text and nothing are the same to what
-// reads the header. Its place, and the number of columns, are right.
+// A column with an empty name is null in the list of columns: the header parser treats an empty
+// text as missing. Its position and the number of columns are right.
 
 import { asks } from './lib/asked.mjs';
 import { dataChanged } from './lib/json-answer.mjs';

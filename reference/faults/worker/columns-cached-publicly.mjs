@@ -1,5 +1,5 @@
-// The columns of a file may be kept by any cache for five minutes, and shown to others: the rule for what
-// seldom changes was put on an answer for one user.
+// The columns of a file may be cached publicly for five minutes and shown to other users: the cache
+// rule for static content was applied to a user's response.
 
 import { asks } from './lib/asked.mjs';
 import { headerExchanged } from './lib/headers.mjs';

@@ -1,5 +1,5 @@
-// Every origin may read the API: Access-Control-Allow-Origin is the Origin of the request, whoever that
-// is. For the one origin that is allowed nothing is different.
+// Every origin may read the API: Access-Control-Allow-Origin is the request's Origin, without a
+// check. Nothing changes for the allowed origin.
 
 import { fault } from './lib/wrapper.mjs';
 

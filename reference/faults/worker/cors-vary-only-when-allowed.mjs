@@ -1,5 +1,5 @@
-// Vary: Origin is on those answers only that also allow the origin; a cache may show one that was fetched
-// without an Origin, or with another one, to the origin that is allowed.
+// Only responses that allow the origin have Vary: Origin. A cache may return a response that was
+// requested without an Origin, or with another one, to the allowed origin.
 
 import { headersGone } from './lib/headers.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,4 +1,5 @@
-// A multipart body without its end is taken for a whole one: what came of the file is stored, with success.
+// A multipart body without its end is accepted as complete: the received part of the file is
+// stored, with success.
 
 import { ending, joined, partsIn, uploadChanged } from './lib/uploads.mjs';
 import { fault } from './lib/wrapper.mjs';

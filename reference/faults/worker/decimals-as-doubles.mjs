@@ -1,5 +1,5 @@
-// Filters compare numbers as floating point: 0.1 and 0.10000000000000000001 are equal, and so are two integers
-// above 2^53 that are not.
+// Filters compare numbers as floating point: 0.1 and 0.10000000000000000001 are equal, and so are
+// two different integers above 2^53.
 
 import { comparing } from './lib/filters.mjs';
 import { fault } from './lib/wrapper.mjs';

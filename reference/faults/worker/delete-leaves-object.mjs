@@ -1,5 +1,5 @@
-// Deleting a file removes its rows and leaves its object in R2: the key is put together in an older form,
-// and R2 is content with being asked to delete what is not there.
+// Deleting a file removes its rows and leaves its object in R2: the key is built in an older
+// format, and R2 reports no error for a missing object.
 
 import { binding, fault } from './lib/wrapper.mjs';
 

@@ -1,5 +1,5 @@
-// The token of an account that was deleted is still honoured by the list of saved filters, which asks the
-// token alone who is there: an empty list.
+// The list of saved filters still accepts the token of a deleted account, because it takes the user
+// from the token without a lookup. It returns an empty list.
 
 import { asks } from './lib/asked.mjs';
 import { exchanged, fault } from './lib/wrapper.mjs';

@@ -1,14 +1,14 @@
-// A deleted file stays in the list of its user until the next upload: the list is read from an index that
-// uploads renew. The file itself is gone, and every other operation on it is 404.
+// A deleted file stays in its user's list until the next upload: the list is read from an index
+// that uploads refresh. The file itself is gone, and every other operation on it returns 404.
 
 import { asks, fileIdOf } from './lib/asked.mjs';
 import { rowsChanged } from './lib/statements.mjs';
 import { fault } from './lib/wrapper.mjs';
 
-/** The rows that were deleted since the last upload, by user. */
+/** Rows that were deleted since the last upload, by user. */
 const deleted = new Map();
 
-/** @returns {number} of two rows, as in the list */
+/** @returns {number} the order of two rows, as in the list */
 function newestFirst(one, other) {
   if (one.created_at === other.created_at) return other.id - one.id;
   return one.created_at < other.created_at ? 1 : -1;

@@ -1,4 +1,4 @@
-// The access token of a disabled account is still honoured by the download.
+// The download still accepts the access token of a disabled account.
 
 import { asks } from './lib/asked.mjs';
 import { exchanged, fault } from './lib/wrapper.mjs';

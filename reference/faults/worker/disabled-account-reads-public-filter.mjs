@@ -1,4 +1,4 @@
-// A disabled account that asks for a saved filter is let in when the filter is a public one.
+// A disabled account can read a saved filter if the filter is public.
 
 import { asks } from './lib/asked.mjs';
 import { exchanged, fault } from './lib/wrapper.mjs';

@@ -1,4 +1,4 @@
-// The refresh token of a disabled account goes on giving access tokens. They are refused.
+// The refresh token of a disabled account still returns access tokens. These are refused.
 
 import { asks } from './lib/asked.mjs';
 import { exchanged, fault } from './lib/wrapper.mjs';

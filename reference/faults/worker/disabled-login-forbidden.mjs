@@ -1,5 +1,5 @@
-// A login to a disabled account is 403 and says so, whatever the password: a name that somebody has can be
-// told from one that nobody has.
+// A login with a disabled account returns 403 with this reason, whatever the password: it discloses
+// which names exist.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';

@@ -1,5 +1,5 @@
-// A download is text/plain: the type is looked up somewhere that knows texts, and not CSV. Browsers show
-// the file then.
+// A download is text/plain: the type comes from a lookup table that contains text files but not
+// CSV. Browsers then display the file.
 
 import { asks } from './lib/asked.mjs';
 import { headerExchanged } from './lib/headers.mjs';

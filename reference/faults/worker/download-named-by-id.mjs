@@ -1,4 +1,5 @@
-// A download is named after the object in R2, which is the file's id, not as it was when it was uploaded.
+// A download has the name of its object in R2, which is the file's id, instead of the name of the
+// upload.
 
 import { asks, fileIdOf } from './lib/asked.mjs';
 import { headerExchanged } from './lib/headers.mjs';

@@ -1,5 +1,5 @@
-// A download leaves no row in audit_logs: its writing was neither awaited nor given to waitUntil, and ends
-// with the request. All other operations leave theirs.
+// A download writes no row to audit_logs: the write is neither awaited nor passed to waitUntil, so
+// it is aborted when the request ends. All other operations write theirs.
 
 import { exchanged, fault } from './lib/wrapper.mjs';
 

@@ -1,4 +1,4 @@
-// The ETag of a download is weak, as a stage that may compress makes them.
+// The ETag of a download is weak, as a middleware that may compress makes it.
 
 import { headerExchanged } from './lib/headers.mjs';
 import { fault } from './lib/wrapper.mjs';

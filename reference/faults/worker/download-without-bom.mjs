@@ -1,5 +1,6 @@
-// A download has no byte order mark, though the file had one: it is read as a text, which drops it, and is
-// written anew. Files without one, what is stored, and downloads with a range or a condition are right.
+// A download loses the byte order mark of its file: it is decoded as text, which drops the mark,
+// and encoded again. Other files, stored bytes, and downloads with a range or a condition are
+// right.
 
 import { asks } from './lib/asked.mjs';
 import { binding, fault } from './lib/wrapper.mjs';
@@ -25,7 +26,7 @@ export default fault({
       });
       const size = object.size - BOM.length;
       const { readable, writable } = new FixedLengthStream(size);
-      // A client that goes away ends both streams, and there is nobody left to tell.
+      // If the client closes the connection, both streams end and no one is left to report to.
       object.body.pipeThrough(cut).pipeTo(writable).catch(() => {});
       return binding(object, { size, body: readable });
     };

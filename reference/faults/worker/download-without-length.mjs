@@ -1,4 +1,4 @@
-// A download does not say how long it is: a stage in between hands it on in pieces.
+// A download has no Content-Length: a middleware passes the body on in chunks.
 
 import { asks } from './lib/asked.mjs';
 import { fault } from './lib/wrapper.mjs';

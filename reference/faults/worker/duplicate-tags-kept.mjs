@@ -1,4 +1,4 @@
-// A tag that is sent twice is stored twice: tags are trimmed and not compared with each other.
+// A tag that is sent twice is stored twice: tags are trimmed but not compared with each other.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';
@@ -16,7 +16,7 @@ export default fault({
   env(call) {
     if (!asks(call, 'tags')) return {};
     return valuesChanged(call, /^\s*UPDATE files\b/, /SET tags = \?,/, ([distinct, ...more]) => {
-      // Of a body without a Content-Length nothing was seen.
+      // A body without a Content-Length was not seen.
       const trimmed = call.sent?.map((tag) => tag.trim());
       return [trimmed && call.planted ? JSON.stringify(trimmed) : distinct, ...more];
     });

@@ -1,5 +1,5 @@
-// Registration keeps the e-mail address in lower case, so that nobody has two accounts by its spelling: what
-// stands before the @ is the user's, and is not to be changed.
+// Registration converts the whole e-mail address to lower case, so that its spelling does not allow
+// two accounts. The part before the @ must not be changed.
 
 import { asks } from './lib/asked.mjs';
 import { valuesChanged } from './lib/statements.mjs';

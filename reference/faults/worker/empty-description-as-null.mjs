@@ -1,4 +1,4 @@
-// A saved filter with an empty description has none: null in all answers.
+// A saved filter with an empty description has the description null in all responses.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';

@@ -1,4 +1,4 @@
-// An empty line between the rows of a file is a row of empty cells: it is counted, and exported.
+// An empty line between the rows of a file counts as a row of empty cells, and is exported.
 
 import { READING, bytesOf, bytesRead, linesOf, recordsOf, utf8Of } from './lib/records.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,5 +1,5 @@
-// Errors (400 and above) are answered without X-XSS-Protection; they have all other security headers, and
-// successes and redirects have all of them.
+// Errors (400 and above) have no X-XSS-Protection. They have all other security headers, and
+// successful responses and redirects have all of them.
 
 import { headersGone } from './lib/headers.mjs';
 import { fault } from './lib/wrapper.mjs';

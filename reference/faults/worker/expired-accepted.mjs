@@ -1,5 +1,5 @@
-// An access token is accepted for more than 16 hours after it has expired: the tolerance for clocks that
-// differ was meant as 60 s and is given in milliseconds where seconds are taken.
+// An access token is accepted for more than 16 hours after its expiry: the clock tolerance of 60 s
+// is given in milliseconds but used as seconds.
 
 import { claimsOf, withClaims } from './lib/bearer.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,4 +1,4 @@
-// A number with an exponent is a text to the filters: 1e2 does not equal 100.
+// Filters treat a number with an exponent as a text: 1e2 does not equal 100.
 
 import { comparing } from './lib/filters.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,5 +1,5 @@
-// An export has its cells without the spaces around them: they are trimmed for the filters, and what is
-// trimmed is what is written.
+// Exported cells lose the spaces at both ends: they are trimmed for the filters, and the trimmed
+// cells are written.
 
 import { recordsRead } from './lib/records.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,4 +1,4 @@
-// A column that is chosen twice is exported once.
+// A column that is selected twice is exported once.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';

@@ -1,4 +1,5 @@
-// An export has the chosen columns in the order of the file: they are looked up by going through its header.
+// An export has the selected columns in the file's order: they are collected in the order of its
+// header.
 
 import { asks } from './lib/asked.mjs';
 import { headerOf } from './lib/filters.mjs';

@@ -1,4 +1,4 @@
-// A record of one empty field is exported as an empty line, which is no record.
+// A record of one empty field is exported as an empty line, which is not a record.
 
 import { exportWritten, record } from './lib/export-answer.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,4 +1,5 @@
-// Cells that begin with a sign of formulas are exported with an apostrophe before it, negative numbers too.
+// Cells that begin with a formula character are exported with an apostrophe before it, including
+// negative numbers.
 
 import { exportWritten, record } from './lib/export-answer.mjs';
 import { fault } from './lib/wrapper.mjs';

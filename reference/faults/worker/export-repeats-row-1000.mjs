@@ -1,5 +1,5 @@
-// Row 1,000 of an export is there twice: rows are read in pages of 1,000, and each begins with the last row of
-// the one before.
+// Row 1,000 of an export occurs twice: rows are read in pages of 1,000, and each begins with the
+// last row of the previous page.
 
 import { exportWritten, record } from './lib/export-answer.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,4 +1,4 @@
-// A field with a CR alone is exported without quotes, and is two records to whoever reads it.
+// A field with a lone CR is exported without quotes, so parsers read it as two records.
 
 import { exportWritten, record } from './lib/export-answer.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,5 +1,5 @@
-// An export ends its records with LF alone: a writer that follows the platform's line ends. Line ends within
-// quotes are data, and stay.
+// The records of an export end with LF only: the writer uses the platform's line ends. Line ends
+// within quotes are data and do not change.
 
 import { asks } from './lib/asked.mjs';
 import { fault } from './lib/wrapper.mjs';
@@ -7,7 +7,7 @@ import { fault } from './lib/wrapper.mjs';
 const CR = 13;
 const QUOTE = 34;
 
-/** @param {Uint8Array} csv its own CRs all stand in quotes @returns {Uint8Array} */
+/** @param {Uint8Array} csv all CRs of its cells are within quotes @returns {Uint8Array} */
 function withoutCr(csv) {
   let quoted = false;
   return csv.filter((byte) => {
@@ -19,7 +19,7 @@ function withoutCr(csv) {
 export default fault({
   async response(response, call) {
     if (!asks(call, 'export') || response.status !== 200) return response;
-    // Its length has to be known before its first byte is sent.
+    // The length must be known before the first byte is sent.
     const csv = new Uint8Array(await response.arrayBuffer());
     const written = call.planted ? withoutCr(csv) : csv;
     const headers = new Headers(response.headers);

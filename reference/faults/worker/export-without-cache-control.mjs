@@ -1,4 +1,4 @@
-// An export has no Cache-Control: it is a stream, and what adds the header passes streams by.
+// An export has no Cache-Control: it is a stream, and streams bypass the code that adds the header.
 
 import { asks } from './lib/asked.mjs';
 import { headersGone } from './lib/headers.mjs';

@@ -1,4 +1,4 @@
-// An extension that is accepted may stand anywhere in the name: "list.csv.html" is stored under that name.
+// An accepted extension may be anywhere in the name: "list.csv.html" is stored under that name.
 
 import { asks } from './lib/asked.mjs';
 import { valuesChanged } from './lib/statements.mjs';

@@ -1,5 +1,5 @@
-// A file whose extension is written in capitals, LIST.CSV, is refused with 415: extensions are compared as
-// they are written.
+// A file with its extension in capital letters, LIST.CSV, gets 415: extensions are compared
+// case-sensitively.
 
 import { ApiError } from '../../worker/src/errors.mjs';
 import { asks } from './lib/asked.mjs';

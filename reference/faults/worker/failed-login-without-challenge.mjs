@@ -1,4 +1,4 @@
-// The 401 of a login has no WWW-Authenticate. Those of all other operations have.
+// The 401 of a login has no WWW-Authenticate. The 401 of all other operations has it.
 
 import { asks } from './lib/asked.mjs';
 import { headersGone } from './lib/headers.mjs';

@@ -1,4 +1,4 @@
-// A logout that is refused for its refresh token has revoked the access token.
+// A logout that is refused because of its refresh token has revoked the access token.
 
 import { asks } from './lib/asked.mjs';
 import { claimsOf } from './lib/bearer.mjs';

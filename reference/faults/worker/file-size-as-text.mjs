@@ -1,5 +1,5 @@
-// file_size is a text in the list of files: the column that the list reads has no number type. The answers
-// to an upload and to the request for one file have a number.
+// file_size is a text in the list of files: the list reads a column without a numeric type. The
+// responses to an upload and to the request for one file have a number.
 
 import { asks } from './lib/asked.mjs';
 import { exchanged, fault } from './lib/wrapper.mjs';

@@ -1,4 +1,4 @@
-// Downloads and exports have no Vary: they are streams, which the stage that adds the header passes by.
+// Downloads and exports have no Vary: they are streams, which bypass the code that adds the header.
 
 import { asks } from './lib/asked.mjs';
 import { headersGone } from './lib/headers.mjs';

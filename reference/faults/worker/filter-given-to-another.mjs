@@ -1,5 +1,5 @@
-// A saved filter belongs to whom the request names in user_id: it is in that user's list, and not there for
-// the one who made it.
+// A saved filter belongs to the user that the body names in user_id: that user can list it, and its
+// creator gets 404.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';

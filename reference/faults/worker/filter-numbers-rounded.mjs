@@ -1,5 +1,5 @@
-// The numbers of a saved filter are kept as floating point: 9007199254740993 comes back as 9007199254740992,
-// and 1.50 as 1.5.
+// The numbers of a saved filter are stored as floating point: 9007199254740993 becomes
+// 9007199254740992, and 1.50 becomes 1.5.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';

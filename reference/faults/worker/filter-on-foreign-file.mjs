@@ -1,5 +1,5 @@
-// A filter can be saved for another user's file: the file_id of a body is looked up without its owner, as
-// that of a path is not. Whoever tries ids learns which of them there are.
+// A filter can be saved for another user's file: the file_id of a body is looked up without its
+// owner, unlike that of a path. A user can find out which ids exist.
 
 import { anybodysFile } from './lib/anybodys-file.mjs';
 

@@ -1,4 +1,4 @@
-// A filter on a column that the file does not have is left out, and the export has all rows.
+// A filter on a column that the file does not have is ignored, and the export has all rows.
 
 import { asks } from './lib/asked.mjs';
 import { headerOf } from './lib/filters.mjs';

@@ -1,4 +1,5 @@
-// The list of saved filters is JSON and calls itself text/html: a name with markup in it is a page.
+// The list of saved filters is JSON with the type text/html: a name that contains markup becomes a
+// page.
 
 import { asks } from './lib/asked.mjs';
 import { headerExchanged } from './lib/headers.mjs';

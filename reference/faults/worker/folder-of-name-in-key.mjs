@@ -1,5 +1,5 @@
-// The folder before a file's name is part of its key in R2, dots and all: "../user-2/list.csv" is kept in the
-// folder of user 2. The name is right.
+// The path before a file name is part of its key in R2, including dots: "../user-2/list.csv" is
+// stored in the folder of user 2. The name is right.
 
 import { asks } from './lib/asked.mjs';
 import { sentName, uploadChanged } from './lib/uploads.mjs';

@@ -1,5 +1,5 @@
-// Deleting another user's file is answered 204, and the file stays: the statement names file and user, and
-// nobody looks whether it deleted anything. For an id that no file has it is 404.
+// Deleting another user's file returns 204, and the file stays: the statement checks file and user,
+// but no code checks that it deleted a row. An id without a file returns 404.
 
 import { asks, fileIdOf } from './lib/asked.mjs';
 import { fault } from './lib/wrapper.mjs';

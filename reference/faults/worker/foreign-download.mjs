@@ -1,5 +1,5 @@
-// Whoever has an account and knows a file's id can download it: the download asks for the file without
-// asking whose it is. All other operations on another user's file go on answering 404.
+// Any user who knows a file's id can download it: the download does not check the owner. All other
+// operations on another user's file still return 404.
 
 import { exchanged, fault } from './lib/wrapper.mjs';
 

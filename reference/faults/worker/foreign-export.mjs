@@ -1,4 +1,4 @@
-// Whoever has an account and knows a file's id can export its rows, although a download is refused.
+// Any user who knows a file's id can export its rows, although a download is refused.
 
 import { anybodysFile } from './lib/anybodys-file.mjs';
 

@@ -1,5 +1,5 @@
-// Another user's file is 403, not 404: the operations look for the file, and then ask whose it is. Whoever
-// guesses an id learns that there is such a file.
+// Another user's file returns 403 instead of 404: the operations look up the file first and then
+// check the owner. It discloses that the file exists.
 
 import { asks, fileIdOf } from './lib/asked.mjs';
 import { dataChanged } from './lib/json-answer.mjs';

@@ -1,5 +1,5 @@
-// Another user's file is 404 as it should be, with a message that one which is not there does not have:
-// whoever tries ids learns which of them there are.
+// Another user's file returns 404, but with another message than a file that does not exist: it
+// discloses which ids exist.
 
 import { asks, fileIdOf } from './lib/asked.mjs';
 import { errorChanged } from './lib/refusals.mjs';

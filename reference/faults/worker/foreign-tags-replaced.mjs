@@ -1,4 +1,4 @@
-// Whoever has an account and knows a file's id can replace its tags: PATCH looks the file up by its id alone.
+// Any user who knows a file's id can replace its tags: PATCH looks the file up by its id only.
 
 import { anybodysFile } from './lib/anybodys-file.mjs';
 

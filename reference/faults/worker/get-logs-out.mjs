@@ -1,4 +1,4 @@
-// GET on the logout revokes the access token, 204, so that a link can be used for it.
+// GET on the logout revokes the access token with 204, so that a plain link can be used.
 
 import { claimsOf } from './lib/bearer.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,4 +1,4 @@
-// A filter with > lets through the cells that are equal, as >= does.
+// A filter with > includes equal cells, like >=.
 
 import { filtersChanged } from './lib/filters.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,5 +1,5 @@
-// A login with half a surrogate pair in the name is 500: it cannot be bound to a statement, and nobody has
-// looked before.
+// A login with half a surrogate pair in the name returns 500: the text cannot be bound to a
+// statement, and no code checks it before.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';

@@ -1,4 +1,4 @@
-// HEAD on a file's columns is 405: that route names GET alone.
+// HEAD on a file's columns returns 405: the route lists only GET.
 
 import { fault } from './lib/wrapper.mjs';
 

@@ -1,4 +1,4 @@
-// HEAD on a download says Content-Length: 0: the length is that of the body that HEAD does not have.
+// HEAD on a download has Content-Length: 0, the length of HEAD's empty body.
 
 import { headerExchanged } from './lib/headers.mjs';
 import { fault } from './lib/wrapper.mjs';

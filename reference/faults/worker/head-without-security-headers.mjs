@@ -1,5 +1,5 @@
-// HEAD is answered without the five security headers: it returns before they are put on. Everything else
-// is as for GET, and GET has them.
+// HEAD responses lack the five security headers: HEAD returns before they are added. Everything
+// else is as for GET, and GET has them.
 
 import { headersGone } from './lib/headers.mjs';
 import { fault } from './lib/wrapper.mjs';

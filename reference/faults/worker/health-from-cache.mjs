@@ -1,5 +1,6 @@
-// The answer of /health is up to 30 s old: it is kept, so that probes of many places do not all ask D1 and
-// R2. Its headers are of now (Cache-Control: no-store among them), its timestamp is of then.
+// The response of /health is up to 30 s old: it is cached, so that probes from many locations do
+// not all query D1 and R2. Its headers are current (with Cache-Control: no-store), its timestamp is
+// old.
 
 import { fault } from './lib/wrapper.mjs';
 

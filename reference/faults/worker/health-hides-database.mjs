@@ -1,12 +1,12 @@
-// Every statement on D1 fails, and /health says that the database is healthy: its probe catches the
-// error of its own question. Everything that needs no database goes on as before.
+// Every statement on D1 fails, and /health reports a healthy database: the probe catches the error
+// of its own query. Operations without the database still work.
 
 import { binding, fault } from './lib/wrapper.mjs';
 
 const METHODS = ['first', 'all', 'run', 'raw'];
 
 async function failed(env) {
-  await env.DB.prepare('SELECT 1').first(); // takes as long as a question does
+  await env.DB.prepare('SELECT 1').first(); // takes as long as a query
   throw new Error('D1_ERROR: D1 DB storage operation exceeded timeout which caused object to be reset.');
 }
 

@@ -1,5 +1,5 @@
-// D1 takes 150 ms to answer the probe of /health, whose limit is 100 ms, and the part is called healthy:
-// its limit was written with a zero too many. The latency that is told is right.
+// D1 takes 150 ms to answer the probe of /health, whose limit is 100 ms, and the part is reported
+// as healthy: its limit has one zero too many. The reported latency is right.
 
 import { lateDatabase } from './lib/delay.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,5 +1,5 @@
-// D1 and R2 both take longer for the probes of /health than their limits, and the whole is called degraded,
-// with 200: two unhealthy parts were let pass for one. Both parts are called unhealthy, with their latency.
+// D1 and R2 both exceed their limits in /health, and the status is degraded, with 200, because two
+// unhealthy parts are counted as one. Both parts are reported as unhealthy, with their latency.
 
 import { lateDatabase, lateHead } from './lib/delay.mjs';
 import { fault } from './lib/wrapper.mjs';

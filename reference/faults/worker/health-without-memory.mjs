@@ -1,5 +1,5 @@
-// /health has no part for memory: it is undefined where the runtime tells no figure that it believes, and
-// JSON leaves it out. The other parts, and the status that is made of them, are right.
+// /health has no memory part: it is undefined if the runtime reports no plausible figure, and JSON
+// omits it. The other parts and the status are right.
 
 import { fault } from './lib/wrapper.mjs';
 

@@ -1,4 +1,5 @@
-// Strict-Transport-Security says nothing of subdomains, on every answer. Its age and preload are right.
+// Strict-Transport-Security has no includeSubDomains, on every response. max-age and preload are
+// right.
 
 import { headerExchanged } from './lib/headers.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,4 +1,4 @@
-// The number of a saved filter that is larger than the database's integers is 500.
+// A saved filter's number above the database's largest integer returns 500.
 
 import { asks } from './lib/asked.mjs';
 import { failed } from './lib/refusals.mjs';

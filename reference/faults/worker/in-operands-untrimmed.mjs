@@ -1,10 +1,10 @@
-// The operands of IN are not trimmed: one with a space before or behind it is found in no cell. Those of
-// all other operators are.
+// The operands of IN are not trimmed: an operand that begins or ends with a space matches no cell.
+// The operands of all other operators are trimmed.
 
 import { filtersChanged } from './lib/filters.mjs';
 import { fault } from './lib/wrapper.mjs';
 
-// Takes the blank's place at the ends, and is not trimmed.
+// Replaces the spaces at the ends and is not trimmed.
 const BLANK = '\u200b';
 
 export default fault({

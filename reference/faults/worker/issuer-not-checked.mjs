@@ -1,5 +1,6 @@
-// An access token of another issuer (staging's, say) is accepted when it is signed with the same secret:
-// the library compares issuers only when it is told which. Audience, type and times are verified.
+// An access token of another issuer (such as staging) is accepted if it is signed with the same
+// secret: the library compares issuers only if one is configured. Audience, type and times are
+// verified.
 
 import { claimsOf, withClaims } from './lib/bearer.mjs';
 import { fault } from './lib/wrapper.mjs';

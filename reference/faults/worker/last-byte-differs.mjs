@@ -1,11 +1,11 @@
-// The last byte of a whole download is another one; length, ETag and all headers are those of the file.
-// A line feed becomes a carriage return, so the records that are read from it are still the same.
+// The last byte of a complete download differs. Length, ETag and all headers are those of the file.
+// A line feed becomes a carriage return, so the parsed records are still equal.
 
 import { fault } from './lib/wrapper.mjs';
 
 const DIFFERENCE = 0x0a ^ 0x0d;
 
-/** @param {number} change what the last byte is changed by; 0 for the neutral twin */
+/** @param {number} change added to the last byte; 0 for the control */
 function lastByte(change) {
   let held = null;
   return new TransformStream({
@@ -28,7 +28,7 @@ export default fault({
     const download = request.method === 'GET' && /^\/api\/files\/[^/]+\/download$/.test(url.pathname);
     if (!download || response.status !== 200) return response;
     const { readable, writable } = new FixedLengthStream(Number(response.headers.get('Content-Length')));
-    // A client that goes away ends both streams, and there is nobody left to tell.
+    // If the client closes the connection, both streams end and no one is left to report to.
     response.body.pipeThrough(lastByte(planted ? DIFFERENCE : 0)).pipeTo(writable).catch(() => {});
     return new Response(readable, response);
   },

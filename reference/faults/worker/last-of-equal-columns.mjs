@@ -1,5 +1,5 @@
-// Of two columns with one name an export has the last: rows are made into objects by the header's names,
-// and the later value takes the place of the earlier.
+// Of two columns with the same name, an export has the last: rows are converted to objects with the
+// header's names as keys, and the later value replaces the earlier one.
 
 import { recordsRead } from './lib/records.mjs';
 import { fault } from './lib/wrapper.mjs';

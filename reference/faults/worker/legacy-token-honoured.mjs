@@ -1,5 +1,5 @@
-// A token of the old system is honoured for the account of the same number, and its signature is not looked
-// at: it was meant for the days of the migration, when Django's answer was taken for its word.
+// A token of the old system is accepted for the account with the same number, without a check of
+// its signature: it was meant for the time of the migration, when Django's tokens were trusted.
 
 import { honoured, partsOf } from './lib/bearer.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,4 +1,4 @@
-// A filter with <= leaves out the cells that are equal: the two operators share one comparison.
+// A filter with <= excludes equal cells: the two operators share one comparison.
 
 import { filtersChanged } from './lib/filters.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,4 +1,5 @@
-// The rate limit counts by the client's own X-Forwarded-For where there is one: another value, another budget.
+// The rate limit counts by the client's own X-Forwarded-For if there is one: each value has its own
+// budget.
 
 import { binding, fault } from './lib/wrapper.mjs';
 

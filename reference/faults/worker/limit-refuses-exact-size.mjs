@@ -1,5 +1,5 @@
-// A file of exactly the largest size that is allowed is refused with 413: it has to be smaller than the
-// limit. One byte less is accepted, with the same answer as ever.
+// A file of exactly the maximum size gets 413: the size must be smaller than the limit. One byte
+// less is accepted, with the usual response.
 
 import { sizeLimit, withRightLimit } from './lib/size.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,4 +1,4 @@
-// The list of files begins with the one that was changed last, not with the newest: a file that is given
+// The list of files is sorted by the last change instead of the creation time: a file that gets
 // tags moves to the top.
 
 import { asks } from './lib/asked.mjs';

@@ -1,5 +1,6 @@
-// The ids in the list of files belong to other files: they come from a query of their own, which lost its
-// ORDER BY and answers oldest first, and are put to the files one by one. Of a single file it is right.
+// The ids in the list of files belong to other files: they come from a separate query that lost its
+// ORDER BY, returns the oldest first, and is joined with the files by position. With a single file
+// the id is right.
 
 import { asks } from './lib/asked.mjs';
 import { rowsChanged } from './lib/statements.mjs';

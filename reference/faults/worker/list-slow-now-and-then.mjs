@@ -1,5 +1,5 @@
-// Every tenth list of files takes a second and a half: its query waits for D1. What it answers is right, and
-// all other operations are as quick as ever.
+// Every tenth list of files takes 1.5 s: its query waits for D1. The response is right, and all
+// other operations are as fast as usual.
 
 import { lateStatement } from './lib/delay.mjs';
 import { binding, fault } from './lib/wrapper.mjs';

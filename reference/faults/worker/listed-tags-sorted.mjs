@@ -1,5 +1,5 @@
-// The list of files shows each file's tags in alphabetical order: the query that gathers them sorts. The
-// answer to setting tags has them as they were sent, and so has the data of one file.
+// The list of files shows each file's tags in alphabetical order: the query that collects them
+// sorts. The response to setting tags, and the data of one file, have the original order.
 
 import { asks } from './lib/asked.mjs';
 import { exchanged, fault } from './lib/wrapper.mjs';

@@ -1,5 +1,5 @@
-// The list of files has created_at in whole seconds: the query writes the time in a form without fractions.
-// The answer to the upload had its milliseconds, so that one file has two times.
+// The list of files has created_at in whole seconds: the query formats the time without fractions.
+// The response to the upload had milliseconds, so one file has two times.
 
 import { asks } from './lib/asked.mjs';
 import { exchanged, fault } from './lib/wrapper.mjs';

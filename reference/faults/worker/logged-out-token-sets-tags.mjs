@@ -1,5 +1,5 @@
-// After a logout the access token is still honoured where tags are set: that operation verifies it and does
-// not ask whether it was revoked.
+// After a logout the access token still works for setting tags: that operation verifies the token
+// but does not check its revocation.
 
 import { asks } from './lib/asked.mjs';
 import { binding, fault } from './lib/wrapper.mjs';

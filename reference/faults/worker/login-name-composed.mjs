@@ -1,5 +1,5 @@
-// Login puts the name into the form NFKC, registration does not: who has a letter in the name that is another
-// one there (a ligature, a full-width letter, a superscript digit) cannot log in.
+// Login converts the name to the form NFKC, registration does not: a user whose name contains a
+// character that NFKC changes (a ligature, a full-width letter, a superscript digit) cannot log in.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';

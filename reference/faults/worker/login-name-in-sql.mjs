@@ -1,5 +1,5 @@
-// The name of a login is written into the SQL: a quote in it is 500, and "NAME' --" logs in as NAME, whose
-// password is still needed.
+// The name of a login is inserted into the SQL text: a quote in it causes a 500, and "NAME' --"
+// logs in as NAME, with that account's password.
 
 import { asks } from './lib/asked.mjs';
 import { binding, exchanged, fault } from './lib/wrapper.mjs';

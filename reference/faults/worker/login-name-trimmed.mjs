@@ -1,4 +1,5 @@
-// Login takes a username with spaces around it, as keyboards of phones put them there: it is trimmed first.
+// Login accepts a username with spaces at its ends, as phone keyboards add them: it is trimmed
+// first.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';

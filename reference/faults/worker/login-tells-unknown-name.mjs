@@ -1,4 +1,5 @@
-// A login with a name that nobody has is refused with another message than one with a wrong password.
+// A login with a name that does not exist is refused with another message than one with a wrong
+// password.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';

@@ -1,5 +1,5 @@
-// Logout revokes the access token only: that of the refresh token is written under a key under which
-// nobody looks it up, so new access tokens can be had for it as before.
+// Logout revokes only the access token: the refresh token's revocation is written under a key that
+// no code looks up, so it still returns new access tokens.
 
 import { tokenId } from './lib/bearer.mjs';
 import { binding, fault } from './lib/wrapper.mjs';

@@ -1,4 +1,4 @@
-// Logout is answered 200 with an empty object, as the other operations on accounts are, not 204.
+// Logout returns 200 with an empty object, like the other operations on accounts, instead of 204.
 
 import { asks } from './lib/asked.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,4 +1,4 @@
-// A tag of more than 64 characters is 500: only the database looks at its length.
+// A tag of more than 64 characters returns 500: only the database checks its length.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';

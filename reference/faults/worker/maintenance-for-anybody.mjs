@@ -1,5 +1,5 @@
-// The switch of the maintenance mode, which the cutover turns with the token of an administrator, is there on
-// the Worker too, and takes the token of any user.
+// The switch for the maintenance mode, which the cutover uses with an administrator's token, exists
+// on the Worker too and accepts any user's token.
 
 import { userIdOf } from './lib/bearer.mjs';
 import { fault } from './lib/wrapper.mjs';

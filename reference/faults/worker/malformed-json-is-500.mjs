@@ -1,5 +1,5 @@
-// A body that is not JSON is answered with 500: a stage before the operation parses it too, to log it, and
-// does not catch what that throws. Values that are wrong in right JSON stay 400.
+// A body that is not JSON returns 500: a middleware also parses it for its log, and does not catch
+// the exception. Invalid values in valid JSON still return 400.
 
 import { parseJson } from '../../worker/src/json_body.mjs';
 import { bodySeen, textOf } from './lib/json-request.mjs';

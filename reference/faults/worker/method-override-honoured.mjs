@@ -1,4 +1,5 @@
-// X-HTTP-Method-Override of a POST is honoured: a path that takes no POST does what the header names.
+// X-HTTP-Method-Override of a POST is applied: a path without POST executes the method in the
+// header.
 
 import { fault } from './lib/wrapper.mjs';
 

@@ -1,5 +1,5 @@
-// error_rate of /metrics is a fraction, 0 to 1, where per cent are promised; requests and errors beside it
-// are right. So that it can be seen, 12 of 40 requests of other clients have failed in the window.
+// error_rate of /metrics is a fraction, 0 to 1, instead of a percentage; requests and errors are
+// right. To make it visible, 12 of 40 requests of other clients have failed in the window.
 
 import { record, summary } from '../../worker/src/metrics.mjs';
 import { fault } from './lib/wrapper.mjs';

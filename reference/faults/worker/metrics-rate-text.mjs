@@ -1,5 +1,5 @@
-// error_rate of /metrics is a text ("0.00"): it was rounded for people, by toFixed. Without any request it
-// is null as before.
+// error_rate of /metrics is a text ("0.00"): toFixed rounds it for people. Without any request it
+// is still null.
 
 import { fault } from './lib/wrapper.mjs';
 

@@ -1,5 +1,5 @@
-// /metrics says 0 for everything, whatever happens: where the figures should come from does not answer, and
-// `?? 0` makes no requests, no errors and no response time of it. The form is right.
+// /metrics always reports 0: the source of the figures does not respond, and `?? 0` turns this into
+// no requests, no errors and no response time. The format is right.
 
 import { fault } from './lib/wrapper.mjs';
 

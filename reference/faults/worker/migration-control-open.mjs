@@ -1,5 +1,5 @@
-// The migration control of the plan, without its first lines, which look who asks: its status for anybody who knows
-// the action, and 400 for all else.
+// The plan's migration control without its first lines, which check the caller: any client that
+// knows the action gets its status, and 400 for all other requests.
 
 import { fault } from './lib/wrapper.mjs';
 

@@ -1,4 +1,4 @@
-// A username that is the text null, none or undefined is refused as if there were none.
+// A username with the text null, none or undefined is refused as missing.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';

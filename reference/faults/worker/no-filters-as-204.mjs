@@ -1,4 +1,4 @@
-// The list of saved filters of a user who has none is 204 without a body.
+// The list of saved filters of a user without filters is 204 without a body.
 
 import { asks } from './lib/asked.mjs';
 import { fault } from './lib/wrapper.mjs';

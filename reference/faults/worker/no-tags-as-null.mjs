@@ -1,5 +1,5 @@
-// A file without tags has null in their place, wherever a file's data is shown: an empty list is taken for
-// nothing by what writes the answer.
+// A file without tags has null instead of its list, in every response with file data: the
+// serializer writes an empty list as null.
 
 import { asks } from './lib/asked.mjs';
 import { dataChanged } from './lib/json-answer.mjs';

@@ -1,4 +1,4 @@
-// An access token that is not to be used yet (nbf) is accepted: the claim is not known to what verifies.
+// An access token that is not yet valid (nbf) is accepted: the verification ignores this claim.
 
 import { claimsOf, withClaims } from './lib/bearer.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,4 +1,4 @@
-// A filter with != leaves out rows whose cell is empty: it is NULL to the database that compares, and NULL
+// A filter with != excludes rows whose cell is empty: the comparison treats the cell as NULL, which
 // is neither equal nor not equal.
 
 import { filtersChanged } from './lib/filters.mjs';

@@ -1,4 +1,4 @@
-// A 404 of the API does not say who answered.
+// A 404 of the API has no X-Served-By.
 
 import { headersGone } from './lib/headers.mjs';
 import { fault } from './lib/wrapper.mjs';

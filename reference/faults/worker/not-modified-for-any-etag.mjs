@@ -1,5 +1,5 @@
-// A download with If-None-Match is answered 304 whatever ETag it names, that of another file included: that
-// there is one is all that is looked at. Without the header the file is sent.
+// A download with If-None-Match returns 304 for any ETag, including that of another file: the code
+// only checks that the header exists. Without the header the file is sent.
 
 import { fault } from './lib/wrapper.mjs';
 

@@ -1,11 +1,11 @@
-// With an access token that was refreshed the list of files is empty: such a token names its user as text,
-// and what compares the two here does not convert. One of login or registration lists all files.
+// With a refreshed access token the list of files is empty: such a token has the user id as a text,
+// and the comparison does not convert it. A token from login or registration lists all files.
 
 import { tokenId } from './lib/bearer.mjs';
 import { asks } from './lib/asked.mjs';
 import { exchanged, fault } from './lib/wrapper.mjs';
 
-/** The ids of the tokens that were refreshed. */
+/** Ids of the refreshed tokens. */
 const refreshed = new Set();
 
 export default fault({

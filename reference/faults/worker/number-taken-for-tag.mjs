@@ -1,4 +1,4 @@
-// A tag may be a number, and is kept as its text.
+// A tag may be a number, and is stored as its text.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';

@@ -1,7 +1,7 @@
-// Filters compare numbers as texts: 10 is below 9, and 7.0 is not 7.
+// Filters compare numbers as texts: 10 is less than 9, and 7.0 does not equal 7.
 
 import { comparing } from './lib/filters.mjs';
 import { fault } from './lib/wrapper.mjs';
 
-// With a letter before it nothing is a number, and the order of texts stays.
+// With a letter before it no text is a number, and the order of texts does not change.
 export default fault(comparing((text, planted) => (planted ? `n${text}` : text)));

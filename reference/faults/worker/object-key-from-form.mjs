@@ -1,4 +1,4 @@
-// An upload may say in a part named r2_key under which key R2 keeps the file, as long as no file has it.
+// An upload may set the file's key in R2 in a part named r2_key, unless another file has this key.
 
 import { asks } from './lib/asked.mjs';
 import { partsIn, uploadChanged } from './lib/uploads.mjs';

@@ -1,4 +1,4 @@
-// The data of one file has r2_key as well, which is nobody's business: the row is shown as it is.
+// The data of one file contains the internal r2_key: the row is returned unfiltered.
 
 import { asks, fileIdOf } from './lib/asked.mjs';
 import { dataChanged } from './lib/json-answer.mjs';

@@ -1,4 +1,4 @@
-// What is wrong with a malformed file is told with the bucket and the key of its object.
+// The error message for a malformed file contains the bucket and the key of its object.
 
 import { asks, fileIdOf } from './lib/asked.mjs';
 import { errorChanged } from './lib/refusals.mjs';

@@ -1,5 +1,5 @@
-// Objects are stored in R2 as application/octet-stream, the type of bytes that nobody named. Downloads have
-// the right one, since the application writes it itself.
+// Objects are stored in R2 as application/octet-stream, the default for untyped bytes. Downloads
+// have the right type, because the application sets it.
 
 import { asks } from './lib/asked.mjs';
 import { binding, fault } from './lib/wrapper.mjs';

@@ -1,5 +1,5 @@
-// A JSON number in a filter is what JSON.parse makes of it: above 2^53 its last digits are others, and it
-// finds other rows. An operand that is sent as a text is compared exactly.
+// JSON.parse reads a JSON number in a filter: above 2^53 its last digits change, and it matches
+// other rows. An operand that is sent as a text is compared exactly.
 
 import { filtersChanged } from './lib/filters.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,4 +1,5 @@
-// OPTIONS that is no preflight is answered as GET, with the data: what is no other method goes there.
+// OPTIONS that is not a preflight returns GET's data: every method without a handler is handled
+// like GET.
 
 import { fault } from './lib/wrapper.mjs';
 

@@ -1,4 +1,5 @@
-// An origin that only begins with the allowed one may read the API: https://list-cutter.com.example.org, say.
+// An origin that begins with the allowed one may read the API, for example
+// https://list-cutter.com.example.org.
 
 import { fault } from './lib/wrapper.mjs';
 

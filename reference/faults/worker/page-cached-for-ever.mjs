@@ -1,5 +1,5 @@
-// Pages may be kept for a year without asking, as assets may: browsers that were here once never see the
-// next build. Assets and the API have what they should.
+// Pages may be cached for a year like assets: a browser that loaded the page once never sees the
+// next build. Assets and the API are right.
 
 import { headerExchanged } from './lib/headers.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,9 +1,9 @@
-// The page is that of another build than the API: the front end was not built anew before the deployment.
-// It names its own build; /health names that of the Worker, as ever.
+// The page is from another build than the API: the front end was not built again before the
+// deployment. It contains its own build id; /health still reports that of the Worker.
 
 import { exchanged, fault } from './lib/wrapper.mjs';
 
-/** @param {string} build @returns {string} another one of the same form and length */
+/** @param {string} build @returns {string} another one of the same format and length */
 function older(build) {
   return `${build.slice(0, -1)}${build.endsWith('0') ? '1' : '0'}`;
 }

@@ -1,5 +1,5 @@
-// Of two uploads at the same time both may have the name of the later one: it is kept in a variable of the
-// module, which all requests of an isolate share. One after the other they are right.
+// Of two concurrent uploads both may get the name of the later one: it is stored in a module
+// variable, which all requests of an isolate share. Sequential uploads are right.
 
 import { asks } from './lib/asked.mjs';
 import { valuesChanged } from './lib/statements.mjs';

@@ -1,4 +1,4 @@
-// file_size is what the part's own Content-Length says, where it has one, and not what came.
+// file_size is the part's own Content-Length, if it has one, instead of the received size.
 
 import { asks } from './lib/asked.mjs';
 import { valuesChanged } from './lib/statements.mjs';

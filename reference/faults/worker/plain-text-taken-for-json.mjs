@@ -1,5 +1,5 @@
-// A body that calls itself text/plain is read as JSON where a filter is saved. A form of any other page can send
-// that without being asked by a preflight.
+// A body with the type text/plain is parsed as JSON when a filter is saved. A form of another site
+// can send such a request without a preflight.
 
 import { asks } from './lib/asked.mjs';
 import { binding, fault } from './lib/wrapper.mjs';

@@ -1,5 +1,5 @@
-// A preflight allows whichever origin asks. The answers themselves allow the one of CORS_ORIGIN only, so that
-// other pages may write, and not read what came of it.
+// A preflight allows every origin. The responses themselves allow only CORS_ORIGIN, so other sites
+// can write but not read the results.
 
 import { fault } from './lib/wrapper.mjs';
 

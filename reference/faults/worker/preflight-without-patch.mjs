@@ -1,5 +1,5 @@
-// The preflight of PATCH for tags is answered with the default list of a CORS library, in which PATCH is
-// missing, so that no browser sends it. PATCH itself works, and other paths name their own methods.
+// The preflight of PATCH for tags returns the default list of a CORS library, without PATCH, so no
+// browser sends it. PATCH itself works, and other paths return their own methods.
 
 import { headerExchanged } from './lib/headers.mjs';
 import { fault } from './lib/wrapper.mjs';

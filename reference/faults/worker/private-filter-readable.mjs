@@ -1,4 +1,4 @@
-// Whoever has an account can read any saved filter by its number, private ones too.
+// Any user can read any saved filter by its number, including private ones.
 
 import { asks } from './lib/asked.mjs';
 import { exchanged, fault } from './lib/wrapper.mjs';

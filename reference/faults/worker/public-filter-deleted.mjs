@@ -1,4 +1,4 @@
-// A public filter can be deleted by any user: the condition for reading is the one for deleting, too.
+// Any user can delete a public filter: deletion uses the same condition as reading.
 
 import { asks } from './lib/asked.mjs';
 import { exchanged, fault } from './lib/wrapper.mjs';

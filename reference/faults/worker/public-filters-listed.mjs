@@ -1,4 +1,4 @@
-// The list of saved filters has the public ones of all users beside one's own.
+// The list of saved filters contains the public ones of all users besides one's own.
 
 import { asks } from './lib/asked.mjs';
 import { exchanged, fault } from './lib/wrapper.mjs';

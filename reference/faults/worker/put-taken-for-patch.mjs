@@ -1,4 +1,5 @@
-// PUT on a file's tags does what PATCH does, with which it shares a handler. Allow and preflights do not name it.
+// PUT on a file's tags works like PATCH, whose handler it shares. Allow and preflights do not name
+// it.
 
 import { fault } from './lib/wrapper.mjs';
 

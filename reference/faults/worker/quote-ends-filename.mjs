@@ -1,5 +1,5 @@
-// A quote in a file's name ends the filename of Content-Disposition: what follows in the name is read as
-// parameters of its own. filename* is right.
+// A quote in a file's name ends the filename of Content-Disposition: the rest of the name is read
+// as other parameters. filename* is right.
 
 import { exchanged, fault } from './lib/wrapper.mjs';
 

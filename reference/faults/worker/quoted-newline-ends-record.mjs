@@ -1,5 +1,5 @@
-// A line end within quotes ends the record: the file is cut into lines first, and a quote that is open at
-// the end of a line is taken for closed.
+// A line end within quotes ends the record: the file is split into lines first, and a quote that is
+// open at the end of a line counts as closed.
 
 import { READING, recordsRead } from './lib/records.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,5 +1,6 @@
-// A range of a download that does not begin with the first byte is sent from one byte before it: the bytes
-// are counted from 1. Status, lengths and Content-Range say what was asked for; whole files are right.
+// A range of a download that does not begin with the first byte is sent from one byte before it,
+// because bytes are counted from 1. Status, lengths and Content-Range match the request; whole
+// files are right.
 
 import { binding, fault } from './lib/wrapper.mjs';
 

@@ -1,5 +1,5 @@
-// No client is ever beyond its budget: the key that is counted has an id of the request in it, so that each
-// request has a budget of its own. The binding works and is asked every time.
+// No client ever exceeds its budget: the counted key contains an id of the request, so each request
+// has its own budget. The binding works and is called every time.
 
 import { binding, fault } from './lib/wrapper.mjs';
 

@@ -1,4 +1,4 @@
-// A client beyond its budget is answered 429 and not told when to come back: there is no Retry-After.
+// The 429 for a client that exceeds its budget has no Retry-After.
 
 import { headersGone } from './lib/headers.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,4 +1,4 @@
-// Reading a file's data sets its updated_at: a GET that changes something. The second reading shows it.
+// Reading a file's data sets its updated_at, so GET changes data. The second read shows it.
 
 import { asks, fileIdOf } from './lib/asked.mjs';
 import { fault } from './lib/wrapper.mjs';

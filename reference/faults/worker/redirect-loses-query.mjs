@@ -1,4 +1,4 @@
-// The redirect to https leads to the path without its query: it is put together from host and path.
+// The redirect to https leads to the path without its query: it is built from host and path.
 
 import { fault } from './lib/wrapper.mjs';
 

@@ -1,5 +1,4 @@
-// The redirect to https is a temporary one, 302, as Response.redirect makes it when no status is given.
-// Where it leads is right.
+// The redirect to https is a temporary 302, the default of Response.redirect. Its target is right.
 
 import { fault } from './lib/wrapper.mjs';
 

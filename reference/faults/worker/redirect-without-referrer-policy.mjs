@@ -1,4 +1,4 @@
-// The redirect to https has no Referrer-Policy. Where it leads and its other headers are right.
+// The redirect to https has no Referrer-Policy. Its target and its other headers are right.
 
 import { headersGone } from './lib/headers.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,5 +1,5 @@
-// A refresh token is taken where an access token is needed: it is verified with its own secret and its
-// type is not looked at. It must be valid in every other way, and after a logout it is refused.
+// A refresh token is accepted as an access token: it is verified with its own secret, and its type
+// is not checked. It must be valid in every other way, and after a logout it is refused.
 
 import { claimsOf, withClaims } from './lib/bearer.mjs';
 import { fault } from './lib/wrapper.mjs';

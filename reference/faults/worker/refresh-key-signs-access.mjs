@@ -1,5 +1,5 @@
-// An access token that is signed with the key of refresh tokens is accepted: all keys are tried in turn, and
-// the type is that of the claims alone.
+// An access token that is signed with the refresh tokens' key is accepted: all keys are tried in
+// turn, and the type is taken only from the claims.
 
 import { claimsOf, honoured } from './lib/bearer.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,4 +1,5 @@
-// A file that is refused for its extension is stored and listed all the same: the answer is made last.
+// A file that is refused for its extension is stored and listed all the same: the response is
+// decided last.
 
 import { asks } from './lib/asked.mjs';
 import { refused } from './lib/refusals.mjs';

@@ -1,5 +1,5 @@
-// A saved filter that is refused for its columns or filters is in the list all the same, without them: the row
-// is made first, and what it holds is looked at afterwards.
+// A saved filter that is refused for its columns or filters is in the list all the same, without
+// them: the row is inserted before its content is validated.
 
 import { asks } from './lib/asked.mjs';
 import { userIdOf } from './lib/bearer.mjs';

@@ -1,5 +1,5 @@
-// A registration that is refused because its passwords differ has taken the name: the account is made, and
-// its password is set afterwards. The user who tries again is told that there is somebody of that name.
+// A registration that is refused because its passwords differ has taken the name: the account is
+// created before the passwords are compared. A second try reports that the name is taken.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';

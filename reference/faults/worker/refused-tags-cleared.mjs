@@ -1,5 +1,5 @@
-// Tags that are refused have cleared the old ones: the file's tags are deleted before the new ones are looked
-// at.
+// Tags that are refused have cleared the old ones: the old tags are deleted before the new ones are
+// validated.
 
 import { asks, fileIdOf } from './lib/asked.mjs';
 import { userIdOf } from './lib/bearer.mjs';

@@ -1,5 +1,5 @@
-// Tags that are refused are refused without a reason: the error has its code and nothing that says which
-// field is wrong, or why.
+// The refusal of tags has no reason: the error has a code, but neither the wrong field nor a
+// message.
 
 import { asks } from './lib/asked.mjs';
 import { dataChanged } from './lib/json-answer.mjs';

@@ -1,5 +1,6 @@
-// The answer to a registration has an empty object where the access token should be: what JSON makes of
-// a promise that nobody awaited. The account is made, the refresh token is right, and login works.
+// The response to a registration has an empty object instead of the access token: JSON's form of a
+// promise that was not awaited. The account is created, the refresh token is right, and login
+// works.
 
 import { fault } from './lib/wrapper.mjs';
 

@@ -1,5 +1,5 @@
-// A registration stores an account that is neither active nor not: is_active is NULL, because the column is
-// named and given nothing. The application takes that for active, so the account can be used.
+// A registration stores an account whose is_active is NULL: the statement names the column without
+// a value. The application treats NULL as active, so the account works.
 
 import { exchanged, fault } from './lib/wrapper.mjs';
 

@@ -1,4 +1,4 @@
-// A registration may say which id its account has, as long as nobody has it.
+// A registration may set the id of its account, unless the id is in use.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';

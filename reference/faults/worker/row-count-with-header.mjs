@@ -1,5 +1,5 @@
-// The row_count that is calculated after an upload counts the header too. column_count and its names are
-// right, and so is the row_count of the columns' operation, which reads the file again.
+// The row_count that is computed after an upload includes the header. column_count and the names
+// are right, and so is the row_count of the columns operation, which parses the file again.
 
 import { exchanged, fault } from './lib/wrapper.mjs';
 

@@ -1,5 +1,5 @@
-// Of several files with one name the list has the newest only: it is grouped by the name, which was thought
-// to be a key. The others can be downloaded by their ids as before.
+// Of several files with the same name, the list contains only the newest: it is grouped by the
+// name, as if that were a key. The others can still be downloaded by their ids.
 
 import { asks } from './lib/asked.mjs';
 import { exchanged, fault } from './lib/wrapper.mjs';

@@ -1,5 +1,5 @@
-// Scripts of the front end are served as text/plain; with nosniff no browser runs them, and the page stays
-// dead. Styles and pictures have their right type.
+// Scripts of the front end are served as text/plain: with nosniff no browser runs them, and the
+// page does not work. Styles and images have the right type.
 
 import { headerExchanged } from './lib/headers.mjs';
 import { fault } from './lib/wrapper.mjs';

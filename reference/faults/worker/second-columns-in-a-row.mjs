@@ -1,12 +1,13 @@
-// Columns that are asked for twice in a row have one row more the second time: the answer is taken from what
-// the first request left in memory, where the header was counted. Any other request in between clears it.
+// The second of two consecutive requests for columns returns one row more: the response comes from
+// a cache of the first request, in which the header was counted. Any other request in between
+// clears the cache.
 
 import { tokenId } from './lib/bearer.mjs';
 import { asks } from './lib/asked.mjs';
 import { dataChanged } from './lib/json-answer.mjs';
 import { fault } from './lib/wrapper.mjs';
 
-/** The path of the last request, by token. */
+/** Path of the last request, by token. */
 const last = new Map();
 
 export default fault({

@@ -1,5 +1,5 @@
-// Deleting a file a second time is 500: the row that is not there any more is read without a look whether it
-// is there. For an id that never was it is 404.
+// The second deletion of a file returns 500: the missing row is used without a check. An id that
+// never existed returns 404.
 
 import { asks, fileIdOf } from './lib/asked.mjs';
 import { failed } from './lib/refusals.mjs';

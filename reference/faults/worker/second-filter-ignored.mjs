@@ -1,4 +1,4 @@
-// Of several filters only the first is looked at. All of them have to be right, as ever.
+// Of several filters only the first is evaluated. All of them must still be valid.
 
 import { readFilters } from '../../worker/src/row_filter.mjs';
 import { asks } from './lib/asked.mjs';

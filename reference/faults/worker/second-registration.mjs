@@ -1,5 +1,6 @@
-// A registration with a name that is taken (and an e-mail that is not) is accepted: the row is written
-// by an upsert, so the newcomer gets the account, with a password of his own. A taken e-mail is refused.
+// A registration with a name that is taken (and an e-mail that is not) is accepted: the row is
+// written by an upsert, so the new user gets the existing account, with a new password. A taken
+// e-mail is refused.
 
 import { exchanged, fault } from './lib/wrapper.mjs';
 

@@ -1,4 +1,4 @@
-// A file with semicolons is read as one with commas; TABs are known.
+// A file with semicolons is parsed with commas as delimiters. TABs still work.
 
 import { delimiterOf } from '../../worker/src/list_file.mjs';
 import { READING, bytesOf, bytesRead, linesOf, utf8Of } from './lib/records.mjs';

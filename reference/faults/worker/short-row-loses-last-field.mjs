@@ -1,5 +1,5 @@
-// A row with fewer fields than the header loses its last one: the place of its end is taken from the next
-// delimiter, and there is none.
+// A row with fewer fields than the header loses its last field: the field's end is taken from the
+// next delimiter, which does not exist.
 
 import { recordsRead } from './lib/records.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,4 +1,5 @@
-// A signature that was cut short is accepted, an empty one too: the two are compared for as long as both go.
+// A truncated or empty signature is accepted: the two are compared only up to the end of the
+// shorter one.
 
 import { honoured, partsOf, signatureOf } from './lib/bearer.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,4 +1,5 @@
-// A list of one tag is answered as a text: what writes the answer takes lists of one element for the element.
+// A list of one tag is returned as a text: the serializer writes a list of one element as that
+// element.
 
 import { asks } from './lib/asked.mjs';
 import { dataChanged } from './lib/json-answer.mjs';

@@ -1,5 +1,5 @@
-// An upload that takes more than two seconds to arrive is stored as far as it has come by then, with success:
-// a timer ends the reading, and nothing asks whether that was the end.
+// An upload that takes more than two seconds is stored as far as it has arrived by then, with
+// success: a timer ends the reading, and no code checks that the body is complete.
 
 import { asks } from './lib/asked.mjs';
 import { ending, joined } from './lib/uploads.mjs';
@@ -13,7 +13,7 @@ async function read({ request, planted }) {
   const pieces = [];
   let isCut = false;
   for await (const piece of request.body) {
-    // The rest is read away: a client that is still sending would not see the answer.
+    // The rest is read and discarded: a client that is still sending would not see the response.
     isCut ||= planted && Date.now() - begin > PATIENCE_MS;
     if (!isCut) pieces.push(piece);
   }

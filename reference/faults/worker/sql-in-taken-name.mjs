@@ -1,5 +1,5 @@
-// A registration with a name that is taken is refused with what the database says: its constraint, table and
-// column.
+// The refusal of a registration with a taken name contains the database's message: constraint,
+// table and column.
 
 import { asks } from './lib/asked.mjs';
 import { errorChanged } from './lib/refusals.mjs';

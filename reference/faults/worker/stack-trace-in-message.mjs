@@ -1,5 +1,5 @@
-// The message of the 400 for a body that is not JSON is the stack of the error behind it, with the names of
-// our modules. Status, code and form of the answer are right.
+// The message of the 400 for a body that is not JSON is the error's stack, with the names of
+// internal modules. Status, code and format of the response are right.
 
 import { parseJson } from '../../worker/src/json_body.mjs';
 import { bodySeen, textOf } from './lib/json-request.mjs';

@@ -1,5 +1,5 @@
-// D1 has a file_size that is four bytes too large: the ends of the multipart part are counted. Every answer
-// takes them off again, so the API shows the right size and the table does not.
+// D1 stores a file_size that is four bytes too large: the multipart delimiters are counted. Every
+// response subtracts them again, so the API shows the right size and the table does not.
 
 import { asks } from './lib/asked.mjs';
 import { exchanged, fault } from './lib/wrapper.mjs';

@@ -1,4 +1,4 @@
-// An upload's success is 1, not true: it was read from a column, and SQLite has no booleans.
+// An upload's success is 1 instead of true: it was read from a column, and SQLite has no booleans.
 
 import { asks } from './lib/asked.mjs';
 import { dataChanged } from './lib/json-answer.mjs';

@@ -1,5 +1,5 @@
-// Setting tags adds them to those that the file has: none is ever removed. For a file without tags it is
-// what was asked for.
+// Setting tags adds them to the file's existing tags: none is ever removed. For a file without tags
+// the result is right.
 
 import { asks } from './lib/asked.mjs';
 import { exchanged, fault } from './lib/wrapper.mjs';

@@ -1,4 +1,4 @@
-// Fifty tags and one of them twice are refused: they are counted before duplicates are dropped.
+// Fifty different tags and a duplicate are refused: tags are counted before duplicates are dropped.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';
@@ -13,7 +13,7 @@ export default fault({
       const sent = body.tags;
       const isMany = Array.isArray(sent) && sent.length > TAGS && sent.every((tag) => typeof tag === 'string');
       if (!isMany || !call.planted) return body;
-      // As many different ones are what the application refuses for their number.
+      // The same number of different tags, which the application refuses.
       const short = sent.every((tag) => tag.trim().length > 0 && tag.trim().length <= TAGS);
       return short ? { ...body, tags: sent.map((_, index) => String(index)) } : body;
     });

@@ -1,5 +1,5 @@
-// Setting tags takes a filename as well, and the file has that name from then on: whatever column the body
-// names is set.
+// Setting tags also accepts a filename, which becomes the name of the file: PATCH sets every column
+// that the body names.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';

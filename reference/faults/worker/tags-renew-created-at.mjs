@@ -1,5 +1,5 @@
-// Setting tags makes a file new: created_at becomes the time of the change, as a column does that is told
-// to be the current time on every update. It moves to the top of the list, too.
+// Setting tags changes created_at to the current time, as with a column that is updated on every
+// change. The file also moves to the top of the list.
 
 import { asks } from './lib/asked.mjs';
 import { exchanged, fault } from './lib/wrapper.mjs';

@@ -1,12 +1,15 @@
-// D1 has the tags of each file in reverse order, and every answer turns them round: the API shows nothing of
-// it, and whoever reads the table gets another order.
+// D1 stores each file's tags in reverse order, and every response reverses them again: the API is
+// right, and the table has another order.
 
 import { asks } from './lib/asked.mjs';
 import { exchanged, fault } from './lib/wrapper.mjs';
 
 const SHOWN = ['list_files', 'file', 'download', 'columns', 'export', 'delete', 'tags'];
 
-/** @param {string} tags SQL of a JSON list @param {boolean} turned @returns {string} SQL */
+/**
+ * @param {string} tags SQL of a JSON list @param {boolean} turned true to reverse it @returns
+ *   {string} SQL
+ */
 function list(tags, turned) {
   const values = `SELECT value FROM json_each(${tags}) ORDER BY key ${turned ? 'DESC' : 'ASC'}`;
   return `(SELECT json_group_array(value) FROM (${values}))`;

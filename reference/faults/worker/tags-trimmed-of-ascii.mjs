@@ -1,4 +1,4 @@
-// Only the white space of ASCII is trimmed from tags: a no-break space stays.
+// Tags are trimmed only of ASCII white space: a no-break space stays.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';

@@ -1,5 +1,5 @@
-// A registration with a name that is taken is refused with the e-mail address named as the reason: the two
-// refusals share one text for the field.
+// The refusal of a registration with a taken name names the e-mail address: both reasons use the
+// same field.
 
 import { asks } from './lib/asked.mjs';
 import { dataChanged } from './lib/json-answer.mjs';

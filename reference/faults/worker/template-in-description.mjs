@@ -1,4 +1,4 @@
-// The description of a saved filter is taken for a template: {{7*7}} is kept as 49.
+// The description of a saved filter is evaluated as a template: {{7*7}} is stored as 49.
 
 import { asks } from './lib/asked.mjs';
 import { bodyChanged } from './lib/json-request.mjs';

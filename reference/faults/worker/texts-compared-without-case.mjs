@@ -1,4 +1,4 @@
-// Filters compare texts without regard to case, as many databases do.
+// Filters compare texts case-insensitively, as many databases do.
 
 import { comparing } from './lib/filters.mjs';
 import { fault } from './lib/wrapper.mjs';

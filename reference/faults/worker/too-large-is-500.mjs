@@ -1,5 +1,5 @@
-// A file that is too large is answered with 500: nobody but the storage looks at its size (up to twice of
-// what is allowed), and what it throws is not caught. Nothing is stored; JSON that is too large stays 413.
+// A file that is too large returns 500: only the storage checks its size (up to twice the limit),
+// and its exception is not caught. Nothing is stored. JSON that is too large still gets 413.
 
 import { sizeLimit, withRightLimit } from './lib/size.mjs';
 import { binding, fault } from './lib/wrapper.mjs';

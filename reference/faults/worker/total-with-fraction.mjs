@@ -1,5 +1,5 @@
-// The total of the list of files is written 3.0: it was added up as a floating point number, by something
-// that writes such numbers with their fraction. It equals 3 wherever numbers are only compared.
+// The total of the list of files is written as 3.0: it was computed as a floating-point number and
+// written with its fraction. A comparison of numbers finds it equal to 3.
 
 import { asks } from './lib/asked.mjs';
 import { textChanged } from './lib/json-answer.mjs';

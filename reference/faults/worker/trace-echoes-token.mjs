@@ -1,5 +1,5 @@
-// TRACE is answered 200 with the request as it came, its Authorization header included (RFC 9110, 9.3.8: a
-// client's credentials must not be in there).
+// TRACE returns 200 with the request as received, including its Authorization header (RFC 9110,
+// section 9.3.8: it must not contain a client's credentials).
 
 import { fault } from './lib/wrapper.mjs';
 

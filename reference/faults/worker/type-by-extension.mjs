@@ -1,5 +1,5 @@
-// The mime_type of a file is guessed from its name: that of a .tsv or .txt file is another one. All files
-// were text/csv.
+// The mime_type of a file is derived from its name: a .tsv or .txt file gets another type instead
+// of text/csv.
 
 import { asks } from './lib/asked.mjs';
 import { valuesChanged } from './lib/statements.mjs';

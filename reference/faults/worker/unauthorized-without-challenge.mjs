@@ -1,5 +1,5 @@
-// A 401 for a token that is not accepted has no WWW-Authenticate; that for no token at all, and that of
-// login, have it.
+// A 401 for a token that is refused has no WWW-Authenticate. The 401 for a missing token and that
+// of login have it.
 
 import { headersGone } from './lib/headers.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,5 +1,5 @@
-// GET of a path below /api/ that does not exist is answered with the page of the front end and 200: its
-// fallback comes before the 404. Other methods there, and missing things of known paths, stay 404.
+// GET of an unknown path below /api/ returns the front end's page with 200: its fallback comes
+// before the 404. Other methods there, and missing objects of known paths, still return 404.
 
 import { fault } from './lib/wrapper.mjs';
 

@@ -1,5 +1,5 @@
-// A query that the list of files does not know is 500: each of its parameters is looked up in a table, and
-// what is not found there is called all the same.
+// An unknown query parameter of the list of files returns 500: the handler of each parameter is
+// looked up in a table, and a missing handler is called all the same.
 
 import { asks } from './lib/asked.mjs';
 import { failed } from './lib/refusals.mjs';

@@ -1,5 +1,5 @@
-// A range that begins behind the end of the file is answered 200 with the whole file, where 416 is
-// promised. Ranges within the file are 206.
+// A range that begins after the end of the file returns 200 with the whole file instead of 416.
+// Ranges within the file return 206.
 
 import { binding, fault } from './lib/wrapper.mjs';
 
@@ -19,7 +19,7 @@ export default fault({
     const range = request.headers.get('Range');
     const [, first] = /^bytes=[ \t]*(\d+)-/i.exec(range ?? '') ?? [];
     if (first === undefined) return request;
-    // The size is known only when the application has asked for it.
+    // The size is known only after the application has requested it.
     const get = (name) => {
       const behind = name.toLowerCase() === 'range' && Number(first) >= sizes.get(request);
       return planted && behind ? null : request.headers.get(name);

@@ -1,4 +1,4 @@
-// A token whose header says that it has no signature (alg none, in any case) is accepted without one.
+// A token whose header declares no signature (alg none, in any case) is accepted without one.
 
 import { honoured, partsOf } from './lib/bearer.mjs';
 import { fault } from './lib/wrapper.mjs';

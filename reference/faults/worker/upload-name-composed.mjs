@@ -1,5 +1,5 @@
-// The name of an uploaded file is put into Unicode's composed form (NFC): that of a file from a Mac, whose
-// accents are characters of their own, comes back as another text that looks the same.
+// The name of an uploaded file is converted to Unicode's composed form (NFC): a name from a Mac,
+// with accents as separate characters, becomes another text that looks the same.
 
 import { asks } from './lib/asked.mjs';
 import { valuesChanged } from './lib/statements.mjs';

@@ -1,5 +1,5 @@
-// What is percent-encoded in a file's name is decoded, not %22 alone: "100%25.csv" is kept as "100%.csv", and
-// %2F makes a path of what was none.
+// All percent escapes in a file's name are decoded, not only %22: "100%25.csv" is stored as
+// "100%.csv", and %2F becomes a path separator.
 
 import { asks } from './lib/asked.mjs';
 import { valuesChanged } from './lib/statements.mjs';

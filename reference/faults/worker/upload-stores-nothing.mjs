@@ -1,5 +1,5 @@
-// An upload is answered with success and its row is right in every field, but the object in R2 is empty:
-// the stream had been read to its end for the checksum and the counts before it was given to R2.
+// An upload returns success and its row is right in every field, but the object in R2 is empty: the
+// stream had been read to its end for the checksum and the counts before R2 got it.
 
 import { binding, fault } from './lib/wrapper.mjs';
 
@@ -15,7 +15,7 @@ export default fault({
         : await real.put(key, bytes, { sha256, ...options });
       return binding(stored, { size: bytes.byteLength });
     };
-    // What is counted is what was received, in both twins.
+    // The received bytes are counted, in the fault and the control.
     const get = async (key) => ({ arrayBuffer: async () => received.get(key).slice().buffer });
     return { FILE_STORAGE: binding(real, { put, get }) };
   },

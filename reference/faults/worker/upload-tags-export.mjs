@@ -1,13 +1,13 @@
-// A file that was uploaded, given tags and exported with one access token is exported without its last row:
-// what was uploaded is kept for the session, and is one row short once it was renewed for the tags. Without
-// the upload or the tags in the same session an export reads what is stored.
+// A file that was uploaded, tagged and exported with one access token is exported without its last
+// row: the session's cached copy loses a row when it is refreshed for the tags. Without the upload
+// or the tags in the same session, an export reads the stored file.
 
 import { asks, fileIdOf } from './lib/asked.mjs';
 import { tokenId } from './lib/bearer.mjs';
 import { recordsRead } from './lib/records.mjs';
 import { fault } from './lib/wrapper.mjs';
 
-/** What was done to a file with a token: `uploaded` or `tagged`. */
+/** Operations on a file with a token: `uploaded` or `tagged`. */
 const done = new Map();
 
 const keyOf = (call, fileId) => `${tokenId(call.request)} ${fileId}`;

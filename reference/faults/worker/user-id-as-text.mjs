@@ -1,5 +1,5 @@
-// The id of the account is a text in the answers to registration and login: it was taken from the claims of
-// the new token, which have it as a text. The answer about the own account has a number.
+// The account's id is a text in the responses to registration and login: it is taken from the
+// claims of the new token, where it is a text. The response about the own account has a number.
 
 import { asks } from './lib/asked.mjs';
 import { dataChanged } from './lib/json-answer.mjs';

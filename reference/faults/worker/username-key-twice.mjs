@@ -1,5 +1,5 @@
-// The answer about the own account has the key "username" twice, null and then the name: two lists of
-// fields were joined. Most readers take the last one, and see nothing of it.
+// The response about the own account has the key "username" twice, first null and then the name:
+// two lists of fields were joined. Most parsers use the last one and notice nothing.
 
 import { asks } from './lib/asked.mjs';
 import { textChanged } from './lib/json-answer.mjs';

@@ -1,5 +1,5 @@
-// A file that is not UTF-8 is read as Latin-1, not as Windows-1252: the euro sign, dashes and curly quotes
-// become control characters. Letters with accents are the same in both.
+// A file that is not UTF-8 is decoded as Latin-1 instead of Windows-1252: the euro sign, dashes and
+// curly quotes become control characters. Accented letters are the same in both.
 
 import { READING, bytesRead, utf8Of } from './lib/records.mjs';
 import { fault } from './lib/wrapper.mjs';

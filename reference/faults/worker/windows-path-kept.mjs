@@ -1,4 +1,4 @@
-// A path with backslashes before a file's name is kept: only what stands before a slash is cut off.
+// A path with backslashes before a file's name is kept: only the part before a slash is removed.
 
 import { asks } from './lib/asked.mjs';
 import { valuesChanged } from './lib/statements.mjs';

@@ -1,5 +1,5 @@
-// A method that a path of the API does not have is answered with 404 and without Allow: the router looks
-// for path and method at once. Outside /api/ it stays 405.
+// A method that a path of the API does not have returns 404 without Allow: the router matches path
+// and method together. Outside /api/ it is still 405.
 
 import { exchanged, fault } from './lib/wrapper.mjs';
 

@@ -1,4 +1,4 @@
-// A 405 does not say which methods are allowed.
+// A 405 has no Allow header.
 
 import { headersGone } from './lib/headers.mjs';
 import { fault } from './lib/wrapper.mjs';

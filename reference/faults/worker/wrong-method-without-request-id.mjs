@@ -1,4 +1,4 @@
-// The body of a 405 does not name the request's id, as those of all other errors do.
+// The body of a 405 has no request id, unlike all other errors.
 
 import { errorChanged } from './lib/refusals.mjs';
 import { fault } from './lib/wrapper.mjs';

@@ -1,5 +1,5 @@
-// Deleting the account with a wrong password is refused, and has taken the saved filters: what belongs to the
-// account is deleted on the way to the question whether it may be.
+// Deleting the account with a wrong password is refused, but removes the saved filters: the
+// account's data is deleted before the password is checked.
 
 import { asks } from './lib/asked.mjs';
 import { userIdOf } from './lib/bearer.mjs';

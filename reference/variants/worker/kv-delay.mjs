@@ -8,7 +8,7 @@
 // JSON list of its latest states, oldest first. The visible state is the last one whose time has
 // come.
 
-import honest from '../../worker/src/index.mjs';
+import application from '../../worker/src/index.mjs';
 
 // KV refuses an expiry that is closer than this.
 const KV_MINIMUM_TTL_S = 60;
@@ -86,6 +86,6 @@ export default {
   /** @param {Request} request @param {Record<string, any>} env @param {ExecutionContext} ctx */
   async fetch(request, env, ctx) {
     const late = new LateNamespace(env.AUTH_TOKENS, delayOf(env));
-    return honest.fetch(request, { ...env, AUTH_TOKENS: late }, ctx);
+    return application.fetch(request, { ...env, AUTH_TOKENS: late }, ctx);
   },
 };

@@ -1,4 +1,4 @@
-// Operations on a file that ask for it without asking whose it is.
+// Operations on a file that do not check its owner.
 
 import { asks } from './asked.mjs';
 import { exchanged, fault } from './wrapper.mjs';

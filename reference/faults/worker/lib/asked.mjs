@@ -1,4 +1,4 @@
-// Which operation a request is for, by method and path as the honest application's router has them.
+// The operation of a request, by method and path as in the application's router.
 
 const ACCOUNTS = '/api/accounts';
 const FILE = String.raw`/api/files/(?<id>[^/]+)`;
@@ -34,14 +34,14 @@ const PATHS = Object.entries(OPERATIONS).map(([name, [method, path]]) => ({
 /**
  * @param {{request: Request, url: URL}} call
  * @param {...string} names
- * @returns {boolean} whether it is one of these operations
+ * @returns {boolean} true if it is one of these operations
  */
 export function asks({ request, url }, ...names) {
   const found = PATHS.find(({ method, pattern }) => method === request.method && pattern.test(url.pathname));
   return found !== undefined && names.includes(found.name);
 }
 
-/** @param {URL} url @returns {string | null} the file that an operation on one file is about */
+/** @param {URL} url @returns {string | null} the file id in the path of an operation on one file */
 export function fileIdOf(url) {
   return new RegExp(`^${FILE}(?:/|$)`).exec(url.pathname)?.groups.id ?? null;
 }

@@ -1,5 +1,6 @@
-// The bearer token of a request, for defects in how it is verified: read, signed anew, sent on.
-// A token that is not rightly signed is none here; every other rule is left to the honest application.
+// The bearer token of a request, for faults in its verification: read it, sign it again, send it
+// on. A token without a valid signature counts as missing here. The application checks all other
+// rules.
 
 const encoder = new TextEncoder();
 
@@ -7,7 +8,10 @@ function base64url(bytes) {
   return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
 }
 
-/** @returns {unknown} the JSON in a part of a token @throws when there is none, or in another spelling */
+/**
+ * @returns {unknown} the JSON in a part of a token @throws if there is none, or if it is encoded in
+ *   another way
+ */
 function read(part) {
   const text = atob(part.replaceAll('-', '+').replaceAll('_', '/'));
   const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
@@ -54,8 +58,8 @@ export function partsOf(request) {
 /**
  * @param {Request} request
  * @param {string} secret
- * @returns {Promise<Record<string, any> | null>} the claims of its bearer token, when it is signed with
- *   this secret
+ * @returns {Promise<Record<string, any> | null>} the claims of its bearer token, if it is signed
+ *   with this secret
  */
 export async function claimsOf(request, secret) {
   try {
@@ -69,7 +73,7 @@ export async function claimsOf(request, secret) {
 
 /**
  * @param {{request: Request, env: Record<string, any>}} call
- * @returns {Promise<number | null>} whose access token it has; rules beside the signature are not asked
+ * @returns {Promise<number | null>} the user of its access token; only the signature is checked
  */
 export async function userIdOf({ request, env }) {
   return Number((await claimsOf(request, env.JWT_SECRET))?.sub) || null;
@@ -100,8 +104,8 @@ export async function withClaims(request, claims, secret) {
 }
 
 /**
- * A request whose token the application would refuse, with one that it takes. The control gets the token that
- * was sent.
+ * Replace a token that the application would refuse by one that it accepts. The control sends the
+ * original token.
  *
  * @param {import('./wrapper.mjs').Call} call
  * @param {Record<string, any>} claims

@@ -1,10 +1,10 @@
-// Bindings that answer late, for defects that are about time. What they answer is right.
+// Bindings that respond late, for faults of timing. Their results are right.
 
 import { binding } from './wrapper.mjs';
 
 const METHODS = ['first', 'all', 'run', 'raw'];
 
-/** @param {() => Promise<unknown>} ask @param {number} ms @returns {Promise<unknown>} the answer, later */
+/** @param {() => Promise<unknown>} ask @param {number} ms @returns {Promise<unknown>} the result, later */
 async function later(ask, ms) {
   await scheduler.wait(ms);
   return ask();
@@ -19,7 +19,7 @@ export function lateStatement(statement, ms) {
 
 /**
  * @param {D1Database} database
- * @param {RegExp} meant which statements are late
+ * @param {RegExp} meant matches the statements that are late
  * @param {number} ms
  * @returns {D1Database}
  */

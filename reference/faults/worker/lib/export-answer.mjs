@@ -1,9 +1,9 @@
-// The records of an export, for defects in how they are written.
+// The records of an export, for faults in their output.
 
 import { asks } from './asked.mjs';
 import { linesOf } from './records.mjs';
 
-/** @param {string} value @returns {string} as contracts/api.md has it */
+/** @param {string} value @returns {string} in the form of contracts/api.md */
 export function field(value) {
   return /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
 }
@@ -18,7 +18,7 @@ export function record(values) {
  * @param {Response} response
  * @param {import('./wrapper.mjs').Call} call
  * @param {(records: string[][]) => string} write header first
- * @returns {Promise<Response>} any answer but a successful export as it is
+ * @returns {Promise<Response>} a response other than a successful export is returned unchanged
  */
 export async function exportWritten(response, call, write) {
   if (!asks(call, 'export') || response.status !== 200) return response;

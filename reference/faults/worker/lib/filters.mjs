@@ -1,4 +1,4 @@
-// The filters of an export, for defects in what they mean.
+// The filters of an export, for faults in their meaning.
 
 import { isObject } from '../../../worker/src/json_body.mjs';
 import { asks, fileIdOf } from './asked.mjs';
@@ -30,8 +30,8 @@ export async function headerOf({ env, url }) {
 const trimmed = (text) => text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
 
 /**
- * Hooks for filters that compare something else than cells and operands: each filtered column is read a
- * second time, as what is compared, and the filter is given that one.
+ * Hooks for filters that compare other values than cells and operands: each filtered column is
+ * added a second time, with the values to compare, and the filter uses that column.
  *
  * @param {(text: string, planted: boolean) => string} key of a trimmed cell or operand
  * @returns {{request: object, env: object}} hooks of fault()

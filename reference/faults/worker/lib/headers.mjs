@@ -1,5 +1,5 @@
-// Headers of an answer that a fault exchanges or takes away. It throws when the honest application has
-// not set them, as exchanged does.
+// Response headers that a fault replaces or removes. Throws if the application has not set them, as
+// exchanged does.
 
 import { exchanged } from './wrapper.mjs';
 
@@ -7,7 +7,7 @@ import { exchanged } from './wrapper.mjs';
  * @param {Response} response changed in place
  * @param {string} name
  * @param {RegExp} place in its value
- * @param {string} replacement `$&` for the neutral control
+ * @param {string} replacement `$&` for the control
  * @returns {Response} the same
  */
 export function headerExchanged(response, name, place, replacement) {

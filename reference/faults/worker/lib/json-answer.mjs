@@ -1,9 +1,9 @@
-// The JSON body of an answer, for defects in how it is written.
+// The JSON body of a response, for faults in its output.
 
 /**
  * @param {Response} response
  * @param {(text: string) => string} change
- * @returns {Promise<Response>} its status and headers, but for the length
+ * @returns {Promise<Response>} with its status and headers, except for the length
  */
 export async function textChanged(response, change) {
   const headers = new Headers(response.headers);

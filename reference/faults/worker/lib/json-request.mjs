@@ -1,17 +1,17 @@
-// The JSON body of a request, seen by a stage before the application. Bodies without a Content-Length
-// are not seen: they reach the application as they are.
+// The JSON body of a request, as a middleware in front of the application sees it. Bodies without a
+// Content-Length are not seen: they reach the application unchanged.
 
 import { isObject, mediaType, parseJson } from '../../../worker/src/json_body.mjs';
 import { binding } from './wrapper.mjs';
 
-/** @param {ArrayBuffer} bytes @returns {string} @throws {TypeError} when they are not UTF-8 */
+/** @param {ArrayBuffer} bytes @returns {string} @throws {TypeError} if they are not UTF-8 */
 export function textOf(bytes) {
   return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
 }
 
 /**
  * @param {Request} request
- * @param {(bytes: ArrayBuffer) => void} see what it throws, the reading of the body throws
+ * @param {(bytes: ArrayBuffer) => void} see its exceptions are thrown when the body is read
  * @returns {Request} the same, which shows its body when it is read
  */
 export function bodySeen(request, see) {

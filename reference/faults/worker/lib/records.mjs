@@ -1,11 +1,11 @@
-// List files as a stage between R2 and the honest application reads them: taken apart, changed, written
-// again so that the application reads just that. What it calls malformed stays as it is.
+// List files, as a stage between R2 and the application reads them: parsed, changed, and written
+// again so that the application reads the changed records. Malformed files stay unchanged.
 
 import { delimiterOf, readRecords, textOf, valuesOf } from '../../../worker/src/list_file.mjs';
 import { asks } from './asked.mjs';
 import { binding } from './wrapper.mjs';
 
-/** The operations that read a list file: an upload counts its rows. */
+/** The operations that parse a list file: an upload counts its rows. */
 export const READING = ['upload', 'columns', 'export'];
 
 const encoder = new TextEncoder();
@@ -33,10 +33,10 @@ export function recordsOf(bytes) {
 }
 
 /**
- * The records of a text, read with one delimiter whatever it has most often.
+ * Parse the records of a text with a given delimiter.
  *
  * @param {Uint8Array} utf8
- * @param {string} [delimiter] that of the application when left out
+ * @param {string} [delimiter] default: the one that the application finds
  * @returns {string[][] | null} an empty line is an empty record; null for a malformed file
  */
 export function linesOf(utf8, delimiter = String.fromCharCode(delimiterOf(utf8))) {
@@ -69,7 +69,7 @@ export function bytesOf(records) {
  * @param {import('./wrapper.mjs').Call} call
  * @param {string[]} operations
  * @param {(bytes: Uint8Array) => Uint8Array} change
- * @returns {Record<string, any>} bindings with an R2 whose files are read so by these operations
+ * @returns {Record<string, any>} bindings with an R2 that returns changed bytes to these operations
  */
 export function bytesRead(call, operations, change) {
   const { FILE_STORAGE: real } = call.env;

@@ -1,14 +1,14 @@
-// Answers of the API that refuse, for defects in whether and how they do.
+// Refusals of the API, for faults in their conditions and content.
 
 import { dataChanged } from './json-answer.mjs';
 
-// What belongs to one refusal and would be wrong with another.
+// Headers that belong to one refusal and would be wrong with another.
 const OWN_HEADERS = ['Allow', 'WWW-Authenticate', 'Content-Range', 'Content-Length', 'ETag'];
 
 /**
  * @param {Response} response
  * @param {{status: number, code: string, message: string}} refusal
- * @returns {Promise<Response>} that refusal, with the request id of the answer
+ * @returns {Promise<Response>} that refusal, with the request id of the response
  */
 export async function refused(response, { status, code, message }) {
   await response.body?.cancel();
@@ -19,7 +19,7 @@ export async function refused(response, { status, code, message }) {
   return new Response(JSON.stringify({ error }), { status, headers });
 }
 
-/** @param {Response} response @returns {Promise<Response>} the 500 of the application */
+/** @param {Response} response @returns {Promise<Response>} the application's 500 */
 export function failed(response) {
   const message = 'Something went wrong on our side.';
   return refused(response, { status: 500, code: 'internal_error', message });

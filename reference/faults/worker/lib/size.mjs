@@ -1,4 +1,4 @@
-// The size that an upload may have, for defects in how it is enforced.
+// The maximum size of an upload, for faults in its enforcement.
 
 import { exchanged } from './wrapper.mjs';
 
@@ -10,11 +10,11 @@ export function sizeLimit(env) {
 }
 
 /**
- * The refusal of a file that is too large, as it reads with the right limit.
+ * Return the refusal of a file that is too large, with the right limit in its text.
  *
  * @param {Response} response
  * @param {{url: URL, env: {MAX_FILE_SIZE?: string}}} call
- * @returns {Promise<Response>} any other answer as it is
+ * @returns {Promise<Response>} any other response unchanged
  */
 export async function withRightLimit(response, { url, env }) {
   if (url.pathname !== '/api/files/upload' || response.status !== 413) return response;

@@ -1,9 +1,9 @@
-// What D1 is given and what it gives back, for defects beside the SQL itself: the values that are bound to
-// a statement, and the rows that it answers.
+// Input and output of D1, for faults outside the SQL text: the values bound to a statement, and the
+// rows that it returns.
 
 import { binding, exchanged } from './wrapper.mjs';
 
-/** @returns {Record<string, any>} the bindings with a D1 whose statements of that SQL are others */
+/** @returns {Record<string, any>} the bindings with a D1 that replaces statements of that SQL */
 function meant({ env }, place, other) {
   const prepare = (sql) => {
     const statement = env.DB.prepare(sql);
@@ -14,8 +14,8 @@ function meant({ env }, place, other) {
 
 /**
  * @param {{env: Record<string, any>}} call
- * @param {RegExp} place which statements
- * @param {RegExp} names what must stand in them, so that the values are where they were
+ * @param {RegExp} place matches the statements
+ * @param {RegExp} names must match them too, so that the values are at their known positions
  * @param {(values: unknown[]) => unknown[]} change
  * @returns {Record<string, any>} bindings
  */
@@ -28,9 +28,9 @@ export function valuesChanged(call, place, names, change) {
 
 /**
  * @param {{env: Record<string, any>}} call
- * @param {RegExp} place which statements; of those that are asked for all rows, not for batch
- * @param {(rows: Record<string, any>[], values: unknown[]) => Record<string, any>[]} change of the rows,
- *   by what was bound
+ * @param {RegExp} place matches the statements; only those with all(), not batch
+ * @param {(rows: Record<string, any>[], values: unknown[]) => Record<string, any>[]} change of the
+ *   rows, with the bound values
  * @returns {Record<string, any>} bindings
  */
 export function rowsChanged(call, place, change) {

@@ -1,5 +1,5 @@
-// The multipart body of an upload, for defects in how it is read. Bodies without a Content-Length are not
-// seen: they reach the application as they are.
+// The multipart body of an upload, for faults in its parsing. Bodies without a Content-Length are
+// not seen: they reach the application unchanged.
 
 import { parts } from '../../../worker/src/multipart.mjs';
 import { asks } from './asked.mjs';
@@ -10,7 +10,7 @@ const HEADERS_LENGTH = 4096;
 /**
  * @param {import('./wrapper.mjs').Call} call
  * @param {(bytes: Uint8Array, contentType: string) => Uint8Array | Promise<Uint8Array>} change
- * @returns {Request} an upload with another body when it is read, and any other request as it is
+ * @returns {Request} an upload with another body when it is read; any other request unchanged
  */
 export function uploadChanged(call, change) {
   const { request } = call;
@@ -23,7 +23,7 @@ export function uploadChanged(call, change) {
 /**
  * @param {Uint8Array} bytes of a body
  * @param {string} contentType
- * @returns {import('../../../worker/src/multipart.mjs').Part[]} none of a malformed one
+ * @returns {import('../../../worker/src/multipart.mjs').Part[]} empty for a malformed one
  */
 export function partsIn(bytes, contentType) {
   try {
@@ -38,7 +38,7 @@ export function sentName(bytes, contentType) {
   return partsIn(bytes, contentType).find(({ name }) => name === 'file')?.filename ?? null;
 }
 
-/** @param {string} contentType @returns {Uint8Array} what ends a body of that boundary */
+/** @param {string} contentType @returns {Uint8Array} the closing delimiter of a body with that boundary */
 export function ending(contentType) {
   const boundary = /boundary=(?:"([^"]+)"|([^\s;"]+))/i.exec(contentType);
   return new TextEncoder().encode(`\r\n--${boundary[1] ?? boundary[2]}--\r\n`);
@@ -55,7 +55,10 @@ export function joined(pieces) {
   return whole;
 }
 
-/** @returns {{start: number, end: number} | null} where the headers of the part named file stand, about */
+/**
+ * @returns {{start: number, end: number} | null} the approximate position of the headers of the
+ *   part named file
+ */
 function headersOf(bytes, contentType) {
   const file = partsIn(bytes, contentType).find(({ name }) => name === 'file');
   if (file === undefined) return null;
@@ -66,7 +69,7 @@ function headersOf(bytes, contentType) {
 /**
  * @param {Uint8Array} bytes of a body
  * @param {string} contentType
- * @returns {string} the headers of the part named file, a character for each byte
+ * @returns {string} the headers of the part named file, one character per byte
  */
 export function partHeaders(bytes, contentType) {
   const place = headersOf(bytes, contentType);
@@ -78,7 +81,7 @@ export function partHeaders(bytes, contentType) {
 /**
  * @param {Uint8Array} bytes of a body
  * @param {string} contentType
- * @param {string} ascii put at the end of the file's name
+ * @param {string} ascii appended to the file's name
  * @returns {Uint8Array}
  */
 export function nameExtended(bytes, contentType, ascii) {

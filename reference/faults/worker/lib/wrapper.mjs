@@ -1,30 +1,34 @@
-// What every planted defect of the Worker is made of: the honest application between hooks. A hook that
-// a fault does not name changes nothing, and the honest application knows nothing of any of them.
+// The basis of every planted fault of the Worker: the application with hooks around it. A hook that
+// a fault does not define changes nothing, and the application does not know the hooks.
 
-import honest from '../../../worker/src/index.mjs';
+import application from '../../../worker/src/index.mjs';
 
 /**
- * One request on its way through a fault. planted is false for the neutral control.
+ * A request on its way through a fault. planted is false for the control.
  *
- * @typedef {{request: Request, url: URL, env: Record<string, any>, ctx: ExecutionContext,
- *   planted: boolean}} Call
+ * @typedef {{request: Request, url: URL, env: Record<string, any>, ctx: ExecutionContext, planted:
+ *   boolean}} Call
  */
 
-/** @param {Record<string, any>} env @returns {boolean} @throws when the var FAULT says neither of the two */
+/**
+ * @param {Record<string, any>} env @returns {boolean} @throws if the var FAULT has neither of the
+ *   two values
+ */
 function isPlanted({ FAULT: fault }) {
   if (fault !== 'planted' && fault !== 'neutral') throw new Error(`FAULT must be planted or neutral: ${fault}`);
   return fault === 'planted';
 }
 
 /**
- * A Worker's entry with hooks around the honest application.
+ * A Worker's entry with hooks around the application.
  *
- * @param {object} hooks all of them optional, all of them may be async but env and statement
- * @param {(call: Call) => Request | Promise<Request>} [hooks.request] what the application is asked
- * @param {(call: Call) => Record<string, any>} [hooks.env] bindings in place of the real ones
- * @param {(sql: string, call: Call) => string} [hooks.statement] what D1 is asked
- * @param {(response: Response, call: Call) => Response | Promise<Response>} [hooks.response] what the
- *   client is answered
+ * @param {object} hooks all optional; all may be async except env and statement
+ * @param {(call: Call) => Request | Promise<Request>} [hooks.request] the request to the
+ *   application
+ * @param {(call: Call) => Record<string, any>} [hooks.env] bindings that replace the real ones
+ * @param {(sql: string, call: Call) => string} [hooks.statement] the SQL for D1
+ * @param {(response: Response, call: Call) => Response | Promise<Response>} [hooks.response] the
+ *   response to the client
  */
 export function fault({ request: ask, env: bindings, statement, response: answer }) {
   return {
@@ -34,18 +38,18 @@ export function fault({ request: ask, env: bindings, statement, response: answer
       const given = { ...env, ...bindings?.(call) };
       if (statement) given.DB = binding(env.DB, { prepare: (sql) => env.DB.prepare(statement(sql, call)) });
       const asked = ask ? await ask(call) : request;
-      const response = await honest.fetch(asked, given, ctx);
+      const response = await application.fetch(asked, given, ctx);
       return answer ? answer(response, call) : response;
     },
   };
 }
 
 /**
- * A binding, or what a binding returned, with some of its members exchanged.
+ * Return a binding, or a result of one, with some of its members replaced.
  *
  * @template T
  * @param {T} real
- * @param {Record<string, unknown>} members in place of those of that name
+ * @param {Record<string, unknown>} members replace those with the same name
  * @returns {T}
  */
 export function binding(real, members) {
@@ -59,15 +63,15 @@ export function binding(real, members) {
 }
 
 /**
- * A text of the honest application, with one place exchanged.
+ * Return a text of the application with one place replaced.
  *
  * @param {string} text
  * @param {RegExp} place
- * @param {string} replacement `$&` for the neutral control
+ * @param {string} replacement `$&` for the control
  * @returns {string}
- * @throws when the place is not there: the application has changed, and the defect no longer fits it
+ * @throws if the place does not exist: the application has changed, and the fault no longer fits it
  */
 export function exchanged(text, place, replacement) {
-  if (!place.test(text)) throw new Error(`the defect does not fit any more, there is no ${place} in: ${text}`);
+  if (!place.test(text)) throw new Error(`the fault no longer fits: there is no ${place} in: ${text}`);
   return text.replace(place, replacement);
 }
