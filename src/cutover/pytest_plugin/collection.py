@@ -18,9 +18,8 @@ from cutover.config.manifest import CLOSING, GATES, render
 from cutover.config.validation import ConfigurationError
 from cutover.core.requirements import RequiredCheck
 from cutover.core.safety import SafetyLevel
-from cutover.pytest_plugin.recording import system_of
+from cutover.pytest_plugin.markers import level_of, needs_of, system_of
 from cutover.pytest_plugin.selection import gates_of
-from cutover.pytest_plugin.session import level_of, needs_of
 
 _OUTPUT: Final = "CUTOVER_MANIFEST_OUTPUT"
 

@@ -1,19 +1,16 @@
-"""The end of a gate run: from pytest's own exit code and the evidence to the verdicts and one exit code.
-
-Writes verdict.json and the step summary. The rules themselves are in verdict.py.
-"""
+"""Finds the verdicts of a gate run from its records and pytest's own exit code."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 from cutover.accounts.registered import unremoved
 from cutover.core.evidence import Status
 from cutover.core.requirements import Waiver
 from cutover.core.safety import SafetyLevel
-from cutover.core.verdict import ExitCode, GateVerdict, Run, Verdict, decide, exit_code, stale_waivers
+from cutover.core.verdict import ExitCode, GateVerdict, Run, decide, exit_code, stale_waivers
 from cutover.pytest_plugin.selection import narrowing
 
 CONTRACT_FILE: Final = "contract.json"
@@ -26,37 +23,38 @@ if TYPE_CHECKING:
 
 @dataclass
 class Trouble:
-    """What pytest told on the way that no check's record says."""
+    """Problems that pytest reported and that no check's record contains.
+
+    lost_processes: xdist workers that ended early. others_failed: a test that is not a check of a gate failed.
+    interrupted: by Ctrl-C or SIGTERM, not by -x or --maxfail. at_the_end: an exception in the last teardowns.
+    """
 
     invalid: list[str] = field(default_factory=list)
     uncollected: list[str] = field(default_factory=list)
-    others_failed: bool = False  # a failed test that is no check of a gate
-    interrupted: bool = False  # Ctrl-C or SIGTERM, and not -x or --maxfail
-    at_the_end: str | None = None  # an exception in the last teardowns
+    lost_processes: list[str] = field(default_factory=list)
+    others_failed: bool = False
+    interrupted: bool = False
+    at_the_end: str | None = None
 
 
-def conclude(session: GateSession, before: int) -> tuple[list[GateVerdict], int]:
-    """Every gate's verdict, written down, and the exit code of the whole run. before: pytest's own code."""
-    from cutover.pytest_plugin.migration_conclusion import conclude_migration
-    from cutover.report.step_summary import append_step_summary
-    from cutover.run.verdict_file import finished
-
+def conclude(session: GateSession, before: int) -> int:
+    """Decide every gate, write the run's files, and return the exit code. before: pytest's own exit code."""
     trouble = session.trouble
     failed = any(record.status is Status.FAILED for record in session.records)
-    before = _pytests_own(before, session, failed=failed)
+    before = _meaning_of(before, session, failed=failed)
     if session.log is not None:
-        session.log.event("ended", pytest=before)
+        session.log.event("pytest ended", exit_code=before)
     parity = _parity(session)
-    contract = _contract(session)
-    invalid = [*trouble.invalid, *_found_at_the_end(session)]
-    facts = session.facts()
+    facts = session.run.facts()
     facts["leftovers"] += unremoved(session.ledger, facts["leftovers"])
+    environment = session.environment if session.loaded else None
+    failure = session.run.write_failure()
     run = Run(
         environment=facts["environment"],
-        safety=session.environment.safety if session.loaded else SafetyLevel.READ_ONLY,
-        absent=session.environment.absent if session.loaded else {},
-        read_only_form=session.environment.read_only_form if session.loaded else {},
-        invalid=invalid,
+        safety=environment.safety if environment else SafetyLevel.READ_ONLY,
+        absent=environment.absent if environment else {},
+        read_only_form=environment.read_only_form if environment else {},
+        invalid=[*trouble.invalid, *_measurement_errors(session), *([failure] if failure else [])],
         tool_error=_tool_error(before, stale_waivers(session.records, session.waivers)),
         selection=narrowing(session.config),
         unproven=_unproven(session),
@@ -65,29 +63,35 @@ def conclude(session: GateSession, before: int) -> tuple[list[GateVerdict], int]
     )
     gates = [gate for gate in session.asked if gate in session.selected_gates or session.config.option.markexpr]
     verdicts = [decide(gate, run, session.manifest, session.records, session.waivers) for gate in gates]
-    final = exit_code(verdicts)
-    if before == ExitCode.NO_GO and final == 0 and (trouble.others_failed or not failed):
-        final = int(ExitCode.NO_GO)  # a test that is no check failed, or a failure that no record explains
-    if session.log is not None:
-        session.log.write("verdict.json", finished(facts, verdicts, final))
-        append_step_summary(verdicts, session.records, facts)
-        if parity is not None:
-            parity.write(verdicts, facts)
-            session.told += parity.lines()
-        if contract is not None:
-            told = {name: facts[name] for name in ("run", "environment", "url", "versions") if name in facts}
-            session.log.write(CONTRACT_FILE, contract.as_json(told))
-            session.told += [*contract.lines(), f"contract: {session.folder / CONTRACT_FILE}"]
-        session.told += conclude_migration(session, verdicts, facts)
-        if session.log.failure is not None and final == 0:  # the file still says that the run did not end
-            verdicts = [_unwritten(verdict, session.log.failure) for verdict in verdicts]
-            final = int(ExitCode.INVALID)
-    session.final_facts = facts
-    return verdicts, final
+    code = exit_code(verdicts)
+    if before == ExitCode.NO_GO and code == 0 and (trouble.others_failed or not failed):
+        code = int(ExitCode.NO_GO)  # a test that is not a check failed, or a failure that no record explains
+    session.lines += session.run.finish(
+        verdicts, facts, code=code, present=lambda decided, known: _present(session, parity, decided, known)
+    )
+    return session.run.code
+
+
+def _present(
+    session: GateSession, parity: ParityConclusion | None, verdicts: Sequence[GateVerdict], facts: Mapping[str, Any]
+) -> Iterable[str]:
+    """Write the files of each gate and yield its lines for the terminal."""
+    from cutover.pytest_plugin.migration_conclusion import conclude_migration
+
+    if parity is not None:
+        parity.write(verdicts, facts)
+        yield from parity.lines()
+    contract = _contract(session)
+    if contract is not None and session.log is not None:
+        identity = {name: facts[name] for name in ("run", "environment", "url", "versions") if name in facts}
+        session.log.write(CONTRACT_FILE, contract.as_json(identity))
+        yield from contract.lines()
+        yield f"contract: {session.folder / CONTRACT_FILE}"
+    yield from conclude_migration(session, verdicts, facts)
 
 
 def _parity(session: GateSession) -> ParityConclusion | None:
-    """What only the sum of all journeys shows, added to the records."""
+    """Return the totals of all journeys, whose closing checks were added to the records; None without journeys."""
     if not any("parity" in record.gates for record in session.records):
         return None
     from cutover.pytest_plugin.parity_conclusion import parity_conclusion
@@ -99,7 +103,7 @@ def _parity(session: GateSession) -> ParityConclusion | None:
 
 
 def _contract(session: GateSession) -> ContractTotals | None:
-    """What the checks of the contract gate found and sent in all."""
+    """Return the totals of the contract gate's checks, None if none ran."""
     records = [record for record in session.records if "contract" in record.gates]
     if not records:
         return None
@@ -108,27 +112,34 @@ def _contract(session: GateSession) -> ContractTotals | None:
     return sums_of(records)
 
 
-def _unwritten(verdict: GateVerdict, failure: str) -> GateVerdict:
-    reason = f"the verdict could not be written: {failure}. Free the disk and run again."
-    return replace(
-        verdict, verdict=Verdict.INVALID, exit_code=int(ExitCode.INVALID), reasons=(reason, *verdict.reasons)
-    )
-
-
-def _pytests_own(before: int, session: GateSession, *, failed: bool) -> int:
-    """pytest's exit code in the meaning of docs/gates.md."""
-    if before == ExitCode.NOTHING_SELECTED and session.trouble.invalid:
-        return int(ExitCode.INVALID)  # nothing was selected because nothing could be reached
-    if before == ExitCode.INTERRUPTED and failed and session.config.option.maxfail and not session.trouble.interrupted:
+def _meaning_of(before: int, session: GateSession, *, failed: bool) -> int:
+    """Return pytest's exit code with the meaning of docs/gates.md."""
+    trouble = session.trouble
+    if trouble.interrupted:
+        return before
+    if before == ExitCode.NOTHING_SELECTED and trouble.invalid:
+        return int(ExitCode.INVALID)  # no check was selected because a system could not be reached
+    if before != ExitCode.WRONG_USAGE and trouble.lost_processes:
+        return int(ExitCode.INVALID)  # xdist ends such a run with 0, 1, 2, 3 or 5
+    if before in (ExitCode.NO_GO, ExitCode.NOTHING_SELECTED) and trouble.uncollected:
+        return int(ExitCode.INVALID)  # xdist ends with 1 if its workers collect different items
+    if before == ExitCode.INTERRUPTED and failed and session.config.option.maxfail:
         return int(ExitCode.NO_GO)  # xdist ends a run that -x or --maxfail stops as if it were interrupted
-    if session.trouble.at_the_end is not None and before in (ExitCode.GO, ExitCode.NO_GO):
+    if trouble.at_the_end is not None and before in (ExitCode.GO, ExitCode.NO_GO):
         return int(ExitCode.CRASHED)
     return before
 
 
-def _found_at_the_end(session: GateSession) -> list[str]:
-    """Reasons why the whole measurement cannot be trusted."""
-    found = [f"{name} could not be collected" for name in session.trouble.uncollected]
+def _measurement_errors(session: GateSession) -> list[str]:
+    """Return the reasons why the run as a whole is not a valid measurement."""
+    trouble = session.trouble
+    errors = [f"{name or 'tests'} could not be collected" for name in trouble.uncollected]
+    if trouble.lost_processes and not any(record.status is Status.CRASHED for record in session.records):
+        errors.append(
+            f"{len(trouble.lost_processes)} xdist worker process(es) ended early: "
+            f"{', '.join(sorted(set(trouble.lost_processes)))}. Their checks may be lost. Run it again, without -n if "
+            "this recurs"
+        )
     versions = {
         exchange.version
         for record in session.records
@@ -136,48 +147,47 @@ def _found_at_the_end(session: GateSession) -> list[str]:
         if exchange.system == "worker" and exchange.version is not None
     }
     if len(versions) > 1:
-        found.append(
-            f"{len(versions)} versions of the Worker answered in one run ({', '.join(sorted(versions))}): "
-            "a deployment was going on, or traffic is split. Wait for it, or ask for one with --worker-version."
+        errors.append(
+            f"{len(versions)} versions of the Worker answered in one run ({', '.join(sorted(versions))}): a deployment "
+            "was in progress, or traffic is split. Wait until it ends, or name one version with --worker-version."
         )
     if session.log is None and session.records:
-        found.append("checks ran before the systems were asked whether they are ready, and without evidence")
-    if session.log is not None and session.log.failure is not None:
-        found.append(f"evidence could not be written: {session.log.failure}. Free the disk and run again.")
-    return found
+        errors.append("checks ran before the systems were ready, and without evidence")
+    return errors
 
 
 def _unproven(session: GateSession) -> list[str]:
-    """Which deployment answered, where only its version tells it from another and nobody asked for one."""
+    """Return a reason if only its version identifies a deployment, and no version was asked for."""
     worker = session.environment.systems.get("worker") if session.loaded else None
     if worker is None or worker.identity is None or not worker.identity.version_required:
         return []
     if session.config.option.cutover_version:
         return []
     return [
-        f"which deployment answered is not proven: others say {worker.identity.value!r} as well. "
-        f"Ask for a version of {worker.name}: --worker-version ID"
+        f"the deployment that answered is not proven: others also answer {worker.identity.value!r}. "
+        f"Name a version of {worker.name}: --worker-version ID"
     ]
 
 
 def _tool_error(before: int, stale: Sequence[Waiver]) -> tuple[int, str] | None:
-    if before == ExitCode.INTERRUPTED:
-        return before, "interrupted before the end (Ctrl-C, SIGTERM or an error while collecting)"
-    if before == ExitCode.CRASHED:
-        return before, "an internal error of pytest or of the suite; its text is above"
-    if before == ExitCode.WRONG_USAGE:
-        return before, "wrong usage or configuration; the message is above"
-    if before == ExitCode.NOTHING_SELECTED:
-        return before, "no check was selected"
+    reasons = {
+        ExitCode.INTERRUPTED: "interrupted before the end (Ctrl-C, SIGTERM or an error during collection)",
+        ExitCode.CRASHED: "internal error of pytest or of the suite; its text is above",
+        ExitCode.WRONG_USAGE: "wrong usage or configuration; the message is above",
+        ExitCode.NOTHING_SELECTED: "no check was selected",
+    }
+    for code, reason in reasons.items():
+        if before == code:
+            return int(code), reason
     if stale:
         names = ", ".join(f"{waiver.check} ({waiver.fingerprint})" for waiver in stale)
         return int(ExitCode.WRONG_USAGE), (
-            f"waivers.toml: the waiver of {names} matches nothing although its check ran. Remove it."
+            f"waivers.toml: the waiver of {names} matches no finding although its check ran. Remove it."
         )
     return None
 
 
 def describe(error: BaseException) -> str:
-    """One line about an exception."""
+    """Return one line about an exception."""
     first = str(error).strip().split("\n")[0]
     return f"{type(error).__name__}: {first}" if first else type(error).__name__

@@ -28,11 +28,11 @@ def filled_pair(session: GateSession, environment: Environment) -> None:
     from cutover.embedded import migrated, state
     from cutover.embedded.pair_error import PairError
 
-    if session.name is None or session.pair_name is None or not is_embedded(session.project, session.name):
+    if session.name is None or session.pair.name is None or not is_embedded(session.project, session.name):
         return
-    pair = state.read(session.pair_name)
+    pair = state.read(session.pair.name)
     if pair is None:
-        raise MeasurementError(f"the pair {session.pair_name!r} is not up any more")
+        raise MeasurementError(f"the pair {session.pair.name!r} is not up any more")
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     try:
         migrated.fill(pair, lambda: _both_are_empty(session, environment), reporter.write_line if reporter else print)
@@ -71,9 +71,9 @@ def _last_logins_of_django_kept(session: GateSession) -> Iterator[None]:
 
     from cutover.embedded import state
 
-    pair = state.read(session.pair_name) if session.pair_name is not None else None
+    pair = state.read(session.pair.name) if session.pair.name is not None else None
     if pair is None:
-        raise MeasurementError(f"the pair {session.pair_name!r} is not up any more")
+        raise MeasurementError(f"the pair {session.pair.name!r} is not up any more")
     with psycopg.connect(pair.pg_dsn, autocommit=True) as django:
         # Django writes a hash anew that has not as many iterations as its setting says.
         before = django.execute("SELECT last_login, password, id FROM auth_user").fetchall()
@@ -96,7 +96,7 @@ def logins_carried_over(session: GateSession) -> Iterator[None]:
     from cutover.embedded.pair_error import PairError
 
     yield
-    pair = state.read(session.pair_name) if session.pair_name is not None else None
+    pair = state.read(session.pair.name) if session.pair.name is not None else None
     if pair is not None and session.name is not None and is_embedded(session.project, session.name):
         try:
             migrated.migrate(pair, "delta")

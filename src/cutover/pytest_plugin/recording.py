@@ -18,6 +18,7 @@ from cutover.core.errors import CheckFailed, MeasurementError, NotVerified, Refu
 from cutover.core.evidence import Record, Status
 from cutover.core.recorder import Recorder
 from cutover.core.secrets import redact, redact_all
+from cutover.pytest_plugin.markers import system_of
 from cutover.pytest_plugin.selection import gates_of
 
 ATTRIBUTE: Final = "cutover_record"
@@ -150,12 +151,6 @@ def _record(item: pytest.Item, outcome: Outcome, recorder: Recorder, environment
         findings=outcome.findings,
         never_waived=outcome.never_waived,
     )
-
-
-def system_of(item: pytest.Item) -> str | None:
-    """The system that this item's `target` is, None for a check without one."""
-    callspec = getattr(item, "callspec", None)
-    return callspec.params.get("target") if callspec is not None else None
 
 
 def _judged(excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport) -> tuple[Status, str, str | None]:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cutover.accounts import cleanup
+from cutover.accounts.registered import cleanup
 from cutover.accounts.cleanup import SETTLED_S, Leftover, Outcome, Row, Sweep, leftovers, seconds_of
 from cutover.accounts.registered import Accounts, RemovalError, derived_password, key_id, note
 from cutover.config.environments import load_environment

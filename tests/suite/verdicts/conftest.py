@@ -21,7 +21,7 @@ CHECKS = '''"""Two checks."""
 
 import pytest
 
-from cutover.targets import Target
+from cutover.systems.target import Target
 
 pytestmark = [pytest.mark.smoke, pytest.mark.system("worker")]
 

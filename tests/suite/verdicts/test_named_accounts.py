@@ -41,8 +41,8 @@ CHECKS = '''"""Checks with named accounts."""
 
 import pytest
 
-from cutover.accounts import Accounts
-from cutover.targets import Target
+from cutover.accounts.registered import Accounts
+from cutover.systems.target import Target
 
 pytestmark = [pytest.mark.smoke, pytest.mark.system("worker"), pytest.mark.level("test-data")]
 

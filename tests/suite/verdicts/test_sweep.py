@@ -34,8 +34,8 @@ import os
 
 import pytest
 
-from cutover.accounts import Accounts
-from cutover.targets import Target
+from cutover.accounts.registered import Accounts
+from cutover.systems.target import Target
 
 pytestmark = [pytest.mark.smoke, pytest.mark.system("worker", "legacy"), pytest.mark.level("test-data")]
 

@@ -1,0 +1,114 @@
+"""Validates the options and files of a gate run before anything is started or sent."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from cutover.config.environments import Environment, Readiness, load_environment
+from cutover.config.manifest import load_manifest
+from cutover.config.validation import ConfigurationError
+from cutover.config.waivers import load_waivers
+from cutover.core.requirements import RequiredCheck, Waiver
+
+if TYPE_CHECKING:
+    from cutover.embedded.state import PairState
+
+_PRINTS_AND_ENDS: Final = {
+    "showfixtures": "--fixtures",
+    "show_fixtures_per_test": "--fixtures-per-test",
+    "cacheshow": "--cache-show",
+}
+
+
+def validate_options(config: pytest.Config) -> None:
+    """Refuse pytest options with which a gate run is wrong or proves nothing. Raises ConfigurationError."""
+    for option, name in _PRINTS_AND_ENDS.items():
+        if getattr(config.option, option, None):
+            raise ConfigurationError(name, "", "runs no check and ends with 0", "Leave it out of a gate run.")
+    if config.option.fulltrace:
+        raise ConfigurationError(
+            "--full-trace", "", "prints the contents of requests, including passwords", "Use --tb=long."
+        )
+    if config.option.noconftest:
+        raise ConfigurationError("--noconftest", "", "a gate run needs conftest.py", "Leave the option out.")
+    if config.inipath is None or "--reports" in config.invocation_params.args:
+        # pytest takes a folder after an option that it does not know yet for a folder of tests.
+        raise ConfigurationError(
+            "command line",
+            "",
+            f"pytest looked for its configuration from {config.rootpath}",
+            "Run it in the project's folder, and write options that name folders with =: --reports=DIR, "
+            "--alluredir=DIR.",
+        )
+
+
+def validate_contracts(config: pytest.Config, gates: tuple[str, ...], environment: str | None) -> None:
+    """Read the contract files of these gates. Raises ConfigurationError."""
+    project = config.rootpath
+    if "parity" in gates and environment is not None:
+        from cutover.pytest_plugin.parity_conclusion import judge_contracts
+
+        judge_contracts(project, environment)
+    if "contract" in gates:
+        from cutover.contract import options
+
+        options.judge(project, config.option.cutover_contract_minutes)
+    if "migration" in gates:
+        from cutover.migration.mapping import load_mapping
+
+        load_mapping(project)
+
+
+def required_checks(project: Path) -> tuple[RequiredCheck, ...]:
+    """Return the checks of manifest.toml. Raises ConfigurationError."""
+    return load_manifest(project)
+
+
+def valid_waivers(project: Path, environment: str, manifest: tuple[RequiredCheck, ...]) -> tuple[Waiver, ...]:
+    """Return the waivers that are valid today in this environment. Raises ConfigurationError."""
+    today = datetime.datetime.now(datetime.UTC).date()
+    return load_waivers(project, environment, manifest, today)
+
+
+def load_for_run(
+    config: pytest.Config, gates: tuple[str, ...], name: str, pair: PairState | None = None
+) -> Environment:
+    """Load the environment with the readiness options of this run. Raises ConfigurationError."""
+    environment = _with_readiness(config, load_environment(config.rootpath, name, pair=pair))
+    if "contract" in gates:
+        from cutover.contract import options
+
+        options.judge_own(environment)
+    return environment
+
+
+def validate_version_option(config: pytest.Config, environment: Environment) -> None:
+    """Refuse --worker-version if the environment cannot ask for a version and prove it. Raises ConfigurationError."""
+    worker = environment.systems.get("worker")
+    if not config.option.cutover_version or worker is None:
+        return
+    if worker.name is None or worker.identity is None or worker.identity.version_header is None:
+        raise ConfigurationError(
+            config.rootpath / "environments.toml",
+            f"{environment.name}.worker",
+            "--worker-version needs the Worker's name and identity.version_header: to ask for a version and prove it",
+            "Add them.",
+        )
+
+
+def _with_readiness(config: pytest.Config, environment: Environment) -> Environment:
+    option, ready = config.option, environment.readiness
+    tries = ready.tries if option.cutover_ready_tries is None else option.cutover_ready_tries
+    interval = ready.interval_s if option.cutover_ready_interval is None else option.cutover_ready_interval
+    if tries < 1:
+        raise ConfigurationError("--ready-tries", "", f"expected at least 1, got {tries}", "Give at least one try.")
+    if not 0 <= interval <= 3600:
+        raise ConfigurationError(
+            "--ready-interval", "", f"expected 0 to 3600 seconds, got {interval:g}", "Give another interval."
+        )
+    return dataclasses.replace(environment, readiness=Readiness(tries, interval))

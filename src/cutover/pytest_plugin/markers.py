@@ -1,0 +1,32 @@
+"""The markers of a check: its safety level, the capabilities that it needs, and its system."""
+
+from __future__ import annotations
+
+import pytest
+
+from cutover.config.environments import CAPABILITIES
+from cutover.core.safety import SafetyLevel
+
+
+def needs_of(item: pytest.Item) -> tuple[str, ...]:
+    """Return the capabilities that this check needs. Raises UsageError for one that does not exist."""
+    needs = tuple(sorted({str(name) for marker in item.iter_markers("needs") for name in marker.args}))
+    for name in needs:
+        if name not in CAPABILITIES:
+            raise pytest.UsageError(f"{item.nodeid}: needs {name!r}, expected one of {', '.join(CAPABILITIES)}")
+    return needs
+
+
+def level_of(item: pytest.Item) -> SafetyLevel:
+    """Return the lowest safety level that this check needs. Raises UsageError for a level that does not exist."""
+    marker = item.get_closest_marker("level")
+    try:
+        return SafetyLevel.parse(marker.args[0]) if marker else SafetyLevel.READ_ONLY
+    except ValueError as error:
+        raise pytest.UsageError(f"{item.nodeid}: {error}") from None
+
+
+def system_of(item: pytest.Item) -> str | None:
+    """Return the system of this item's `target`, None for a check without one."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("target") if callspec is not None else None
