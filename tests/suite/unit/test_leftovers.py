@@ -14,9 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cutover.accounts.registered import cleanup
 from cutover.accounts.cleanup import SETTLED_S, Leftover, Outcome, Row, Sweep, leftovers, seconds_of
-from cutover.accounts.registered import Accounts, RemovalError, derived_password, key_id, note
+from cutover.accounts.registered import Accounts, RemovalError, cleanup, derived_password, key_id, note
 from cutover.config.environments import load_environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.core.errors import CheckFailed, IdentityMismatch, RateLimited, Stopped, Unreachable

@@ -250,7 +250,7 @@ def test_waiver_that_matches_nothing_is_wrong_usage(gate: Any, make_project: Mak
     """4: its check ran and passed."""
     done = gate(make_project(waivers=waiver(USER, "0" * 12, datetime.date(2100, 1, 1))))
     assert done.code == 4, done.output
-    assert "matches nothing" in done.output
+    assert "matches no finding" in done.output
 
 
 def test_waiver_of_what_cannot_be_waived_is_wrong_usage(gate: Any, make_project: MakeProject) -> None:
@@ -363,13 +363,14 @@ def test_killed_run_leaves_invalid(own_pair: PairState, make_project: MakeProjec
     assert [record["check"] for record in done.records] == [HEALTH]
 
 
+@pytest.mark.parametrize("status", [401, 418], ids=["otherwise GO", "otherwise NO-GO"])
 def test_evidence_that_cannot_be_written_is_invalid(
-    own_pair: PairState, make_project: MakeProject, reports: Path
+    own_pair: PairState, make_project: MakeProject, reports: Path, status: int
 ) -> None:
     """A full disk (here: a limit on the size of files) is 11 with the file's name; never 0, never a traceback."""
     import resource
 
-    project = make_project()
+    project = make_project(CHECKS.replace("401", str(status)))
     done = subprocess.run(
         pytest_command(["-m", "smoke", "--env", "embedded", "--pair", own_pair.name, f"--reports={reports}"]),
         cwd=project,
