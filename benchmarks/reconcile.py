@@ -45,7 +45,8 @@ from cutover.core.safety import AllowList, KillSwitch
 from cutover.embedded import folders, postgres
 from cutover.embedded.processes import clean_environment, spawn
 from cutover.migration.findings import Findings
-from cutover.migration.mapping import MigrationMapping, load_mapping
+from cutover.migration.mapping import MigrationMapping
+from cutover.migration.mapping_file import load_mapping
 from cutover.migration.postgres_side import PostgresSide
 from cutover.migration.row_queries import queries_of
 from cutover.migration.rows import WORKERS, TableComparison

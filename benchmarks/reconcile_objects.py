@@ -42,7 +42,7 @@ from cutover.core.secrets import Secret
 from cutover.migration.bulk_media import BulkMedia
 from cutover.migration.file_index import file_columns
 from cutover.migration.findings import Findings
-from cutover.migration.mapping import load_mapping
+from cutover.migration.mapping_file import load_mapping
 from cutover.migration.object_reconciliation import reconcile_objects
 from cutover.stores.bulk_objects import PIECE_BYTES, BulkObjects, OpenObject
 

@@ -9,7 +9,7 @@ from cutover.config.validation import root
 from cutover.core.recorder import Recorder
 from cutover.migration.checks import expect_none, expect_read
 from cutover.migration.findings import Kind, Part
-from cutover.migration.mapping import load_mapping
+from cutover.migration.mapping_file import load_mapping
 
 TABLES = [table.target for table in load_mapping(root()).tables]
 CHANGED = frozenset({Kind.CHANGED.value, Kind.STORAGE_CLASS.value})

@@ -29,7 +29,7 @@ from cutover.core.verdict import ExitCode, Run, decide
 from cutover.migration.assembly import judge_sides, reconciliation
 from cutover.migration.differences_file import DifferencesFile
 from cutover.migration.findings import Findings
-from cutover.migration.mapping import load_mapping
+from cutover.migration.mapping_file import load_mapping
 from cutover.migration.reconciliation_result import FILE, text_of_file
 from cutover.migration.reconciliation_status import status_of
 from cutover.migration.report_files import write_reconciliation_page

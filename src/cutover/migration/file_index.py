@@ -63,7 +63,7 @@ def file_columns(mapping: MigrationMapping) -> FileColumns:
     rules, table = mapping.objects, mapping.table(mapping.objects.table)
     template = table.column(rules.target_key).template
     named = [column.name for column in table.columns if f"{{{column.name}" in "".join(rules.metadata.values())]
-    calculated = [column.name for column in table.columns if column.calculated]
+    calculated = [column.name for column in table.columns if column.derived]
     worker = [
         table.target_key,
         rules.target_key,

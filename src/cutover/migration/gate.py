@@ -18,7 +18,7 @@ from cutover.core.recorder import Recorder
 from cutover.core.secrets import redact, redact_all
 from cutover.embedded.folders import locked
 from cutover.migration.assembly import judge_sides, reconciliation
-from cutover.migration.mapping import load_mapping
+from cutover.migration.mapping_file import load_mapping
 from cutover.migration.reconciliation_result import FILE, text_of_file
 from cutover.run.progress import Progress
 

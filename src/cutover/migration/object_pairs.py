@@ -49,7 +49,7 @@ class PairCheck:
             (self._table.target, self._rules.size, columns.worker.index(self._rules.size)),
             (self._table.source, *_place_of(self._table.source_of(self._rules.size), columns.legacy)),
         )
-        self._calculated = {column.name: column.calculated for column in self._table.columns if column.calculated}
+        self._calculated = {column.name: column.derived for column in self._table.columns if column.derived}
         self._media, self._bucket = media, bucket
         self._reverse, self._thorough = reverse, thorough
         self.stopped = False

@@ -11,7 +11,7 @@ from cutover.config.validation import ConfigurationError
 from cutover.core.evidence import EvidenceLog
 from cutover.core.secrets import redact_all
 from cutover.core.verdict import GateVerdict
-from cutover.migration.mapping import load_mapping
+from cutover.migration.mapping_file import load_mapping
 from cutover.migration.reconciliation_result import FILE
 
 PAGE = "reconciliation.html"

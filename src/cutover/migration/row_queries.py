@@ -106,7 +106,7 @@ def queries_of(table: TableMapping, *, reverse: bool, nullable: frozenset[str] =
     for column in table.columns:
         conditions += _conditions(column, reverse=reverse, nullable=nullable)
     for only in table.source_only:
-        if only.judged:
+        if only.constrained:
             kind = Kind.CHANGED if reverse else Kind.NOT_CARRIED
             sql = f"{_quoted(only.name)} IS DISTINCT FROM {_legacy_value(only, table)}"
             conditions.append(Condition(Owner.LEGACY, only.name, sql, _expected(only), kind))
@@ -292,7 +292,7 @@ def _conditions(column: ColumnMapping, *, reverse: bool, nullable: frozenset[str
         return [Condition(Owner.D1, column.name, sql, column.template.text, kind)]
     if column.null:
         return []
-    if column.origin is Origin.CALCULATED:
+    if column.origin is Origin.DERIVED:
         return [Condition(Owner.D1, column.name, f"{name} IS NULL", "not NULL", kind)]
     if not reverse and column.source in nullable:
         return [
@@ -347,4 +347,4 @@ def _literal(text: str) -> str:
 
 def calculated_columns(table: TableMapping) -> Sequence[ColumnMapping]:
     """Columns that only the file's bytes prove."""
-    return [column for column in table.columns if column.origin is Origin.CALCULATED]
+    return [column for column in table.columns if column.origin is Origin.DERIVED]

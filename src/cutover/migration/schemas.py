@@ -133,7 +133,7 @@ def _there(name: str, where: str, schema: Schema, findings: Findings) -> bool:
 
 def _has_all(table: TableMapping, legacy: Schema, d1: Schema) -> bool:
     sources = {column.source for column in table.columns if column.source} | {
-        o.name for o in table.source_only if o.judged
+        o.name for o in table.source_only if o.constrained
     }
     types_fit = all(
         legacy.columns[table.source].get(column.source or "", ("", False))[0] in _TYPES[column.form]

@@ -59,7 +59,7 @@ def validate_contracts(config: pytest.Config, gates: tuple[str, ...], environmen
 
         options.judge(project, config.option.cutover_contract_minutes)
     if "migration" in gates:
-        from cutover.migration.mapping import load_mapping
+        from cutover.migration.mapping_file import load_mapping
 
         load_mapping(project)
 

@@ -105,7 +105,7 @@ def logins_carried_over(session: GateSession) -> Iterator[None]:
 
 
 def _both_are_empty(session: GateSession, environment: Environment) -> bool:
-    from cutover.migration.mapping import load_mapping
+    from cutover.migration.mapping_file import load_mapping
 
     if environment.postgres is None or environment.d1 is None:
         raise ConfigurationError("environments.toml", environment.name, "the pair has no databases", "Start it anew.")

@@ -20,7 +20,8 @@ from cutover.core.secrets import Secret
 from cutover.migration.bulk_media import BulkMedia
 from cutover.migration.file_index import file_columns
 from cutover.migration.findings import Finding, Findings, Kind, Part
-from cutover.migration.mapping import MigrationMapping, load_mapping
+from cutover.migration.mapping import MigrationMapping
+from cutover.migration.mapping_file import load_mapping
 from cutover.migration.object_reconciliation import ObjectNumbers, reconcile_objects
 from cutover.stores.bulk_objects import BulkObjects
 

@@ -12,7 +12,7 @@ from cutover.embedded import migrated
 from cutover.embedded.state import PairState
 from cutover.migration.assembly import reconciliation
 from cutover.migration.findings import Finding, Findings
-from cutover.migration.mapping import load_mapping
+from cutover.migration.mapping_file import load_mapping
 from cutover.migration.reconciliation_result import Reconciliation
 
 

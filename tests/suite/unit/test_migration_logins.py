@@ -24,7 +24,7 @@ from cutover.config.validation import ConfigurationError, root
 from cutover.core.errors import NotVerified
 from cutover.migration.findings import Findings, Kind, Part
 from cutover.migration.logins import judge_hashes, why_unusable
-from cutover.migration.mapping import load_mapping
+from cutover.migration.mapping_file import load_mapping
 
 pytestmark = pytest.mark.unit
 

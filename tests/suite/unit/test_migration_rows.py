@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 
 from cutover.config.validation import ConfigurationError, root
 from cutover.core.safety import KillSwitch
-from cutover.migration import mapping
+from cutover.migration import mapping_file
 from cutover.migration.database_side import whole
 from cutover.migration.export_side import load_export
 from cutover.migration.findings import Finding, Findings, Kind, Part
 from cutover.migration.keys import KeyChecks
-from cutover.migration.mapping import FILE, Form, load_mapping
+from cutover.migration.mapping import Form
+from cutover.migration.mapping_file import FILE, load_mapping
 from cutover.migration.masking import shown_values
 from cutover.migration.ranges import KeyRange, RangePlan, merged
 from cutover.migration.resume import RangeJournal, last_cut_off
@@ -270,16 +271,16 @@ def test_what_is_no_export_is_refused_by_its_line(text: str, said: str, tmp_path
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('as = "uuid"', 'as = "guid"', "no form"),
-        ('target = "users"', 'target = "us;ers"', "no name"),
+        ('as = "uuid"', 'as = "guid"', "expected one of integer"),
+        ('target = "users"', 'target = "us;ers"', "expected a name"),
         ("constant = 0", "constnat = 0", "unknown key"),
-        ('unique = ["username", "email"]', 'unique = ["nickname"]', "no column"),
+        ('unique = ["username", "email"]', 'unique = ["nickname"]', "expected a mapped column"),
         ('key = { source = "id", target = "id" }', 'key = { source = "username", target = "username" }', "integer"),
         ('{user_id}/{file_id}.csv", why', '{nobody}/{file_id}.csv", why', "nobody"),
-        ('user_id = "users.id"', 'user_id = "people.id"', "no mapped column"),
+        ('user_id = "users.id"', 'user_id = "people.id"', "expected a mapped column"),
         ('as = "json", null = true', 'as = "json"', "null = true"),
-        ("always_null = true, null", "back_null = {}, always_null = true, null", "no `from`"),
-        ("max_iterations = 100000", "max_iterations = 0", "between"),
+        ("always_null = true, null", "back_null = {}, always_null = true, null", "only allowed with `from`"),
+        ("max_iterations = 100000", "max_iterations = 0", "expected 1 to"),
     ],
 )
 def test_mapping_that_cannot_be_used_names_its_key(old: str, new: str, said: str, tmp_path: Path) -> None:
@@ -317,7 +318,7 @@ def test_any_value_in_place_of_another_is_a_mapping_or_one_clear_error(monkeypat
                 del place[way[-1]]
             else:
                 place[way[-1]] = other
-            monkeypatch.setattr(mapping, "read_toml", lambda _, changed=changed: changed)
+            monkeypatch.setattr(mapping_file, "read_toml", lambda _, changed=changed: changed)
             try:
                 load_mapping(root())
             except ConfigurationError:
