@@ -133,6 +133,38 @@ def test_no_bytes_end_the_reading_of_a_har(data: bytes) -> None:
         list(har.raw_entries(io.BytesIO(b'{"log":{"entries":{"a":[1]}}}'), lambda _: None))
 
 
+GOOD_ENTRY = '{"request":{"method":"GET","url":"/good"},"response":{"status":200}}'
+
+
+@pytest.mark.parametrize(
+    ("entry", "readable"),
+    [
+        ('{"request":{"method":GET}}', False),
+        ('{request:1}', False),
+        ('{"a":"\x01"}', False),
+        ('{"a":"INVALID UTF-8"}', False),
+        ("5", False),
+        ('{"a":' + "9" * 5000 + "}", False),
+        ("[" * 100_000 + "]" * 100_000, False),
+        (GOOD_ENTRY[:-1] + ',"a":NaN}', True),
+        (GOOD_ENTRY[:-1] + ',"a":1e999}', True),
+        (GOOD_ENTRY[:-1] + f',"a":{2**70}}}', True),
+        (GOOD_ENTRY[:-1] + ',"a":"\\ud800\\u0000"}', True),
+    ],
+)  # fmt: skip
+def test_har_broken_entry_leaves_others_readable(entry: str, readable: bool) -> None:
+    """The entries before and after a broken one are read (ADR 14: ijson ends there, or crashes)."""
+    text = f'\ufeff{{"log":{{"entries":[{GOOD_ENTRY},{entry},{GOOD_ENTRY}]}}}}'
+    raw = text.encode().replace(b"INVALID UTF-8", b"\xff\xfe")
+    found = []
+    for number, element in enumerate(har.raw_entries(io.BytesIO(raw), lambda _: None), 1):
+        try:
+            found.append(har.read_entry(number, element, None).path)
+        except NotReadable:
+            found.append("broken")
+    assert found == ["/good", "/good" if readable else "broken", "/good"]
+
+
 def test_har_entry_keeps_nothing_that_is_secret() -> None:
     """Of an entry there remain method, path, query, status, host and the one header that was asked for."""
     entry = {
