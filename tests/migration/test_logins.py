@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cutover.accounts.migrated import migrated_accounts
+from cutover.accounts.migrated_accounts import migrated_accounts
 from cutover.config.environments import Environment
 from cutover.core.errors import CheckFailed, NotVerified
 from cutover.core.recorder import Recorder

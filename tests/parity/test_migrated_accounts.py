@@ -4,7 +4,7 @@ from collections.abc import Generator
 
 import pytest
 
-from cutover.accounts.migrated import MigratedAccount, migrated_accounts
+from cutover.accounts.migrated_accounts import MigratedAccount, migrated_accounts
 from cutover.config.environments import Environment
 from cutover.parity.migrated_journeys import play_migrated
 from cutover.parity.parity_run import ParityRun, show_migrated

@@ -115,7 +115,7 @@ class Environment:
     is read-only. accounts: system -> account pool, if accounts cannot be registered. kv_propagation_s, timeout_s:
     seconds. postgres, media: the database and the absolute folder of uploaded files of the legacy system, read-only.
     contracts: system -> OpenAPI document of its own, which is compared with ours. migrated_accounts: file of migrated
-    accounts and their passwords (accounts/migrated.py). d1_file, d1_export: SQLite file or SQL export that the
+    accounts and their passwords (accounts/migrated_accounts.py). d1_file, d1_export: SQLite file or SQL export that the
     migration gate reads instead of D1.
     """
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cutover.accounts.migrated import MigratedAccount
+from cutover.accounts.migrated_accounts import MigratedAccount
 from cutover.core.errors import CheckFailed
 from cutover.migration.findings import Finding, Findings, Kind, Part
 from cutover.migration.mapping import LoginRules

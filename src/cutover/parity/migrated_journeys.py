@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from cutover.accounts.migrated import MigratedAccount
+from cutover.accounts.migrated_accounts import MigratedAccount
 from cutover.core.errors import CheckFailed, NotVerified
 from cutover.parity.journey_in_progress import JourneyInProgress
 from cutover.parity.journeys.actions import export, list_files, login, logout, user

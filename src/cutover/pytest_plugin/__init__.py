@@ -1,8 +1,7 @@
-"""pytest's side of a gate: options, environment, evidence, and the verdict as exit code.
+"""The pytest plugin of the gates: options, environment, evidence, and the verdict as exit code.
 
-Registered as an entry point, so that leaving conftest.py out does not leave the verdict out. This
-module is imported by every pytest in the virtual environment: what costs time is imported only when
-a gate runs.
+It is an installed entry point, so a run without conftest.py still ends with a verdict. Every pytest in the virtual
+environment imports this module: expensive imports wait until a gate runs.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options of gate runs."""
+    """Add the options of gate runs."""
     group = parser.getgroup("cutover", "gates (docs/gates.md)")
     group.addoption(
         "--env", dest="cutover_env", metavar="NAME", help="environment of environments.toml, or an https URL"
@@ -37,23 +36,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )  # fmt: skip
     group.addoption(
         "--show-values", dest="cutover_show_values", action="store_true",
-        help="quote what successful answers hold; it may be users' data, so keep such a report to yourself",
+        help="print the contents of successful responses; they may be users' data, so do not publish such a report",
     )  # fmt: skip
     group.addoption(
-        "--reports", dest="cutover_reports", metavar="DIR", help="where the run's folder is made (default: reports/)"
+        "--reports", dest="cutover_reports", metavar="DIR", help="parent folder of the run's folder (default: reports/)"
     )
     group.addoption(
         "--ready-tries", dest="cutover_ready_tries", type=int, metavar="N",
-        help="how often to ask whether the systems are up (default: the environment's)",
+        help="attempts to reach the systems before the run is INVALID (default: the environment's)",
     )  # fmt: skip
     group.addoption(
         "--shorten", dest="cutover_shortening_s", type=float, metavar="S", default=25.0,
-        help="seconds in which parity looks for the shortest journey to what it found (default: 25; 0: not at all)",
+        help="seconds that parity may spend on shortening a journey with a difference (default: 25; 0: do not shorten)",
     )  # fmt: skip
     group.addoption(
         "--contract-minutes", dest="cutover_contract_minutes", type=float, metavar="M",
-        help="minutes that the contract gate may take: requests are divided over the operations as the budget allows, "
-        "what is not reached counts as not verified (default: as long as it takes)",
+        help="time limit of the contract gate: requests are divided over the operations within the budget, and "
+        "operations that are not reached count as not verified (default: no limit)",
     )  # fmt: skip
     group.addoption(
         "--direction", dest="cutover_direction", choices=("forward", "reverse"), default="forward",
@@ -66,13 +65,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marks, and a session where a gate may run."""
+    """Register the markers, and a gate session if a gate may run."""
     for line in (
-        "system(name, …): the systems that the check is made on; it gets them as the fixture `target`",
-        "level(name): the least safety level that the check needs: read-only (default), test-data, disposable",
-        "needs(capability, …): what the environment must have for it (environments.CAPABILITIES)",
-        "accounts(number): how many accounts the check uses at the same time (default: 1)",
-        "plan(section): where in the plan the promise stands",
+        "system(name, …): the systems under test; the check gets each of them as the fixture `target`",
+        "level(name): the lowest safety level that the check needs: read-only (default), test-data, disposable",
+        "needs(capability, …): capabilities that the environment must have (environments.CAPABILITIES)",
+        "accounts(number): number of accounts that the check uses at the same time (default: 1)",
+        "plan(section): section of the plan that contains the promise",
         "never_waived(why): no waiver may cover this check",
     ):
         config.addinivalue_line("markers", line)
@@ -108,7 +107,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make a check once for each system that it names, whatever the environment has: ids never vary."""
+    """Parametrize a check with each system that it names, in every environment: its ids are always the same."""
     if "target" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("system")
         if marker is None:
@@ -117,7 +116,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def gate_session(config: pytest.Config) -> GateSession:
-    """The session of this gate run. Raises UsageError where there is none."""
+    """Return the session of this gate run. Raises UsageError if there is none."""
     session: GateSession | None = config.pluginmanager.get_plugin("cutover-session")
     if session is None:
         raise pytest.UsageError("a check of a gate runs without the gate: select it by its marker, -m smoke")
@@ -125,6 +124,6 @@ def gate_session(config: pytest.Config) -> GateSession:
 
 
 def named_environment(config: pytest.Config) -> str | None:
-    """What --env or CUTOVER_ENV names; None when neither does, or with an empty name."""
+    """Return the name in --env or CUTOVER_ENV, None without one."""
     name: str | None = config.option.cutover_env
     return (os.environ.get("CUTOVER_ENV") if name is None else name) or None

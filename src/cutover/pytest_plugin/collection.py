@@ -1,6 +1,6 @@
-"""Reads the checks' markers without running anything: the source of manifest.toml.
+"""Collects the checks and their markers without running them: the source of manifest.toml.
 
-`collected_manifest` starts pytest with this module as a plugin, which writes what it collected.
+`collected_manifest` starts pytest with this module as a plugin, which writes the collected checks.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _OUTPUT: Final = "CUTOVER_MANIFEST_OUTPUT"
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """As a plugin (-p): write the manifest of what was collected to the file that the variable names."""
+    """Write the manifest of the collected checks to the file that the variable names. Used as a plugin (-p)."""
     if output := os.environ.get(_OUTPUT):
         entries = [
             RequiredCheck(
@@ -48,7 +48,7 @@ def _argument(item: pytest.Item, marker: str) -> str | None:
 
 
 def collected_manifest(project: Path) -> str:
-    """The text that manifest.toml should have. Raises ConfigurationError when collecting fails."""
+    """Return the text that manifest.toml must have. Raises ConfigurationError if the collection fails."""
     expression = " or ".join(GATES)
     arguments = ["--rootdir", str(project), "--collect-only", "-q", "-p", __name__, "-m", expression, "tests"]
     with tempfile.TemporaryDirectory() as folder:
@@ -68,6 +68,6 @@ def collected_manifest(project: Path) -> str:
                 project / "tests",
                 "",
                 f"the checks cannot be collected: {' / '.join(last)}",
-                f"Run `pytest --collect-only -m '{expression}'` and mend what it says.",
+                f"Run `pytest --collect-only -m '{expression}'` and fix the errors that it prints.",
             )
         return output.read_text(encoding="utf-8")

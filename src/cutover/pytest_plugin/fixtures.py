@@ -1,4 +1,4 @@
-"""The nouns that checks are written with. conftest.py wires them; logic lives in the classes behind."""
+"""Fixtures of the gates. conftest.py registers them; the logic is in the classes that they return."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cutover.systems.target import Target
 
 @pytest.fixture(scope="session")
 def environment(pytestconfig: pytest.Config) -> Environment:
-    """The environment of this run."""
+    """Return the environment of this run."""
     try:
         return gate_session(pytestconfig).environment
     except ConfigurationError as error:
@@ -30,19 +30,19 @@ def environment(pytestconfig: pytest.Config) -> Environment:
 
 @pytest.fixture
 def recorder(pytestconfig: pytest.Config) -> Recorder:
-    """The pages of this check: what it measured and could not see."""
+    """Return the recorder of this check: measurements, notes, undetectable faults."""
     return gate_session(pytestconfig).recorder
 
 
 @pytest.fixture
 def target(request: pytest.FixtureRequest) -> Target:
-    """The system that this check is made on, as @pytest.mark.system names them."""
+    """Return the system under test, one of those that @pytest.mark.system names."""
     return gate_session(request.config).target(request.param)
 
 
 @pytest.fixture
 def accounts(request: pytest.FixtureRequest, target: Target, recorder: Recorder) -> Generator[Accounts]:
-    """Makes test accounts on the target, or lends those that it names; all is removed after the check, or listed."""
+    """Yield accounts on the target, registered or from the pool. Everything is removed or listed after the check."""
     session = gate_session(request.config)
     marker = request.node.get_closest_marker("accounts")
     made = accounts_on(target, session.run_id, session.ledger, at_once=marker.args[0] if marker else 1)
@@ -52,27 +52,25 @@ def accounts(request: pytest.FixtureRequest, target: Target, recorder: Recorder)
 
 @pytest.fixture
 def object_store(environment: Environment, pytestconfig: pytest.Config) -> ObjectStore:
-    """The bucket behind the Worker. Not verified where the environment names none."""
+    """Return the bucket of the Worker. Raises NotVerified if the environment names none."""
     if environment.bucket is None:
-        raise NotVerified(f"environments.toml [{environment.name}] names no r2, so objects cannot be seen")
+        raise NotVerified(f"environments.toml [{environment.name}] names no r2, so objects cannot be read")
     return ObjectStore(environment.bucket, gate_session(pytestconfig).client)
 
 
 @pytest.fixture
 def row_store(environment: Environment, pytestconfig: pytest.Config) -> RowStore:
-    """The database behind the Worker. Not verified where the environment names none."""
+    """Return the database of the Worker. Raises NotVerified if the environment names none."""
     if environment.d1 is None:
-        raise NotVerified(f"environments.toml [{environment.name}] names no d1, so rows cannot be seen")
+        raise NotVerified(f"environments.toml [{environment.name}] names no d1, so rows cannot be read")
     return RowStore(environment.d1, gate_session(pytestconfig).client)
 
 
 @pytest.fixture
 def legacy_rows(environment: Environment, pytestconfig: pytest.Config, recorder: Recorder) -> Generator[LegacyRows]:
-    """The legacy's database, read-only. Not verified where the environment names none."""
+    """Yield the database of legacy, read-only. Raises NotVerified if the environment names none."""
     if environment.postgres is None:
-        raise NotVerified(
-            f"environments.toml [{environment.name}] names no postgres, so the legacy's rows cannot be seen"
-        )
+        raise NotVerified(f"environments.toml [{environment.name}] names no postgres, so legacy's rows cannot be read")
     rows = LegacyRows(
         environment.postgres, environment, recorder=recorder, kill_switch=KillSwitch(gate_session(pytestconfig).project)
     )
@@ -82,15 +80,13 @@ def legacy_rows(environment: Environment, pytestconfig: pytest.Config, recorder:
 
 @pytest.fixture
 def media_folder(environment: Environment) -> MediaFolder:
-    """The legacy's folder of uploaded files. Not verified where the environment names none."""
+    """Return legacy's folder of uploaded files. Raises NotVerified if the environment names none."""
     if environment.media is None:
-        raise NotVerified(
-            f"environments.toml [{environment.name}] names no media, so the legacy's files cannot be seen"
-        )
+        raise NotVerified(f"environments.toml [{environment.name}] names no media, so legacy's files cannot be read")
     return MediaFolder(environment.media)
 
 
 @pytest.fixture
 def promises(environment: Environment) -> Mapping[str, Any]:
-    """contracts/promises.toml as this environment has it."""
+    """Return contracts/promises.toml with the changes of this environment."""
     return environment.promises

@@ -1,6 +1,6 @@
-"""Before the migration gate's first check on the embedded pair: something to migrate, migrated.
+"""Prepares the embedded pair for the migration gate: generates data and migrates it.
 
-Not for any other environment: what is there is what is judged.
+Other environments are checked with the data that they hold.
 """
 
 from __future__ import annotations
@@ -21,28 +21,30 @@ if TYPE_CHECKING:
 
 
 def filled_pair(session: GateSession, environment: Environment) -> None:
-    """Generate and migrate a small set of data where the environment is the pair and both databases are empty.
+    """Generate and migrate a small set of data if the environment is the pair and both databases are empty.
 
-    Raises MeasurementError when that does not work: there is nothing to judge then.
+    Raises MeasurementError if that fails: there is nothing to check then.
     """
-    from cutover.embedded import migrated, state
+    from cutover.embedded import pair_migration, state
     from cutover.embedded.pair_error import PairError
 
     if session.name is None or session.pair.name is None or not is_embedded(session.project, session.name):
         return
     pair = state.read(session.pair.name)
     if pair is None:
-        raise MeasurementError(f"the pair {session.pair.name!r} is not up any more")
+        raise MeasurementError(f"the pair {session.pair.name!r} is no longer up")
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     try:
-        migrated.fill(pair, lambda: _both_are_empty(session, environment), reporter.write_line if reporter else print)
+        pair_migration.fill(
+            pair, lambda: _both_are_empty(session, environment), reporter.write_line if reporter else print
+        )
     except PairError as error:
-        raise MeasurementError(f"the pair could not be given data to migrate: {error}") from None
+        raise MeasurementError(f"no data could be generated and migrated: {error}") from None
 
 
 @contextlib.contextmanager
 def last_logins_kept(session: GateSession, environment: Environment, *, reverse: bool) -> Iterator[None]:
-    """On the embedded pair, put back what logins write into the target: the next reconciliation reads it.
+    """Restore the columns that logins change in the target, on the embedded pair: the next reconciliation reads them.
 
     reverse: the target is Django.
     """
@@ -73,9 +75,9 @@ def _last_logins_of_django_kept(session: GateSession) -> Iterator[None]:
 
     pair = state.read(session.pair.name) if session.pair.name is not None else None
     if pair is None:
-        raise MeasurementError(f"the pair {session.pair.name!r} is not up any more")
+        raise MeasurementError(f"the pair {session.pair.name!r} is no longer up")
     with psycopg.connect(pair.pg_dsn, autocommit=True) as django:
-        # Django writes a hash anew that has not as many iterations as its setting says.
+        # Django replaces a hash whose number of iterations differs from its setting.
         before = django.execute("SELECT last_login, password, id FROM auth_user").fetchall()
         try:
             yield
@@ -90,16 +92,15 @@ def _last_logins_of_django_kept(session: GateSession) -> Iterator[None]:
 
 @contextlib.contextmanager
 def logins_carried_over(session: GateSession) -> Iterator[None]:
-    """On the embedded pair, migrate what logins on both systems wrote into Django's rows: the next reconciliation reads
-    both sides. Elsewhere somebody else runs the delta."""
-    from cutover.embedded import migrated, state
+    """Run a delta migration after the logins, on the embedded pair: they changed rows that the next run compares."""
+    from cutover.embedded import pair_migration, state
     from cutover.embedded.pair_error import PairError
 
     yield
     pair = state.read(session.pair.name) if session.pair.name is not None else None
     if pair is not None and session.name is not None and is_embedded(session.project, session.name):
         try:
-            migrated.migrate(pair, "delta")
+            pair_migration.migrate(pair, "delta")
         except PairError as error:
             raise MeasurementError(f"the logins could not be migrated: {error}") from None
 
@@ -108,7 +109,9 @@ def _both_are_empty(session: GateSession, environment: Environment) -> bool:
     from cutover.migration.mapping_file import load_mapping
 
     if environment.postgres is None or environment.d1 is None:
-        raise ConfigurationError("environments.toml", environment.name, "the pair has no databases", "Start it anew.")
+        raise ConfigurationError(
+            "environments.toml", environment.name, "the pair has no databases", "Start another pair."
+        )
     mapping = load_mapping(session.project)
     legacy = LegacyRows(environment.postgres, environment, recorder=Recorder(), kill_switch=KillSwitch(session.project))
     worker = RowStore(environment.d1, session.client)

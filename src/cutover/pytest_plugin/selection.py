@@ -1,4 +1,4 @@
-"""Which gates a run was asked for. Not for which checks it must have shown: that is manifest.py."""
+"""Reads from pytest's options which gates a run selects, and how it was narrowed."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ SUITE_MARKERS: Final = ("unit", "pair", "verdicts", "sensitivity")
 
 
 def asked_gates(markexpr: str) -> tuple[str, ...]:
-    """The gates that -m selects: a check with this marker alone would run. All of them without -m."""
+    """Return the gates that -m selects: a check with this marker alone would run. Without -m, return all."""
     return tuple(gate for gate in GATES if selects(markexpr, gate))
 
 
 def selects(markexpr: str, marker: str) -> bool:
-    """Whether -m selects a test that has this one marker. Without -m, and for what is no expression, yes."""
+    """Return True if -m selects a test with only this marker. True also without -m and for an invalid expression."""
     if not markexpr:
         return True
     try:
         expression = Expression.compile(markexpr)
     except SyntaxError:
-        return True  # pytest itself refuses it, with its own message and 4
+        return True  # pytest refuses it with its own message and exit code 4
     return expression.evaluate(lambda name, /, **_: name == marker)
 
 
 def may_run_a_gate(markexpr: str) -> bool:
-    """Whether a run with this -m could select a check of a gate."""
+    """Return True if a run with this -m can select a check of a gate."""
     return bool(asked_gates(markexpr))
 
 
 def gates_of(item: pytest.Item) -> tuple[str, ...]:
-    """The gates that this item is a check of."""
+    """Return the gates that this item is a check of."""
     return tuple(gate for gate in GATES if item.get_closest_marker(gate) is not None)
 
 
 def narrowing(config: pytest.Config) -> str:
-    """How the run was narrowed, in the user's own words; "" when it was not."""
+    """Return how the run was narrowed, as the user wrote it; "" if it was not."""
     option = config.option
     parts = []
     if option.keyword:

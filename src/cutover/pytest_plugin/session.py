@@ -26,8 +26,8 @@ from cutover.core.requirements import RequiredCheck, Waiver
 from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import redact
 from cutover.core.verdict import ExitCode
-from cutover.pytest_plugin import gate_configuration, named_environment, recording
-from cutover.pytest_plugin.conclusion import Trouble, conclude, describe
+from cutover.pytest_plugin import check_records, gate_configuration, named_environment
+from cutover.pytest_plugin.gate_conclusion import Trouble, conclude, describe
 from cutover.pytest_plugin.gate_pair import GatePair
 from cutover.pytest_plugin.markers import level_of, needs_of, system_of
 from cutover.pytest_plugin.selection import asked_gates, gates_of
@@ -78,7 +78,7 @@ class GateSession:
         if self.controls:
             self._validate_configuration()
         self._log_records = logging.getLogRecordFactory()
-        logging.setLogRecordFactory(recording.redacted_log_records(self._log_records))
+        logging.setLogRecordFactory(check_records.redacted_log_records(self._log_records))
 
     # --- the parts of a run ------------------------------------------------------------------------
 
@@ -220,7 +220,7 @@ class GateSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
         """Open the record of the check."""
-        recording.begin(item)
+        check_records.begin(item)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None]:
@@ -239,7 +239,7 @@ class GateSession:
         try:
             return (yield)
         except Exception as error:
-            recording.redact_exception(error)
+            check_records.redact_exception(error)
             raise
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -263,14 +263,14 @@ class GateSession:
         """Redact the report and attach the record. Innermost wrapper, so that others get the redacted report."""
         report = yield
         if gates_of(item):
-            recording.finish_phase(item, call, report, self.recorder, self.name or "")
+            check_records.finish_phase(item, call, report, self.recorder, self.name or "")
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Write the record, in the process that reports."""
         if not self.controls:
             return
-        record = recording.record_of(report)
+        record = check_records.record_of(report)
         if record is None and str(report.when) == _CRASHED:
             record = self._crashed(report)
         if record is not None:
@@ -293,7 +293,7 @@ class GateSession:
     def pytest_warning_recorded(self, warning_message: warnings.WarningMessage) -> None:
         """Redact a warning: pytest prints warnings at the end, outside any report."""
         if isinstance(warning_message.message, Warning):
-            recording.redact_exception(warning_message.message)
+            check_records.redact_exception(warning_message.message)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
@@ -309,7 +309,7 @@ class GateSession:
             if not self.controls or not self._gate_ran():
                 raise
             # The teardown of a session fixture failed: pytest would end here without a verdict.
-            recording.redact_exception(error)
+            check_records.redact_exception(error)
             self.trouble.at_the_end = describe(error)
         if self._client is not None:
             self._client.close()
@@ -336,7 +336,7 @@ class GateSession:
         if not self.controls:
             return
         if allure := getattr(self.config.option, "allure_report_dir", None):
-            recording.redact_files(Path(allure), since=self.started)
+            check_records.redact_files(Path(allure), since=self.started)
         self.pair.stop()
         if self.log is not None:
             self.log.close()
@@ -446,6 +446,6 @@ class _outcomes_for_pytest:  # noqa: N801 - reads as the statement that it is
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None:
             return
-        recording.redact_exception(error)
+        check_records.redact_exception(error)
         if isinstance(error, NotVerified):
             pytest.skip(str(error))

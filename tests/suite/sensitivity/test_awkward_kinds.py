@@ -14,8 +14,8 @@ import pytest
 from tests.suite.support.migrated import environment_of, reconciled, told
 
 from cutover.config.validation import root
-from cutover.embedded import migrated
 from cutover.embedded import pair as pairs
+from cutover.embedded import pair_migration
 from cutover.embedded.pair_error import PairError
 from cutover.embedded.state import PairState
 
@@ -43,10 +43,10 @@ def emptied() -> Generator[PairState]:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind["name"])
 def test_awkward_kind_has_its_verdict(kind: dict[str, Any], emptied: PairState, tmp_path: Path) -> None:
     """NO-GO at the place that is foretold, or GO."""
-    migrated.generate(emptied, "--clear", "--users", "25", "--files", "50", "--awkward", kind["name"])
+    pair_migration.generate(emptied, "--clear", "--users", "25", "--files", "50", "--awkward", kind["name"])
     refused = pytest.raises(PairError) if kind["migrate"] == "leaves out" else contextlib.nullcontext()
     with refused:
-        migrated.migrate(emptied, "full", "--replace", "--leave-out")
+        pair_migration.migrate(emptied, "full", "--replace", "--leave-out")
     result, findings = reconciled(environment_of(emptied), tmp_path, thorough=True)
     places = {each[:4] for each in told(findings)}
     if kind["verdict"] == "GO":

@@ -18,7 +18,7 @@ from django.contrib.auth.hashers import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutover.accounts.migrated import ACTIVE_LIMIT, DISABLED_LIMIT, migrated_accounts
+from cutover.accounts.migrated_accounts import ACTIVE_LIMIT, DISABLED_LIMIT, migrated_accounts
 from cutover.config.environments import Environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.core.errors import NotVerified

@@ -18,7 +18,7 @@ import pytest
 from tests.suite.support.gate_runs import GateRun, clean_environment, run_gate
 
 from cutover.config.validation import root
-from cutover.embedded import migrated, pair
+from cutover.embedded import pair, pair_migration
 from cutover.embedded.state import PairState
 
 pytestmark = pytest.mark.verdicts
@@ -102,8 +102,8 @@ def test_generated_and_migrated_pair_is_go_with_exact_numbers(first_run: tuple[P
     assert done.last_line.startswith("migration GO: embedded")
     data = json.loads((done.folder / "reconciliation.json").read_text())
     users, files = data["tables"]["users"], data["tables"]["files"]
-    assert users["source_rows"] == users["target_rows"] == migrated.USERS
-    assert files["source_rows"] == files["target_rows"] == data["objects"]["by_bytes"] == migrated.FILES
+    assert users["source_rows"] == users["target_rows"] == pair_migration.USERS
+    assert files["source_rows"] == files["target_rows"] == data["objects"]["by_bytes"] == pair_migration.FILES
     stored = sum(file.stat().st_size for file in Path(own.media_root).rglob("*.csv"))
     assert data["objects"]["file_bytes"] == data["objects"]["object_bytes"] == stored > 0
     assert f"{stored:,} bytes" in done.output
@@ -112,12 +112,12 @@ def test_generated_and_migrated_pair_is_go_with_exact_numbers(first_run: tuple[P
 
 def test_delta_is_go_and_a_row_lost_on_the_way_back_is_no_go(filled_pair: PairState, reports: Path) -> None:
     """More writes: NO-GO; their delta: GO; a rehearsed rollback: GO; one row less in Django: NO-GO with its key."""
-    migrated.generate(filled_pair, "--change", "--seed", "7")
+    pair_migration.generate(filled_pair, "--change", "--seed", "7")
     assert reconcile(filled_pair, reports, "--thorough").code == 1
-    migrated.migrate(filled_pair, "delta")
+    pair_migration.migrate(filled_pair, "delta")
     done = reconcile(filled_pair, reports, "--thorough")
     assert done.code == 0, done.output
-    migrated.migrate(filled_pair, "reverse")
+    pair_migration.migrate(filled_pair, "reverse")
     done = reconcile(filled_pair, reports, "--thorough", "--direction", "reverse")
     assert done.code == 0, done.output
     named = ("-m", "migration", "--env", "embedded", "--pair", filled_pair.name)
