@@ -49,8 +49,8 @@ from cutover.migration.mapping import MigrationMapping
 from cutover.migration.mapping_file import load_mapping
 from cutover.migration.postgres_side import PostgresSide
 from cutover.migration.row_queries import queries_of
-from cutover.migration.rows import WORKERS, TableComparison
 from cutover.migration.sqlite_side import SqliteSide
+from cutover.migration.table_comparison import WORKERS, TableComparison
 
 LEGACY = """
 CREATE TABLE auth_user (

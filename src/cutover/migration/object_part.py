@@ -16,7 +16,7 @@ from cutover.migration.file_index import file_columns
 from cutover.migration.findings import Findings
 from cutover.migration.object_reconciliation import reconcile_objects
 from cutover.migration.ranges import RangePlan
-from cutover.migration.rows import MismatchedError
+from cutover.migration.rendered_range import MismatchedError
 from cutover.run.progress import Progress
 from cutover.stores.bulk_objects import BulkObjects
 

@@ -21,8 +21,8 @@ from cutover.migration.mapping import MigrationMapping, TableMapping
 from cutover.migration.reconciliation_result import Reconciliation
 from cutover.migration.resume import Proven, RangeJournal
 from cutover.migration.row_queries import Owner, owner_counts, queries_of
-from cutover.migration.rows import WORKERS, TableComparison
 from cutover.migration.schemas import Schema, d1_schema, judge_schemas, legacy_schema
+from cutover.migration.table_comparison import WORKERS, TableComparison
 from cutover.run.progress import Progress
 
 DIRECTIONS: Final = ("forward", "reverse")

@@ -1,13 +1,11 @@
-"""The queries of a reconciliation: each side renders the columns of a range of keys as JSON arrays, in D1's form.
+"""The queries of a reconciliation: each side renders the columns of a key range as JSON arrays, in D1's format.
 
-Column by column, not row by row: one array of each column is what both databases build fastest, and where two differ
-it is known at once in which column. The JSON is typed and injective: NULL, 'null', 1, '1' and 1.0 are five texts.
-Not for comparing: rows.py.
+Columns instead of rows: both databases build one array per column fastest, and an array that differs names the column.
+The JSON is typed and injective: NULL, 'null', 1, '1' and 1.0 are five texts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -16,17 +14,17 @@ from cutover.migration.database_side import Dialect
 from cutover.migration.findings import Kind
 from cutover.migration.mapping import ColumnMapping, Form, Origin, SourceOnly, TableMapping, Template
 
-# to_char knows no infinity, no year before 1 and none with five digits; those stay as PostgreSQL writes them.
+# to_char supports no infinity, no year before 1 and none with five digits. PostgreSQL's own text is compared for those.
 _ORDINARY: Final = "BETWEEN timestamptz '0001-01-01 00:00:00+00' AND timestamptz '9999-12-31 23:59:59.999999+00'"
 _INSTANT: Final = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""
 
 
 _NUMBERS: Final = (Form.INTEGER, Form.BOOLEAN)
-_HOLDING_JSON: Final = (Form.TEXT_ARRAY, Form.JSON)
+_JSON_FORMS: Final = (Form.TEXT_ARRAY, Form.JSON)
 
 
 class Owner(StrEnum):
-    """Whose columns a condition is about."""
+    """A side whose rows are queried."""
 
     LEGACY = "legacy"
     D1 = "d1"
@@ -34,7 +32,7 @@ class Owner(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One column that both sides render: its name in D1, its form, and its expression in each side's SQL."""
+    """A column that both sides render: its name in D1, its form, and its SQL expression on each side."""
 
     name: str
     form: Form
@@ -44,7 +42,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What no row of one side may do. sql is true of a row that does; expected: in words or as JSON text."""
+    """A condition that no row of one side may violate. sql: true for a row that does; expected: words or JSON text."""
 
     owner: Owner
     column: str
@@ -55,9 +53,9 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class TableQueries:
-    """Everything that is asked of one mapped table, forwards or backwards.
+    """The parts of all queries of one mapped table, in one direction.
 
-    legacy, d1: what stands behind FROM, and the key there.
+    legacy, d1: the text after FROM. legacy_key, d1_key: the key column.
     """
 
     name: str
@@ -69,38 +67,39 @@ class TableQueries:
     conditions: tuple[Condition, ...] = ()
 
     def place(self, owner: Owner) -> tuple[str, str]:
-        """What stands behind FROM, and the key, of one side."""
+        """Return the text after FROM and the key of one side."""
         return (self.legacy, self.legacy_key) if owner is Owner.LEGACY else (self.d1, self.d1_key)
 
     @property
-    def rendered_by_legacy(self) -> dict[str, Form]:
-        """The expressions that PostgreSQL renders, each once, though several columns of D1 may come from it; and the
-        form of what it gives."""
+    def legacy_expressions(self) -> dict[str, Form]:
+        """Return the expressions that PostgreSQL renders, with their forms. Several columns of D1 may share one."""
         return {column.legacy: column.form for column in self.columns}
 
     @property
-    def texts_of_legacy(self) -> tuple[int, ...]:
-        """Which of those are texts that are JSON between quotes as they are, but for quotes, backslashes and control
-        characters in them."""
-        forms = self.rendered_by_legacy.values()
-        return tuple(number for number, form in enumerate(forms) if form not in (*_NUMBERS, *_HOLDING_JSON))
+    def legacy_text_columns(self) -> tuple[int, ...]:
+        """Return the numbers of those whose values are texts.
 
-    def held_to(self, owner: Owner) -> tuple[Condition, ...]:
-        """The conditions on one side's rows."""
+        Between quotes such a text is JSON unless it contains a quote, a backslash or a control character.
+        """
+        forms = self.legacy_expressions.values()
+        return tuple(number for number, form in enumerate(forms) if form not in (*_NUMBERS, *_JSON_FORMS))
+
+    def conditions_on(self, owner: Owner) -> tuple[Condition, ...]:
+        """Return the conditions on one side's rows."""
         return tuple(condition for condition in self.conditions if condition.owner is owner)
 
 
 def queries_of(table: TableMapping, *, reverse: bool, nullable: frozenset[str] = frozenset()) -> TableQueries:
-    """What to ask of a mapped table.
+    """Return the queries of a mapped table.
 
-    reverse: D1 is the source; columns that the reverse direction does not write are left out, and what D1 holds beyond
-    what Django can take is not carried. nullable: columns of Django that its schema lets be NULL.
+    reverse: D1 is the source. Columns that the reverse direction does not write are omitted, and values of D1 that
+    Django cannot store count as not carried. nullable: columns of Django that may be NULL by its schema.
     """
     compared = [
         Compared(column.name, column.form, _legacy(column), _d1(column, reverse=reverse))
         for column in table.columns
         if column.origin is Origin.COLUMN and column.form is not None and (column.carried_back or not reverse)
-        if column.name != table.target_key  # by which rows are matched anyway
+        if column.name != table.target_key  # rows are matched by it
     ]
     conditions: list[Condition] = []
     for column in table.columns:
@@ -122,7 +121,7 @@ def queries_of(table: TableMapping, *, reverse: bool, nullable: frozenset[str] =
 
 
 def owner_counts(table: TableMapping, owner: str, size: str | None) -> TableQueries:
-    """Rows, and what their sizes add up to, by owner: a second way to the truth, which does not go by the row's key."""
+    """Return queries for the number and total size of rows by owner, a comparison that does not depend on row keys."""
     mapped = table.column(owner)
 
     def counted(place: str, key: str, total: str) -> str:
@@ -145,13 +144,13 @@ def range_query(
     careful: bool = False,
     plain: bool = False,
 ) -> str:
-    """One row: first, last, how many rows, how many break each condition, the keys, and each column, as JSON arrays.
+    """Return a query with one result row: first, last, rows, violations of each condition, keys and columns as arrays.
 
-    first, last: keys, both included. limit: at most so many rows, None where the range cannot hold too many. careful:
-    each value with its storage class, a BLOB as hexadecimal digits; for ranges that JSON cannot hold. plain: by
-    PostgreSQL, which joins texts in half the time that escaping them takes. The arrays come without their brackets, and
-    behind them how many values each of texts_of_legacy has: twice as many quotes as that, and no backslash, and it is
-    an array of JSON but for control characters.
+    first, last: keys, inclusive. limit: maximum number of rows, None if the range cannot contain too many. careful:
+    each value with its storage class, a BLOB as hexadecimal digits, for ranges that JSON cannot represent. plain:
+    PostgreSQL joins texts without escaping them, in half the time. Then the arrays have no brackets, and the number of
+    values of each of `legacy_text_columns` follows them. An array with twice as many quotes and no backslash is JSON
+    except for control characters.
     """
     if dialect is Dialect.POSTGRES:
         return _postgres_range(queries, first, last, limit, plain=plain)
@@ -159,19 +158,19 @@ def range_query(
 
 
 def bounds_query(queries: TableQueries, owner: Owner) -> str:
-    """Least and greatest key, as their digits, and the number of rows."""
+    """Return a query for the least and the greatest key, as digits, and the number of rows."""
     place, key = queries.place(owner)
     return f"SELECT CAST(min({key}) AS text), CAST(max({key}) AS text), count(*) FROM {place}"  # noqa: S608 - names of the mapping
 
 
 def next_key_query(queries: TableQueries, owner: Owner, after: int) -> str:
-    """The least key behind that one, as its digits."""
+    """Return a query for the least key greater than `after`, as digits."""
     place, key = queries.place(owner)
     return f"SELECT CAST(min({key}) AS text) FROM {place} WHERE {key} > {after}"  # noqa: S608 - names of the mapping and a number
 
 
-def offenders_query(queries: TableQueries, condition: Condition, first: int, last: int, limit: int) -> str:
-    """Keys of rows that break a condition, with what stands in the column."""
+def violations_query(queries: TableQueries, condition: Condition, first: int, last: int, limit: int) -> str:
+    """Return a query for the keys of rows that violate a condition, with the value of the column."""
     place, key = queries.place(condition.owner)
     value = (
         f"to_json({_quoted(condition.column)})::text"
@@ -187,32 +186,32 @@ def offenders_query(queries: TableQueries, condition: Condition, first: int, las
 
 
 def _postgres_range(queries: TableQueries, first: int, last: int, limit: int | None, *, plain: bool) -> str:
-    conditions = queries.held_to(Owner.LEGACY)
+    conditions = queries.conditions_on(Owner.LEGACY)
     inner = [f"{queries.legacy_key} AS k"]
-    rendered = queries.rendered_by_legacy
+    rendered = queries.legacy_expressions
     inner += [f"{expression} AS c{number}" for number, expression in enumerate(rendered)]
     inner += [f"({condition.sql}) AS v{number}" for number, condition in enumerate(conditions)]
     outer = [f"{first}::bigint", f"{last}::bigint", "count(*)"]
     outer += [f"count(*) FILTER (WHERE v{number})" for number in range(len(conditions))]
     arrays = {"k": Form.INTEGER, **{f"c{number}": form for number, form in enumerate(rendered.values())}}
-    outer += [_joined_up(name, form) if plain else _as_array(name) for name, form in arrays.items()]
+    outer += [_joined_array(name, form) if plain else _as_array(name) for name, form in arrays.items()]
     if plain:
-        outer += [f"count(c{number})" for number in queries.texts_of_legacy]
+        outer += [f"count(c{number})" for number in queries.legacy_text_columns]
     rows = (
         f"SELECT {', '.join(inner)} FROM {queries.legacy} "  # noqa: S608 - names of the mapping
         f"WHERE {queries.legacy_key} BETWEEN {first} AND {last} ORDER BY {queries.legacy_key}"
     )
-    return f"SELECT {', '.join(outer)} FROM ({rows}{f' LIMIT {limit}' if limit else ''}) held"  # noqa: S608
+    return f"SELECT {', '.join(outer)} FROM ({rows}{f' LIMIT {limit}' if limit else ''}) selected"  # noqa: S608
 
 
 def _as_array(name: str) -> str:
-    # array_to_json(array_agg()) looks each type up once a query, json_build_array and to_json once a value.
+    # array_to_json(array_agg()) looks up each type once per query, json_build_array and to_json once per value.
     return f"array_to_json(array_agg({name}))"
 
 
-def _joined_up(name: str, form: Form) -> str:
-    """The array without its brackets. What holds JSON is full of quotes, and is escaped as ever."""
-    if form in _HOLDING_JSON:
+def _joined_array(name: str, form: Form) -> str:
+    """Return SQL for the array without its brackets. Values that are JSON contain quotes and are escaped."""
+    if form in _JSON_FORMS:
         return f"btrim(array_to_json(array_agg({name}))::text, '[]')"
     value = f"{name}::text" if form in _NUMBERS else f"""'"' || {name} || '"'"""
     return f"string_agg(coalesce({value}, 'null'), ',')"
@@ -220,7 +219,7 @@ def _joined_up(name: str, form: Form) -> str:
 
 def _sqlite_range(queries: TableQueries, first: int, last: int, limit: int | None, *, careful: bool) -> str:
     outer = [f"'{first}'", f"'{last}'", "count(*)"]
-    outer += [f"count(CASE WHEN {condition.sql} THEN 1 END)" for condition in queries.held_to(Owner.D1)]
+    outer += [f"count(CASE WHEN {condition.sql} THEN 1 END)" for condition in queries.conditions_on(Owner.D1)]
     values = [queries.d1_key, *(column.d1 for column in queries.columns)]
     if careful:
         values = [
@@ -232,13 +231,13 @@ def _sqlite_range(queries: TableQueries, first: int, last: int, limit: int | Non
     where = f"{queries.d1} WHERE {queries.d1_key} BETWEEN {first} AND {last}"
     if limit:
         where = f"(SELECT * FROM {where} ORDER BY {queries.d1_key} LIMIT {limit})"  # noqa: S608 - names of the mapping
-    # D1 answers columns of one name once.
+    # D1 returns only one of several columns with the same name.
     named = (f"{expression} AS a{number}" for number, expression in enumerate(outer))
     return f"SELECT {', '.join(named)} FROM {where}"  # noqa: S608
 
 
 def _legacy(column: ColumnMapping) -> str:
-    """The value that D1 must hold, made by PostgreSQL of Django's column."""
+    """Return PostgreSQL's expression for the value that D1 must have."""
     name = _quoted(column.source or "")
     match column.form:
         case Form.BOOLEAN:
@@ -259,13 +258,13 @@ def _legacy(column: ColumnMapping) -> str:
 
 
 def _d1(column: ColumnMapping, *, reverse: bool = False) -> str:
-    """The value that D1 holds, spelled as PostgreSQL's, where another spelling means the same."""
+    """Return SQLite's expression for the value of D1, in PostgreSQL's spelling if another one means the same."""
     name = _quoted(column.name)
     match column.form:
-        case Form.TIMESTAMP:  # the Worker's own rows have milliseconds
+        case Form.TIMESTAMP:  # rows that the Worker creates have milliseconds
             short = f"length({name}) = 24 AND substr({name}, 24) = 'Z'"
             return f"CASE WHEN {short} THEN substr({name}, 1, 23) || '000Z' ELSE {name} END"
-        case Form.TEXT_ARRAY:  # without spaces between tokens, and as a text, not as the JSON that it holds
+        case Form.TEXT_ARRAY:  # without spaces between tokens; || makes it a text again
             return f"CASE WHEN typeof({name}) = 'text' AND json_valid({name}) THEN json({name}) || '' ELSE {name} END"
         case _ if reverse and column.back_null is not None:
             return f"coalesce({name}, {_literal(column.back_null)})"
@@ -287,8 +286,8 @@ def _conditions(column: ColumnMapping, *, reverse: bool, nullable: frozenset[str
     if column.origin is Origin.NULL:
         return [Condition(Owner.D1, column.name, f"{name} IS NOT NULL", "null", kind)]
     if column.origin is Origin.TEMPLATE and column.template is not None:
-        made = _joined(column.template, {used: _quoted(used) for used in column.template.fields})
-        sql = f"typeof({name}) <> 'text' OR {name} IS NOT ({made})"
+        expected = _joined(column.template, {used: _quoted(used) for used in column.template.fields})
+        sql = f"typeof({name}) <> 'text' OR {name} IS NOT ({expected})"
         return [Condition(Owner.D1, column.name, sql, column.template.text, kind)]
     if column.null:
         return []
@@ -330,21 +329,16 @@ def _joined(template: Template, fields: dict[str, str]) -> str:
     for number, literal in enumerate(template.literals):
         parts += [_literal(literal)] if literal else []
         if number < len(template.fields):
-            # Both databases write a whole number joined to a text in decimal digits.
+            # Both databases write an integer that is joined to a text in decimal digits.
             parts.append(f"CAST({fields[template.fields[number]]} AS text)")
     return " || ".join(parts or ["''"])
 
 
 def _quoted(name: str) -> str:
-    """A name that the mapping has judged, as SQL has it on both sides."""
+    """Return a name for the SQL of both sides. The reader of the mapping has validated it."""
     return f'"{name}"'
 
 
 def _literal(text: str) -> str:
-    """A text as SQL has it. No backslash means anything: standard_conforming_strings is on, and SQLite knows none."""
+    """Return a text as an SQL literal. Backslashes need no escape (standard_conforming_strings; SQLite has none)."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def calculated_columns(table: TableMapping) -> Sequence[ColumnMapping]:
-    """Columns that only the file's bytes prove."""
-    return [column for column in table.columns if column.origin is Origin.DERIVED]

@@ -18,7 +18,7 @@ from cutover.migration.database_side import Dialect
 from cutover.migration.findings import Findings
 from cutover.migration.mapping import ColumnMapping, Form, Origin
 from cutover.migration.row_queries import Compared, TableQueries, _d1, _legacy
-from cutover.migration.rows import TableComparison
+from cutover.migration.table_comparison import TableComparison
 from cutover.migration.values import read_column
 
 pytestmark = pytest.mark.pair
