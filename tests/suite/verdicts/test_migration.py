@@ -185,12 +185,17 @@ def _grow(filled_pair: PairState, copy: Path, rows: int) -> None:
     connection.close()
 
 
-def _in_the_middle(filled_pair: PairState, copy: Path, reports: Path, output: int) -> subprocess.Popen[str]:
-    """A run that has proven a few ranges of users."""
-    process = subprocess.Popen(
+def _start_reconciliation(filled_pair: PairState, copy: Path, reports: Path, output: int) -> subprocess.Popen[str]:
+    """Start `cutover reconcile` on the pair and the copy of D1's file."""
+    return subprocess.Popen(
         [*_command(filled_pair, reports), "--d1-file", str(copy)], cwd=root(), env=clean_environment(),
         stdout=output, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
+
+
+def _in_the_middle(filled_pair: PairState, copy: Path, reports: Path, output: int) -> subprocess.Popen[str]:
+    """A run that has proven a few ranges of users."""
+    process = _start_reconciliation(filled_pair, copy, reports, output)
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline and process.poll() is None:
         journals = list(reports.glob("*/reconciliation.journal"))
@@ -252,24 +257,37 @@ def test_export_is_read_in_the_place_of_d1(filled_pair: PairState, copy: Path, t
     assert "Traceback" not in done.output
 
 
-def test_server_that_is_restarted_makes_the_run_invalid(filled_pair: PairState, copy: Path, reports: Path) -> None:
-    """It ends the sessions of the reconciler in the middle of the rows: 11, what to do, no traceback and no GO."""
+def test_restarted_server_makes_the_run_invalid(filled_pair: PairState, copy: Path, reports: Path) -> None:
+    """End the reconciler's sessions while it reads rows: exit code 11, the next step, no traceback and no GO."""
     _grow(filled_pair, copy, GROWN)
     with psycopg.connect(filled_pair.pg_dsn, autocommit=True) as legacy:
         try:
-            process = _in_the_middle(filled_pair, copy, reports, subprocess.PIPE)
-            ended = legacy.execute(
-                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE '%%string_agg%%'"
-                " AND pid <> pg_backend_pid()"
-            ).fetchone()
+            process = _start_reconciliation(filled_pair, copy, reports, subprocess.PIPE)
+            ended = _end_sessions_during_a_row_query(legacy, process)
             output, _ = process.communicate(timeout=DEADLINE_S)
         finally:
             legacy.execute("DELETE FROM auth_user WHERE username LIKE 'grown%%'")
-    assert ended
-    assert ended[0] > 0
+    assert ended > 0, f"the run ended before one of its row queries was seen:\n{output}"
     assert process.returncode == 11, output
     assert "run it again" in output
     assert "Traceback" not in output
+
+
+def _end_sessions_during_a_row_query(legacy: psycopg.Connection, process: subprocess.Popen[str]) -> int:
+    """Wait until a row query runs, then end all sessions of the run, as a restart does. Return how many were ended."""
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline and process.poll() is None:
+        # One statement looks and ends, so that no query can finish between the two.
+        row = legacy.execute(
+            "WITH sessions AS (SELECT pid, state, query FROM pg_stat_activity"
+            " WHERE application_name = 'cutover' AND pid <> pg_backend_pid())"
+            " SELECT count(pg_terminate_backend(pid)) FROM sessions WHERE EXISTS"
+            " (SELECT FROM sessions WHERE state = 'active' AND query LIKE '%string_agg%')"
+        ).fetchone()
+        if row and row[0]:
+            return int(row[0])
+        time.sleep(0.002)
+    return 0
 
 
 def test_empty_source_is_no_go(filled_pair: PairState, copy: Path, reports: Path) -> None:
