@@ -133,7 +133,7 @@ def test_green_by_its_version_is_proven_on_each_answer(
         for name, env, version in (("unknown", "green", UNKNOWN), ("another script", "blue", green.version_id)):
             code, output, verdict, seen = run(name, "--worker-version", version, "--ready-tries", "1", env=env)
             assert code == 11, output
-            assert f"version {version} was asked for, '{blue.version_id}' answered" in output
+            assert f"expected version {version} (--worker-version), got '{blue.version_id}'" in output
             assert verdict["gates"][0]["counts"]["passed"] == 0  # type: ignore[index]  # plain JSON
 
 

@@ -1,0 +1,67 @@
+"""Ask for one version of the Worker, and verify that the right system and version answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cutover.client.request import Answer
+from cutover.config.environments import Environment
+from cutover.core.errors import IdentityMismatch
+
+
+class IdentityVerifier:
+    """The identity of each system of an environment, and the Worker version that the run asks for."""
+
+    def __init__(self, environment: Environment, worker_version: str | None) -> None:
+        self._environment, self._worker_version = environment, worker_version
+
+    def version_override(self, system: str) -> dict[str, str]:
+        """Return Cloudflare's header that selects one deployed version, even one with 0 % of the traffic.
+
+        https://developers.cloudflare.com/workers/configuration/versions-and-deployments/gradual-deployments/
+        Cloudflare ignores an invalid override silently, so `verify` compares the version that answered.
+        """
+        if system != "worker" or self._worker_version is None:
+            return {}
+        name = self._environment.systems["worker"].name
+        return {"Cloudflare-Workers-Version-Overrides": f'{name}="{self._worker_version}"'}
+
+    def version(self, system: str, headers: Mapping[str, str]) -> str | None:
+        """Return the version of the system that answered, None if it sends none."""
+        named = self._environment.systems.get(system)
+        if named is None or named.identity is None or named.identity.version_header is None:
+            return None
+        return headers.get(named.identity.version_header)
+
+    def verify(self, answer: Answer) -> None:
+        """Raise IdentityMismatch if another system or another version answered.
+
+        A 429 or 5xx without the identity header is not verified: a proxy may have sent it, and the check fails or
+        waits in any case.
+        """
+        system = answer.request.system
+        named = self._environment.systems.get(system)
+        identity = named.identity if named else None
+        if identity is None or answer.request.of_name:
+            return
+        got = answer.headers.get(identity.header)
+        if got is None and (answer.status >= 500 or answer.status == 429):
+            return
+        key = f"environments.toml [{self._environment.name}] {system}.identity"
+        if got != identity.value:
+            raise IdentityMismatch(
+                f"{key}: expected {identity.header}: {identity.value!r} from {system}, got {got!r} from "
+                f"{answer.source}. Another system answers at this address."
+            )
+        if identity.version_header is not None and answer.version is None and answer.status < 500:
+            raise IdentityMismatch(
+                f"{key}: expected the header {identity.version_header}, got none from {answer.source}. "
+                "An answer without a version proves nothing about this version."
+            )
+        if system == "worker" and self._worker_version is not None and answer.version != self._worker_version:
+            raise IdentityMismatch(
+                f"expected version {self._worker_version} (--worker-version), got {answer.version!r} from "
+                f"{answer.source}. The override was not applied. Check that this version is in the current deployment "
+                f"(wrangler deployments status) and that {self._environment.systems['worker'].name!r} is the Worker's "
+                f"name ({key})."
+            )
