@@ -1,1 +1,1 @@
-"""How a verdict is shown: terminal, verdict.json, GitHub's step summary, HTML pages. Computes no result."""
+"""Rendering of verdicts and run data: terminal, verdict.json, GitHub's step summary, HTML pages."""

@@ -1,14 +1,11 @@
-"""A load run on the terminal: its limits, its ledger in one line, what broke, where the time went.
-
-From load.json's data, like the page. The last line, the verdict, is terminal.py's.
-"""
+"""Lines of a load run for the terminal, from the same load.json as its page. The verdict's line follows them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from cutover.report.html.tables import NOT_GIVEN, figure
+from cutover.report.html.figures import NOT_GIVEN, figure
 from cutover.report.run_data import inner, rows, word, words
 
 _SHOWN: Final = 20
@@ -16,7 +13,10 @@ _LATENCIES: Final = ("p50_ms", "p95_ms", "p99_ms", "p99.9_ms", "max_ms")
 
 
 def summary(data: Mapping[str, Any]) -> Iterator[str]:
-    """The lines, most important first. data: load.json, schema 1."""
+    """Yield the lines, most important first: thresholds, outages, stalls, outcomes, latencies, errors, leftovers.
+
+    data: load.json, schema 1.
+    """
     for gate in rows(data, "gates") or []:
         yield f"  {word(gate, 'state'):<10} {word(gate, 'reason')}"
     breaking = inner(data, "breaking")
@@ -74,5 +74,4 @@ def _ms(value: Any) -> str:
 def _written(value: Any, unit: str) -> str:
     if value is None:
         return NOT_GIVEN
-    content = figure(value, unit).content
-    return content if isinstance(content, str) else NOT_GIVEN
+    return figure(value, unit).text

@@ -1,36 +1,33 @@
-"""reports/RUN/parity.html: what a parity run found, for a reviewer. The verdict, then what is wrong, then the rest.
-
-Not for finding differences or judging them: everything stands in the run's data, parity.json.
-"""
+"""reports/RUN/parity.html: the result of a parity run for a reviewer, from parity.json."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from cutover.report.html.markup import Content, Html, element
-from cutover.report.html.shell import Banner, Headline, Section, page
-from cutover.report.html.tables import (
-    Tone,
-    any_text,
-    code,
-    facts,
-    figure,
-    headings,
-    moment,
-    notice,
-    table,
-    told,
+from cutover.report.html.figures import Tone, any_text
+from cutover.report.html.layout import Banner, Headline, Section
+from cutover.report.parity_coverage import coverage_matrix, not_seen
+from cutover.report.parity_declarations import errors_in, ordered_by_line, state_tone
+from cutover.report.parity_differences import (
+    Numbered,
+    Sides,
+    by_decision,
+    commands,
+    days_left,
+    expires_soon,
+    grouped,
+    sample_requests,
+    shown_in_full,
 )
-from cutover.report.parity_coverage import coverage_section, not_shown
-from cutover.report.parity_declarations import ACCEPTANCES, NOISE, declared, errors, in_error, proposals
-from cutover.report.parity_differences import Numbered, Sides, accepted, by_decision, expires_soon, noise, undeclared
-from cutover.report.parity_runs import earlier_runs, runs_section
+from cutover.report.parity_runs import earlier_runs, runs_table
 from cutover.report.run_data import inner, rows, unreadable, whole, word, words, wrong_schema
 
 __all__ = ["earlier_runs", "parity_page"]
 
 SCHEMA: Final = 1
+ACCEPTED_FILE: Final = "contracts/accepted_differences.toml"
+NOISE_FILE: Final = "contracts/noise.toml"
 
 _LISTS: Final = ("coverage", "not_exercised", "differences", "acceptances", "noise", "proposals", "journeys")
 _TOTALS: Final = {
@@ -38,171 +35,138 @@ _TOTALS: Final = {
     "answers_equal": "Responses equal", "differences": "Differences", "undeclared": "Undeclared",
     "accepted": "Accepted", "noise": "Noise",
 }  # fmt: skip
-_LINES_LIMIT: Final = 200
+_EXPIRE_SOON: Final = ("accepted difference that expires soon", "accepted differences that expire soon")
 
 
 def parity_page(data: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> str:
-    """The page of one run.
+    """Return the page of one run.
 
-    data: parity.json, schema 1; earlier: what `earlier_runs` gave. Raises ValueError for another schema: a page
-    that guesses at data it does not know could leave out what is wrong.
+    data: parity.json, schema 1; earlier: the result of `earlier_runs`. Raises ValueError for another schema: a page
+    of data that it does not know could leave out a problem.
     """
+    from cutover.report.html.rendering import render
+
     if data.get("schema") != SCHEMA:
         raise ValueError(wrong_schema("parity.json", SCHEMA, data))
     sides = Sides(word(data, "baseline"), word(data, "candidate"))
-    found, taken, known = by_decision(rows(data, "differences") or [])
-    acceptances, declared_noise = rows(data, "acceptances") or [], rows(data, "noise") or []
-    coverage, journeys = rows(data, "coverage") or [], rows(data, "journeys") or []
-    wrong, missing = in_error([*acceptances, *declared_noise]), not_shown(coverage)
+    undeclared, accepted, noise = by_decision(rows(data, "differences") or [])
+    acceptances, noise_lines = rows(data, "acceptances") or [], rows(data, "noise") or []
+    errors = [*errors_in(ACCEPTED_FILE, acceptances), *errors_in(NOISE_FILE, noise_lines)]
+    coverage, journeys, proposals = (rows(data, key) or [] for key in ("coverage", "journeys", "proposals"))
+    missing = not_seen(coverage)
     failed = [journey for journey in journeys if journey.get("status") != "passed"]
-    leftovers, unseen = words(data, "leftovers"), words(data, "could_not_detect")
-    soon = [each for each in acceptances if expires_soon(each)]
-    proposed = rows(data, "proposals") or []
-    told_of = {key for key in _LISTS if rows(data, key) is not None} | ({"leftovers"} & set(data))
-    headlines = [
-        _headline(label, len(entries), anchor, tone if needed <= told_of else None)
-        for label, entries, anchor, tone, needed in (
-            (("undeclared difference", "undeclared differences"), found, "differences", Tone.BAD, {"differences"}),
-            (("declaration in error", "declarations in error"), wrong, "errors", Tone.BAD, {"acceptances", "noise"}),
-            (("required but not seen",) * 2, missing, "coverage", Tone.BAD, {"coverage"}),
-            (("journey that did not pass", "journeys that did not pass"), failed, "journeys", Tone.BAD, {"journeys"}),
-            (
-                ("accepted difference that expires soon", "accepted differences that expire soon"),
-                soon,
-                "accepted",
-                Tone.WARN,
-                {"acceptances"},
-            ),
-            (("item left over", "items left over"), leftovers, "leftovers", Tone.WARN, {"leftovers"}),
-        )
-    ]
+    leftovers, could_not_detect = words(data, "leftovers"), words(data, "could_not_detect")
+    totals = inner(data, "totals")
     banner = Banner(
         verdict=word(data, "verdict"),
         exit_code=data.get("exit_code"),
         subject=f"parity of {sides.candidate} with {sides.baseline} on {word(data, 'environment')}",
         reasons=words(data, "reasons"),
-        headlines=headlines,
-        notices=list(_notices(data, found)),
-        about=_about(data),
-    )
-    sections = [
-        Section("totals", "Totals", _totals(inner(data, "totals"))),
-        Section("differences", "Undeclared differences", undeclared(found, sides), len(found), _tone(found)),
-        Section("errors", "Declarations in error", errors(acceptances, declared_noise), len(wrong), _tone(wrong)),
-        Section(
-            "coverage",
-            "Coverage",
-            coverage_section(coverage, rows(data, "not_exercised")),
-            len(missing) or None,
-            _tone(missing),
-        ),
-        Section("journeys", "Journeys", _journeys(journeys), len(failed) or None, _tone(failed)),
-        Section(
-            "accepted",
-            "Accepted differences",
-            [accepted(taken, sides), declared("acceptances", ACCEPTANCES, acceptances)],
-            len(taken),
-        ),
-        Section("noise", "Noise", [noise(known, sides), declared("noise-lines", NOISE, declared_noise)], len(known)),
-        Section("proposals", "Proposed noise", proposals(proposed), len(proposed)),
-        Section("unseen", "Could not detect", _lines(unseen, "The data list nothing."), len(unseen)),
-        Section(
-            "leftovers", "Left over", _lines(leftovers, "Nothing was left over."), len(leftovers), _tone(leftovers)
-        ),
-        Section("history", "Runs", runs_section(data, earlier)),
-    ]
-    footer = element("p", "Rendered from ", code("parity.json"), f", schema {SCHEMA}. This page computes no result.")
-    return page(f"Parity, {word(data, 'environment')}, run {word(data, 'run')}", banner, sections, footer)
-
-
-def _notices(data: Mapping[str, Any], found: Sequence[Numbered]) -> Iterable[Html]:
-    if data.get("planted"):
-        yield notice(Tone.WARN, "A fault was planted on purpose: ", code(word(data, "planted")))
-    if data.get("show_values") is not False:
-        yield notice(Tone.WARN, "Values of users' data are not masked on this page (--show-values).")
-    for key in _LISTS:
-        if rows(data, key) is None:
-            yield notice(
-                Tone.BAD, "The data contain no list ", code(key), ". An empty table about it below proves nothing."
+        headlines=[
+            _headline(data, anchor, tone, labels, len(entries), needed)
+            for anchor, tone, labels, entries, *needed in (
+                (
+                    "differences",
+                    Tone.BAD,
+                    ("undeclared difference", "undeclared differences"),
+                    undeclared,
+                    "differences",
+                ),
+                ("errors", Tone.BAD, ("declaration in error", "declarations in error"), errors, "acceptances", "noise"),
+                ("coverage", Tone.BAD, ("required but not seen",) * 2, missing, "coverage"),
+                ("journeys", Tone.BAD, ("journey that did not pass", "journeys that did not pass"), failed, "journeys"),
+                ("accepted", Tone.WARN, _EXPIRE_SOON, [*filter(expires_soon, acceptances)], "acceptances"),
+                ("leftovers", Tone.WARN, ("item left over", "items left over"), leftovers, "leftovers"),
             )
-        elif count := unreadable(data, key):
-            yield notice(Tone.BAD, f"{count:,} entries of ", code(key), " cannot be read and are not shown.")
-    counted = whole(inner(data, "totals") or {}, "undeclared")
-    if counted is None or bool(counted) != bool(found):
-        # One of the two is wrong, and a reader of only one of them would be misled.
-        number = "no number of" if counted is None else f"{counted:,}"
-        yield notice(Tone.BAD, f"The totals state {number} undeclared differences, the list contains {len(found):,}.")
-
-
-def _about(data: Mapping[str, Any]) -> Html:
-    urls, versions = inner(data, "urls") or {}, inner(data, "versions") or {}
-    systems = dict.fromkeys([*list(urls)[:4], *list(versions)[:4]])
-    pairs: list[tuple[str, Content]] = [
-        ("Run", code(word(data, "run"))),
-        ("Started", moment(data.get("started")).content),
-        ("Duration", figure(data.get("duration_s"), "s").content),
-    ]
-    for system in systems:
-        version = f", version {', '.join(words(versions, system)) or 'not reported'}"
-        pairs.append((any_text(system), [code(word(urls, system)), version]))
-    return facts(pairs)
-
-
-def _totals(totals: Mapping[str, Any] | None) -> Html:
-    if totals is None:
-        return notice(Tone.BAD, "The data contain no totals.")
-    names = {**_TOTALS, **{key: key for key in list(totals)[:20] if key not in _TOTALS}}
-    return element("div", facts((name, figure(totals.get(key)).content) for key, name in names.items()), class_="facts")
-
-
-def _journeys(journeys: Sequence[Mapping[str, Any]]) -> Html:
-    columns = headings(
-        "Journey",
-        "Status",
-        "Story",
-        "Steps",
-        "Differences",
-        "Undeclared",
-        "Check",
-        figures={"Steps", "Differences", "Undeclared"},
+        ],
     )
-    # Those that did not pass first, then those with undeclared differences, else as they were run.
-    ordered = sorted(journeys, key=lambda each: (each.get("status") == "passed", not each.get("undeclared")))
-    return table(
-        "journey-list",
-        "Journeys, those that did not pass first",
-        columns,
-        (
-            [
-                code(word(each, "name")),
-                told(Tone.GOOD if each.get("status") == "passed" else Tone.BAD, word(each, "status")),
-                word(each, "story"),
-                figure(each.get("steps")),
-                figure(each.get("differences")),
-                figure(each.get("undeclared"), tone=Tone.BAD if each.get("undeclared") else Tone.PLAIN),
-                code(word(each, "check")),
-            ]
-            for each in ordered
+    sections = {
+        "totals": Section("Totals"),
+        "differences": Section("Undeclared differences", len(undeclared), _tone(undeclared)),
+        "errors": Section("Declarations in error", len(errors), _tone(errors)),
+        "coverage": Section("Coverage", len(missing) or None, _tone(missing)),
+        "journeys": Section("Journeys", len(failed) or None, _tone(failed)),
+        "accepted": Section("Accepted differences", len(accepted)),
+        "noise": Section("Noise", len(noise)),
+        "proposals": Section("Proposed noise", len(proposals)),
+        "unseen": Section("Could not detect", len(could_not_detect)),
+        "leftovers": Section("Left over", len(leftovers), _tone(leftovers)),
+        "history": Section("Runs"),
+    }
+    full = shown_in_full(undeclared)
+    return render(
+        "parity.html",
+        f"Parity, {word(data, 'environment')}, run {word(data, 'run')}",
+        banner,
+        sections,
+        data=data,
+        schema=SCHEMA,
+        sides=sides,
+        missing_lists=[key for key in _LISTS if rows(data, key) is None],
+        unreadable={key: count for key in _LISTS if (count := unreadable(data, key))},
+        contradiction=_contradiction(totals, undeclared),
+        systems=list(_systems(data)),
+        totals=None if totals is None else _named_totals(totals),
+        undeclared=undeclared,
+        full={difference.place for difference in full},
+        groups=grouped(full),
+        accepted=accepted,
+        noise=noise,
+        errors=errors,
+        declarations={
+            ACCEPTED_FILE: ordered_by_line(acceptances),
+            NOISE_FILE: ordered_by_line(noise_lines),
+        },
+        files={"accepted": ACCEPTED_FILE, "noise": NOISE_FILE},
+        coverage=coverage,
+        not_seen=missing,
+        matrix=coverage_matrix(coverage),
+        not_exercised=rows(data, "not_exercised"),
+        # Journeys that did not pass first, then those with undeclared differences, then in the order of the run.
+        ordered_journeys=sorted(
+            journeys, key=lambda each: (each.get("status") == "passed", not each.get("undeclared"))
         ),
-        nothing="The data contain no journey: nothing was compared.",
+        proposals=proposals,
+        could_not_detect=could_not_detect,
+        leftovers=leftovers,
+        runs=runs_table(data, earlier),
+        commands=commands,
+        days_left=days_left,
+        sample_requests=sample_requests,
+        state_tone=state_tone,
     )
 
 
-def _lines(lines: Sequence[str], nothing: str) -> Content:
-    if not lines:
-        return element("p", nothing, class_="nothing")
-    left_out = len(lines) - _LINES_LIMIT
-    return [
-        element("ul", [element("li", line) for line in lines[:_LINES_LIMIT]]),
-        notice(Tone.WARN, f"{left_out:,} more are not shown. The run's data contain them.") if left_out > 0 else None,
-    ]
+def _headline(
+    data: Mapping[str, Any], anchor: str, tone: Tone, labels: tuple[str, str], count: int, needed: Iterable[str]
+) -> Headline:
+    """Return a headline, with "?" as its number if the data do not contain every list that is needed to count.
 
-
-def _headline(labels: tuple[str, str], count: int, anchor: str, tone: Tone | None) -> Headline:
-    """tone: how a count above zero is to be taken; None when the data do not tell, which is no zero."""
-    if tone is None:
+    labels: singular and plural; tone: that of a count above zero; needed: keys of the lists.
+    """
+    if not all(key in data if key == "leftovers" else rows(data, key) is not None for key in needed):
         return Headline("?", labels[1], Tone.BAD, anchor)
     return Headline(count, labels[count != 1], tone if count else Tone.GOOD, anchor)
+
+
+def _contradiction(totals: Mapping[str, Any] | None, undeclared: Sequence[Numbered]) -> str | None:
+    """Return the count of undeclared differences in the totals if it contradicts the list, else None."""
+    counted = whole(totals or {}, "undeclared")
+    if counted is None:
+        return "no number of"
+    return f"{counted:,}" if bool(counted) != bool(undeclared) else None
+
+
+def _systems(data: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
+    """Yield the name, the URL and the versions of each system."""
+    urls, versions = inner(data, "urls") or {}, inner(data, "versions") or {}
+    for system in dict.fromkeys([*list(urls)[:4], *list(versions)[:4]]):
+        yield any_text(system), word(urls, system), ", ".join(words(versions, system)) or "not reported"
+
+
+def _named_totals(totals: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    names = {**_TOTALS, **{key: key for key in list(totals)[:20] if key not in _TOTALS}}
+    return [(name, totals.get(key)) for key, name in names.items()]
 
 
 def _tone(entries: Sequence[object]) -> Tone:

@@ -1,20 +1,16 @@
-"""Earlier parity runs: found beside this one, and shown with it in one table.
-
-Not for comparing two runs in detail, and not for judging: a run's verdict is its own.
-"""
+"""Earlier parity runs of the same folder of reports, and the rows of the table that compares them with this one."""
 
 from __future__ import annotations
 
 import json
 import stat
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
-from cutover.report.html.markup import Content, Html, element
-from cutover.report.html.shell import verdict_tone
-from cutover.report.html.tables import NOT_GIVEN, Cell, Tone, bar, code, figure, headings, moment, notice, table, told
+from cutover.report.html.figures import NOT_GIVEN
+from cutover.report.html.layout import page_link
 from cutover.report.run_data import inner, word, words
 
 RUNS_LIMIT: Final = 20
@@ -25,12 +21,39 @@ _KEPT: Final = ("schema", "run", "environment", "started", "duration_s", "verdic
                 "candidate", "versions", "totals")  # fmt: skip
 
 
-def earlier_runs(folder: Path) -> list[dict[str, Any]]:
-    """The other runs beside the folder of this one (reports/RUN), newest first, at most 20.
+@dataclass(frozen=True)
+class Run:
+    """A row of the table of runs.
 
-    Each holds what a row needs (verdict, times, versions, totals) and "folder", its name; "page" says whether it
-    has a parity.html. A file that cannot be read stands there as {"folder": …, "broken": why} and does not count
-    among the 20. Runs are opened in the order of their folders' names, which begin with the time.
+    link: its page, None if it has none; systems: the compared systems if they are not legacy and Worker; bar: width
+    from 0 to 100, relative to the run with the most undeclared differences.
+    """
+
+    data: Mapping[str, Any]
+    current: bool
+    link: str | None
+    systems: str | None
+    versions: str
+    totals: Mapping[str, Any]
+    bar: int
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The table of runs, newest first. unreadable: (file, reason) of runs that cannot be read."""
+
+    rows: Sequence[Run]
+    earlier: bool
+    unreadable: Sequence[tuple[str, str]]
+
+
+def earlier_runs(folder: Path) -> list[dict[str, Any]]:
+    """Return the other runs in the same folder of reports, newest first, at most 20.
+
+    folder: that of this run (reports/RUN). Each run has the data of its row (verdict, times, versions, totals), its
+    "folder", and "page", which is True if it has a parity.html. A file that cannot be read is returned as
+    {"folder": name, "broken": reason} and does not count among the 20. Runs are opened in the order of their folders'
+    names, which begin with the time.
     """
     here = folder.resolve()
     try:
@@ -55,83 +78,40 @@ def earlier_runs(folder: Path) -> list[dict[str, Any]]:
     return sorted(good, key=lambda run: (run["started"], run["folder"]), reverse=True) + broken
 
 
-def runs_section(data: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> Html:
-    """This run and the earlier ones, newest first, with their verdicts and counts; broken files by name."""
-    good = [run for run in earlier if "broken" not in run]
-    broken = [run for run in earlier if "broken" in run]
-    runs = sorted([{**data, "folder": None}, *good], key=_started, reverse=True)
-    most = max((_total(run, "undeclared") for run in runs), default=0.0)
-    columns = headings(
-        "Started",
-        "Run",
-        "Verdict",
-        "Environment",
-        "Versions",
-        "Undeclared",
-        "Accepted",
-        "Noise",
-        "Responses compared",
-        "Equal",
-        "Duration",
-        figures={"Undeclared", "Accepted", "Noise", "Responses compared", "Equal", "Duration"},
-    )
-    return Html(
-        table(
-            "runs", "This run and earlier ones, newest first", columns, (_row(run, most) for run in runs), nothing=""
-        ),
-        None if good else element("p", "The folder of reports contains no earlier run.", class_="nothing"),
-        [
-            notice(Tone.WARN, "Not read: ", code(f"{word(run, 'folder')}/parity.json"), ": ", word(run, "broken"))
-            for run in broken[:RUNS_LIMIT]
+def runs_table(data: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> Runs:
+    """Return this run and the earlier ones, newest first. earlier: the result of `earlier_runs`."""
+    readable = [run for run in earlier if "broken" not in run]
+    runs = sorted([{**data, "folder": None}, *readable], key=_started, reverse=True)
+    most = max((_undeclared(run) for run in runs), default=0.0)
+    return Runs(
+        [_row(run, most) for run in runs],
+        earlier=bool(readable),
+        unreadable=[(f"{word(run, 'folder')}/parity.json", word(run, "broken")) for run in earlier if "broken" in run][
+            :RUNS_LIMIT
         ],
     )
 
 
-def _row(run: Mapping[str, Any], most: float) -> Sequence[Cell | Content]:
-    totals = inner(run, "totals") or {}
-    verdict = word(run, "verdict")
-    undeclared = figure(totals.get("undeclared"))
-    return [
-        moment(run.get("started")),
-        _named(run),
-        [told(verdict_tone(verdict), verdict), " (planted fault)" if run.get("planted") else None],
-        [word(run, "environment"), _noise_run(run)],
-        _versions(run),
-        Cell([undeclared.content, bar(_total(run, "undeclared"), most)], order=undeclared.order),
-        figure(totals.get("accepted")),
-        figure(totals.get("noise")),
-        figure(totals.get("answers_compared")),
-        figure(totals.get("answers_equal")),
-        figure(run.get("duration_s"), "s"),
-    ]
-
-
-def _named(run: Mapping[str, Any]) -> Content:
-    name, folder = code(word(run, "run")), run.get("folder")
-    if folder is None:
-        return [name, element("strong", " this run")]
-    if run.get("page") is not True:
-        return name
-    try:
-        return element("a", name, href=f"../{quote(str(folder), safe='')}/parity.html")
-    except ValueError:
-        # A folder's name that no link of ours may hold; the run is named all the same.
-        return name
-
-
-def _noise_run(run: Mapping[str, Any]) -> str | None:
-    sides = word(run, "baseline"), word(run, "candidate")
-    return None if sides == ("legacy", "worker") else f" ({sides[0]} against {sides[1]})"
-
-
-def _versions(run: Mapping[str, Any]) -> Content:
+def _row(run: Mapping[str, Any], most: float) -> Run:
+    folder = run.get("folder")
+    baseline, candidate = word(run, "baseline"), word(run, "candidate")
     versions = inner(run, "versions") or {}
-    told_by = [f"{system} {', '.join(words(versions, system)) or 'not reported'}" for system in list(versions)[:4]]
-    return "; ".join(told_by) or NOT_GIVEN
+    return Run(
+        run,
+        current=folder is None,
+        link=page_link(str(folder), "parity.html") if folder is not None and run.get("page") is True else None,
+        systems=None if (baseline, candidate) == ("legacy", "worker") else f"{baseline} against {candidate}",
+        versions="; ".join(
+            f"{system} {', '.join(words(versions, system)) or 'not reported'}" for system in list(versions)[:4]
+        )
+        or NOT_GIVEN,
+        totals=inner(run, "totals") or {},
+        bar=round(100 * min(_undeclared(run) / most, 1.0)) if most > 0 else 0,
+    )
 
 
-def _total(run: Mapping[str, Any], key: str) -> float:
-    value = (inner(run, "totals") or {}).get(key)
+def _undeclared(run: Mapping[str, Any]) -> float:
+    value = (inner(run, "totals") or {}).get("undeclared")
     return float(value) if isinstance(value, (int, float)) and 0 <= value < 1e300 else 0.0
 
 

@@ -1,14 +1,11 @@
-"""A reconciliation on the terminal: one line a table, what was found in which column, what was not verified.
-
-Not for the verdict: terminal.py; nor for the page: reconciliation_page.py.
-"""
+"""Lines of a reconciliation for the terminal: one per table and finding, and the parts that were not verified."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from cutover.report.html.tables import any_text
+from cutover.report.html.figures import any_text
 from cutover.report.run_data import inner, rows, whole, word, words
 
 _PLACES: Final = 40
@@ -16,16 +13,16 @@ _HEADINGS: Final = ("", "source", "target", "compared", "findings")
 
 
 def reconciliation_lines(data: Mapping[str, Any]) -> Iterator[str]:
-    """The lines, of data as reconciliation.json has them. Numbers are exact; values are as masked as the data are."""
+    """Yield the lines. Numbers are exact, values are as masked as in the data. data: reconciliation.json."""
     found = rows(data, "findings") or []
     yield from _aligned([_HEADINGS, *_numbers(data, found)])
     for each in found[:_PLACES]:
         place = word(each, "table") + (f".{each['column']}" if each.get("column") else "")
         samples = rows(each, "samples") or []
         first = samples[0] if samples else {}
-        told = f", {first['note']}" if first.get("note") else ""
+        note = f", {first['note']}" if first.get("note") else ""
         values = f": expected {word(first, 'expected')}, got {word(first, 'got')}" if each.get("column") else ""
-        yield f"  {word(each, 'count')} {word(each, 'kind')} in {place}, first {word(first, 'key')}{values}{told}"
+        yield f"  {word(each, 'count')} {word(each, 'kind')} in {place}, first {word(first, 'key')}{values}{note}"
     if len(found) > _PLACES:
         yield f"  and {len(found) - _PLACES} more findings are in reconciliation.html"
     for part, why in (inner(data, "unverified") or {}).items():
@@ -38,7 +35,7 @@ def reconciliation_lines(data: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _numbers(data: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[str]]:
-    """Name, source, target, what was compared, findings, as texts; every finding is counted in one of the lines."""
+    """Yield name, source, target, compared and findings of each line. Every finding is counted in one of the lines."""
     seen = 0
 
     def count(*, part: str | None = None, table: str | None = None) -> str:

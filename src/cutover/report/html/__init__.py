@@ -1,4 +1,1 @@
-"""What every HTML report shares: markup that cannot be broken into, tables, the page around them.
-
-Not for what a report says: parity_page.py and its like.
-"""
+"""Rendering shared by all HTML reports: Jinja2 templates, text, figures and charts."""

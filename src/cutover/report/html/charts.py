@@ -1,6 +1,6 @@
-"""Lines over time, strips and bars as inline SVG: drawn by attributes and classes, each with its figures as a table.
+"""Geometry of charts: lines over an axis, and bars over time. The templates draw it as inline SVG.
 
-Lines differ in dashes as well as in colour. Not for computing points: the run's data hold them.
+Lines differ in dashes as well as in color. Each chart has its figures as a table.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cutover.report.html.markup import Html, element
-from cutover.report.html.tables import Cell, Column, figure, folded, table
+from cutover.report.html.figures import Figure, figure
 
 WIDTH: Final = 960
-"""Units of a chart's width; it is scaled to the page."""
+"""Width of a chart in SVG units. The page scales it. templates/charts.html contains the same number."""
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 10, 10, 26
+_ROW: Final = 24
 _STYLES: Final = 4
 _TICKS: Final = 4
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line: its name, and its points by x. None breaks it: nothing was measured there, which is no zero."""
+    """A line's name and its points (x, y). A point whose y is None breaks the line: nothing was measured there."""
 
     name: str
     points: Sequence[tuple[float, float | None]]
@@ -31,7 +31,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Mark:
-    """A named stretch of the x axis: a phase, a stall, an outage. bad: shaded as such."""
+    """A named range of the x axis: a phase, a stall, an outage. bad: shaded as a problem."""
 
     name: str
     begin: float
@@ -39,7 +39,78 @@ class Mark:
     bad: bool = False
 
 
-def chart(
+@dataclass(frozen=True)
+class Box:
+    """A rectangle. Coordinates are in SVG units; style: CSS classes."""
+
+    x: str
+    y: str
+    width: str
+    height: str
+    style: str
+
+
+@dataclass(frozen=True)
+class Label:
+    """A text in the chart. Coordinates are in SVG units; style: CSS classes."""
+
+    content: str
+    x: str
+    y: str
+    style: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line as SVG path data."""
+
+    name: str
+    path: str
+    style: str
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A row of a chart's table: the x value and each line's figure there."""
+
+    x: Figure
+    figures: Sequence[Figure]
+
+
+@dataclass(frozen=True)
+class BarChart:
+    """Bars on a common time axis."""
+
+    name: str
+    caption: str
+    height: int
+    boxes: Sequence[Box]
+    labels: Sequence[Label]
+
+
+@dataclass(frozen=True)
+class LineChart(BarChart):
+    """Lines with their table. empty: the data contain no figure, so there is nothing to draw; limit: path data."""
+
+    empty: bool = False
+    grid: Sequence[str] = ()
+    curves: Sequence[Curve] = ()
+    limit: str | None = None
+    columns: Sequence[str] = ()
+    rows: Sequence[TableRow] = ()
+
+    @property
+    def table_name(self) -> str:
+        """Return the id of the chart's table."""
+        return f"{self.name}-figures"
+
+    @property
+    def table_summary(self) -> str:
+        """Return the summary of the folded part that contains the table."""
+        return f"{self.caption}, as a table"
+
+
+def line_chart(
     name: str,
     caption: str,
     lines: Sequence[Line],
@@ -50,70 +121,50 @@ def chart(
     logarithmic: bool = False,
     marks: Sequence[Mark] = (),
     limit: float | None = None,
-) -> Html:
-    """A chart with its legend, and below it, folded, the same figures as a table.
+) -> LineChart:
+    """Return the chart of some lines.
 
-    name: unique on the page; x, unit: what the axes count; limit: a level drawn across. Points that are no numbers
-    are left out. Without any, a sentence stands there instead.
+    name: unique on the page; x, unit: units of the axes; height: in SVG units; limit: a level drawn across the chart.
+    Points that are not finite numbers are left out.
     """
-    drawn = [Line(line.name, [point for point in line.points if _is_number(point[0])]) for line in lines]
-    values = [y for line in drawn for _, y in line.points if y is not None and _is_number(y)]
+    usable = [Line(line.name, [point for point in line.points if _is_number(point[0])]) for line in lines]
+    values = [y for line in usable for _, y in line.points if y is not None and _is_number(y)]
     if not values:
-        return element("p", f"{caption}: the data contain no figures.", class_="nothing", id=name)
-    xs = [at for line in drawn for at, _ in line.points]
+        return LineChart(name, caption, height, (), (), empty=True)
+    xs = [at for line in usable for at, _ in line.points]
     axes = _Axes(min(xs), max(xs), values, limit, height, logarithmic=logarithmic)
-    picture = element(
-        "svg",
-        [_mark(axes, mark) for mark in marks],
-        _grid(axes, unit, x),
-        element("path", d=f"M{_LEFT} {axes.y(limit)}H{WIDTH - _RIGHT}", class_="limit") if axes.shows(limit) else None,
-        [element("path", d=axes.path(line), class_=f"line line-{at % _STYLES}") for at, line in enumerate(drawn)],
-        viewBox=f"0 0 {WIDTH} {height}",
-        class_="chart",
-        role="img",
-        aria_label=f"{caption}. The table below contains the figures.",
+    names = [_mark_label(axes, mark) for mark in marks if not mark.bad]
+    return LineChart(
+        name,
+        caption,
+        height,
+        boxes=[_mark_box(axes, mark) for mark in marks],
+        labels=[*names, *_y_labels(axes, unit), *_x_labels(axes, x)],
+        grid=[_level(axes, level) for level in axes.levels()],
+        curves=[Curve(line.name, axes.path(line), f"line line-{at % _STYLES}") for at, line in enumerate(usable)],
+        limit=_level(axes, limit) if limit is not None and axes.contains(limit) else None,
+        columns=[f"At ({x})", *(f"{line.name} ({unit})" for line in usable)],
+        rows=_table_rows(usable),
     )
-    return element(
-        "div",
-        element("h3", caption, id=f"{name}-title"),
-        element("div", picture, class_="scroll", role="group", tabindex=0, aria_labelledby=f"{name}-title"),
-        element("ul", [_legend(at, line.name) for at, line in enumerate(drawn)],
-                element("li", element("svg", element("path", d="M0 5H30", class_="limit"), class_="key", width=30,
-                                      height=10, aria_hidden="true"), " limit") if axes.shows(limit) else None,
-                class_="legend"),
-        folded(f"{caption}, as a table", _figures(name, caption, drawn, x, unit)),
-        id=name,
-    )  # fmt: skip
 
 
-def timeline(name: str, caption: str, rows: Mapping[str, Sequence[Mark]], begin: float, end: float) -> Html:
-    """Bars on a common time axis, one row a name. For what has a beginning and an end; the figures stand in a table
-    of the caller's."""
-    height = 24 * len(rows) + _BOTTOM
+def bar_chart(name: str, caption: str, rows: Mapping[str, Sequence[Mark]], begin: float, end: float) -> BarChart:
+    """Return bars on a common time axis from begin to end (seconds), one row for each name."""
+    height = _ROW * len(rows) + _BOTTOM
     axes = _Axes(begin, end if end > begin else begin + 1, [0.0, 1.0], None, height, logarithmic=False)
-    bars = []
+    boxes, labels = [], []
     for place, (row, marks) in enumerate(rows.items()):
-        top = 24 * place + 4
-        bars.append(element("rect", x=_LEFT, y=top, width=WIDTH - _LEFT - _RIGHT, height=16, class_="calm"))
-        bars.append(element("text", row, x=_LEFT - 6, y=top + 12, class_="tick end"))
+        top = _ROW * place + 4
+        boxes.append(Box(str(_LEFT), str(top), str(WIDTH - _LEFT - _RIGHT), "16", "calm"))
+        labels.append(Label(row, str(_LEFT - 6), str(top + 12), "tick end"))
         for mark in marks:
             left, right = axes.x(mark.begin), axes.x(mark.end)
-            bars.append(element("rect", x=_short(left), y=top, width=_short(max(1.5, right - left)), height=16,
-                                class_="outage"))  # fmt: skip
-    picture = element(
-        "svg", bars, _x_ticks(axes, "s"), viewBox=f"0 0 {WIDTH} {height}", class_="chart", role="img",
-        aria_label=f"{caption}. The table below contains the figures.",
-    )  # fmt: skip
-    return element(
-        "div",
-        element("h3", caption, id=f"{name}-title"),
-        element("div", picture, class_="scroll", role="group", tabindex=0, aria_labelledby=f"{name}-title"),
-        id=name,
-    )
+            boxes.append(Box(_short(left), str(top), _short(max(1.5, right - left)), "16", "outage"))
+    return BarChart(name, caption, height, boxes, [*labels, *_x_labels(axes, "s")])
 
 
 class _Axes:
-    """From values to places on the picture."""
+    """The scale from values to coordinates."""
 
     def __init__(
         self, first: float, last: float, values: Sequence[float], limit: float | None, height: int, *, logarithmic: bool
@@ -128,92 +179,87 @@ class _Axes:
             self.low, self.high = 0.0, _round_up(most)
 
     def x(self, value: float) -> float:
+        """Return the x coordinate of a value, within the chart."""
         span = WIDTH - _LEFT - _RIGHT
         return _LEFT + span * min(max((value - self.first) / (self.last - self.first), 0.0), 1.0)
 
-    def y(self, value: float | None) -> str:
-        return _short(self.height_of(value))
-
-    def height_of(self, value: float | None) -> float:
+    def y(self, value: float | None) -> float:
+        """Return the y coordinate of a value, within the chart."""
         if self.logarithmic:
             at = math.log10(max(value or 0.0, self.low) / self.low) / math.log10(self.high / self.low)
         else:
             at = (value or 0.0) / self.high
         return _TOP + (self.height - _TOP - _BOTTOM) * (1 - min(max(at, 0.0), 1.0))
 
-    def shows(self, limit: float | None) -> bool:
-        return limit is not None and _is_number(limit) and self.low <= limit <= self.high
+    def contains(self, limit: float) -> bool:
+        """Return True if the limit is within the y axis."""
+        return _is_number(limit) and self.low <= limit <= self.high
 
     def path(self, line: Line) -> str:
+        """Return the line as SVG path data."""
         pieces, pen = [], "M"
         for at, value in line.points:
             if not _is_number(value):
                 pen = "M"
                 continue
-            pieces.append(f"{pen}{_short(self.x(at))} {self.y(value)}")
-            # A point that stands alone would not be seen.
+            pieces.append(f"{pen}{_short(self.x(at))} {_short(self.y(value))}")
+            # A single point would be invisible.
             pieces.append("h1.5" if pen == "M" else "")
             pen = "L"
         return "".join(pieces)
 
     def levels(self) -> Iterable[float]:
+        """Return the values of the horizontal grid lines."""
         if not self.logarithmic:
             return [self.high * step / _TICKS for step in range(_TICKS + 1)]
         return [self.low * 10**power for power in range(round(math.log10(self.high / self.low)) + 1)]
 
 
-def _grid(axes: _Axes, unit: str, x: str) -> list[Html]:
-    parts = []
-    for level in axes.levels():
-        at = axes.y(level)
-        parts.append(element("path", d=f"M{_LEFT} {at}H{WIDTH - _RIGHT}", class_="grid"))
-        parts.append(
-            element(
-                "text", f"{_tick(level)} {unit}", x=_LEFT - 6, y=_short(axes.height_of(level) + 4), class_="tick end"
-            )
-        )
-    return [*parts, *_x_ticks(axes, x)]
+def _level(axes: _Axes, value: float) -> str:
+    return f"M{_LEFT} {_short(axes.y(value))}H{WIDTH - _RIGHT}"
 
 
-def _x_ticks(axes: _Axes, unit: str) -> list[Html]:
+def _y_labels(axes: _Axes, unit: str) -> list[Label]:
+    return [
+        Label(f"{_tick(level)} {unit}", str(_LEFT - 6), _short(axes.y(level) + 4), "tick end")
+        for level in axes.levels()
+    ]
+
+
+def _x_labels(axes: _Axes, unit: str) -> list[Label]:
     step = _round_up((axes.last - axes.first) / 8)
     first = math.ceil(axes.first / step)
     places = [number * step for number in range(first, math.floor(axes.last / step) + 1)]
     return [
-        element("text", f"{_tick(place)} {unit}", x=_short(axes.x(place)), y=axes.height - 8,
-                class_="tick end" if axes.x(place) > WIDTH - _LEFT else "tick middle")
+        Label(f"{_tick(place)} {unit}", _short(axes.x(place)), str(axes.height - 8),
+              "tick end" if axes.x(place) > WIDTH - _LEFT else "tick middle")
         for place in places
     ]  # fmt: skip
 
 
-def _mark(axes: _Axes, mark: Mark) -> list[Html]:
+def _mark_box(axes: _Axes, mark: Mark) -> Box:
     left, right = axes.x(mark.begin), axes.x(mark.end)
-    tall = axes.height - _TOP - _BOTTOM
-    box = element("rect", x=_short(left), y=_TOP, width=_short(max(1.0, right - left)), height=tall,
-                  class_="mark bad" if mark.bad else "mark")  # fmt: skip
-    return [box] if mark.bad else [box, element("text", mark.name, x=_short(left + 4), y=_TOP + 12, class_="tick")]
+    height = str(axes.height - _TOP - _BOTTOM)
+    return Box(_short(left), str(_TOP), _short(max(1.0, right - left)), height, "mark bad" if mark.bad else "mark")
 
 
-def _legend(at: int, name: str) -> Html:
-    sample = element("path", d="M0 5H30", class_=f"line line-{at % _STYLES}")
-    return element("li", element("svg", sample, class_="key", width=30, height=10, aria_hidden="true"), f" {name}")
+def _mark_label(axes: _Axes, mark: Mark) -> Label:
+    return Label(mark.name, _short(axes.x(mark.begin) + 4), str(_TOP + 12), "tick")
 
 
-def _figures(name: str, caption: str, lines: Sequence[Line], x: str, unit: str) -> Html:
-    columns = [Column(f"At ({x})"), *(Column(f"{line.name} ({unit})", figures=True) for line in lines)]
+def _table_rows(lines: Sequence[Line]) -> list[TableRow]:
     by_x: dict[float, dict[int, float | None]] = {}
-    for at, line in enumerate(lines):
-        for place, value in line.points:
-            by_x.setdefault(place, {})[at] = value
-    rows = (
-        [Cell(f"{place:g}", order=place), *(figure(points.get(at)) for at in range(len(lines)))]
-        for place, points in sorted(by_x.items())
-    )
-    return table(f"{name}-figures", caption, columns, rows, nothing="No figures.", sortable=False)
+    for number, line in enumerate(lines):
+        for x, value in line.points:
+            by_x.setdefault(x, {})[number] = value
+    return [
+        TableRow(Figure(f"{x:g}", x), [figure(values.get(number)) for number in range(len(lines))])
+        for x, values in sorted(by_x.items())
+    ]
 
 
 def _round_up(value: float) -> float:
-    """The next of 1, 2, 2.5, 5 times a power of ten."""
+    """Return the next of 1, 2, 2.5 or 5 times a power of ten."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
@@ -225,7 +271,7 @@ def _tick(value: float) -> str:
 
 
 def _short(value: float) -> str:
-    """A place on the picture, to a tenth of a unit."""
+    """Return a coordinate with one decimal place."""
     return f"{value:.1f}"
 
 

@@ -1,4 +1,4 @@
-"""A reconciliation shown: the page by table and column, the table on the terminal, the CSV for repair."""
+"""The report of a reconciliation: its page, its lines on the terminal, and the CSV of differences."""
 
 import copy
 import csv
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.suite.unit.test_report_page import HOSTILE, Page, plain_json
+from tests.suite.support.report_pages import HOSTILE, Page, any_json, sound
 
 from cutover.config.validation import ConfigurationError
 from cutover.core.secrets import MASK, Secret
@@ -27,7 +27,7 @@ NUMBERS = {"source_rows": 1_234, "target_rows": 1_233, "bytes": 98_765, "ranges"
 
 
 def found() -> Findings:
-    """A row that is missing, two usernames, an object, a hash."""
+    """Return findings: a missing row, two usernames, an object, a password hash."""
     findings = Findings()
     findings.add(Finding(Part.ROWS, "users", Kind.MISSING, "17"))
     for key in ("3", "4"):
@@ -38,7 +38,7 @@ def found() -> Findings:
 
 
 def sample() -> dict[str, Any]:
-    """reconciliation.json of it."""
+    """Return reconciliation.json with these findings."""
     result = Reconciliation("staging", "forward", thorough=False, findings=found())
     result.tables = {"users": dict(NUMBERS), "files": {**NUMBERS, "target_rows": 1_234, "differing_ranges": 0}}
     result.objects = {"files": 7, "objects": 8, "compared_bytes": 5_000, "pairs": 7, "seconds": 0.5}
@@ -50,12 +50,12 @@ def sample() -> dict[str, Any]:
 
 
 def rows_of(html: str, table: str) -> str:
-    """The part of the page that shows that table."""
+    """Return the part of the page that contains the table."""
     return html.split(f'id="{table}"', 1)[1].split("</table>", 1)[0]
 
 
-def test_the_page_names_every_column_and_what_was_found_in_it() -> None:
-    """Those without a difference stand there, too; counts are exact."""
+def test_page_lists_every_column_with_its_findings() -> None:
+    """Columns without a difference are listed, too. Counts are exact."""
     html = reconciliation_page(sample(), RUN, MAPPED)
     users = rows_of(html, "columns-of-5-users")
     assert users.index("whole rows and objects") < users.index("username") < users.index("password")
@@ -65,16 +65,15 @@ def test_the_page_names_every_column_and_what_was_found_in_it() -> None:
     files = rows_of(html, "columns-of-5-files")
     assert "1 changed (objects)" in files
     assert files.count("no difference") == 4
-    page = Page(html)
-    assert page.unbalanced == []
+    page = sound(html)
     assert page.text["title"].startswith("NO-GO: Migration, staging")
     for text in ("1,234", "1,233", "98,765", "uploads/user-1/a.csv", "algorithm argon2", "3 rows", "row 9"):
         assert text in page.shown
     assert "ann " not in page.shown  # users' values are masked
 
 
-def test_the_page_says_when_its_data_do_not_add_up() -> None:
-    """A count that is not the sum, values in the clear, another schema."""
+def test_page_reports_inconsistent_data() -> None:
+    """A total that is not the sum and unmasked values give notices. Another schema raises ValueError."""
     data = sample()
     data["total_findings"] = 0
     assert "The total is 0 findings, but the list contains 5" in reconciliation_page(data, RUN, MAPPED)
@@ -87,9 +86,9 @@ def test_the_page_says_when_its_data_do_not_add_up() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from(sorted(sample())), plain_json)
-def test_whatever_stands_in_the_data_the_page_is_sound(key: str, value: Any) -> None:
-    """Text stays text, and no shape of the data crashes the page or the table."""
+@given(st.sampled_from(sorted(sample())), any_json)
+def test_any_json_anywhere_gives_a_sound_page(key: str, value: Any) -> None:
+    """Text stays text. No shape of the data crashes the page or the lines."""
     data = copy.deepcopy(sample())
     one = {"key": HOSTILE, "expected": value, "got": HOSTILE, "note": HOSTILE}
     place = {"part": HOSTILE, "table": HOSTILE, "column": HOSTILE, "kind": HOSTILE}
@@ -104,15 +103,15 @@ def test_whatever_stands_in_the_data_the_page_is_sound(key: str, value: Any) -> 
     assert all("\n" not in line or key for line in reconciliation_lines(data))
 
 
-def test_the_terminal_has_a_line_for_each_table_and_finding() -> None:
-    """Every finding is counted in one of them."""
+def test_terminal_has_a_line_for_each_table_and_finding() -> None:
+    """Every finding is counted in one of the lines."""
     lines = list(reconciliation_lines(sample()))
-    told = {line.split("  ")[0]: line.split() for line in lines if not line.startswith(" ")}
-    assert told["users"][1:] == ["1,234", "1,233", "98,765", "bytes", "3"]
-    assert told["files"][1:] == ["1,234", "1,234", "98,765", "bytes", "0"]
-    assert told["files and objects"][-5:] == ["7", "8", "5,000", "bytes", "1"]
-    assert told["logins"][-1] == "1"
-    assert "elsewhere" not in told
+    cells = {line.split("  ")[0]: line.split() for line in lines if not line.startswith(" ")}
+    assert cells["users"][1:] == ["1,234", "1,233", "98,765", "bytes", "3"]
+    assert cells["files"][1:] == ["1,234", "1,234", "98,765", "bytes", "0"]
+    assert cells["files and objects"][-5:] == ["7", "8", "5,000", "bytes", "1"]
+    assert cells["logins"][-1] == "1"
+    assert "elsewhere" not in cells
     assert any(line.startswith("  2 changed in users.username, first 3: expected text of 3") for line in lines)
     assert "  not verified: objects in the thorough form: not looked at: the bytes" in lines
     assert "  written during the run: D1: 3 rows" in lines
@@ -120,8 +119,8 @@ def test_the_terminal_has_a_line_for_each_table_and_finding() -> None:
     assert any(line.split() == ["elsewhere", "3"] for line in reconciliation_lines({"total_findings": 3}))
 
 
-def test_the_csv_holds_every_finding_masked_or_not(tmp_path: Path) -> None:
-    """One line each, whatever their number; readable by its owner alone, also where it was there before."""
+def test_csv_contains_every_finding(tmp_path: Path) -> None:
+    """The CSV has one line per finding, masked on request. Only its owner can read it, also if it existed before."""
     place = tmp_path / "differences.csv"
     place.write_text("of another run, and longer than this one" * 100)
     place.chmod(0o644)
@@ -148,8 +147,8 @@ def test_the_csv_holds_every_finding_masked_or_not(tmp_path: Path) -> None:
     assert (two["key"], two["expected"], two["got"], two["note"]) == ("'=2", "-5", '"line\\nend"', MASK)
 
 
-def test_a_csv_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
-    """Before anything is read; a link in its place is not followed."""
+def test_unwritable_csv_is_an_error_at_once(tmp_path: Path) -> None:
+    """The error is raised before anything is read. A symbolic link is not followed."""
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     for place in (tmp_path, tmp_path / "no" / "folder.csv", tmp_path / "link"):
         with pytest.raises(ConfigurationError, match=r"--differences.*cannot be written"):
