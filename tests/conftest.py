@@ -1,4 +1,4 @@
-"""A pair of their own for tests that plant defects or look at whole gate runs."""
+"""Fixtures and plugins for all tests of the suite itself."""
 
 import os
 import secrets
@@ -6,26 +6,26 @@ import signal
 from collections.abc import Generator
 
 import pytest
-from tests.suite.support.alone import Alone
-from tests.suite.support.measured_again import MeasuredAgain
-from tests.suite.support.planted_table import Table
+from tests.suite.support.exclusive_tests import ExclusiveTests
+from tests.suite.support.fault_table import FaultTable
+from tests.suite.support.repeated_measurements import RepeatedMeasurements
 
 from cutover.embedded import pair
 from cutover.embedded.state import PairState
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The table of planted defects is printed by the process that prints."""
-    config.pluginmanager.register(Table())
-    config.pluginmanager.register(MeasuredAgain())
+    """Register the plugins that print at the end of the run."""
+    config.pluginmanager.register(FaultTable())
+    config.pluginmanager.register(RepeatedMeasurements())
 
 
 @pytest.fixture(scope="session")
 def interruptible() -> None:
-    """What these tests start can be interrupted, also when they run in the background of a shell.
+    """Make processes that these tests start interruptible, also in a shell's background job.
 
-    It starts what it puts there with SIGINT ignored, and so would all that is started by it. Gate runs keep what their
-    caller gave them.
+    A shell starts a background job with SIGINT ignored, and its children inherit that. Gate runs keep the setting of
+    their caller.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -33,20 +33,21 @@ def interruptible() -> None:
 
 @pytest.fixture(scope="session")
 def same_examples() -> None:
-    """Hypothesis draws the same in each run, so that what is red came with a change. CUTOVER_EXAMPLES=new draws others.
+    """Make Hypothesis generate the same examples in each run, so that a new failure has a cause in the change.
 
-    For tests of our own code; what gates draw is their own.
+    CUTOVER_EXAMPLES=new generates others. Only for tests of our own code: gates generate new examples.
     """
     if os.environ.get("CUTOVER_EXAMPLES") != "new":
         import hypothesis.core  # gates start without it
 
-        hypothesis.core.global_force_seed = 0  # what --hypothesis-seed sets; its plugin is left out, for its start
+        hypothesis.core.global_force_seed = 0  # as --hypothesis-seed does; its plugin is disabled to start faster
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Under -n --dist loadgroup: the tests of a file stay together, for they share what they start.
+    """Add the fixtures above, the locks for tests marked `alone`, and the groups for -n --dist loadgroup.
 
-    Planted defects are dealt out one by one: each process plants them in a pair of its own.
+    The tests of a file stay in one process because they share what they start. Planted faults are distributed one by
+    one: each process plants them in a pair of its own.
     """
     for item in items:
         if isinstance(item, pytest.Function):
@@ -55,9 +56,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.fixturenames.insert(0, "interruptible")
             if marks & {"unit", "pair"}:
                 item.fixturenames.insert(0, "same_examples")
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")  # of a process that tests beside others
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")  # set in xdist workers
     if run and any(item.get_closest_marker("alone") for item in items):
-        config.pluginmanager.register(Alone(run))
+        config.pluginmanager.register(ExclusiveTests(run))
     if not config.pluginmanager.has_plugin("xdist"):
         return
     for item in items:
@@ -67,7 +68,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def own_pair() -> Generator[PairState]:
-    """A pair for these tests alone, so that planting defects disturbs nobody."""
+    """Yield a pair that only these tests use, so that they may plant faults in it."""
     handle = pair.start(f"test-{secrets.token_hex(4)}", owned=True, options=pair.PairOptions())
     try:
         yield handle.wait(90)

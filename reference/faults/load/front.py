@@ -1,6 +1,6 @@
 """A proxy on loopback in front of the embedded pair's Worker, with one of the faults of load.toml.
 
-    python reference/faults/load/front.py NAME --upstream http://127.0.0.1:PORT [--neutral] [--log FILE]
+    python reference/faults/load/front.py NAME --upstream http://127.0.0.1:PORT [--control] [--log FILE]
 
 The first line on stdout is JSON, {"ready": true, "url": …}. SIGTERM and SIGINT end the proxy; its
 last line contains the counts. The log has a line for each request (times of time.monotonic and
@@ -235,7 +235,7 @@ async def run(arguments: argparse.Namespace) -> None:
         version = await upstream.version()
     except (OSError, ValueError, KeyError) as error:
         raise SystemExit(f"front: {arguments.upstream}/health is not the Worker's: {error or error!r}") from error
-    mode = kind(planted=not arguments.neutral, seed=arguments.seed, version=version, **parameters)
+    mode = kind(planted=not arguments.control, seed=arguments.seed, version=version, **parameters)
     log = arguments.log.open("w", encoding="utf-8") if arguments.log else None
     front = Front(upstream, mode, arguments.port, log)
     try:
@@ -262,7 +262,7 @@ def main() -> None:
     parser.add_argument("name", help="a fault of load.toml")
     parser.add_argument("--upstream", required=True, metavar="URL", help="the Worker, on loopback")
     parser.add_argument("--port", type=int, default=0, help="default: any free one")
-    parser.add_argument("--neutral", action="store_true", help="run the control, which changes nothing")
+    parser.add_argument("--control", "--neutral", action="store_true", help="run the control, which changes nothing")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=JSON", help="another value of a parameter")
     parser.add_argument("--log", type=Path, metavar="FILE", help="JSON lines of what came and what was done to it")

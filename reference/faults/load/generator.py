@@ -1,6 +1,6 @@
 """Disturb a running load generator: the faults of load.toml that are not the target's.
 
-    python reference/faults/load/generator.py NAME PID [--neutral]
+    python reference/faults/load/generator.py NAME PID [--control]
 
 Signals go only to that process. The control sends SIGCONT at the same times, which a running
 process does not notice. The program ends when the process has ended or the fault is done.
@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("name", help="a fault of load.toml")
     parser.add_argument("pid", type=int, help="of the generator, or of one of its workers")
-    parser.add_argument("--neutral", action="store_true", help="run the control, which changes nothing")
+    parser.add_argument("--control", "--neutral", action="store_true", help="run the control, which changes nothing")
     arguments = parser.parse_args()
     entries = {entry["name"]: entry for entry in tomllib.loads(LIST.read_text("utf-8"))["fault"]}
     entry = entries.get(arguments.name)
@@ -57,7 +57,7 @@ def main() -> None:
         sys.exit(f"generator: {arguments.name} is not a fault of the generator")
     if arguments.pid <= 1:
         sys.exit("generator: the process must be named by its id")
-    ACTIONS[entry["mode"]](arguments.pid, planted=not arguments.neutral, **entry["parameters"])
+    ACTIONS[entry["mode"]](arguments.pid, planted=not arguments.control, **entry["parameters"])
 
 
 if __name__ == "__main__":

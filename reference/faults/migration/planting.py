@@ -134,10 +134,10 @@ def fault(name: str) -> Callable[[Callable[[Pair, bool], Iterator[str]]], Fault]
 
 
 @contextmanager
-def planted(pair: Pair, name: str, *, neutral: bool = False) -> Iterator[Shows]:
+def planted(pair: Pair, name: str, *, control: bool = False) -> Iterator[Shows]:
     """Plant the fault, or its control, while the block runs; then everything is restored."""
     entry = next(entry for entry in entries() if entry.name == name)
-    with FAULTS[name](pair, not neutral) as key:
+    with FAULTS[name](pair, not control) as key:
         told = {word: entry.shows.get(word) for word in ("part", "table", "column", "kind")}
         yield Shows(**told, key=key or None, thorough=bool(entry.shows.get("thorough")))
 

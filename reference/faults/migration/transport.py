@@ -164,13 +164,13 @@ def source_row_written(pair: Pair, lie: Lie, exchange: Exchange) -> bool:
 
 
 @contextmanager
-def lying(pair: Pair, name: str, *, neutral: bool = False) -> Iterator[Lie]:
+def lying(pair: Pair, name: str, *, control: bool = False) -> Iterator[Lie]:
     """Run the proxy while the block runs; then rows that it wrote are restored."""
     if name not in LIES and name not in BEFORE:
         raise KeyError(name)
     lie = Lie()
     client = httpx.Client(trust_env=False, timeout=60)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(pair, lie, name, client, neutral=neutral))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(pair, lie, name, client, control=control))
     server.daemon_threads = False  # so that server_close waits for the last response
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     key = int(pair.one("SELECT CAST(min(id) AS TEXT) FROM users"))
@@ -191,7 +191,7 @@ def lying(pair: Pair, name: str, *, neutral: bool = False) -> Iterator[Lie]:
             pair.postgres.execute("UPDATE auth_user SET last_login = %s WHERE id = %s", (source[1], source[0]))
 
 
-def _handler(pair: Pair, lie: Lie, name: str, client: httpx.Client, *, neutral: bool) -> type[BaseHTTPRequestHandler]:
+def _handler(pair: Pair, lie: Lie, name: str, client: httpx.Client, *, control: bool) -> type[BaseHTTPRequestHandler]:
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -201,13 +201,13 @@ def _handler(pair: Pair, lie: Lie, name: str, client: httpx.Client, *, neutral: 
             body = self.rfile.read(int(self.headers["content-length"]))
             with lock:
                 lie.asked += 1
-                refusal = None if neutral else BEFORE.get(name)
+                refusal = None if control else BEFORE.get(name)
                 if refusal is not None and lie.asked % refusal[0] == 0:
                     lie.told += 1
                     self._answer(Exchange("", refusal[1], refusal[2], b"<html>not now</html>"))
                     return
                 exchange = self._ask(body)
-                if not neutral and name in LIES and LIES[name](pair, lie, exchange):
+                if not control and name in LIES and LIES[name](pair, lie, exchange):
                     lie.told += 1
             self._answer(exchange)
 

@@ -50,10 +50,13 @@ def add_parser(subparsers: Any) -> None:
     command("down", _down, "end a pair and remove its data")
     status = command("status", _status, "say whether a pair is up (exit code 0) or not (11)")
     status.add_argument("--json", action="store_true", help="print the state, without secrets")
-    fault = command("fault", _fault, "serve a planted defect, or `none`")
+    fault = command("fault", _fault, "serve a planted fault, or `none`")
     fault.add_argument("fault", metavar="NAME|none")
     fault.add_argument("--system", choices=("worker", "legacy"))
-    fault.add_argument("--neutral", action="store_true", help="the twin that changes nothing")
+    fault.add_argument(
+        "--control", "--neutral", action="store_true",
+        help="serve the control, which changes nothing (--neutral is the old name of this option)",
+    )  # fmt: skip
     logs = command("logs", _logs, "show the last lines of a pair's logs")
     logs.add_argument("--part", choices=_PARTS)
     logs.add_argument("--lines", type=int, default=20, metavar="N")
@@ -157,7 +160,7 @@ def _fault(args: argparse.Namespace) -> int:
                 pair.serve(args.name, system, None)
     else:
         system = args.system or _system_of(args.fault, Path(found.reference_dir))
-        pair.serve(args.name, system, args.fault, "neutral" if args.neutral else "planted")
+        pair.serve(args.name, system, args.fault, "control" if args.control else "planted")
     after = state.read(args.name)
     _say(f"Planted: {after.fault or 'nothing, both systems are honest'}." if after else "The pair has ended.")
     return 0 if after else NOT_UP
@@ -173,7 +176,7 @@ def _system_of(fault: str, reference: Path) -> Any:
     if systems:
         raise PairError(f"Both systems have {fault!r}.", fix="add --system worker or legacy", exit_code=USAGE)
     lists = "; ".join(f"{system}: {', '.join(names) or 'none'}" for system, names in there.items())
-    raise PairError(f"There is no planted defect {fault!r}.", fix=f"choose one of {lists}", exit_code=USAGE)
+    raise PairError(f"There is no planted fault {fault!r}.", fix=f"choose one of {lists}", exit_code=USAGE)
 
 
 def _logs(args: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SYSTEMS: Final = {"worker": ".mjs", "legacy": ".py"}
-MODES: Final = ("planted", "neutral")
+MODES: Final = ("planted", "control")
 
 
 def names(reference: Path, system: str, kind: str = "faults") -> list[str]:

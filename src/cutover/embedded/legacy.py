@@ -1,4 +1,4 @@
-"""The legacy system of a pair: Django under gunicorn, honest or with a planted defect.
+"""The legacy system of a pair: Django under gunicorn, honest or with a planted fault.
 
 Not for its database: that is postgres.py. The listening socket is the supervisor's, so that the
 port stays ours while gunicorn is restarted with another application.

@@ -53,7 +53,7 @@ class PairOptions:
     https: files of the Worker's key and certificate, to serve it over https. password_iterations: of
     PBKDF2, for both systems. max_file_size: bytes, for both systems. version_id, build_id: what the
     Worker says of itself, random when None. worker_vars: further variables of the Worker.
-    kv_delay_s: how long the honest Worker's writes to KV stay unseen, 0 for not at all; planted defects
+    kv_delay_s: how long the honest Worker's writes to KV stay unseen, 0 for not at all; planted faults
     and variants do not delay. reference_dir: folder with both systems, the checkout's when None.
     """
 
@@ -207,9 +207,9 @@ def serve(
     name: str,
     system: Literal["worker", "legacy"],
     fault: str | None,
-    mode: Literal["planted", "neutral"] = "planted",
+    mode: Literal["planted", "control"] = "planted",
 ) -> None:
-    """Make a system of the pair serve a planted defect, its neutral twin, or (None) its honest self.
+    """Make a system of the pair serve a planted fault, its control, or (None) the honest application.
 
     Requests that are under way are cut off, and for up to a second new ones have to wait (legacy) or
     are refused (worker): let the pair be quiet. Raises PairError.

@@ -1,4 +1,4 @@
-"""The process that owns a pair: starts its three parts, watches them, switches defects, ends it all.
+"""The process that owns a pair: starts its three parts, watches them, switches faults, ends it all.
 
 Not called by users: pair.py starts it and talks to it. One thread only, since the kernel ties the
 parts' lives to the thread that started them.
@@ -337,14 +337,14 @@ class Pair:
     # Switching
 
     def serve(self, system: str, *, kind: str, name: str | None, mode: str) -> None:
-        """Make a system serve a planted defect or a variant, or (name None) its honest self again."""
+        """Make a system serve a planted fault or a variant, or (name None) its honest self again."""
         if name is not None:
             faults.require(self.reference, system, kind, name)
         if mode not in faults.MODES:
             raise PairError(f"There is no mode {mode!r}.", fix=" or ".join(faults.MODES), exit_code=USAGE)
         if (dead := self.ended()) and system in dead:
             raise PairError(f"The part {system!r} {dead[system]}.", fix="end this pair and start another")
-        honest_wanted = name is None or mode == "neutral" or kind == "variants"
+        honest_wanted = name is None or mode == "control" or kind == "variants"
         if system == "worker":
             self._serve_worker(kind, name, mode)
         else:
@@ -379,7 +379,7 @@ class Pair:
             # No request is under way (the caller sees to that), so there is nothing to wait for.
             self.gunicorn.kill()
         self._start_legacy(fault, mode)
-        # A planted defect may well be one of /health: then any answer to anything shows that it serves.
+        # A planted fault may well be one of /health: then any answer to anything shows that it serves.
         probe = Probe(self.legacy_url, "/health" if healthy else "/")
         deadline = time.monotonic() + _SWITCH_TIMEOUT_S
         while True:

@@ -60,7 +60,7 @@ def last_line(verdict: GateVerdict, facts: dict[str, Any]) -> str:
     where = "" if facts["url"] == facts["environment"] else f" ({facts['url']})" if facts["url"] else ""
     retries = f", {facts['connect_retries']} connect retries" if facts["connect_retries"] else ""
     waited = f", {facts['rate_limited']} answered 429" if facts["rate_limited"] else ""
-    planted = f", with a planted defect ({facts['planted']})" if facts["planted"] else ""
+    planted = f", with a planted fault ({facts['planted']})" if facts["planted"] else ""
     return (
         f"{verdict.gate} {verdict.verdict.value}{partial}: {facts['environment']}{where}, version {version}{planted}: "
         f"{shown}; {facts['requests']} requests{retries}{waited}; {facts['duration_s']:.1f} s; "

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.suite.support.migrated import environment_of
+from tests.suite.support.migrated_pair import environment_of
 
 from cutover.client.http import Client
 from cutover.config.validation import root

@@ -136,7 +136,7 @@ def test_callers_variables_reach_no_part(starting: Callable[..., PairHandle], mo
 def test_worker_serves_a_planted_defect_and_its_honest_self_again(pair_up: PairState) -> None:
     """The switch shows in the answers and in the state; the port stays."""
     assert get(f"{pair_up.worker_url}/health")[1]["X-Planted"] is None
-    for mode, marked in (("planted", "yes"), ("neutral", None)):
+    for mode, marked in (("planted", "yes"), ("control", None)):
         pair.serve(pair_up.name, "worker", "marked", mode)  # type: ignore[arg-type]
         found = state.read(pair_up.name)
         assert found is not None
@@ -154,7 +154,7 @@ def test_worker_serves_a_planted_defect_and_its_honest_self_again(pair_up: PairS
 
 def test_legacy_serves_a_planted_defect_and_its_honest_self_again(pair_up: PairState) -> None:
     """gunicorn is restarted on the same port; connections meanwhile wait and are not refused."""
-    for mode, marked in (("planted", "yes"), ("neutral", None)):
+    for mode, marked in (("planted", "yes"), ("control", None)):
         pair.serve(pair_up.name, "legacy", "marked", mode)  # type: ignore[arg-type]
         assert get(f"{pair_up.legacy_url}/health")[1]["X-Planted"] == marked
     pair.serve(pair_up.name, "legacy", None)

@@ -79,7 +79,7 @@ def test_defect_is_one_and_is_taken_out_again(
         if name not in UNSEEN:
             assert _held(programs) != honest
     assert _held(programs) == honest
-    with planted(migrated, name, neutral=True):
+    with planted(migrated, name, control=True):
         if name not in MEANT_ALIKE:
             assert _held(programs) == honest
     assert _held(programs) == honest
@@ -95,7 +95,7 @@ def test_lie_is_told_and_its_twin_tells_none(migrated: Pair, programs: Programs,
     """Of two pages one at least is not D1's own, or a row is written meanwhile; the twin passes both on."""
     before = _held(programs)
     honest = [_page(migrated.d1_url, after) for after in (0, 100, 200)]
-    with lying(migrated, name, neutral=True) as lie:
+    with lying(migrated, name, control=True) as lie:
         assert [_page(lie.url, after).json()["result"][0]["results"] for after in (0, 100, 200)] == [
             page.json()["result"][0]["results"] for page in honest
         ]

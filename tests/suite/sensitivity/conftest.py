@@ -1,4 +1,4 @@
-"""What the tests of planted defects share: a system under them, and a way to tell the table what came of each."""
+"""Fixtures for the tests of planted faults."""
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
@@ -17,25 +17,28 @@ from cutover.parity.parity_run import ParityRun
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a test tells the table: kept in its report, which reaches the process that prints it."""
+class FaultTableWriter:
+    """A writer of cells of the table of planted faults.
+
+    A cell is a property of the test's report, so it also reaches the table if the test ran in another process.
+    """
 
     record: Callable[[str, object], None]
 
-    def __call__(self, fault: Mapping[str, Any], check: str, mode: Literal["planted", "neutral"], came: str) -> None:
-        """One cell: what came of a defect or of its twin."""
-        self.record("planted defect", [fault["system"], fault["name"], check.rpartition("::")[2], mode, came])
+    def add(self, fault: Mapping[str, Any], check: str, mode: Literal["planted", "control"], result: str) -> None:
+        """Add the result of a fault or of its control."""
+        self.record("planted fault", [fault["system"], fault["name"], check.rpartition("::")[2], mode, result])
 
 
 @pytest.fixture
-def told(record_property: Callable[[str, object], None]) -> Told:
-    """Writes a cell of the table."""
-    return Told(record_property)
+def fault_table(record_property: Callable[[str, object], None]) -> FaultTableWriter:
+    """Return a writer of cells of the table."""
+    return FaultTableWriter(record_property)
 
 
 @pytest.fixture(scope="session")
 def parity(own_pair: PairState) -> Generator[ParityRun]:
-    """Plays journeys on that pair, as the parity gate does."""
+    """Yield a runner that plays journeys on the tests' own pair, as the parity gate does."""
     environment = load_environment(root(), "embedded", pair=own_pair)
     recorder = Recorder()
     client = Client(

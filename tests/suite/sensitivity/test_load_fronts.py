@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.suite.sensitivity.conftest import Told
+from tests.suite.sensitivity.conftest import FaultTableWriter
 from tests.suite.support.gate_runs import GateRun, clean_environment
 from tests.suite.support.load_runs import Target, load_project, locust_command, target
 
@@ -105,7 +105,7 @@ class Run:
     rate, seconds: of its one phase; accounts: that arrivals take turns with. sees: what load.toml's `sees` says, as
     far as a machine can tell. codes, because: an end that this suite's design gives instead of load.toml's, and why.
     broken: the words of the gate or of the reason. declared: whether what is planned was declared; twin: whether the
-    neutral front is run as well.
+    control front is run as well.
     """
 
     fault: str
@@ -304,7 +304,7 @@ def front(name: str, upstream: str, log: Path, *arguments: str) -> Generator[str
             process.communicate(timeout=10)
 
 
-def play(run: Run, folder: Path, *, neutral: bool) -> Seen:
+def play(run: Run, folder: Path, *, control: bool) -> Seen:
     """One run of its profile against targets of its own."""
     with contextlib.ExitStack() as stack:
         worker, legacy = stack.enter_context(target()), stack.enter_context(target("legacy"))
@@ -312,10 +312,10 @@ def play(run: Run, folder: Path, *, neutral: bool) -> Seen:
         if run.profile == "compare":
             for system in (worker, legacy):  # so that what a front itself takes is no tenth of an answer
                 system.does_wrong(delay_s=0.02)
-            quiet = front(run.fault, legacy.url, folder / "legacy.log", "--neutral")
+            quiet = front(run.fault, legacy.url, folder / "legacy.log", "--control")
             legacy_url = stack.enter_context(quiet)
         if run.row["on"] == "front":
-            more = ["--seed", str(run.seed), *(["--neutral"] if neutral else [])]
+            more = ["--seed", str(run.seed), *(["--control"] if control else [])]
             worker_url = stack.enter_context(front(run.fault, worker.url, folder / "front.log", *more))
         project = load_project(folder, worker_url, profiles=run.toml)
         table = project / "environments.toml"
@@ -336,7 +336,7 @@ def play(run: Run, folder: Path, *, neutral: bool) -> Seen:
             text=True,
         )
         if run.row["on"] == "generator":
-            stack.enter_context(_harm(run, process, worker, neutral=neutral))
+            stack.enter_context(_harm(run, process, worker, control=control))
         try:
             output, _ = process.communicate(timeout=100)
         finally:
@@ -346,7 +346,7 @@ def play(run: Run, folder: Path, *, neutral: bool) -> Seen:
 
 
 @contextlib.contextmanager
-def _harm(run: Run, process: subprocess.Popen[str], worker: Target, *, neutral: bool) -> Generator[None]:
+def _harm(run: Run, process: subprocess.Popen[str], worker: Target, *, control: bool) -> Generator[None]:
     """Do to the generator what is to be done, from its first arrivals on."""
     done: list[subprocess.Popen[bytes]] = []
 
@@ -355,7 +355,7 @@ def _harm(run: Run, process: subprocess.Popen[str], worker: Target, *, neutral: 
         while sum(worker.told["counts"].values()) < 5 and process.poll() is None and time.monotonic() < deadline:
             threading.Event().wait(0.02)
         whom = worker_of(process) if run.fault == "worker-killed" else process.pid
-        more = ["--neutral"] if neutral else []
+        more = ["--control"] if control else []
         done.append(subprocess.Popen([sys.executable, str(FOLDER / "generator.py"), run.fault, str(whom), *more]))
 
     thread = threading.Thread(target=meanwhile)
@@ -382,10 +382,12 @@ def _cases() -> list[Any]:
 
 
 @pytest.mark.parametrize("run", _cases())
-def test_defect_ends_a_load_run_as_its_row_asks(run: Run, told: Told, tmp_path: Path) -> None:
+def test_defect_ends_a_load_run_as_its_row_asks(run: Run, fault_table: FaultTableWriter, tmp_path: Path) -> None:
     """The exit code, the reason, the gates that must not be red, and what the report has to show."""
-    seen = play(run, tmp_path, neutral=False)
-    told(_told_row(run), f"{run.profile}: {run.broken or run.row['gate']}", "planted", f"exit {seen.run.code}")
+    seen = play(run, tmp_path, control=False)
+    fault_table.add(
+        _told_row(run), f"{run.profile}: {run.broken or run.row['gate']}", "planted", f"exit {seen.run.code}"
+    )
     output = f"{run.row['sees']}\n{run.because}\n{seen.run.output}"
     assert seen.run.code in run.expected, output
     if seen.run.code != 4:
@@ -397,10 +399,10 @@ def test_defect_ends_a_load_run_as_its_row_asks(run: Run, told: Told, tmp_path: 
 
 
 @pytest.mark.parametrize("run", [pytest.param(run, id=run.name) for run in RUNS if FULL and run.twin])
-def test_honest_front_is_go(run: Run, told: Told, tmp_path: Path) -> None:
+def test_honest_front_is_go(run: Run, fault_table: FaultTableWriter, tmp_path: Path) -> None:
     """The same profile through a front that draws, measures and counts the same, and changes nothing."""
-    seen = play(run, tmp_path, neutral=True)
-    told(_told_row(run), f"{run.profile}: {run.broken}", "neutral", f"exit {seen.run.code}")
+    seen = play(run, tmp_path, control=True)
+    fault_table.add(_told_row(run), f"{run.profile}: {run.broken}", "control", f"exit {seen.run.code}")
     assert seen.run.code == 0, seen.run.output
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.suite.sensitivity.conftest import Told
+from tests.suite.sensitivity.conftest import FaultTableWriter
 from tests.suite.support.gate_runs import GateRun, clean_environment
 from tests.suite.support.load_runs import Target, load_project, locust_command, target
 
@@ -177,10 +177,12 @@ def _row(planted: Planted) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("planted", [pytest.param(one, id=one.name) for one in PLANTED if FULL or one.name in ALWAYS])
-def test_planted_defect_of_a_load_run_is_caught(planted: Planted, told: Told, tmp_path: Path) -> None:
+def test_planted_defect_of_a_load_run_is_caught(
+    planted: Planted, fault_table: FaultTableWriter, tmp_path: Path
+) -> None:
     """Its exit code, and the limit or the reason that names it."""
     done = run(planted, tmp_path, honest=False)
-    told(_row(planted), f"{planted.profile}: {planted.said}", "planted", f"exit {done.code}")
+    fault_table.add(_row(planted), f"{planted.profile}: {planted.said}", "planted", f"exit {done.code}")
     assert done.code in planted.codes, done.output
     assert planted.said in done.output, done.output
     if planted.codes != (0,):
@@ -188,11 +190,11 @@ def test_planted_defect_of_a_load_run_is_caught(planted: Planted, told: Told, tm
 
 
 @pytest.mark.parametrize("profile", sorted({one.profile for one in PLANTED} - {"smoke"}) if FULL else ["baseline"])
-def test_honest_target_is_go(profile: str, told: Told, tmp_path: Path) -> None:
+def test_honest_target_is_go(profile: str, fault_table: FaultTableWriter, tmp_path: Path) -> None:
     """The same profile against a target that does nothing wrong, and as slow as the defects' honest part."""
     first = next(one for one in PLANTED if one.profile == profile)
     done = run(first, tmp_path, honest=True)
     for one in PLANTED:
         if one.profile == profile and (FULL or one.name in ALWAYS):
-            told(_row(one), f"{one.profile}: {one.said}", "neutral", f"exit {done.code}")
+            fault_table.add(_row(one), f"{one.profile}: {one.said}", "control", f"exit {done.code}")
     assert done.code == 0, done.output

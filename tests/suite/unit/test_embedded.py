@@ -157,7 +157,7 @@ def test_state_is_read_as_it_was_written_and_only_while_its_pair_lives() -> None
     """Whole, 0600, None before it is written and after the end."""
     claim = folders.claim("one")
     assert state.read("one") is None
-    written = some_state(name="one", fault="legacy x planted; worker y neutral", dead={"legacy": "gone"})
+    written = some_state(name="one", fault="legacy x planted; worker y control", dead={"legacy": "gone"})
     state.write(claim.path, written)
     assert state.read("one") == written
     assert stat.S_IMODE((claim.path / "state.json").stat().st_mode) == 0o600

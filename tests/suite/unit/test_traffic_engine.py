@@ -14,7 +14,7 @@ from pathlib import Path
 import gevent
 import pytest
 from gevent.hub import get_hub
-from tests.suite.support.edge import new_certificate
+from tests.suite.support.cloudflare_edge import new_certificate
 
 from cutover.traffic.arrivals import Shape, generate_schedule
 from cutover.traffic.clock import Alarm, WallClock

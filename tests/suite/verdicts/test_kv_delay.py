@@ -88,9 +88,9 @@ def test_pair_grants_its_own_delay_and_shows_it(late_pair: PairState, capsys: py
 
 
 def test_planted_defect_on_such_a_pair_is_not_delayed(late_pair: PairState, tmp_path: Path) -> None:
-    """A neutral twin shows the logout at once, and afterwards the delay is back."""
+    """A control twin shows the logout at once, and afterwards the delay is back."""
     gate = ("-m", "smoke", "--env", "embedded", "--pair", late_pair.name, "-k", f"{LOGOUT} and worker")
-    pair.serve(late_pair.name, "worker", "logout-keeps-refresh", "neutral")
+    pair.serve(late_pair.name, "worker", "logout-keeps-refresh", "control")
     try:
         done = run_gate(*gate, reports=tmp_path / "planted")
     finally:

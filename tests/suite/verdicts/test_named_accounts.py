@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.suite.support.gate_runs import clean_environment, pytest_command, run_gate
-from tests.suite.support.holdings import by_hand, everything, settle
+from tests.suite.support.stored_data import by_hand, everything, settle
 from tests.suite.verdicts.conftest import MakeProject, WholeProject
 
 from cutover.accounts.pool import lease

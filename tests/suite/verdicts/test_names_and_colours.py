@@ -5,7 +5,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from tests.suite.support.edge import Certificate, edge, new_certificate
+from tests.suite.support.cloudflare_edge import Certificate, edge, new_certificate
 from tests.suite.support.gate_runs import run_gate
 from tests.suite.verdicts.conftest import MakeProject, WholeProject
 

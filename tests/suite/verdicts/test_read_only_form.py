@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.suite.support.gate_runs import run_gate
-from tests.suite.support.holdings import by_hand, everything, settle
+from tests.suite.support.stored_data import by_hand, everything, settle
 from tests.suite.verdicts.conftest import CHECKS, MakeProject, WholeProject
 
 from cutover.accounts.registered import Accounts

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.suite.support.gate_runs import clean_environment, pytest_command, run_gate
-from tests.suite.support.holdings import holdings, rows_of
+from tests.suite.support.stored_data import holdings, rows_of
 from tests.suite.verdicts.conftest import MakeProject
 
 from cutover.accounts.registered import key_id, note

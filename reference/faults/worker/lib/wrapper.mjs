@@ -15,7 +15,7 @@ import application from '../../../worker/src/index.mjs';
  *   two values
  */
 function isPlanted({ FAULT: fault }) {
-  if (fault !== 'planted' && fault !== 'neutral') throw new Error(`FAULT must be planted or neutral: ${fault}`);
+  if (fault !== 'planted' && fault !== 'control') throw new Error(`FAULT must be planted or control: ${fault}`);
   return fault === 'planted';
 }
 

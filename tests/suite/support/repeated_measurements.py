@@ -1,8 +1,8 @@
-"""A test of a load run is done again when this machine kept the generator from its schedule, and says so at the end.
+"""A pytest plugin that repeats the test of a load run if this machine kept the load generator from its schedule.
 
-INVALID means "measure again", and two shared cores are taken away for a tenth of a second now and then. Only for tests
-marked `alone`, only for the generator's own reasons, and at most twice: what is wrong for any other reason, or each
-time, stays red. Not for gates: nothing is done again there.
+INVALID means "measure again", and shared cores are sometimes unavailable for a tenth of a second. Only tests marked
+`alone` are repeated, only for the generator's own reasons, at most twice. A test that fails for another reason, or each
+time, stays red. Gates never repeat anything.
 """
 
 import re
@@ -12,19 +12,19 @@ from _pytest.runner import runtestprotocol
 
 TRIES = 3
 BUSY = re.compile("requests of .* were sent late|of a core over|could not keep to its schedule")
-"""What cutover.load.validity says of a generator that did not get its time."""
+"""The words of cutover.load.validity for a generator that did not get its CPU time."""
 _AGAIN = "measured again"
 
 
-class MeasuredAgain:
-    """Runs such a test up to three times, and counts how often it did."""
+class RepeatedMeasurements:
+    """A plugin that runs such a test up to three times and counts the repetitions."""
 
     def __init__(self) -> None:
         self._again: list[str] = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-        """The whole test, with fixtures of its own each time; what is reported is the last time."""
+        """Run the whole test, with new fixtures each time. The last time is reported."""
         if item.get_closest_marker("alone") is None:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
@@ -41,10 +41,10 @@ class MeasuredAgain:
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Also of other processes."""
+        """Collect the repetitions, also of other processes."""
         self._again += [f"{report.nodeid} {times}x" for name, times in report.user_properties if name == _AGAIN]
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Which ones, so that a machine that is always too busy shows."""
+        """Print the repeated tests, so that a machine that is always too busy is noticed."""
         for line in self._again:
-            terminalreporter.write_line(f"{_AGAIN}, for the machine kept the generator from its schedule: {line}")
+            terminalreporter.write_line(f"{_AGAIN}, because the machine delayed the load generator: {line}")

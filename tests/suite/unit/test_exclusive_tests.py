@@ -13,10 +13,10 @@ pytestmark = pytest.mark.unit
 
 CONFTEST = """
 import os
-from tests.suite.support.alone import Alone
+from tests.suite.support.exclusive_tests import ExclusiveTests
 
 def pytest_collection_modifyitems(config):
-    config.pluginmanager.register(Alone(os.environ["PYTEST_XDIST_TESTRUNUID"]))
+    config.pluginmanager.register(ExclusiveTests(os.environ["PYTEST_XDIST_TESTRUNUID"]))
 """
 TESTS = """
 import time

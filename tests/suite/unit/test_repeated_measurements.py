@@ -12,10 +12,10 @@ from cutover.config.validation import root
 pytestmark = pytest.mark.unit
 
 CONFTEST = """
-from tests.suite.support.measured_again import MeasuredAgain
+from tests.suite.support.repeated_measurements import RepeatedMeasurements
 
 def pytest_configure(config):
-    config.pluginmanager.register(MeasuredAgain())
+    config.pluginmanager.register(RepeatedMeasurements())
 """
 LATE = "requests of steady were sent late: the 99th percentile of the lag is 9.1 ms, more than 5 ms."
 TESTS = f"""

@@ -1,6 +1,7 @@
-"""Each awkward kind of legacy data has the verdict that its list foretells: what cannot be carried is never GO.
+"""Each awkward kind of legacy data leads to the verdict that reference/migration/awkward.toml states.
 
-Runs with CUTOVER_SENSITIVITY=full: each is generated and migrated anew, which takes seconds.
+Data that cannot be migrated is never a GO. Only with CUTOVER_SENSITIVITY=full: generating and migrating takes seconds
+for each kind.
 """
 
 import contextlib
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.suite.support.migrated import environment_of, reconciled, told
+from tests.suite.support.migrated_pair import environment_of, places_of, reconcile_here
 
 from cutover.config.validation import root
 from cutover.embedded import pair as pairs
@@ -22,33 +23,35 @@ from cutover.embedded.state import PairState
 pytestmark = [
     pytest.mark.sensitivity,
     pytest.mark.xdist_group("awkward kinds"),
-    pytest.mark.skipif(os.environ.get("CUTOVER_SENSITIVITY") != "full", reason="with CUTOVER_SENSITIVITY=full"),
+    pytest.mark.skipif(
+        os.environ.get("CUTOVER_SENSITIVITY") != "full",
+        reason="The awkward kinds of data run only with CUTOVER_SENSITIVITY=full.",
+    ),
 ]
 
 KINDS: list[dict[str, Any]] = tomllib.loads((root() / "reference/migration/awkward.toml").read_text())["awkward"]
 
-
-# Their author foretold "keys"; tables that must be empty are told with the rows (migration_found_as.toml has one, too).
+# The list states "keys". Tables that must be empty are reported with the rows, as in migration_found_as.toml.
 PARTS = {"group-in-use": "rows", "permission-in-use": "rows"}
 
 
 @pytest.fixture(scope="module")
-def emptied() -> Generator[PairState]:
-    """A pair of their own; each kind replaces what the one before left."""
+def replaceable_pair() -> Generator[PairState]:
+    """Yield a pair of these tests. Each kind of data replaces the one before."""
     handle = pairs.start(pairs.anonymous_name(), owned=True, options=pairs.PairOptions())
     yield handle.wait(90)
     handle.stop()
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind["name"])
-def test_awkward_kind_has_its_verdict(kind: dict[str, Any], emptied: PairState, tmp_path: Path) -> None:
-    """NO-GO at the place that is foretold, or GO."""
-    pair_migration.generate(emptied, "--clear", "--users", "25", "--files", "50", "--awkward", kind["name"])
+def test_awkward_data_has_its_verdict(kind: dict[str, Any], replaceable_pair: PairState, tmp_path: Path) -> None:
+    """The reconciliation is GO, or finds the stated places."""
+    pair_migration.generate(replaceable_pair, "--clear", "--users", "25", "--files", "50", "--awkward", kind["name"])
     refused = pytest.raises(PairError) if kind["migrate"] == "leaves out" else contextlib.nullcontext()
     with refused:
-        pair_migration.migrate(emptied, "full", "--replace", "--leave-out")
-    result, findings = reconciled(environment_of(emptied), tmp_path, thorough=True)
-    places = {each[:4] for each in told(findings)}
+        pair_migration.migrate(replaceable_pair, "full", "--replace", "--leave-out")
+    result, findings = reconcile_here(environment_of(replaceable_pair), tmp_path, thorough=True)
+    places = {each[:4] for each in places_of(findings)}
     if kind["verdict"] == "GO":
         assert (places, result.unverified) == (set(), {})
         return

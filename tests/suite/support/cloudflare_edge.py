@@ -1,4 +1,4 @@
-"""Starts edge.mjs, which stands before Workers as Cloudflare's edge does: TLS, HTTP/2, redirects, versions."""
+"""Start cloudflare_edge.mjs, a proxy with the features of Cloudflare's edge: TLS, HTTP/2, redirects, versions."""
 
 import contextlib
 import json
@@ -13,14 +13,14 @@ from cutover.embedded import node
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate for loopback that signs itself, with its key; both PEM files."""
+    """A self-signed certificate for loopback and its key: paths of PEM files."""
 
     key: Path
     cert: Path
 
 
 def new_certificate(folder: Path) -> Certificate:
-    """Made by openssl, for a day."""
+    """Create a certificate with openssl. It is valid for a day."""
     made = Certificate(folder / "key.pem", folder / "cert.pem")
     names = "subjectAltName=IP:127.0.0.1,DNS:localhost"
     subprocess.run(
@@ -34,7 +34,7 @@ def new_certificate(folder: Path) -> Certificate:
 
 @contextlib.contextmanager
 def edge(tls: Certificate | None = None, **options: Any) -> Generator[str]:
-    """The address of an edge with these options (edge.mjs)."""
+    """Run an edge with these options (cloudflare_edge.mjs) and yield its address."""
     if tls is not None:
         options["tls"] = {"key": tls.key.read_text(), "cert": tls.cert.read_text()}
     process = subprocess.Popen(

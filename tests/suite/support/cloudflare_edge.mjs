@@ -1,27 +1,28 @@
-// What stands before Workers at Cloudflare, as far as tests need it: TLS, HTTP/2 or not, a redirect, and the choice of
-// a deployed version by the override header. Reads one line of JSON, writes its port, ends with its stdin.
+// A proxy with the features of Cloudflare's edge that tests need: TLS, optional HTTP/2, a redirect, and the
+// choice of a deployed version by the override header. Reads one line of JSON, writes its port, and ends
+// when its stdin ends.
 //
-//   tls        {key, cert} as PEM; plain http without
-//   http2      whether HTTP/2 is agreed on when it is offered
-//   versions   id -> URL of the Worker that runs it; the first has all the traffic
-//   script     the Worker's name, which an override has to name
-//   redirect   where every request is sent in place of a Worker
+//   tls        {key, cert} as PEM; plain http if it is missing
+//   http2      true: use HTTP/2 if the client offers it
+//   versions   id -> URL of the Worker that runs it; the first gets all traffic
+//   script     the Worker's name, which an override must contain
+//   redirect   the URL to redirect every request to, instead of a Worker
 
 import http from 'node:http';
 import http2 from 'node:http2';
 import https from 'node:https';
 import { createInterface } from 'node:readline';
 
-const OF_ONE_HOP = ['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'host'];
+const HOP_BY_HOP = ['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'host'];
 
 /** @param {Record<string, any>} headers @returns {Record<string, any>} */
-function passedOn(headers) {
+function endToEnd(headers) {
   return Object.fromEntries(
-    Object.entries(headers).filter(([name]) => !name.startsWith(':') && !OF_ONE_HOP.includes(name)),
+    Object.entries(headers).filter(([name]) => !name.startsWith(':') && !HOP_BY_HOP.includes(name)),
   );
 }
 
-/** An override that does not fit is ignored in silence, as Cloudflare does. */
+/** Return the Worker for a request. An override that does not match is ignored, as at Cloudflare. */
 function upstreamOf(headers, { versions, script }) {
   const [, name, id] = /^([\w-]+)="([^"]*)"$/.exec(headers['cloudflare-workers-version-overrides'] ?? '') ?? [];
   return (name === script && versions[id]) || Object.values(versions)[0];
@@ -35,8 +36,8 @@ function serve(options) {
       return;
     }
     const target = new URL(request.url, upstreamOf(request.headers, options));
-    const onward = http.request(target, { method: request.method, headers: passedOn(request.headers) }, (from) => {
-      response.writeHead(from.statusCode, passedOn(from.headers));
+    const onward = http.request(target, { method: request.method, headers: endToEnd(request.headers) }, (from) => {
+      response.writeHead(from.statusCode, endToEnd(from.headers));
       from.pipe(response);
     });
     onward.on('error', () => response.destroy());
