@@ -1,4 +1,4 @@
-"""Accounts and tokens do what a user's session needs. Plan: Staging Validation Script, authentication."""
+"""Accounts, sessions and tokens. Plan: Staging Validation Script, authentication."""
 
 import time
 
@@ -20,7 +20,7 @@ pytestmark = [
 
 @pytest.mark.needs("registration")
 def test_register_gives_working_tokens(target: Target, accounts: Accounts) -> None:
-    """A registration answers with the account and two tokens, and the access token opens that account."""
+    """A registration returns the account and two tokens, and the access token gives access to that account."""
     account = accounts.name()
     result = accounts.register(account).expect_status()
     if result.field("username") != account.username:
@@ -32,7 +32,7 @@ def test_register_gives_working_tokens(target: Target, accounts: Accounts) -> No
 @pytest.mark.needs("registration")
 @pytest.mark.never_waived("isolation between users")
 def test_second_registration_of_a_name_is_refused(target: Target, accounts: Accounts) -> None:
-    """A name that is taken is refused with 400, and the account that holds it keeps its password."""
+    """A second registration of a name is refused with 400 and does not change the account's password."""
     account = accounts.new()
     other = new_password()
     again = target.call(
@@ -50,7 +50,7 @@ def test_second_registration_of_a_name_is_refused(target: Target, accounts: Acco
 
 
 def test_session_from_login_to_logout(target: Target, accounts: Accounts) -> None:
-    """Register, log in, refresh, read the account, log out: each step answers as a session needs it."""
+    """Register, log in, refresh, read the account and log out all succeed in one session."""
     account = accounts.new()
     login = _login(target, account.username, account.password).expect_status()
     refreshed = _refresh(target, login.secret("refresh_token")).expect_status()
@@ -60,20 +60,20 @@ def test_session_from_login_to_logout(target: Target, accounts: Accounts) -> Non
 
 
 def test_wrong_password_is_refused(target: Target, accounts: Accounts) -> None:
-    """A login with another password is 401 and gives no token."""
+    """A login with a wrong password returns 401 and no token."""
     account = accounts.new()
-    _login(target, account.username, new_password()).expect_status(401, why="the password is another")
+    _login(target, account.username, new_password()).expect_status(401, why="the password is wrong")
     _login(target, account.username, account.password).expect_status()
 
 
 @pytest.mark.never_waived("isolation between users")
 def test_logout_revokes_tokens(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """After the logout the tokens that it revokes are refused, at the latest when KV has spread the news."""
+    """After a logout the revoked tokens are refused within the propagation time of KV."""
     account = accounts.new()
-    _user(target, account.access_token).expect_status()  # both worked before
+    _user(target, account.access_token).expect_status()  # both tokens are valid before the logout
     _refresh(target, account.refresh_token).expect_status()
     revokes = target.operation("logout").revokes
-    assert revokes, "contracts/operations.toml [logout] declares nothing that is revoked"
+    assert revokes, "contracts/operations.toml [logout] declares no revoked token"
     target.call("logout", token=account.access_token, fields={"refresh_token": account.refresh_token}).expect_status()
     uses = {
         "access_token": lambda: _user(target, account.access_token),
@@ -81,7 +81,7 @@ def test_logout_revokes_tokens(target: Target, accounts: Accounts, recorder: Rec
     }
     started, deadline = time.monotonic(), target.environment.kv_propagation_s
     for name in revokes:
-        left = deadline - (time.monotonic() - started)  # one deadline for both, from the logout on
+        left = deadline - (time.monotonic() - started)  # one deadline for both tokens, from the logout
         result, _, refused = target.poll(
             uses[name], lambda seen: seen.status == 401, left, interval_s=min(1.0, deadline / 10)
         )
@@ -92,13 +92,13 @@ def test_logout_revokes_tokens(target: Target, accounts: Accounts, recorder: Rec
                 f"logout:{name}-lives",
                 expected=f"401 within {deadline:g} s of the logout",
                 got=result.answer.excerpt,
-                do_next="who has this token is still logged in: look at the writing and reading of revoked tokens",
+                do_next="the token is still valid: check how revoked tokens are stored and looked up",
             )
 
 
 @pytest.mark.never_waived("isolation between users")
 def test_refresh_token_is_refused_as_access_token(target: Target, accounts: Accounts) -> None:
-    """A refresh token opens nothing but a new access token."""
+    """A refresh token is refused by operations that require an access token."""
     account = accounts.new()
     _user(target, account.access_token).expect_status()
     _user(target, account.refresh_token).expect_status(401, why="this is a refresh token")
@@ -107,11 +107,11 @@ def test_refresh_token_is_refused_as_access_token(target: Target, accounts: Acco
 
 @pytest.mark.never_waived("isolation between users")
 def test_expired_token_is_refused(target: Target, accounts: Accounts) -> None:
-    """A token that is the account's own but for its expiry, which is past, is refused."""
+    """A correctly signed token of the account with an expiry in the past is refused."""
     account = accounts.new()
     key = target.environment.secrets.get(f"{target.system}_jwt_secret")
     valid = reissued(account.access_token, key, lifetime_s=300)
-    # Only when our signature is accepted does a refusal speak of the expiry.
+    # A refusal proves the check of the expiry only if the system accepts our signature.
     _user(target, valid).expect_status(200, why=f"signed with secrets.{target.system}_jwt_secret, not expired")
     for seconds in (120, 3600, 30 * 86400):
         expired = reissued(account.access_token, key, lifetime_s=-seconds)
@@ -144,5 +144,5 @@ def _user(target: Target, token: Secret) -> Result:
 def _expect_owner(result: Result, account: Account) -> None:
     result.expect_status()
     if result.field("username") != account.username:
-        # Whose account it is, is not ours to print.
+        # The name of another account is not printed.
         raise result.failed("user:username", expected=account.username, got="another account")

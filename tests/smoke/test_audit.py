@@ -1,4 +1,4 @@
-"""What users do is written down. Plan: Production Database Setup, audit_logs."""
+"""The audit log of user actions. Plan: Production Database Setup, audit_logs."""
 
 import pytest
 
@@ -20,7 +20,7 @@ pytestmark = [
 def test_actions_are_in_the_audit_log(
     target: Target, accounts: Accounts, row_store: RowStore, recorder: Recorder
 ) -> None:
-    """Register, login, upload, download, tags, export, delete and logout each leave one row of the right user."""
+    """Register, login, upload, download, tags, export, delete and logout each write one audit row of the user."""
     account = accounts.new()
     token = account.access_token
     target.call("login", fields={"username": account.username, "password": account.password}).expect_status()
@@ -34,12 +34,12 @@ def test_actions_are_in_the_audit_log(
     last = target.call("logout", token=token, fields={"refresh_token": account.refresh_token}).expect_status()
     expected = ["delete", "download", "export", "login", "logout", "register", "tags", "upload"]
 
-    def written() -> list[str]:
+    def actions() -> list[str]:
         query = "SELECT action FROM audit_logs WHERE user_id = CAST(? AS INTEGER) ORDER BY action"
         return [str(row["action"]) for row in row_store.rows(query, str(account.user_id))]
 
-    _, seconds, _ = target.poll(lambda: last, lambda _: written() == expected, 5.0, interval_s=0.1)
-    found = written()
+    _, seconds, _ = target.poll(lambda: last, lambda _: actions() == expected, 5.0, interval_s=0.1)
+    found = actions()
     recorder.measure("audit rows written after (s)", round(seconds, 3), "<= 5", sample=len(expected))
     if found != expected:
         raise last.failed("audit:rows", expected=expected, got=found)

@@ -1,4 +1,4 @@
-"""Only the front end's origin may read the API from a browser. Plan: env.production, CORS_ORIGIN."""
+"""CORS: only the origin of the front end may read the API. Plan: env.production, CORS_ORIGIN."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,12 +14,12 @@ pytestmark = [
 ]
 
 
-# Operations that no page of another origin reads: probes, and the front end itself.
+# Operations that the front end does not call across origins: probes, and the front end itself.
 NOT_READ_BY_THE_PAGE = ("health", "metrics", "index", "front_end", "no_such_operation")
 
 
 def test_own_origin_is_allowed(target: Target, promises: Mapping[str, Any]) -> None:
-    """The one origin is named exactly, not by a star, and caches are told that the answer depends on it."""
+    """The own origin is allowed exactly, without a wildcard, and Vary contains Origin."""
     origin = promises["cors"]["origin"]
     for operation in ("user", "no_such_operation"):
         result = target.call(operation, headers={"origin": origin})
@@ -30,7 +30,7 @@ def test_own_origin_is_allowed(target: Target, promises: Mapping[str, Any]) -> N
 
 
 def test_foreign_origins_are_not_allowed(target: Target, promises: Mapping[str, Any]) -> None:
-    """A foreign origin, a look-alike, plain http and "null" are not named, by GET and in a preflight."""
+    """A foreign or similar origin, plain http and "null" are not allowed, by GET and by preflight."""
     own = promises["cors"]["origin"]
     host = own.removeprefix("https://")
     for origin in ("https://evil.example", f"{own}.evil.example", f"https://evil-{host}", f"http://{host}", "null"):
@@ -41,18 +41,18 @@ def test_foreign_origins_are_not_allowed(target: Target, promises: Mapping[str, 
                     "cors:foreign-origin",
                     expected=f"no access-control-allow-origin for {origin}",
                     got=repr(got),
-                    do_next="any page in a user's browser can read this API's answers",
+                    do_next="any page in a user's browser can read this API: correct the allowed origins",
                 )
             _expect_vary(result)
 
 
 def test_preflight_allows_every_method_in_use(target: Target, promises: Mapping[str, Any]) -> None:
-    """For each operation of the API its method and the headers in use are allowed, and a star is not."""
-    own, asked = promises["cors"]["origin"], 0
+    """The preflight of each operation allows its method and the required headers to the own origin."""
+    own, count = promises["cors"]["origin"], 0
     for name, operation in target.environment.operations[target.system].items():
         if operation.absent is not None or name in NOT_READ_BY_THE_PAGE:
             continue
-        asked += 1
+        count += 1
         result = _preflight(target, name, operation.method, own)
         if result.status not in (200, 204):
             raise result.failed("cors:preflight", expected="200 or 204", got=result.answer.excerpt)
@@ -66,7 +66,7 @@ def test_preflight_allows_every_method_in_use(target: Target, promises: Mapping[
                 got=f"methods {sorted(methods)}, headers {sorted(headers)}, "
                 f"origin {result.answer.headers.get('access-control-allow-origin')!r}",
             )
-    assert asked, "contracts/operations.toml names no operation that a page could ask for"
+    assert count, "contracts/operations.toml names no operation that a page could call"
 
 
 def _preflight(target: Target, name: str, method: str, origin: str) -> Result:
@@ -85,7 +85,7 @@ def _expect_vary(result: Result) -> None:
             "cors:vary",
             expected="Vary: Origin",
             got=repr(result.answer.headers.get("vary")),
-            do_next="a shared cache may give one origin's answer to another",
+            do_next="a shared cache may serve the response for one origin to another: add Vary: Origin",
         )
 
 

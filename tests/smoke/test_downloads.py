@@ -1,4 +1,4 @@
-"""Conditional and range requests answer truthfully. Contract: download; RFC 9110 13 and 14."""
+"""Conditional and range downloads. Contract: download; RFC 9110 13 and 14."""
 
 from collections.abc import Mapping
 
@@ -17,48 +17,49 @@ pytestmark = [
 
 
 def test_conditional_download_is_correct(target: Target, accounts: Accounts) -> None:
-    """304 without a body for the file's own ETag, the whole file for another's, for an old and for a made-up one."""
-    send = _uploaded(target, accounts, ("contacts", "tabs"))
-    own = send("contacts", {}).expect_status()
-    other = send("tabs", {}).expect_status()
+    """If-None-Match returns 304 without a body for the file's own ETag, and the whole file for any other."""
+    uploads = Uploads(target, accounts, ("contacts", "tabs"))
+    own = uploads.download("contacts", {}).expect_status()
+    other = uploads.download("tabs", {}).expect_status()
     tag, foreign = (result.answer.headers.get("etag", "") for result in (own, other))
     if not tag.startswith('"') or tag == foreign:
         raise own.failed("etag:weak-or-shared", expected="a strong ETag for each content", got=f"{tag} and {foreign}")
-    same = send("contacts", {"if-none-match": tag}).expect_status(304, why="this is its ETag")
+    same = uploads.download("contacts", {"if-none-match": tag}).expect_status(304, why="this is its ETag")
     if same.body:
         raise same.failed("etag:body", expected="304 without a body", got=f"{len(same.body)} bytes")
-    for stranger in (foreign, '"made-up"', f'"{tag.strip(chr(34))}x"'):
-        changed = send("contacts", {"if-none-match": stranger})
-        changed.expect_status(200, why=f"{stranger} is not its ETag")
+    for other_tag in (foreign, '"made-up"', f'"{tag.strip(chr(34))}x"'):
+        changed = uploads.download("contacts", {"if-none-match": other_tag})
+        changed.expect_status(200, why=f"{other_tag} is not its ETag")
         if changed.body != own.body:
             raise changed.failed("etag:content", expected="the whole file", got=f"{len(changed.body)} bytes")
 
 
 def test_range_download_is_correct(target: Target, accounts: Accounts) -> None:
-    """206 with exactly the bytes that were asked for, 416 for a range beyond the end."""
-    send = _uploaded(target, accounts, ("contacts",))
+    """A range request returns 206 with exactly these bytes, and 416 for a range beyond the end."""
+    uploads = Uploads(target, accounts, ("contacts",))
     content = corpus.list_file("contacts").content
     size = len(content)
-    wanted = {"0-0": (0, 1), "10-99": (10, 100), f"{size - 5}-": (size - 5, size), "-7": (size - 7, size)}
-    for spelling, (start, end) in wanted.items():
-        result = send("contacts", {"range": f"bytes={spelling}"}).expect_status(206, why=f"bytes={spelling}")
-        told = result.answer.headers.get("content-range")
-        if told != f"bytes {start}-{end - 1}/{size}" or result.body != content[start:end]:
+    ranges = {"0-0": (0, 1), "10-99": (10, 100), f"{size - 5}-": (size - 5, size), "-7": (size - 7, size)}
+    for text, (start, end) in ranges.items():
+        result = uploads.download("contacts", {"range": f"bytes={text}"}).expect_status(206, why=f"bytes={text}")
+        content_range = result.answer.headers.get("content-range")
+        if content_range != f"bytes {start}-{end - 1}/{size}" or result.body != content[start:end]:
             raise result.failed(
                 "range:bytes",
                 expected=f"bytes {start} to {end - 1} of {size}",
-                got=f"content-range {told!r}, {len(result.body)} bytes"
-                + ("" if result.body == content[start:end] else ", and other ones than these"),
+                got=f"content-range {content_range!r}, {len(result.body)} bytes"
+                + ("" if result.body == content[start:end] else ", different from these"),
             )
-    beyond = send("contacts", {"range": f"bytes={size}-{size + 9}"}).expect_status(416, why="beyond the end")
+    headers = {"range": f"bytes={size}-{size + 9}"}
+    beyond = uploads.download("contacts", headers).expect_status(416, why="beyond the end")
     if beyond.answer.headers.get("content-range") != f"bytes */{size}":
         raise beyond.failed(
             "range:unsatisfied", expected=f"bytes */{size}", got=repr(beyond.answer.headers.get("content-range"))
         )
 
 
-class _uploaded:  # noqa: N801 - reads as the function that it is
-    """Upload lists to a new account; calling it downloads one of them with these headers."""
+class Uploads:
+    """List files of the corpus, uploaded to a new account."""
 
     def __init__(self, target: Target, accounts: Accounts, names: tuple[str, ...]) -> None:
         self._target, self._token = target, accounts.new().access_token
@@ -68,7 +69,8 @@ class _uploaded:  # noqa: N801 - reads as the function that it is
             upload = target.call("upload", token=self._token, file=(file.filename, file.content, "text/csv"))
             self._ids[name] = str(upload.expect_status().field("file_id"))
 
-    def __call__(self, name: str, headers: Mapping[str, str]) -> Result:
-        # Identity: a compressed answer has another length and, by RFC 9110, another ETag.
-        asked = {"accept-encoding": "identity", **headers}
-        return self._target.call("download", token=self._token, path={"file_id": self._ids[name]}, headers=asked)
+    def download(self, name: str, headers: Mapping[str, str]) -> Result:
+        """Download one of the files with these headers."""
+        # Identity: a compressed response has another length and, by RFC 9110, another ETag.
+        sent = {"accept-encoding": "identity", **headers}
+        return self._target.call("download", token=self._token, path={"file_id": self._ids[name]}, headers=sent)

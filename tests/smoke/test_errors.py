@@ -1,4 +1,4 @@
-"""Errors have the right status, are JSON, and tell nothing of the inside. Contract: Everywhere, Statuses."""
+"""Errors: correct status, JSON, no information disclosure. Contract: Everywhere, Statuses."""
 
 import itertools
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ pytestmark = [
 
 
 def test_unknown_path_is_a_json_404(target: Target) -> None:
-    """Below the API an unknown path is 404 in JSON, not the front end's page."""
+    """An unknown API path returns 404 as JSON, not the page of the front end."""
     _expect_error(target.call("no_such_operation"), 404)
 
 
 @pytest.mark.parametrize("method", ["GET", pytest.param("PUT", marks=pytest.mark.level("test-data"))])
 def test_wrong_method_is_405_with_allow(target: Target, promises: Mapping[str, Any], method: str) -> None:
-    """A method that the path does not have is 405, and Allow names those it has."""
+    """An undeclared method returns 405, and Allow lists the declared methods."""
     for name in {"GET": ("login", "logout"), "PUT": ("user", "list_files")}[method]:
         operation = target.operation(name)
         result = target.call(name, method=method)
@@ -38,7 +38,7 @@ def test_wrong_method_is_405_with_allow(target: Target, promises: Mapping[str, A
 
 
 def test_missing_token_is_401_with_a_challenge(target: Target) -> None:
-    """Without a token, or with a bad one, 401, and WWW-Authenticate says how to come in (RFC 9110 11.6.1)."""
+    """A missing or invalid token returns 401 with a WWW-Authenticate challenge (RFC 9110 11.6.1)."""
     for name, token in itertools.product(("user", "list_files"), (None, "no-token-of-ours", "a.b.c")):
         result = target.call(name, token=token)
         _expect_error(result, 401)
@@ -54,10 +54,10 @@ def test_missing_token_is_401_with_a_challenge(target: Target) -> None:
     ids=["cut off", "empty", "list", "text", "not UTF-8", "wrong types", "deep"],
 )
 def test_malformed_json_is_400(target: Target, recorder: Recorder, body: bytes) -> None:
-    """A body that is no JSON object of the right types is 400: never 5xx, and nothing is told of the inside."""
+    """A body that is not a JSON object of the right types returns 400 without internal details."""
     for name in ("login", "register", "refresh"):
         if target.operation(name).needs in target.environment.absent:
-            recorder.note_undetectable(f"what {name} makes of malformed JSON: it is absent here")
+            recorder.note_undetectable(f"handling of malformed JSON by {name}: the operation is absent here")
             continue
         result = target.call(name, content=(body, "application/json"))
         _expect_error(result, 400)
@@ -65,7 +65,7 @@ def test_malformed_json_is_400(target: Target, recorder: Recorder, body: bytes) 
 
 @pytest.mark.level("test-data")
 def test_errors_disclose_no_internals(target: Target, accounts: Accounts) -> None:
-    """What a curious client sends is answered below 500, without a stack trace, SQL or a path of the inside."""
+    """Malformed ids, tokens and bodies cause no 5xx and disclose no stack trace, SQL or internal path."""
     account = accounts.new()
     token = account.access_token
     odd = ["'", "%00", "../../etc/passwd", "1e999", "\uff19", "00000000-0000-4000-8000-00000000000g", "a" * 3000]
@@ -92,19 +92,19 @@ def test_errors_disclose_no_internals(target: Target, accounts: Accounts) -> Non
 
 @pytest.mark.level("test-data")
 def test_wrong_kind_of_file_is_refused(target: Target, accounts: Accounts, promises: Mapping[str, Any]) -> None:
-    """A file that is no list by its extension is refused, and not listed."""
+    """A file with another extension than a list file is refused and not stored."""
     account = accounts.new()
     result = target.call("upload", token=account.access_token, file=("picture.png", b"\x89PNG\r\n", "image/png"))
     _expect_error(result, promises["refusals"][target.system]["wrong_type"])
     listed = target.call("list_files", token=account.access_token).expect_status()
     if account.own(listed) or listed.field("total") != len(account.before):
-        raise listed.failed("error:kept", expected="no file after the refusal", got=f"{listed.field('total')} files")
+        raise listed.failed("error:kept", expected="no stored file", got=f"{listed.field('total')} files")
 
 
 def _expect_error(result: Result, status: int) -> None:
-    """This status, an object of JSON in the body, and nothing of the inside."""
+    """Expect this status, a JSON object as the body, and no internal details."""
     expect_no_disclosure(result)
     result.expect_status(status)
     media = result.answer.headers.get("content-type", "").partition(";")[0].strip()
     if media != "application/json" or not isinstance(result.answer.json, dict):
-        raise result.failed("error:shape", expected="an object of JSON, application/json", got=result.answer.excerpt)
+        raise result.failed("error:shape", expected="a JSON object, application/json", got=result.answer.excerpt)

@@ -1,7 +1,4 @@
-"""Files come back as they were given, to their owner only, and go when they are deleted.
-
-Plan: Staging Validation Script, file upload test.
-"""
+"""Files: upload, list, download, delete, ownership. Plan: Staging Validation Script, file upload test."""
 
 import hashlib
 from collections.abc import Sequence
@@ -27,7 +24,7 @@ pytestmark = [
 
 @pytest.mark.never_waived("loss of data")
 def test_upload_list_download_delete(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """10,000 contacts are uploaded, listed, downloaded byte for byte, deleted, and then gone."""
+    """A file of 10,000 contacts is uploaded, listed, downloaded byte for byte and deleted."""
     account, contacts = accounts.new(), corpus.list_file("contacts")
     uploaded = _upload(target, account.access_token, contacts).expect_status()
     if uploaded.field("success") is not True:
@@ -44,7 +41,7 @@ def test_upload_list_download_delete(target: Target, accounts: Accounts, recorde
 
 @pytest.mark.never_waived("loss of data")
 def test_every_kind_of_list_comes_back_identical(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """BOM, CRLF, quoted newlines, tabs, Latin-1, ragged, malformed …: each list is the same byte for byte."""
+    """Each kind of list (BOM, CRLF, tabs, Latin-1, ragged, malformed …) is downloaded byte for byte."""
     account = accounts.new()
     kinds = [kind for kind in _kinds() if kind.accepted]
     wrong = []
@@ -55,7 +52,7 @@ def test_every_kind_of_list_comes_back_identical(target: Target, accounts: Accou
             _expect_bytes(download, kind)
         except CheckFailed as error:
             wrong.append((kind.name, error))
-    recorder.measure("lists that came back identical", len(kinds) - len(wrong), f"= {len(kinds)}", sample=len(kinds))
+    recorder.measure("identical lists", len(kinds) - len(wrong), f"= {len(kinds)}", sample=len(kinds))
     if wrong:
         raise download.failed(
             "download:bytes", expected=f"{len(kinds)} lists as uploaded", got=_listing(wrong), do_next=_STORED
@@ -63,7 +60,7 @@ def test_every_kind_of_list_comes_back_identical(target: Target, accounts: Accou
 
 
 def test_columns_and_rows_are_counted_right(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """Each list has the columns and the number of rows that it is known to have; a malformed one is refused."""
+    """Columns and row counts of each kind of list are correct, and a malformed list is refused."""
     account = accounts.new()
     kinds = [kind for kind in _kinds() if kind.accepted]
     wrong = []
@@ -78,14 +75,14 @@ def test_columns_and_rows_are_counted_right(target: Target, accounts: Accounts, 
             seen = (result.field("columns"), result.field("row_count"), result.field("column_count"))
             known = (list(kind.columns), kind.rows, len(kind.columns))
         if seen != known or any(isinstance(figure, bool) for figure in _figures(seen)):
-            wrong.append((kind.name, f"{_short(seen)} in place of {_short(known)} ({kind.description})"))
-    recorder.measure("lists read right", len(kinds) - len(wrong), f"= {len(kinds)}", sample=len(kinds))
+            wrong.append((kind.name, f"{_short(seen)} instead of {_short(known)} ({kind.description})"))
+    recorder.measure("correct lists", len(kinds) - len(wrong), f"= {len(kinds)}", sample=len(kinds))
     if wrong:
-        raise result.failed("columns:wrong", expected="columns and rows as they are known", got=_listing(wrong))
+        raise result.failed("columns:wrong", expected="the columns and rows of the corpus", got=_listing(wrong))
 
 
 def test_file_names_come_back_as_given(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """Names with quotes, slashes, percent signs, emoji, combining and right-to-left letters are listed as given."""
+    """Names with quotes, slashes, percent signs, emoji, combining and right-to-left letters are listed unchanged."""
     account = accounts.new()
     uploads: dict[str, corpus.ListFile] = {}
     for awkward in (file for file in corpus.list_files() if file.name.startswith("filename_")):
@@ -98,7 +95,7 @@ def test_file_names_come_back_as_given(target: Target, accounts: Accounts, recor
 
 
 def test_empty_file_is_refused(target: Target, accounts: Accounts) -> None:
-    """A file of 0 bytes is 400, and no file stands in the list afterwards."""
+    """A file of 0 bytes returns 400 and is not listed afterwards."""
     account = accounts.new()
     _upload(target, account.access_token, corpus.list_file("empty")).expect_status(400, why="the file is empty")
     _expect_listed(target, account, {})
@@ -106,7 +103,7 @@ def test_empty_file_is_refused(target: Target, accounts: Accounts) -> None:
 
 @pytest.mark.never_waived("loss of data")
 def test_nearly_largest_file_comes_back_identical(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """A list of 49.9 MiB, just under the plan's limit of 50 MiB, is accepted and comes back byte for byte."""
+    """A list of 49.9 MiB, just below the limit of 50 MiB, is accepted and downloaded byte for byte."""
     account, large = accounts.new(), corpus.large(corpus.NEARLY_THE_LIMIT)
     uploaded = _upload(target, account.access_token, large, timeout_s=120).expect_status()
     file_id = str(uploaded.field("file_id"))
@@ -120,7 +117,7 @@ def test_nearly_largest_file_comes_back_identical(target: Target, accounts: Acco
 @pytest.mark.accounts(2)
 @pytest.mark.never_waived("isolation between users")
 def test_file_of_another_user_is_inaccessible(target: Target, accounts: Accounts) -> None:
-    """Another user neither lists, downloads nor deletes a file; its owner still has it, unchanged."""
+    """Another user cannot list, download or delete a file, and the owner's file stays unchanged."""
     owner, other, notes = accounts.new(), accounts.new(), corpus.list_file("quoted_newlines")
     file_id = str(_upload(target, owner.access_token, notes).expect_status().field("file_id"))
     _download(target, other.access_token, file_id).expect_status(404, why="the file belongs to another user")
@@ -137,7 +134,7 @@ def test_file_of_another_user_is_inaccessible(target: Target, accounts: Accounts
 
 @pytest.mark.never_waived("isolation between users")
 def test_requests_without_a_token_are_refused(target: Target, accounts: Accounts) -> None:
-    """Listing, downloading and the account itself are 401 without a token."""
+    """Listing, downloading and reading the account return 401 without a token."""
     account, notes = accounts.new(), corpus.list_file("semicolons")
     file_id = str(_upload(target, account.access_token, notes).expect_status().field("file_id"))
     for operation in ("list_files", "user"):
@@ -149,7 +146,7 @@ def test_requests_without_a_token_are_refused(target: Target, accounts: Accounts
 @pytest.mark.needs("r2")
 @pytest.mark.plan("Production Data Migration: r2_key")
 def test_delete_removes_the_object(target: Target, accounts: Accounts, object_store: ObjectStore) -> None:
-    """The object of an uploaded file stands in R2 with its size, and is gone when the file is deleted."""
+    """The object of an uploaded file exists in R2 with its size and is removed when the file is deleted."""
     account, notes = accounts.new(), corpus.list_file("tabs")
     uploaded = _upload(target, account.access_token, notes).expect_status()
     file_id = str(uploaded.field("file_id"))
@@ -167,12 +164,12 @@ def test_delete_removes_the_object(target: Target, accounts: Accounts, object_st
         raise deleted.failed(
             "delete:object-left",
             expected=f"no object {key} in R2 after the delete",
-            got=f"{left.size} bytes are still there",
-            do_next="deleted files of users are kept: look at the delete's call to R2",
+            got=f"an object of {left.size} bytes",
+            do_next="deleted files of users are kept: check the call to R2 in the delete",
         )
 
 
-_STORED = "users' files are not stored as given: stop the cutover and look at the upload's writing to storage"
+_STORED = "stop the cutover and check how the upload writes to storage: users' files are not stored as uploaded"
 
 
 def _kinds() -> Sequence[corpus.ListFile]:
@@ -204,23 +201,23 @@ def _expect_bytes(download: Result, file: corpus.ListFile) -> None:
 
 
 def _expect_listed(target: Target, account: Account, files: dict[str, corpus.ListFile]) -> None:
-    """Exactly these files, beside those from before, are listed with their names and sizes, and counted."""
+    """Expect that exactly these files and the earlier ones are listed, with their names, sizes and the total."""
     result = target.call("list_files", token=account.access_token).expect_status()
     entries = account.own(result)
     seen = {str(entry["file_id"]): (entry["filename"], entry["file_size"]) for entry in entries}
     known = {file_id: (file.stored_filename, file.size) for file_id, file in files.items()}
     if seen != known or len(entries) != len(known) or result.field("total") != len(known) + len(account.before):
         wrong = [
-            (files[key].name, f"{seen.get(key, 'missing')} in place of {known[key]}")
+            (files[key].name, f"{seen.get(key, 'missing')} instead of {known[key]}")
             if key in files
-            else (key, "is not a file of this account")  # whose it is, is not ours to print
+            else (key, "is not a file of this account")  # its name is not printed
             for key in {**known, **seen}
             if seen.get(key) != known.get(key)
         ]
         raise result.failed(
             "list:wrong",
             expected=f"{len(known)} files with their names and sizes",
-            got=f"{len(entries)} entries, total {result.field('total')!r} ({len(account.before)} of them from before): "
+            got=f"{len(entries)} entries, total {result.field('total')!r} ({len(account.before)} earlier files): "
             f"{_listing(wrong)}",
         )
 

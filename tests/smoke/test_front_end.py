@@ -1,4 +1,4 @@
-"""The front end is the one that was deployed with the API. Plan: Unified Workers Deployment Architecture."""
+"""The front end and the API are one deployment. Plan: Unified Workers Deployment Architecture."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,12 +18,12 @@ pytestmark = [
 
 
 def test_index_is_served_and_revalidated(target: Target, promises: Mapping[str, Any]) -> None:
-    """The index is HTML and is asked for anew each time, so that a deployment is seen at once."""
+    """The index is HTML and must be revalidated on each request, so that a deployment takes effect at once."""
     _expect_page(target.call("index").expect_status(), promises)
 
 
 def test_assets_have_type_and_long_cache_lifetime(target: Target, promises: Mapping[str, Any]) -> None:
-    """Each script, style and icon that the index names is there, has its type, and those of a build never change."""
+    """Each asset that the index names exists with its media type, and assets of a build are cached for long."""
     promised = promises["front_end"]
     for path in assets_of(target.call("index").expect_status()):
         result = target.call("front_end", path={"path": path}).expect_status()
@@ -37,7 +37,7 @@ def test_assets_have_type_and_long_cache_lifetime(target: Target, promises: Mapp
 
 
 def test_application_routes_return_the_index(target: Target, promises: Mapping[str, Any]) -> None:
-    """A deep link into the application is the index itself; an unknown asset is 404, not the index."""
+    """A route of the application returns the index, and an unknown asset returns 404."""
     index = target.call("index").expect_status()
     for route in promises["front_end"]["app_routes"]:
         result = target.call("front_end", path={"path": route.removeprefix("/")}).expect_status()
@@ -48,25 +48,25 @@ def test_application_routes_return_the_index(target: Target, promises: Mapping[s
 
 
 def test_front_end_and_api_have_the_same_build(target: Target) -> None:
-    """The index's build id is the one that health tells."""
+    """The build id of the index equals the one of /health."""
     index = target.call("index").expect_status()
     health = target.call("health").expect_status(200, 503)
     if not health.field("build") or build_of(index) != health.field("build"):
         raise index.failed(
             "front-end:build",
-            expected=f"build {health.field('build')!r}, as health says",
+            expected=f"build {health.field('build')!r} of /health",
             got=f"{build_of(index)!r} in the index",
-            do_next="an old front end on a new API, or a stale cache before it: deploy both, purge",
+            do_next="the front end is older than the API, or cached: deploy both and purge the cache",
         )
 
 
 @pytest.mark.needs("names")
 @pytest.mark.plan("DNS and Domain Configuration: @ and www")
 def test_every_host_name_serves_the_same_build(target: Target, recorder: Recorder) -> None:
-    """Apex and www answer with the index of this very deployment, or lead to one another."""
+    """Apex and www return the index of this deployment, or redirect to each other."""
     if not target.environment.names:
         raise NotVerified(
-            f"environments.toml [{target.environment.name}] lists no names, and does not say in absent.names why"
+            f"environments.toml [{target.environment.name}] lists no names and gives no reason in absent.names"
         )
     health = target.call("health").expect_status(200, 503)
     build, identity = health.field("build"), target.environment.systems[target.system].identity
@@ -81,7 +81,7 @@ def test_every_host_name_serves_the_same_build(target: Target, recorder: Recorde
                 "front-end:name-answerer",
                 expected=f"{identity.header}: {identity.value} at {url}",
                 got=repr(got),
-                do_next="this name still leads elsewhere: DNS records and routes of the zone",
+                do_next="this name points to another system: check the DNS records and routes of the zone",
             )
         recorder.measure(f"version at {url}", result.answer.version, f"= {health.answer.version}")
         if (build_of(result), result.answer.version) != (build, health.answer.version):

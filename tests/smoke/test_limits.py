@@ -1,4 +1,4 @@
-"""The upload limit and the rate limiter hold exactly where they are declared. Plan: MAX_FILE_SIZE; RATE_LIMITER."""
+"""Upload limit and rate limiter. Plan: MAX_FILE_SIZE; RATE_LIMITER."""
 
 import secrets
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.smoke
 def test_upload_limit_is_exact(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
-    """One byte below the limit and exactly the limit are accepted, one byte above is refused and not kept."""
+    """Uploads of the limit and one byte less are accepted; one byte more is refused and not stored."""
     account, limit = accounts.new(), promises["uploads"]["limit"]
     content = corpus.large(limit + 1).content
     refused = promises["refusals"][target.system]["too_large"]
@@ -42,12 +42,14 @@ def test_upload_limit_is_exact(
 @pytest.mark.needs("limiter")
 @pytest.mark.plan("Unified Production Configuration: RATE_LIMITER, 100 in 60 s")
 def test_limiter_refuses_above_its_limit(target: Target, promises: Mapping[str, Any], recorder: Recorder) -> None:
-    """One client's requests above the limit are 429 with Retry-After in seconds; another client's are not."""
+    """Requests above the limit of a client return 429 with Retry-After; another client is not limited."""
     limit, window = promises["limiter"]["requests"], promises["limiter"]["window_s"]
-    client = f"203.0.113.{secrets.randbelow(256)}-{secrets.token_hex(3)}"  # a name of our own: nobody else's count
+    client = (
+        f"203.0.113.{secrets.randbelow(256)}-{secrets.token_hex(3)}"  # unique, so that no other client shares the count
+    )
     exact = target.environment.local_runtime
-    # A window may end while we count, and the count begins anew: hence up to twice as many.
-    for sent in range(1, 2 * limit + 2):  # noqa: B007 - the count is what is measured, after the loop
+    # The window may end during the loop and reset the count, so the loop sends up to twice as many requests.
+    for sent in range(1, 2 * limit + 2):  # noqa: B007 - `sent` is measured after the loop
         result = target.call("user", headers={"cf-connecting-ip": client}, expects_429=True)
         if result.status == 429:
             break
@@ -56,7 +58,7 @@ def test_limiter_refuses_above_its_limit(target: Target, promises: Mapping[str, 
         raise result.failed("limiter:none", expected=f"429 after {limit} requests", got=f"none in {sent}")
     recorder.measure("requests before 429", sent - 1, f"= {limit}" if exact else f"about {limit}")
     if exact and sent > limit + 1:
-        recorder.notes.append(f"the limiter's window ended within the count: 429 came at request {sent}")
+        recorder.notes.append(f"the limiter's window ended during the count: 429 at request {sent}")
     if sent <= (limit if exact else limit // 2):
         raise result.failed("limiter:early", expected=f"{limit} requests", got=f"429 at request {sent}")
     after = result.answer.headers.get("retry-after", "")

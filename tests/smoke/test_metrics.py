@@ -1,4 +1,4 @@
-"""What /metrics says can be believed by a watch. Plan: Automated Blue-Green Deployment, Cutover Runbook step 6."""
+"""Correctness of /metrics. Plan: Automated Blue-Green Deployment, Cutover Runbook step 6."""
 
 import math
 import time
@@ -16,20 +16,20 @@ pytestmark = [
 ]
 
 REQUESTS = 20
-BLIND = "a watch that reads these metrics sees no errors because it sees no requests"
+BLIND = "correct the metrics: monitoring sees no errors because it sees no requests"
 COUNTS = ("requests", "errors")
-# Null exactly when nothing was counted: a watch must not read "no traffic" as "no errors".
+# Null exactly if no request was counted: monitoring must not read "no traffic" as "no errors".
 FIGURES = ("error_rate", "response_time_avg", "response_time_p95")
 
 
 def test_metrics_are_present_and_typed(target: Target, recorder: Recorder) -> None:
-    """Counts are whole numbers, figures are numbers or, when nothing was counted, null."""
-    target.call("user").expect_status(401, why="there is no token")  # so that there is something to count
+    """Counts are integers, and figures are numbers, or null without requests."""
+    target.call("user").expect_status(401, why="there is no token")  # at least one request to count
     result = target.call("metrics").expect_status()
     counts = {name: result.field(name) for name in COUNTS}
     for name, value in counts.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise result.failed(f"metrics:type:{name}", expected=f"{name}: a whole number", got=repr(value))
+            raise result.failed(f"metrics:type:{name}", expected=f"{name}: an integer, 0 or more", got=repr(value))
     for name in FIGURES:
         value = result.field(name)
         recorder.measure(name, value, "a number, null without requests", sample=counts["requests"])
@@ -38,7 +38,7 @@ def test_metrics_are_present_and_typed(target: Target, recorder: Recorder) -> No
                 f"metrics:null:{name}", expected="null exactly when requests is 0", got=f"{value!r} at {counts}"
             )
         if value is not None and not _is_figure(value):
-            raise result.failed(f"metrics:type:{name}", expected=f"{name}: a number, not below 0", got=repr(value))
+            raise result.failed(f"metrics:type:{name}", expected=f"{name}: a number, 0 or more", got=repr(value))
     window = result.field("window_s")
     if not _is_figure(window) or window <= 0:
         raise result.failed("metrics:window", expected="the window in seconds", got=repr(window))
@@ -54,14 +54,14 @@ def test_error_rate_is_in_per_cent(target: Target, recorder: Recorder) -> None:
             "metrics:per-cent", expected=f"{100 * errors / requests:g} % ({errors} of {requests})", got=repr(rate)
         )
     if not errors:
-        recorder.note_undetectable("whether error_rate is a fraction or in per cent: there was no error to count")
+        recorder.note_undetectable("error_rate as a fraction instead of per cent: no error was counted")
 
 
 def test_requests_are_counted(target: Target, recorder: Recorder) -> None:
-    """Twenty requests more are counted as at least as many, where one isolate answers them all.
+    """Twenty further requests increase the count by at least twenty if one isolate handles them all.
 
-    The window slides: what came a window ago leaves the count while ours comes in. So the twenty are sent anew, for
-    10 s at most, until that was not in the way. What the count lacks then is only excused when it is seen to shrink.
+    The window slides, so older requests leave the count meanwhile. The twenty requests are repeated for at most 10 s
+    until the count increases enough. A smaller increase is only accepted if the count is seen to decrease.
     """
     most, deadline, tries = -math.inf, time.monotonic() + 10, 0
     while most < REQUESTS and (tries == 0 or (target.environment.local_runtime and time.monotonic() < deadline)):
@@ -71,21 +71,21 @@ def test_requests_are_counted(target: Target, recorder: Recorder) -> None:
         result = target.call("metrics").expect_status()
         after = _counted(result)
         most = max(most, after - before)
-        if target.environment.local_runtime and after < REQUESTS:  # ours alone are as many, all within the window
+        if target.environment.local_runtime and after < REQUESTS:  # our own requests are within the window
             raise result.failed("metrics:not-counted", expected=f"{REQUESTS} or more", got=after, do_next=BLIND)
     recorder.measure(f"requests counted of {REQUESTS}", most, f">= {REQUESTS}", sample=tries)
     if not target.environment.local_runtime:
-        recorder.note_undetectable("whether all requests are counted: /metrics speaks of one isolate of many")
+        recorder.note_undetectable("uncounted requests: /metrics describes one of many isolates")
     elif most < REQUESTS:
         if not _shrinks(target, after):
             raise result.failed(
-                "metrics:not-counted", expected=f"{REQUESTS} requests more", got=f"{most} more, at best", do_next=BLIND
+                "metrics:not-counted", expected=f"{REQUESTS} more requests", got=f"{most} more at most", do_next=BLIND
             )
-        recorder.note_undetectable("whether all requests are counted: as many leave the window as come, in each try")
+        recorder.note_undetectable("uncounted requests: in each try as many requests left the window as were sent")
 
 
 def _shrinks(target: Target, count: int) -> bool:
-    """Whether the count goes down while we only look, for 5 s at most."""
+    """Return True if the count decreases within 5 s without further requests."""
     seen = [count]
 
     def less(result: Result) -> bool:

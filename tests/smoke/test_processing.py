@@ -1,4 +1,4 @@
-"""What happens after an upload comes to its end, with the right figures. Plan: files.upload_status, row_count."""
+"""Processing after an upload. Plan: files.upload_status, row_count."""
 
 import pytest
 
@@ -19,7 +19,7 @@ DEADLINE_S = 30.0
 
 
 def test_processing_completes_with_right_counts(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """Lists of three kinds reach "completed" with the rows, columns and SHA-256 that they are known to have."""
+    """Lists of three kinds reach "completed" with the correct rows, columns and SHA-256."""
     token = accounts.new().access_token
     for name in ("contacts", "header_only", "quoted_newlines"):
         file = corpus.list_file(name)
@@ -32,7 +32,7 @@ def test_processing_completes_with_right_counts(target: Target, accounts: Accoun
 
 
 def test_broken_file_reaches_error_with_a_reason(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """A malformed list ends in "error" with a reason that can be read, and can still be downloaded."""
+    """A malformed list reaches "error" with a reason."""
     token = accounts.new().access_token
     broken = [file for file in corpus.list_files() if file.malformed]
     assert broken, "the corpus has no malformed list"
@@ -60,8 +60,8 @@ def _processed(target: Target, token: Secret, file: corpus.ListFile) -> tuple[Re
     if not ended:
         raise result.failed(
             "processing:never-ends",
-            expected=f"{file.name}: an end within {DEADLINE_S:g} s",
+            expected=f"{file.name}: processed within {DEADLINE_S:g} s",
             got=repr(result.field("upload_status")),
-            do_next="users wait for this file for ever",
+            do_next="check the processing queue: this file is never processed",
         )
     return result, seconds

@@ -1,4 +1,4 @@
-"""The plan's security headers, exactly, on every kind of answer. Plan: SSL Certificate Configuration."""
+"""The plan's exact security headers on every kind of response. Plan: SSL Certificate Configuration."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,14 +17,14 @@ pytestmark = [
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_api_answers_carry_security_headers(target: Target, promises: Mapping[str, Any], method: str) -> None:
-    """Health and metrics, by GET and by HEAD."""
+    """Health and metrics have the security headers, by GET and by HEAD."""
     for operation in ("health", "metrics"):
         _expect_headers(target.call(operation, method=method).expect_status(), promises)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_errors_carry_security_headers(target: Target, promises: Mapping[str, Any], method: str) -> None:
-    """401 without a token, 404 of an unknown path, 405 of a method that is not the path's, by GET and by HEAD."""
+    """Responses 401, 404 and 405 have the security headers, by GET and by HEAD."""
     _expect_headers(target.call("user", method=method).expect_status(401), promises)
     _expect_headers(target.call("no_such_operation", method=method).expect_status(404), promises)
     _expect_headers(target.call("login", method=method).expect_status(405), promises)
@@ -32,7 +32,7 @@ def test_errors_carry_security_headers(target: Target, promises: Mapping[str, An
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_front_end_carries_security_headers(target: Target, promises: Mapping[str, Any], method: str) -> None:
-    """The index, a route of the application and every asset that the index names, by GET and by HEAD."""
+    """The index, a route and every asset of the index have the security headers, by GET and by HEAD."""
     index = target.call("index").expect_status()
     _expect_headers(target.call("index", method=method).expect_status(), promises)
     route = promises["front_end"]["app_routes"][0].removeprefix("/")
@@ -42,7 +42,7 @@ def test_front_end_carries_security_headers(target: Target, promises: Mapping[st
 
 @pytest.mark.needs("https")
 def test_https_redirect_carries_security_headers(target: Target, promises: Mapping[str, Any]) -> None:
-    """The way from http to https has them too."""
+    """The redirect from http to https has the security headers."""
     _expect_headers(target.over_http("/health"), promises)
 
 
@@ -54,5 +54,6 @@ def _expect_headers(result: Result, promises: Mapping[str, Any]) -> None:
                 f"header:{name}",
                 expected=f"{name}: {policy} (contracts/promises.toml)",
                 got=repr(got),
-                do_next=f"on {result.answer.request.method} {result.answer.request.operation} ({result.status})",
+                do_next=f"correct the header of {result.answer.request.method} {result.answer.request.operation} "
+                f"({result.status})",
             )

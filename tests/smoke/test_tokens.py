@@ -1,4 +1,4 @@
-"""Tokens live as long as promised, say for whom they are, and those of others are refused."""
+"""Tokens: lifetime, claims, and refusal of tokens of other environments and of the other system."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ pytestmark = [
 def test_tokens_have_the_promised_lifetime(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
-    """Access and refresh token expire when they should, and carry issuer, audience and type."""
+    """Access and refresh token have the promised lifetime, issuer, audience and type."""
     account, promised = accounts.new(), promises["tokens"][target.system]
     result = target.call("user", token=account.access_token).expect_status()
     for kind, token in (("access", account.access_token), ("refresh", account.refresh_token)):
@@ -32,7 +32,7 @@ def test_tokens_have_the_promised_lifetime(
         if not all(isinstance(moment, int) for moment in times):
             raise result.failed(f"token:times:{kind}", expected="exp and iat, in seconds", got=repr(times))
         lifetime = payload["exp"] - payload["iat"]
-        recorder.measure(f"{kind} token lives (s)", lifetime, f"= {promised[f'{kind}_s']}")
+        recorder.measure(f"{kind} token lifetime (s)", lifetime, f"= {promised[f'{kind}_s']}")
         if lifetime != promised[f"{kind}_s"]:
             raise result.failed(f"token:lifetime:{kind}", expected=f"{promised[f'{kind}_s']} s", got=f"{lifetime} s")
         expected = {**promised["claims"], promised["type_claim"]: kind}
@@ -45,7 +45,7 @@ def test_tokens_have_the_promised_lifetime(
 def test_tokens_of_other_environments_are_refused(
     target: Target, accounts: Accounts, promises: Mapping[str, Any]
 ) -> None:
-    """A token of another environment (issuer or audience), or signed with another secret, opens nothing."""
+    """A token with another issuer or audience, or signed with another secret, is refused."""
     account = accounts.new()
     key = target.environment.secrets.get(f"{target.system}_jwt_secret")
     _user(target, reissued(account.access_token, Secret("another environment's secret, " * 2), lifetime_s=300), 401)
@@ -57,12 +57,12 @@ def test_tokens_of_other_environments_are_refused(
 
 @pytest.mark.never_waived("isolation between users")
 def test_tokens_of_the_other_system_are_refused(target: Target, accounts: Accounts, other_target: Target) -> None:
-    """A token that the other system gave opens nothing here (declared in contracts/api.md, Accounts)."""
+    """A token of the other system is refused (contracts/api.md, Accounts)."""
     theirs = accounts.beside(other_target)
     try:
-        # In one order for both systems, so that two of these checks never hold what the other one waits for.
-        made = {one.system: one.new() for one in sorted((accounts, theirs), key=lambda one: one.system)}
-        account, own = made[other_target.system], made[target.system]
+        # The same order in both checks, so that two processes do not wait for each other's account (deadlock).
+        created = {one.system: one.new() for one in sorted((accounts, theirs), key=lambda one: one.system)}
+        account, own = created[other_target.system], created[target.system]
         _user(target, own.access_token, 200)
         _user(target, account.access_token, 401)
         _user(target, account.refresh_token, 401)
@@ -76,7 +76,7 @@ def _user(target: Target, token: Secret, status: int) -> None:
 
 @pytest.fixture
 def other_target(target: Target) -> Target:
-    """The system that the check is not made on. Not verified where there is none."""
+    """Return the other system. Raises NotVerified if the environment has none."""
     name = "legacy" if target.system == "worker" else "worker"
     if name not in target.environment.systems:
         raise NotVerified(f"{target.environment.name} has no {name}")
