@@ -1,15 +1,15 @@
-"""The contract gate's drawn requests beside schemathesis' own command line, on the same document and Worker.
+"""Compare the contract gate's generated requests with schemathesis' command line, on the same document and Worker.
 
     .venv/bin/python benchmarks/contract.py [--runs N] [--cases N] [--examples N]
 
-vs_schemathesis_cli  our drawn requests a second by theirs, each with its start and its end, serial, median of N runs
-                     (3). Both draw examples, coverage, fuzzing and sequences. Ours prepares accounts and files, and
-                     removes them, within its time; theirs is given a token and leaves what it makes
-n2_vs_serial         wall time of the gate's drawn checks with -n 2 by that without
-rss_growth           of one process that sends --cases requests (20,000): resident memory at the end by that after a
+vs_schemathesis_cli  ratio of generated requests per second, ours to theirs, including start and end, serial, median of
+                     N runs (3). Both generate examples, coverage, fuzzing and sequences. Our time includes the
+                     creation and removal of accounts and files; theirs uses a given token and removes nothing
+n2_vs_serial         ratio of the wall time of the gate's generated checks, with -n 2 to serial
+rss_growth           resident memory of one process that sends --cases requests (20,000): ratio of the end to the first
                      quarter, minus 1
 
-A pair of its own is started and ended. A run that finds anything, or a hash that differs, ends it with 1.
+The benchmark starts and stops a separate pair. It exits with 1 if a run has a finding or the hashes differ.
 """
 
 import argparse
@@ -38,13 +38,13 @@ MEMORY = ("list_files", "file", "tags", "export", "create_filter", "filter", "fr
 
 
 def counted(url: str) -> int:
-    """Requests of the last 300 s, as the Worker counts them."""
+    """Return the Worker's count of requests in the last 300 s."""
     with urllib.request.urlopen(f"{url}/metrics") as answer:  # noqa: S310 - the pair's own address
         return int(json.load(answer)["requests"])
 
 
 class Worker:
-    """The pair's Worker, made anew before each measurement: its figures reach back 300 s only."""
+    """The pair's Worker. It is restarted before each measurement, because its metrics cover 300 s only."""
 
     def __init__(self) -> None:
         from cutover.embedded import state
@@ -54,7 +54,7 @@ class Worker:
         self.url, self.bypass = found.worker_url, found.limiter_bypass
 
     def requests(self, command: list[str], expected: tuple[int, ...], **variables: str) -> tuple[float, int, str]:
-        """Wall seconds of a command, requests that reached the Worker meanwhile, and what was printed."""
+        """Run a command. Return the wall time in seconds, the requests that reached the Worker, and the output."""
         before = counted(self.url)
         started = time.perf_counter()
         done = subprocess.run(
@@ -64,29 +64,29 @@ class Worker:
         if done.returncode not in expected:
             sys.exit(f"{command[0]} ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-2000:]}")
         if wall > 280:
-            sys.exit("a run took longer than the Worker's figures reach back: lower --examples")
+            sys.exit("a run took longer than the 300 s of the Worker's metrics: lower --examples")
         return wall, counted(self.url) - before, done.stdout
 
 
 def restart() -> Worker:
-    """A fresh pair, so that its counters begin at nothing."""
+    """Restart the pair, so that its counters start at 0."""
     subprocess.run([BIN / "cutover", "pair", "down", "--name", PAIR], check=False, capture_output=True)
     subprocess.run([BIN / "cutover", "pair", "up", "--name", PAIR], check=True, capture_output=True)
     return Worker()
 
 
 def ours(worker: Worker, folder: Path, *more: str) -> tuple[float, int, str]:
-    """One run of the gate's drawn checks."""
+    """Run the gate's checks with generated requests."""
     command = [
         sys.executable, "-m", "pytest", "-m", "contract", "--env", "embedded", "--pair", PAIR, CHECKS,
         f"--reports={folder}", *more,
     ]  # fmt: skip
-    # 10: only these checks of the gate were asked for.
+    # 10: the run selects only a part of the gate's checks.
     return worker.requests(command, (10,), PYTEST_ADDOPTS="")
 
 
 def theirs(worker: Worker, folder: Path, examples: int) -> tuple[float, int, str]:
-    """One run of schemathesis' command line with an account's token, exempt from the rate limit."""
+    """Run schemathesis' command line with the token of an account, exempt from the rate limit."""
     config = folder / "schemathesis.toml"
     config.write_text(
         "[cache]\nenabled = false\n[phases.coverage]\nunexpected-methods = "
@@ -98,12 +98,12 @@ def theirs(worker: Worker, folder: Path, examples: int) -> tuple[float, int, str
         "--continue-on-failure", "--no-shrink", "-H", f"Authorization: Bearer {token(worker)}",
         "-H", f"X-Limiter-Bypass: {worker.bypass}",
     ]  # fmt: skip
-    # 1: it finds what a schema cannot say (names that are taken, passwords that differ), which ours knows.
+    # 1: it reports rules that a schema cannot express (taken names, different passwords). Our gate knows them.
     return worker.requests(command, (0, 1))
 
 
 def token(worker: Worker) -> str:
-    """Of a new account."""
+    """Register an account and return its access token."""
     name = f"cutover-benchmark-{os.urandom(4).hex()}"
     body = {
         "username": name,
@@ -118,23 +118,23 @@ def token(worker: Worker) -> str:
         return str(json.load(answer)["access_token"])
 
 
-def number(pattern: str, told: str) -> int:
-    """A count that a run printed. Exits where it printed none."""
-    found = re.search(pattern, told, re.MULTILINE)
+def number(pattern: str, output: str) -> int:
+    """Return the count in the output of a run. Exits if there is none."""
+    found = re.search(pattern, output, re.MULTILINE)
     if found is None:
-        sys.exit(f"nothing like {pattern!r} in:\n{told[-2000:]}")
+        sys.exit(f"expected {pattern!r} in:\n{output[-2000:]}")
     return int(found[1])
 
 
 def rss_kb() -> int:
-    """Resident memory of this process."""
+    """Return the resident memory of this process in KiB."""
     found = re.search(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())
     assert found
     return int(found[1])
 
 
 def memory(cases: int) -> tuple[int, int, int]:
-    """Requests sent, resident KiB after a quarter of them and at the end. In a process of its own (--memory)."""
+    """Return the number of sent requests and the resident KiB after a quarter and at the end. Run by --memory."""
     from cutover.accounts.pool import accounts_on
     from cutover.client.http import Client
     from cutover.config.environments import load_environment
@@ -154,7 +154,9 @@ def memory(cases: int) -> tuple[int, int, int]:
         round_number += 1
         for name in MEMORY:
             accounts = accounts_on(target, "benchmark", None, at_once=1)
-            Fuzzer(PROJECT, environment, target, recorder, seed=str(round_number)).hold(name, accounts, examples=200)
+            Fuzzer(PROJECT, environment, target, recorder, seed=str(round_number)).check_operation(
+                name, accounts, examples=200
+            )
             sent += recorder.attachments[ATTACHMENT]["operations"][name]["sent"]
             accounts.close(recorder)
             recorder.take()
@@ -168,7 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--cases", type=int, default=20_000)
-    parser.add_argument("--examples", type=int, default=40, help="drawn for an operation by their command line")
+    parser.add_argument("--examples", type=int, default=40, help="schemathesis' requests per operation")
     parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory:
@@ -177,20 +179,20 @@ def main() -> None:
     rows: dict[str, list[tuple[float, int]]] = {"the gate": [], "schemathesis run": [], "the gate, -n 2": []}
     hashes: set[str] = set()
     grown: dict[str, Any] = {}
-    print(f"{'run':20} {'wall s':>8} {'requests':>9} {'drawn':>7} {'a second':>9}")
+    print(f"{'run':20} {'wall s':>8} {'requests':>9} {'sent':>7} {'per s':>9}")
     try:
         for _ in range(options.runs):
             for name in rows:
                 with tempfile.TemporaryDirectory() as folder:
                     worker = restart()
                     if name == "schemathesis run":
-                        wall, requests, told = theirs(worker, Path(folder), options.examples)
-                        count = number(r"^  (\d+) generated", told)
+                        wall, requests, output = theirs(worker, Path(folder), options.examples)
+                        count = number(r"^  (\d+) generated", output)
                     else:
                         more = ("-n", "2") if name.endswith("2") else ()
-                        wall, requests, told = ours(worker, Path(folder) / "reports", *more)
-                        count = number(r"^requests drawn and sent: (\d+)", told)
-                        hashes |= set(re.findall(r"^sequence ([0-9a-f]{16}), 0 finding", told, re.MULTILINE))
+                        wall, requests, output = ours(worker, Path(folder) / "reports", *more)
+                        count = number(r"^generated requests sent: (\d+)", output)
+                        hashes |= set(re.findall(r"^sequence ([0-9a-f]{16}), 0 finding", output, re.MULTILINE))
                 rows[name].append((wall, count))
                 print(f"{name:20} {wall:8.2f} {requests:9} {count:7} {count / wall:9.1f}", flush=True)
         if options.cases:
@@ -200,7 +202,7 @@ def main() -> None:
                 cwd=PROJECT, env=VARIABLES, capture_output=True, text=True, check=False,
             )  # fmt: skip
             if done.returncode != 0:
-                sys.exit(f"the run for memory ended with {done.returncode}:\n{done.stderr[-3000:]}")
+                sys.exit(f"the memory run ended with {done.returncode}:\n{done.stderr[-3000:]}")
             sent, quarter, end = json.loads(done.stdout.splitlines()[-1])
             print(
                 f"{'memory':20} {sent} requests: {quarter / 1024:.0f} MiB after a quarter, {end / 1024:.0f} at the end"

@@ -1,4 +1,4 @@
-"""Wires the fuzzing of the contract gate: one fuzzer for each system in each process."""
+"""Fixtures of the contract gate."""
 
 import time
 
@@ -14,13 +14,13 @@ from cutover.systems.target import Target
 
 @pytest.fixture(scope="session")
 def fuzzers() -> dict[str, Fuzzer]:
-    """The fuzzers of this process by system: they know how often the deployment was silent."""
+    """Return the fuzzers of this process by system. Each counts the requests without a response."""
     return {}
 
 
 @pytest.fixture
 def fuzzer(fuzzers: dict[str, Fuzzer], target: Target, environment: Environment, pytestconfig: pytest.Config) -> Fuzzer:
-    """Draws requests from the target's contract, sends and judges them."""
+    """Return the fuzzer of the target's system."""
     session = gate_session(pytestconfig)
     if target.system not in fuzzers:
         minutes = pytestconfig.option.cutover_contract_minutes
@@ -30,13 +30,13 @@ def fuzzer(fuzzers: dict[str, Fuzzer], target: Target, environment: Environment,
 
 @pytest.fixture(autouse=True)
 def time_left(pytestconfig: pytest.Config) -> None:
-    """With --contract-minutes, what has not begun when they are over is not verified, and sends nothing."""
+    """Raise NotVerified if the time of --contract-minutes is over, so that the check sends nothing."""
     minutes = pytestconfig.option.cutover_contract_minutes
     if minutes is not None and time.time() - gate_session(pytestconfig).started > minutes * 60:
-        raise NotVerified(f"the {minutes:g} minutes given were over before it began")
+        raise NotVerified(f"the {minutes:g} minutes of --contract-minutes were over before the check started")
 
 
 @pytest.fixture(autouse=True)
 def named_operation(request: pytest.FixtureRequest) -> None:
-    """One entry an operation in Allure: without a parameter of its own, it would be retries of one test."""
+    """Label the check with its operation in Allure, which otherwise shows the operations as retries of one test."""
     name_in_reports(request.node)

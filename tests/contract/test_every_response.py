@@ -1,7 +1,4 @@
-"""Promises that hold of every answer: not cached, no cookie, nothing for foreign pages, the id of its request.
-
-Contract: Everywhere (Cache, CORS, Request id, Security headers).
-"""
+"""Promises for every response: caching, cookies, CORS, request id, security headers. Contract: Everywhere."""
 
 import re
 from collections.abc import Mapping
@@ -10,9 +7,9 @@ from typing import Any
 import pytest
 
 from cutover.accounts.registered import Accounts
-from cutover.contract.finding_collector import Inspection, present
-from cutover.contract.sample_responses import tour
-from cutover.contract.valid_requests import settle
+from cutover.contract.finding_collector import Inspection, available_operations
+from cutover.contract.sample_responses import sample_responses
+from cutover.contract.valid_requests import create_person
 from cutover.core.recorder import Recorder
 from cutover.systems.target import Target
 
@@ -26,64 +23,72 @@ pytestmark = [
 
 @pytest.mark.never_waived("isolation between users")
 def test_private_responses_are_not_cacheable(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """Below the API every answer, errors and parts of files included, forbids caches; health and metrics, too."""
+    """Every API response forbids caching, also errors, ranges of files, health and metrics."""
     inspection = Inspection(target, "cache", "contracts/api.md Everywhere: Cache; RFC 9111 5.2.2.5")
-    for role, result in tour(target, settle(target, accounts), present(target, recorder)):
+    for role, result in sample_responses(
+        target, create_person(target, accounts), available_operations(target, recorder)
+    ):
         name = result.operation.name
         if name in ("index", "front_end"):
             continue
-        inspection.looked(name)
+        inspection.count(name)
         wanted = {"no-store"} if name in ("health", "metrics") else {"no-store", "private"}
         got = {part.strip().lower() for part in result.answer.headers.get("cache-control", "").split(",")}
         if got != wanted:
-            inspection.see(
+            inspection.report(
                 result,
-                "may be cached",
+                "cacheable",
                 expected=f"Cache-Control: {', '.join(sorted(wanted))}",
                 got=repr(result.answer.headers.get("cache-control")),
                 role=role,
-                do_next="a shared cache gives one user's answer to another: look at what puts the header on",
+                do_next="a shared cache could serve one user's response to another: check where the header is set",
             )
     inspection.close(recorder)
 
 
 def test_responses_set_no_cookies(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """No answer sets a cookie: sessions are bearer tokens, which no foreign page's request carries along."""
+    """No response sets a cookie: sessions use bearer tokens, which browsers do not attach to foreign requests."""
     inspection = Inspection(target, "cookie", "contracts/api.md Accounts: tokens are JWTs, sent as Bearer")
-    for role, result in tour(target, settle(target, accounts), present(target, recorder)):
-        inspection.looked(result.operation.name)
+    for role, result in sample_responses(
+        target, create_person(target, accounts), available_operations(target, recorder)
+    ):
+        inspection.count(result.operation.name)
         if cookie := result.answer.headers.get("set-cookie"):
-            inspection.see(result, "sets a cookie", expected="no Set-Cookie", got=cookie.partition("=")[0], role=role)
+            inspection.report(
+                result, "sets a cookie", expected="no Set-Cookie", got=cookie.partition("=")[0], role=role
+            )
     inspection.close(recorder)
 
 
 def test_responses_carry_the_request_id(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
-    """Every answer carries the request's id, and of the Worker also each of the security headers."""
+    """Every response has the id of its request. Responses of the Worker also have the security headers."""
     inspection = Inspection(target, "header", "contracts/api.md Everywhere: Request id, Security headers")
     policies = promises["security_headers"] if target.system == "worker" else {}
-    for role, result in tour(target, settle(target, accounts), present(target, recorder)):
-        inspection.looked(result.operation.name)
+    for role, result in sample_responses(
+        target, create_person(target, accounts), available_operations(target, recorder)
+    ):
+        inspection.count(result.operation.name)
         headers = result.answer.headers
         if headers.get_list("x-request-id") != [result.answer.request_id]:
             got = headers.get("x-request-id")
-            inspection.see(result, "another request id", expected="the id that was sent", got=got, role=role)
+            inspection.report(result, "wrong request id", expected="the id that was sent", got=got, role=role)
         if target.system == "worker" and result.status >= 400 and result.answer.request.method != "HEAD":
             error = result.answer.json.get("error")
-            told = error if isinstance(error, dict) else {}
-            if told.get("request_id") != result.answer.request_id or not {"code", "message"} <= set(told):
-                inspection.see(
-                    result, "another error", expected="code, message, request_id", got=sorted(told), role=role
+            members = error if isinstance(error, dict) else {}
+            if members.get("request_id") != result.answer.request_id or not {"code", "message"} <= set(members):
+                inspection.report(
+                    result, "wrong error object", expected="code, message, request_id", got=sorted(members), role=role
                 )
         for name, policy in policies.items():
             if headers.get_list(name) != [policy]:
-                inspection.see(result, f"no {name}", expected=f"{name}: {policy}", got=headers.get(name), role=role)
+                inspection.report(result, f"no {name}", expected=f"{name}: {policy}", got=headers.get(name), role=role)
     for sent in ("a b", "x" * 65, "<script>", "a,b", "a;b", "a\tb", "''"):
         result = target.call("no_such_operation", headers={"x-request-id": sent})
         got = result.answer.headers.get("x-request-id", "")
         if got == sent or re.fullmatch(r"[A-Za-z0-9._-]{1,64}", got) is None:
-            inspection.see(result, "an odd request id", expected="a new id of A-Za-z0-9._-", got=repr(got))
+            inspection.report(result, "invalid request id", expected="a new id of A-Za-z0-9._-", got=repr(got))
     inspection.close(recorder)
 
 
@@ -91,19 +96,21 @@ def test_responses_carry_the_request_id(
 def test_cors_allows_only_the_own_origin(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
-    """No answer to a foreign origin names it, a star or credentials; each to the own origin names exactly that."""
+    """Responses allow exactly the own origin, no foreign origin, no wildcard and no credentials."""
     inspection = Inspection(target, "cors", "contracts/api.md Everywhere: CORS; Fetch Standard, CORS protocol")
     own = promises["cors"]["origin"]
     for origin in (own, f"{own}.evil.example"):
-        for role, result in tour(target, settle(target, accounts), present(target, recorder), {"origin": origin}):
+        for role, result in sample_responses(
+            target, create_person(target, accounts), available_operations(target, recorder), {"origin": origin}
+        ):
             operation = result.operation
-            inspection.looked(operation.name)
+            inspection.count(operation.name)
             headers = result.answer.headers
             below_api = operation.path.startswith("/api/") and origin == own
             got, wanted = headers.get_list("access-control-allow-origin"), [own] if below_api else []
             if got != wanted:
-                whose = "the own origin" if origin == own else "a foreign origin"
-                inspection.see(result, f"{whose}: Allow-Origin", expected=wanted or "none", got=got, role=role)
+                kind = "own origin" if origin == own else "foreign origin"
+                inspection.report(result, f"{kind}: Allow-Origin", expected=wanted or "none", got=got, role=role)
             if "access-control-allow-credentials" in headers:
-                inspection.see(result, "allows credentials", expected="none", got="Allow-Credentials", role=role)
+                inspection.report(result, "allows credentials", expected="none", got="Allow-Credentials", role=role)
     inspection.close(recorder)

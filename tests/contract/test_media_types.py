@@ -1,4 +1,4 @@
-"""Files are lists and nothing else: whatever they hold and are called, no browser takes them for a page or a program.
+"""Media types: a browser never interprets a stored file as a page or a program, whatever its content and name.
 
 Contract: upload (mime_type is text/csv for all), download; OWASP Unrestricted File Upload.
 """
@@ -11,7 +11,7 @@ import pytest
 from cutover.accounts.registered import Accounts
 from cutover.client.multipart import MEDIA_TYPE, form
 from cutover.contract.finding_collector import Inspection
-from cutover.contract.valid_requests import settle
+from cutover.contract.valid_requests import create_person
 from cutover.core.recorder import Recorder
 from cutover.systems.target import Target
 
@@ -43,45 +43,47 @@ LISTS: Final = ("list.CSV", "list.Tsv", "list.html.csv", ".csv", "list.exe.txt")
 
 
 def test_downloads_are_csv_attachments(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """A page, a program or an archive that is called a list comes back as text/csv, as an attachment, byte for byte."""
-    person = settle(target, accounts)
+    """Downloads are text/csv attachments with unchanged bytes, also if the file is a page or a program."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "mime", "contracts/api.md download: text/csv, attachment; nosniff")
     field = target.operation("upload").request["file"]
     for what, (content, media) in CONTENTS.items():
         body = form(field, b"list.csv", content, media_type=media)
         uploaded = target.call("upload", token=person.token, content=(body, MEDIA_TYPE))
-        # A part whose own header is broken need not be read.
+        # A part with a broken header may be refused.
         expected = (201, 400) if "line end" in what else (201,)
-        if not inspection.expect_status(uploaded, *expected, defect=f"{what} is refused") or uploaded.status != 201:
+        if not inspection.expect_status(uploaded, *expected, defect=f"{what}: refused") or uploaded.status != 201:
             continue
         path = {"file_id": str(uploaded.field("file_id"))}
         for headers in ({}, {"accept": "text/html"}, {"range": "bytes=0-"}):
             result = target.call("download", token=person.token, path=path, headers=headers)
-            if not inspection.expect_status(result, 200, 206, defect=f"{what} cannot be downloaded"):
+            if not inspection.expect_status(result, 200, 206, defect=f"{what}: cannot be downloaded"):
                 continue
             got = result.answer.headers.get("content-type", "").partition(";")[0].strip().lower()
             if got != "text/csv":
-                inspection.see(result, f"{what} is served by another type", expected="text/csv", got=got)
+                inspection.report(result, f"{what}: wrong media type", expected="text/csv", got=got)
             if not result.answer.headers.get("content-disposition", "").lower().startswith("attachment"):
-                inspection.see(result, f"{what} is shown, not saved", expected="Content-Disposition: attachment")
+                inspection.report(result, f"{what}: not an attachment", expected="Content-Disposition: attachment")
             if target.system == "worker" and result.answer.headers.get("x-content-type-options") != "nosniff":
-                inspection.see(result, f"{what} may be sniffed", expected="X-Content-Type-Options: nosniff")
+                inspection.report(
+                    result, f"{what}: content sniffing possible", expected="X-Content-Type-Options: nosniff"
+                )
             if result.answer.headers.get("content-length") != str(len(content)):
-                inspection.see(result, f"{what} has no length", expected=f"Content-Length: {len(content)}")
+                inspection.report(result, f"{what}: wrong length", expected=f"Content-Length: {len(content)}")
             if result.body != content:
-                inspection.see(result, f"{what} is changed", expected=f"{len(content)} bytes as they were sent")
+                inspection.report(result, f"{what}: changed", expected=f"{len(content)} bytes as sent")
     inspection.close(recorder)
 
 
 def test_only_list_files_are_accepted(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
-    """What is no .csv, .tsv or .txt by the end of its name is refused, whatever type it claims; those are taken."""
-    person = settle(target, accounts)
+    """Only files with the extension .csv, .tsv or .txt are accepted, whatever their declared type."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "mime:name", "contracts/api.md upload: Not a CSV or text file (by the extension …)")
     field = target.operation("upload").request["file"]
     refused = promises["refusals"][target.system]["wrong_type"]
-    for names, status, wrong in ((NO_LISTS, refused, "taken"), (LISTS, 201, "refused")):
+    for names, status, wrong in ((NO_LISTS, refused, "accepted"), (LISTS, 201, "refused")):
         for name in names:
             body = form(field, name.encode(), b"a,b\n1,2\n")
             result = target.call("upload", token=person.token, content=(body, MEDIA_TYPE))

@@ -1,4 +1,4 @@
-"""Methods do what HTTP says that they do: safe ones change nothing, others than declared are refused.
+"""HTTP methods: safe ones change nothing, undeclared ones are refused.
 
 Contract: Statuses (405 with Allow), Methods, CORS; RFC 9110 9.
 """
@@ -10,10 +10,10 @@ import pytest
 
 from cutover.accounts.registered import Accounts
 from cutover.config.operations import Operation
-from cutover.contract.access_control import trace
-from cutover.contract.account_snapshot import belongings, expect_unchanged
-from cutover.contract.finding_collector import Inspection, present
-from cutover.contract.valid_requests import OPEN, Person, exercise, settle
+from cutover.contract.access_control import comparable_parts
+from cutover.contract.account_snapshot import expect_unchanged, snapshot
+from cutover.contract.finding_collector import Inspection, available_operations
+from cutover.contract.valid_requests import UNAUTHENTICATED, Person, create_person, valid_request
 from cutover.core.errors import CheckFailed
 from cutover.core.recorder import Recorder
 from cutover.systems.target import Target
@@ -29,7 +29,7 @@ UNDECLARED: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 UNKNOWN: Final = ("TRACE", "PROPFIND", "CUTOVER")
 IN_THE_BODY: Final = {"body", "header content-length", "header transfer-encoding"}
 ALTERS: Final = ("health", "metrics")
-"""Operations whose bodies, and so their lengths, change by themselves."""
+"""Operations whose body, and thus its length, changes with each request."""
 ACTIONS: Final = (
     "_method=DELETE", "action=delete", "delete=1", "method=POST", "percentage=100", "enable=true", "confirm=yes&id=1",
 )  # fmt: skip
@@ -37,99 +37,99 @@ OVERRIDES: Final = dict.fromkeys(("x-http-method-override", "x-http-method", "x-
 
 
 def test_undeclared_methods_are_refused(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """On each path every other method is 405 with the declared ones in Allow, before anybody is asked for a token."""
-    person = settle(target, accounts)
+    """Undeclared methods return 405 with the declared ones in Allow, with and without a token."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "method", "contracts/api.md Everywhere: Statuses; RFC 9110 15.5.6")
-    before = belongings(target, person)
-    for declared, operation in _paths(present(target, recorder)):
+    before = snapshot(target, person)
+    for declared, operation in _paths(available_operations(target, recorder)):
         whole = declared | ({"HEAD"} if "GET" in declared else set())
-        path = {"path": exercise(operation.name, person).get("path")}
+        path = {"path": valid_request(operation.name, person).get("path")}
         for method in (*UNDECLARED, "OPTIONS"):
             if method in whole:
                 continue
             for token, headers in ((None, {}), (person.token, {}), (person.token, _override(declared))):
                 result = target.call(operation.name, method=method, token=token, headers=headers, **path)
-                # A server may say of OPTIONS what there is (RFC 9110 9.3.7).
+                # A server may answer OPTIONS with the options of the path (RFC 9110 9.3.7).
                 statuses = (405, 200, 204) if method == "OPTIONS" else (405,)
                 if not inspection.expect_status(result, *statuses, defect=f"{method} is not 405"):
                     continue
                 allowed = {each.strip() for each in result.answer.headers.get("allow", "").split(",")} - {"", "OPTIONS"}
                 if allowed != whole:
-                    inspection.see(
-                        result, "another Allow", expected=f"Allow: {sorted(whole)}", got=f"Allow: {sorted(allowed)}"
+                    inspection.report(
+                        result, "wrong Allow", expected=f"Allow: {sorted(whole)}", got=f"Allow: {sorted(allowed)}"
                     )
     expect_unchanged(inspection, person, before)
     inspection.close(recorder)
 
 
 def test_unknown_methods_have_no_effect(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """TRACE and methods that nobody knows are refused by every path and echo nothing of the request."""
-    person = settle(target, accounts)
+    """TRACE and unknown methods are refused on every path and echo no part of the request."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "method:unknown", "contracts/api.md Everywhere: Statuses; RFC 9110 9.3.8")
-    before = belongings(target, person)
-    for _, operation in _paths(present(target, recorder)):
-        path = {"path": exercise(operation.name, person).get("path")}
+    before = snapshot(target, person)
+    for _, operation in _paths(available_operations(target, recorder)):
+        path = {"path": valid_request(operation.name, person).get("path")}
         for method in UNKNOWN:
             try:
                 result = target.call(
                     operation.name, method=method, token=person.token, headers={"x-echo": "cutover-echo"}, **path
                 )
             except CheckFailed:
-                inspection.looked(operation.name)  # the server closed the connection: refused as well
+                inspection.count(operation.name)  # the server closed the connection, which is a refusal
                 continue
-            inspection.expect_status(result, *range(400, 500), 501, defect=f"{method} is answered")
+            inspection.expect_status(result, *range(400, 500), 501, defect=f"{method} is not refused")
             if b"cutover-echo" in result.body or person.token.reveal().encode() in result.body:
-                inspection.see(result, f"{method} echoes headers", expected="no header in the body")
+                inspection.report(result, f"{method} echoes headers", expected="no header in the body")
     expect_unchanged(inspection, person, before)
     inspection.close(recorder)
 
 
 def test_head_is_get_without_its_body(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """HEAD has GET's status and headers, its length among them, and no body: for the owner, for nobody, of nothing."""
-    person = settle(target, accounts)
+    """HEAD returns the status and headers of GET without a body: for the owner, anonymous and an unknown id."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "head", "contracts/api.md Everywhere: Methods; RFC 9110 9.3.2")
-    for operation in present(target, recorder):
+    for operation in available_operations(target, recorder):
         if operation.method != "GET":
             continue
         for token, asked in (
-            (person.token, exercise(operation.name, person)),
-            (person.token, exercise(operation.name, person.without_things())),
-            (None, exercise(operation.name, person)),
+            (person.token, valid_request(operation.name, person)),
+            (person.token, valid_request(operation.name, person.with_unknown_ids())),
+            (None, valid_request(operation.name, person)),
         ):
             get = target.call(operation.name, token=token, **asked)
             head = target.call(operation.name, token=token, method="HEAD", **asked)
-            inspection.looked(operation.name)
+            inspection.count(operation.name)
             if head.body:
-                inspection.see(head, "has a body", expected="no body", got=f"{len(head.body)} bytes")
-            one, other = trace(get), trace(head)
+                inspection.report(head, "has a body", expected="no body", got=f"{len(head.body)} bytes")
+            one, other = comparable_parts(get), comparable_parts(head)
             found = [name for name in sorted({*one, *other} - IN_THE_BODY) if one.get(name) != other.get(name)]
-            # A body that came in chunks has no length in its head; the one that HEAD tells must be right all the same.
+            # A chunked GET response has no Content-Length; the one of HEAD must be right all the same.
             length = head.answer.headers.get("content-length")
             if length is not None and length != str(len(get.body)) and operation.name not in ALTERS:
                 found.append("length")
             if found:
-                inspection.see(head, "differs from GET", expected="GET's status and headers", got=", ".join(found))
+                inspection.report(head, "differs from GET", expected="GET's status and headers", got=", ".join(found))
     inspection.close(recorder)
 
 
 @pytest.mark.never_waived("loss of data")
 def test_get_changes_nothing(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """No GET or HEAD changes what the user has, whatever its query or a header asks for."""
-    person = settle(target, accounts)
+    """GET and HEAD change no data, whatever action a query or header requests."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "safe-method", "RFC 9110 9.2.1; plan: migration control changes state on a GET")
-    before = belongings(target, person)
-    for operation in present(target, recorder):
+    before = snapshot(target, person)
+    for operation in available_operations(target, recorder):
         if operation.method != "GET":
             continue
-        asked = exercise(operation.name, person)
+        asked = valid_request(operation.name, person)
         for query in ACTIONS:
             result = target.call(operation.name, token=person.token, query=query, **asked)
-            # 503: health says so of itself.
+            # 503: the status of an unhealthy system on /health.
             inspection.expect_status(result, *result.operation.statuses, 503, defect="a query is refused")
         for method in ("GET", "HEAD"):
             target.call(operation.name, token=person.token, method=method, headers=OVERRIDES, **asked)
     expect_unchanged(inspection, person, before)
-    target.call("refresh", **exercise("refresh", person)).expect_status(200, why="no GET ended the session")
+    target.call("refresh", **valid_request("refresh", person)).expect_status(200, why="no GET ended the session")
     inspection.close(recorder)
 
 
@@ -137,12 +137,12 @@ def test_get_changes_nothing(target: Target, accounts: Accounts, recorder: Recor
 def test_preflights_have_no_effect(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
-    """A preflight needs no token, names the path's methods to the own origin only, and is not the request itself."""
-    person = settle(target, accounts)
+    """A preflight needs no token, lists the methods to the own origin only, and does not execute the request."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "preflight", "contracts/api.md Everywhere: CORS; Fetch Standard, CORS-preflight")
     own = promises["cors"]["origin"]
-    before = belongings(target, person)
-    for declared, operation in _paths(present(target, recorder)):
+    before = snapshot(target, person)
+    for declared, operation in _paths(available_operations(target, recorder)):
         if not operation.path.startswith("/api/") or operation.name == "no_such_operation":
             continue
         for origin in (own, "https://evil.example", f"{own}.evil.example", "null"):
@@ -152,9 +152,9 @@ def test_preflights_have_no_effect(
 
 
 def _override(declared: set[str]) -> dict[str, str]:
-    """What old clients send who cannot send DELETE: the worst of the declared methods, by header."""
-    worst = next((method for method in ("DELETE", "PATCH", "POST") if method in declared), "GET")
-    return dict.fromkeys(OVERRIDES, worst)
+    """Return method override headers for the most destructive declared method."""
+    most_destructive = next((method for method in ("DELETE", "PATCH", "POST") if method in declared), "GET")
+    return dict.fromkeys(OVERRIDES, most_destructive)
 
 
 def _preflight(
@@ -165,29 +165,29 @@ def _preflight(
         "access-control-request-method": operation.method,
         "access-control-request-headers": "authorization",
     }
-    path = exercise(operation.name, person).get("path")
-    token = person.token if operation.name not in OPEN else None
+    path = valid_request(operation.name, person).get("path")
+    token = person.token if operation.name not in UNAUTHENTICATED else None
     result = inspection.target.call(operation.name, method="OPTIONS", headers=asked, path=path, token=token)
-    if not inspection.expect_status(result, 204, 200, defect="is refused"):
+    if not inspection.expect_status(result, 204, 200, defect="refused"):
         return
     headers = result.answer.headers
     allowed = headers.get_list("access-control-allow-origin")
     if allowed != ([own] if origin == own else []):
-        whose = "the own origin" if origin == own else "a foreign origin"
-        inspection.see(result, f"{whose}: Allow-Origin", expected=own if origin == own else "none", got=allowed)
+        kind = "own origin" if origin == own else "foreign origin"
+        inspection.report(result, f"{kind}: Allow-Origin", expected=own if origin == own else "none", got=allowed)
     methods = {each.strip() for each in headers.get("access-control-allow-methods", "").split(",")} - {
         "",
         "HEAD",
         "OPTIONS",
     }
     if origin == own and methods != declared:
-        inspection.see(result, "other methods", expected=sorted(declared), got=sorted(methods))
+        inspection.report(result, "wrong methods", expected=sorted(declared), got=sorted(methods))
     if "access-control-allow-credentials" in headers or "*" in methods:
-        inspection.see(result, "allows too much", expected="no credentials and no star", got=sorted(methods))
+        inspection.report(result, "allows too much", expected="no credentials and no wildcard", got=sorted(methods))
 
 
 def _paths(operations: list[Operation]) -> list[tuple[set[str], Operation]]:
-    """(declared methods, one of its operations) of each path that operations.toml names."""
+    """Return (declared methods, one of its operations) for each path in operations.toml."""
     found: dict[str, tuple[set[str], Operation]] = {}
     for operation in operations:
         if operation.name in ("front_end", "no_such_operation"):

@@ -1,10 +1,10 @@
-"""The documents themselves: nothing left open, nothing left out, and an environment's own break nothing of ours."""
+"""The OpenAPI documents: complete, with closed schemas, and without breaking changes in an environment's own."""
 
 import pytest
 
 from cutover.config.validation import root
 from cutover.contract.document import FILES, read_contract
-from cutover.contract.findings import Finding, Findings, Place, show
+from cutover.contract.findings import Finding, Findings, Place, conclude
 from cutover.contract.lint import lint
 from cutover.contract.served_documents import differences
 from cutover.core.recorder import Recorder
@@ -18,21 +18,21 @@ pytestmark = [
 
 
 def test_document_passes_lint(target: Target, recorder: Recorder) -> None:
-    """Closed answers, each status, security said: an open schema hides leaks."""
+    """The document has closed response schemas, all statuses and a security statement for each operation."""
     own = target.environment.contracts.get(target.system)
     file = (own and own.file) or root() / FILES[target.system]
     findings = Findings()
     for line in lint(read_contract(file), target.environment.operations[target.system]):
-        operation, _, what = line.partition(": ")
+        operation, _, problem = line.partition(": ")
         place = Place(operation.partition(" ")[0])
-        findings.add(Finding("lint", what, target.system, file.name, "a document in order", what, (place,)))
-    show(findings, recorder)
+        findings.add(Finding("lint", problem, target.system, file.name, "no lint message", problem, (place,)))
+    conclude(findings, recorder)
 
 
 def test_own_document_has_no_breaking_changes(target: Target, recorder: Recorder) -> None:
-    """What the environment's own file says, and what its system serves, accepts and promises all that ours does."""
+    """The environment's own document, as a file or served, accepts and promises everything that ours does."""
     if target.system not in target.environment.contracts:
         recorder.note_undetectable(
-            f"whether a document of the {target.system}'s own agrees: environments.toml names none"
+            f"breaking changes of an own document of {target.system}: environments.toml names none"
         )
-    show(differences(root(), target), recorder)
+    conclude(differences(root(), target), recorder)

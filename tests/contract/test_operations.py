@@ -1,6 +1,6 @@
-"""Each operation of the Worker held to contracts/worker.openapi.yaml: examples, coverage of the schema, drawn requests.
+"""Each operation of the Worker against contracts/worker.openapi.yaml: examples, coverage of the schema, fuzzing.
 
-The same requests come in each run of the gate; `cutover contract explore` draws others. docs/contract.md.
+Each run of the gate sends the same requests; `cutover contract explore` sends others (docs/contract.md).
 """
 
 import pytest
@@ -37,21 +37,21 @@ WITH_ACCOUNT = [
 @pytest.mark.system("worker")
 @pytest.mark.parametrize("operation", OPEN)
 def test_open_operation_keeps_its_contract(operation: str, fuzzer: Fuzzer) -> None:
-    """What anybody may ask: statuses, headers and bodies as the contract says, other methods refused."""
-    fuzzer.hold(operation, None)
+    """Responses of an unauthenticated operation match the contract, and other methods are refused."""
+    fuzzer.check_operation(operation, None)
 
 
 @pytest.mark.system("worker")
 @pytest.mark.level("test-data")
 @pytest.mark.parametrize("operation", WITH_ACCOUNT)
 def test_operation_keeps_its_contract(operation: str, fuzzer: Fuzzer, accounts: Accounts) -> None:
-    """Valid and invalid requests with an account's token: accepted or refused, and answered, as the contract says."""
-    fuzzer.hold(operation, accounts)
+    """Valid requests are accepted, invalid ones refused, and all responses match the contract."""
+    fuzzer.check_operation(operation, accounts)
 
 
 @pytest.mark.system("worker")
 @pytest.mark.level("test-data")
 @pytest.mark.needs("registration")
 def test_linked_operations_keep_their_contract(fuzzer: Fuzzer, accounts: Accounts) -> None:
-    """Sequences along the contract's links: what was made is there, what was deleted is gone."""
-    fuzzer.hold_together(accounts)
+    """In sequences along the contract's links, created objects exist and deleted objects do not."""
+    fuzzer.check_sequences(accounts)

@@ -1,14 +1,14 @@
-"""What the plan gives to operators is closed to everybody else. Plan: migration control, blue-green, maintenance."""
+"""Operator paths are closed to users. Plan: migration control, blue-green, maintenance."""
 
 import json
 
 import pytest
 
 from cutover.accounts.registered import Accounts
-from cutover.contract.account_snapshot import belongings, expect_unchanged
+from cutover.contract.account_snapshot import expect_unchanged, snapshot
 from cutover.contract.finding_collector import Inspection
-from cutover.contract.operator_paths import SWITCHES, questions
-from cutover.contract.valid_requests import settle
+from cutover.contract.operator_paths import SWITCHES, probes
+from cutover.contract.valid_requests import create_person
 from cutover.core.recorder import Recorder
 from cutover.core.safety import SafetyLevel
 from cutover.systems.target import Target
@@ -23,40 +23,40 @@ pytestmark = [
 
 
 def test_operator_paths_are_closed(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """Without a token and with a user's, operators' paths and hidden files give nothing."""
-    person = settle(target, accounts)
-    inspection = Inspection(target, "admin", "contracts/api.md Front end: /admin/ is none of it; OWASP API5:2023")
+    """Operator paths and hidden files are refused without a token and with a user's token."""
+    person = create_person(target, accounts)
+    inspection = Inspection(target, "admin", "contracts/api.md Front end: no /admin/; OWASP API5:2023")
     index = target.call("index").expect_status().body
-    before = belongings(target, person)
-    # A path that is there and open might do what it says: what changes something only where that harms nobody.
+    before = snapshot(target, person)
+    # An open path might execute the action, so changing requests are sent to disposable environments only.
     harmless = target.environment.safety >= SafetyLevel.DISPOSABLE
     if not harmless:
         recorder.note_undetectable(
-            f"whether {', '.join(SWITCHES)} or the plan's changing actions are open: not asked here"
+            f"open paths among {', '.join(SWITCHES)} and the plan's changing actions: not requested here"
         )
-    for question in questions(harmless=harmless):
+    for probe in probes(harmless=harmless):
         for token in (None, person.token):
-            body = None if question.body is None else (json.dumps(question.body).encode(), "application/json")
+            body = None if probe.body is None else (json.dumps(probe.body).encode(), "application/json")
             result = target.call(
                 "front_end",
-                method=question.method,
+                method=probe.method,
                 token=token,
-                path={"path": question.path},
-                query=question.query,
+                path={"path": probe.path},
+                query=probe.query,
                 content=body,
             )
-            inspection.looked("front_end")
-            # A route of the application is the page, whatever it is called; it holds nothing of anybody's.
-            is_page = result.status == 200 and question.method == "GET" and result.body == index
-            if is_page and not question.path.startswith("api"):
+            inspection.count("front_end")
+            # The index page is the response to any route of the front end. It contains no data.
+            is_page = result.status == 200 and probe.method == "GET" and result.body == index
+            if is_page and not probe.path.startswith("api"):
                 continue
-            if question.is_open(result.status):
-                whose = "nobody" if token is None else "a user"
-                inspection.see(
+            if probe.is_open(result.status):
+                caller = "anonymous" if token is None else "a user"
+                inspection.report(
                     result,
-                    f"{question.path!r} is open to {whose}",
-                    expected="401, 403 or 404",
-                    do_next="whoever finds this path runs the deployment: close it before anything else",
+                    f"{probe.path!r} is open to {caller}",
+                    expected="401, 403, 404 or 405",
+                    do_next="close this path first: it controls the deployment",
                 )
     expect_unchanged(inspection, person, before)
     inspection.close(recorder)

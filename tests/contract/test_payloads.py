@@ -1,4 +1,4 @@
-"""Texts that mean something to a database, a template, a spreadsheet or a header stay texts.
+"""Injection payloads for databases, templates, spreadsheets and headers are stored unchanged or refused.
 
 Contract: Files (names are kept exactly), export; OWASP Injection.
 """
@@ -14,14 +14,14 @@ from cutover.accounts.registered import Accounts
 from cutover.client.multipart import MEDIA_TYPE, form
 from cutover.client.raw_http import RawConnection
 from cutover.config.operations import Operation
-from cutover.contract.account_snapshot import belongings, expect_unchanged
-from cutover.contract.error_responses import expect_plain
-from cutover.contract.finding_collector import Inspection, present
+from cutover.contract.account_snapshot import expect_unchanged, snapshot
+from cutover.contract.error_responses import expect_safe_error
+from cutover.contract.finding_collector import Inspection, available_operations
 from cutover.contract.findings import Place
 from cutover.contract.information_disclosure import disclosed_detail
-from cutover.contract.oracle import cut, write_csv
+from cutover.contract.oracle import expected_export, write_csv
 from cutover.contract.payloads import FILE_NAMES, FORMULAS, IDS, MARKUP, SQL, TEMPLATES
-from cutover.contract.valid_requests import Person, about_things, exercise, settle
+from cutover.contract.valid_requests import Person, create_person, object_operations, valid_request
 from cutover.core.recorder import Recorder
 from cutover.systems.target import Result, Target
 
@@ -39,18 +39,18 @@ DISPOSITION = re.compile(
 
 
 def test_payloads_disclose_no_internals(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """Every operation, sent odd ids, names and forms, answers below 500 and without traces, SQL or internal names."""
-    person = settle(target, accounts)
+    """Payloads as ids, names and forms cause no 5xx and disclose no stack trace, SQL or internal name."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "error", "contracts/api.md Everywhere: Errors")
-    operations = present(target, recorder)
-    for operation in about_things(operations):
+    operations = available_operations(target, recorder)
+    for operation in object_operations(operations):
         for text in IDS:
             path = {name: text for name in ("file_id", "filter_id") if f"{{{name}}}" in operation.path}
             if path:
-                sent = {**exercise(operation.name, person), "path": path}
-                expect_plain(inspection, target.call(operation.name, token=person.token, **sent))
+                sent = {**valid_request(operation.name, person), "path": path}
+                expect_safe_error(inspection, target.call(operation.name, token=person.token, **sent))
         for spelling in ("%ZZ", "%", "%C3", "%00", "%E0%80%80") if "{" in operation.path else ():
-            _expect_plain_answer(inspection, person, operation, spelling)
+            _expect_safe_raw_error(inspection, person, operation, spelling)
     taken = {"username": person.account.username, "email": person.account.email}
     for field in taken:
         if "registration" not in target.environment.absent:
@@ -58,42 +58,43 @@ def test_payloads_disclose_no_internals(target: Target, accounts: Accounts, reco
             asked = {"username": other.username, "email": other.email, field: taken[field]}
             fields = {**asked, "password": other.password, "password_again": other.password}
             result = target.call("register", fields=fields)
-            inspection.expect_status(result, 400, defect=f"a {field} is taken twice")
-            expect_plain(inspection, result)
+            inspection.expect_status(result, 400, defect=f"a duplicate {field} is accepted")
+            expect_safe_error(inspection, result)
     for content in (b'a,"b\n1,2\n', b'a,"b"c\n', b"a\0b\n"):
         broken = target.call("upload", token=person.token, file=("broken.csv", content, "text/csv")).expect_status()
         path = {"file_id": str(broken.field("file_id"))}
         for name, fields in (("columns", None), ("export", {"columns": ["a"], "filters": []})):
             result = target.call(name, token=person.token, path=path, fields=fields)
-            inspection.expect_status(result, 400, defect="a malformed file is not refused")
-            expect_plain(inspection, result)
-    expect_plain(inspection, target.call("no_such_operation", token=person.token))
+            inspection.expect_status(result, 400, defect="a malformed file is accepted")
+            expect_safe_error(inspection, result)
+    expect_safe_error(inspection, target.call("no_such_operation", token=person.token))
     for name, (raw, _) in FILE_NAMES.items():
         body = form("nothing of ours", raw, name.encode())
-        expect_plain(inspection, target.call("upload", token=person.token, content=(body, MEDIA_TYPE)))
+        expect_safe_error(inspection, target.call("upload", token=person.token, content=(body, MEDIA_TYPE)))
         bad = f"{MEDIA_TYPE}{name}"
-        expect_plain(inspection, target.call("upload", token=person.token, content=(b"--x\r\nbroken", bad)))
+        expect_safe_error(inspection, target.call("upload", token=person.token, content=(b"--x\r\nbroken", bad)))
     inspection.close(recorder)
 
 
 @pytest.mark.never_waived("isolation between users")
 def test_login_is_safe_from_sql_injection(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """Names and passwords that would end a literal log nobody in, and leave every account as it was."""
-    person = settle(target, accounts)
+    """SQL in user names and passwords does not log in and does not change the account."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "injection:login", "contracts/api.md login: 401 for a wrong name, a wrong password")
-    before = belongings(target, person)
+    before = snapshot(target, person)
     name = person.account.username
-    tries = [(f"{name}{text}", text) for text in SQL] + [(name, text) for text in SQL[::3]]  # each costs a hash
-    for username, password in tries:
+    # Only each third password: every login costs a password hash.
+    logins = [(f"{name}{text}", text) for text in SQL] + [(name, text) for text in SQL[::3]]
+    for username, password in logins:
         result = target.call("login", fields={"username": username, "password": password})
-        inspection.expect_status(result, 401, 400, defect="logs in by SQL")
+        inspection.expect_status(result, 401, 400, defect="login by SQL injection")
     expect_unchanged(inspection, person, before)
     inspection.close(recorder)
 
 
 def test_texts_are_stored_unchanged(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """SQL, templates, markup and formulas as tags, as names of filters and in their values come back as they were."""
-    person = settle(target, accounts)
+    """SQL, templates, markup and formulas in tags and saved filters are returned unchanged."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "injection:text", "contracts/api.md: tags, Saved filters: kept as given")
     trimmed = [text.strip() for text in TEXTS]
     tags = target.call("tags", token=person.token, path={"file_id": person.file_id}, fields={"tags": list(trimmed)})
@@ -103,9 +104,9 @@ def test_texts_are_stored_unchanged(target: Target, accounts: Accounts, recorder
         for text in TEXTS:
             config = {"columns": [text], "filters": [{"column": text, "operator": "IN", "value": [text]}]}
             fields = {"name": text, "description": text, "file_id": person.file_id, "filter_config": config}
-            made = target.call("create_filter", token=person.token, fields=fields)
-            if inspection.expect_status(made, 201, defect="a filter is refused"):
-                path = {"filter_id": str(made.field("filter_id"))}
+            created = target.call("create_filter", token=person.token, fields=fields)
+            if inspection.expect_status(created, 201, defect="a filter is refused"):
+                path = {"filter_id": str(created.field("filter_id"))}
                 read = target.call("filter", token=person.token, path=path)
                 if inspection.expect_status(read, 200, defect="a filter is lost"):
                     row = read.answer.json["filter"]
@@ -115,11 +116,11 @@ def test_texts_are_stored_unchanged(target: Target, accounts: Accounts, recorder
 
 
 def test_cells_are_exported_unchanged(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """Formulas, SQL and markup in cells, column names and filters are neither changed nor run by an export.
+    """Formulas, SQL and markup in cells, column names and filters are exported unchanged.
 
-    The contract declares that an export does not defuse formulas: the cells are the user's own.
+    The contract declares that an export does not escape formulas.
     """
-    person = settle(target, accounts)
+    person = create_person(target, accounts)
     inspection = Inspection(target, "injection:cell", "contracts/api.md export: Output")
     columns = ["text", "=1+1", "' OR '1'='1"]
     rows = [[text, str(number), "x"] for number, text in enumerate(TEXTS)]
@@ -137,13 +138,15 @@ def test_cells_are_exported_unchanged(target: Target, accounts: Accounts, record
         }
         result = target.call("export", token=person.token, path=path, fields=asked)
         if inspection.expect_status(result, 200, defect="the export is refused"):
-            _expect_bytes(inspection, result, write_csv(cut([columns, *rows], asked["columns"], asked["filters"])))
+            _expect_bytes(
+                inspection, result, write_csv(expected_export([columns, *rows], asked["columns"], asked["filters"]))
+            )
     inspection.close(recorder)
 
 
 def test_file_names_inject_nothing(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """Line ends, quotes, paths and look-alikes in a name add no header, leave no folder and name no other file."""
-    person = settle(target, accounts)
+    """Line ends, quotes and paths in a file name add no header and do not change the folder or file."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "file-name", "contracts/api.md upload: the name is kept exactly; RFC 6266")
     field = target.operation("upload").request["file"]
     plain = target.call("download", token=person.token, path={"file_id": person.file_id}).expect_status()
@@ -152,53 +155,55 @@ def test_file_names_inject_nothing(target: Target, accounts: Accounts, recorder:
         body = form(field, raw, b"a,b\n1,2\n")
         uploaded = target.call("upload", token=person.token, content=(body, MEDIA_TYPE))
         expected = (201,) if kept is not None else (201, 400, 415)
-        if not inspection.expect_status(uploaded, *expected, defect=f"{what}: not as declared"):
+        if not inspection.expect_status(uploaded, *expected, defect=f"{what}: unexpected status"):
             continue
         if uploaded.status != 201:
             continue
         name, file_id = uploaded.field("filename"), str(uploaded.field("file_id"))
         if (kept is not None and name != kept) or "/" in name or "\\" in name or "\0" in name:
-            inspection.see(uploaded, f"{what}: another name", expected=repr(kept), got=repr(name))
+            inspection.report(uploaded, f"{what}: wrong name", expected=repr(kept), got=repr(name))
         result = target.call("download", token=person.token, path={"file_id": file_id})
         if not inspection.expect_status(result, 200, defect=f"{what}: cannot be downloaded"):
             continue
         more = {header.lower() for header in result.answer.headers} - usual
         if more or "injected" in " ".join(header.lower() for header in result.answer.headers):
-            inspection.see(result, f"{what}: adds a header", expected="the headers of any download", got=sorted(more))
+            inspection.report(
+                result, f"{what}: adds a header", expected="the headers of any download", got=sorted(more)
+            )
         disposition = result.answer.headers.get_list("content-disposition")
         found = DISPOSITION.fullmatch(disposition[0]) if len(disposition) == 1 else None
         if found is None or unquote(found[1]) != name:
-            inspection.see(
-                result, f"{what}: Content-Disposition", expected="one, of an attachment with that name", got=disposition
+            inspection.report(
+                result, f"{what}: Content-Disposition", expected="one header with this file name", got=disposition
             )
     inspection.close(recorder)
 
 
-def _expect_plain_answer(inspection: Inspection, person: Person, operation: Operation, spelling: str) -> None:
-    """A path that no client would write is refused below 500, and without telling anything."""
+def _expect_safe_raw_error(inspection: Inspection, person: Person, operation: Operation, spelling: str) -> None:
+    """Send a malformed path. Report a 5xx, a success, and an error that discloses internals."""
     written = re.sub(r"\{\w+\}", lambda _: spelling, operation.path)
     with RawConnection(inspection.target, operation.name) as connection:
-        things = exercise(operation.name, person).get("path")
-        connection.begin({"Content-Length": "0"}, token=person.token, path=things, spelling=written)
+        path = valid_request(operation.name, person).get("path")
+        connection.begin({"Content-Length": "0"}, token=person.token, path=path, spelling=written)
         answer = connection.answer()
-    inspection.looked(operation.name)
+    inspection.count(operation.name)
     if answer is None:
-        return  # closed: the server's own refusal
+        return  # the server closed the connection, which is a refusal
     place = Place(operation.name, "", f"{operation.method} {written}", f"status {answer.status}")
     if answer.status >= 500 or answer.status < 400:
-        inspection.see_at(place, "5xx", expected="a status from 400 to 499", got=answer.status)
-    elif inside := disclosed_detail(answer.body):
-        inspection.see_at(place, "tells of the inside", expected="nothing of the inside", got=repr(inside))
+        inspection.report_at(place, "5xx", expected="a status from 400 to 499", got=answer.status)
+    elif detail := disclosed_detail(answer.body):
+        inspection.report_at(place, "discloses internals", expected="no internals", got=repr(detail))
 
 
 def _expect_same(inspection: Inspection, result: Result, got: object, known: object, what: str) -> None:
     if got != known:
-        # Our own texts, no user's: they may be shown.
-        inspection.see(result, f"{what} changed", expected=json.dumps(known)[:300], got=json.dumps(got)[:300])
+        # The texts are payloads, not users' data, so they need no mask.
+        inspection.report(result, f"{what} changed", expected=json.dumps(known)[:300], got=json.dumps(got)[:300])
 
 
 def _expect_bytes(inspection: Inspection, result: Result, known: bytes) -> None:
     if result.body != known:
         at = next((i for i, pair in enumerate(zip(result.body, known, strict=False)) if pair[0] != pair[1]), None)
         got = f"{len(result.body)} bytes, first difference at {at}: {result.body[at or 0 :][:60]!r}"
-        inspection.see(result, "cells changed", expected=f"{len(known)} bytes: {known[at or 0 :][:60]!r}", got=got)
+        inspection.report(result, "cells changed", expected=f"{len(known)} bytes: {known[at or 0 :][:60]!r}", got=got)

@@ -1,6 +1,6 @@
-"""Properties of the API that hold of all inputs: each is tried on what Hypothesis draws, the same in each run.
+"""Property tests of the API. Hypothesis generates the same inputs in every run.
 
-What must come out is known from the way a table was drawn, from Python's csv and from a filter of our own.
+The expected results come from the construction of the input and from an independent oracle (contract/oracle.py).
 """
 
 import hashlib
@@ -13,11 +13,20 @@ import pytest
 
 from cutover.accounts.registered import Accounts
 from cutover.contract.finding_collector import Inspection
-from cutover.contract.generated_tables import Cut, Table, contents, cuts, long_table, number_cuts, sign_table, tables
+from cutover.contract.generated_tables import (
+    ExportCase,
+    Table,
+    contents,
+    delimiter_cases,
+    export_cases,
+    long_table_cases,
+    number_cases,
+    tables,
+)
 from cutover.contract.generated_texts import NAME_LENGTH, kept_tags, name_endings, saved_filters, tag_lists
-from cutover.contract.oracle import OPERATORS, cut, write_csv
+from cutover.contract.oracle import OPERATORS, expected_export, write_csv
 from cutover.contract.properties import Counterexample, for_all, require
-from cutover.contract.valid_requests import settle
+from cutover.contract.valid_requests import create_person
 from cutover.core.errors import CheckFailed
 from cutover.core.recorder import Recorder
 from cutover.core.secrets import Secret
@@ -31,16 +40,16 @@ pytestmark = [
 ]
 
 NORMALISED = ("\ufb01\uff21\u212b\u212a", "\u00df\u0130\u1e9e", "\u03a3\u03c2", "\u00aa\u00ba")
-"""Letters that some form of normalisation, or the change of case, makes others."""
+"""Letters that Unicode normalization or a change of case replaces."""
 
 
 @pytest.mark.never_waived("loss of data")
 def test_any_content_comes_back_identical(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """Whatever bytes a list file has, they are downloaded as they were uploaded."""
+    """A download has the bytes of the upload, for any content."""
     token = accounts.new().access_token
     inspection = Inspection(target, "property:bytes", "contracts/api.md download: the bytes as uploaded")
 
-    def prove(content: bytes) -> None:
+    def check(content: bytes) -> None:
         path = {"file_id": _uploaded(target, token, content)}
         result = require(target.call("download", token=token, path=path), defect="cannot be downloaded")
         if result.body != content:
@@ -49,97 +58,98 @@ def test_any_content_comes_back_identical(target: Target, accounts: Accounts, re
         headers = result.answer.headers
         if "content-encoding" not in headers and headers.get("content-length") != str(len(content)):
             got = f"Content-Length {headers.get('content-length')}"
-            raise Counterexample(result, "another length", expected=f"Content-Length {len(content)}", got=got)
+            raise Counterexample(result, "wrong length", expected=f"Content-Length {len(content)}", got=got)
         if target.system == "worker":
             tag, checksum = result.answer.headers.get("etag", ""), hashlib.sha256(content).hexdigest()
             if not tag.startswith('"'):
                 raise Counterexample(result, "no strong ETag", expected="a strong ETag", got=tag)
             data = require(target.call("file", token=token, path=path), defect="has no data")
             if (data.field("checksum"), data.field("file_size")) != (checksum, len(content)):
-                raise Counterexample(data, "another checksum", expected=f"{checksum}, {len(content)} bytes")
+                raise Counterexample(data, "wrong checksum", expected=f"{checksum}, {len(content)} bytes")
 
-    for_all(inspection, contents(), prove, examples=35)
+    for_all(inspection, contents(), check, examples=35)
     inspection.close(recorder)
 
 
 def test_columns_are_those_of_the_file(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """Column names and the number of rows are those that were written, in each dialect and encoding."""
+    """Column names and row count are those of the file, in each dialect and encoding."""
     token = accounts.new().access_token
     inspection = Inspection(target, "property:columns", "contracts/api.md Reading a list file: columns")
 
-    def prove(table: Table) -> None:
+    def check(table: Table) -> None:
         path = {"file_id": _uploaded(target, token, table.content)}
         result = require(target.call("columns", token=token, path=path), defect="is refused")
         got = [result.field(name) for name in ("columns", "row_count", "column_count")]
         known = [list(table.header), len(table.records) - 1, len(table.header)]
         if got != known:
-            raise Counterexample(result, "another table", expected=json.dumps(known), got=json.dumps(got))
+            raise Counterexample(result, "wrong table", expected=json.dumps(known), got=json.dumps(got))
 
-    for_all(inspection, tables(), prove, examples=35)
+    for_all(inspection, tables(), check, examples=35)
     inspection.close(recorder)
 
 
 def test_export_agrees_with_the_oracle(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """Columns in any order and up to three filters of any kind give the bytes that our own filter gives."""
-    _compare_exports(target, accounts, recorder, OPERATORS, 50, [*long_table(), *sign_table()])
+    """Exports with columns in any order and up to three filters equal those of the oracle, byte for byte."""
+    _compare_exports(target, accounts, recorder, OPERATORS, 50, [*long_table_cases(), *delimiter_cases()])
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_operator_agrees_with_the_oracle(target: Target, accounts: Accounts, recorder: Recorder, operator: str) -> None:
-    """Filters of this operator alone: numbers exactly, texts by code point, mixed ones as texts."""
-    _compare_exports(target, accounts, recorder, (operator,), 12, number_cuts(operator))
+    """A filter operator compares numbers exactly, strings by code point, and mixed values as strings."""
+    _compare_exports(target, accounts, recorder, (operator,), 12, number_cases(operator))
 
 
 @pytest.mark.needs("registration")
 @pytest.mark.never_waived("isolation between users")
 def test_any_valid_name_registers_and_logs_in(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """A name of letters and digits of any script and @.+-_ is registered, kept exactly, and logs in as itself."""
+    """A name of letters and digits of any script and @.+-_ is registered unchanged and can log in."""
     inspection = Inspection(target, "property:name", "contracts/api.md Accounts: register, login")
     room = NAME_LENGTH - len(accounts.name().username) - 4
 
-    def prove(ending: str) -> None:
+    def check(ending: str) -> None:
         account = accounts.name(ending)
-        made = require(accounts.register(account), defect="a valid name is refused")
-        account.access_token = made.secret("access_token")
+        registered = require(accounts.register(account), defect="a valid name is refused")
+        account.access_token = registered.secret("access_token")
         login = target.call("login", fields={"username": account.username, "password": account.password})
         require(login, defect="a registered name cannot log in")
-        seen = require(target.call("user", token=login.secret("access_token")), defect="has no account")
-        names = {made.field("username"), login.field("username"), seen.field("username")}
+        user = require(target.call("user", token=login.secret("access_token")), defect="has no account")
+        names = {registered.field("username"), login.field("username"), user.field("username")}
         if names != {account.username}:
-            raise Counterexample(seen, "another name", expected=ascii(account.username), got=ascii(names))
+            raise Counterexample(user, "wrong name", expected=ascii(account.username), got=ascii(names))
         gone = target.call("delete_account", token=account.access_token, fields={"password": account.password})
         require(gone, defect="cannot be deleted")
         accounts.forget(account)
 
-    for_all(inspection, name_endings(room), prove, examples=8, first=NORMALISED)
+    for_all(inspection, name_endings(room), check, examples=8, first=NORMALISED)
     inspection.close(recorder)
 
 
 @pytest.mark.level("disposable")
 @pytest.mark.needs("registration")
 def test_reserved_words_are_valid_names(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """Who is called null, None or NaN may register. They are no names of the suite's own, so only where all may go."""
+    """Reserved words of programming languages are valid names. Disposable only: they lack the suite's prefix."""
     inspection = Inspection(
         target, "name:word", "contracts/api.md Accounts: register, 3 to 150 letters, digits and @.+-_"
     )
     for word in ("null", "None", "undefined", "NaN", "true", "000", "__proto__", "constructor"):
         account = replace(accounts.name(), username=word)
-        made = accounts.register(account)
-        if not inspection.expect_status(made, 201, defect="a valid name is refused"):
+        created = accounts.register(account)
+        if not inspection.expect_status(created, 201, defect="a valid name is refused"):
             continue
-        if made.field("username") != word:
-            inspection.see(made, "another name", expected=word)
-        gone = target.call("delete_account", token=made.secret("access_token"), fields={"password": account.password})
+        if created.field("username") != word:
+            inspection.report(created, "wrong name", expected=word)
+        token = created.secret("access_token")
+        gone = target.call("delete_account", token=token, fields={"password": account.password})
         inspection.expect_status(gone, 204, defect="cannot be deleted")
     inspection.close(recorder)
 
 
 def test_tags_round_trip(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """Tags come back trimmed, once each and in order, from the answer and from the list."""
-    person = settle(target, accounts)
+    """Tags are returned trimmed, without duplicates and in order, by the response and by the list."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "property:tags", "contracts/api.md tags")
 
-    def prove(tags: list[str]) -> None:
+    def check(tags: list[str]) -> None:
         result = target.call("tags", token=person.token, path={"file_id": person.file_id}, fields={"tags": tags})
         require(result, defect="valid tags are refused")
         listed = require(target.call("list_files", token=person.token), defect="cannot be listed")
@@ -147,34 +157,34 @@ def test_tags_round_trip(target: Target, accounts: Accounts, recorder: Recorder)
         known = kept_tags(tags)
         for got in (result.field("tags"), entry["tags"]):
             if got != known:
-                raise Counterexample(result, "other tags", expected=json.dumps(known), got=json.dumps(got))
+                raise Counterexample(result, "wrong tags", expected=json.dumps(known), got=json.dumps(got))
 
-    for_all(inspection, tag_lists(), prove, examples=30)
+    for_all(inspection, tag_lists(), check, examples=30)
     inspection.close(recorder)
 
 
 @pytest.mark.system("worker")
 def test_saved_filters_round_trip(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """A saved filter comes back with its name, description, numbers and order as given, and is listed once."""
-    person = settle(target, accounts)
+    """A saved filter is returned with its exact name, description, numbers and order, and is listed once."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "property:filter", "contracts/api.md Saved filters")
 
-    def prove(fields: dict[str, Any]) -> None:
-        made = target.call("create_filter", token=person.token, fields={**fields, "file_id": person.file_id})
-        filter_id = str(require(made, defect="a valid filter is refused").field("filter_id"))
+    def check(fields: dict[str, Any]) -> None:
+        created = target.call("create_filter", token=person.token, fields={**fields, "file_id": person.file_id})
+        filter_id = str(require(created, defect="a valid filter is refused").field("filter_id"))
         read = target.call("filter", token=person.token, path={"filter_id": filter_id})
         row = require(read, defect="cannot be read").answer.json["filter"]
         got = {name: row.get(name) for name in fields}
-        # Texts of JSON, so that 1 is not 1.0 and not true.
+        # Compared as JSON texts, so that 1, 1.0 and true differ.
         if json.dumps(got, sort_keys=True) != json.dumps(fields, sort_keys=True) or row["file_id"] != person.file_id:
-            raise Counterexample(read, "another filter", expected=json.dumps(fields), got=json.dumps(got))
+            raise Counterexample(read, "wrong filter", expected=json.dumps(fields), got=json.dumps(got))
         listed = require(target.call("list_filters", token=person.token), defect="cannot be listed")
         if [str(each["id"]) for each in listed.field("filters")].count(filter_id) != 1:
-            raise Counterexample(listed, "not listed once", expected="the filter once", got="another number")
+            raise Counterexample(listed, "not listed once", expected="the filter once", got="another count")
         gone = target.call("delete_filter", token=person.token, path={"filter_id": filter_id})
         require(gone, defect="cannot be deleted")
 
-    for_all(inspection, saved_filters(), prove, examples=25)
+    for_all(inspection, saved_filters(), check, examples=25)
     inspection.close(recorder)
 
 
@@ -184,30 +194,30 @@ def _compare_exports(
     recorder: Recorder,
     operators: tuple[str, ...],
     examples: int,
-    first: Sequence[Cut],
+    first: Sequence[ExportCase],
 ) -> None:
     token = accounts.new().access_token
     inspection = Inspection(target, "property:export", "contracts/api.md export")
 
     stored: dict[Table, str] = {}
 
-    def prove(asked: Cut) -> None:
-        table, columns, filters = asked
+    def check(case: ExportCase) -> None:
+        table, columns, filters = case
         if table not in stored:
             stored[table] = _uploaded(target, token, table.content)
         path = {"file_id": stored[table]}
         fields = {"columns": columns, "filters": filters}
         result = require(target.call("export", token=token, path=path, fields=fields), defect="is refused")
-        known = write_csv(cut(table.records, columns, filters))
+        known = write_csv(expected_export(table.records, columns, filters))
         if result.body != known:
-            raise Counterexample(result, "other rows", expected=repr(known[:300]), got=repr(result.body[:300]))
+            raise Counterexample(result, "wrong rows", expected=repr(known[:300]), got=repr(result.body[:300]))
 
-    for_all(inspection, cuts(operators), prove, examples=examples, first=first)
+    for_all(inspection, export_cases(operators), check, examples=examples, first=first)
     inspection.close(recorder)
 
 
 def _uploaded(target: Target, token: Secret, content: bytes) -> str:
-    result = target.call("upload", token=token, file=("drawn.csv", content, "text/csv"))
+    result = target.call("upload", token=token, file=("generated.csv", content, "text/csv"))
     try:
         return str(require(result, defect="an upload is refused").field("file_id"))
     except CheckFailed:

@@ -1,4 +1,4 @@
-"""Uploads as no honest client sends them: the limit holds, nothing is stored by halves, and others are not held up.
+"""Malformed and slow uploads: limits hold, no incomplete file is stored, other clients are not delayed.
 
 Contract: upload, JSON bodies; RFC 9112 6 and 7.
 """
@@ -13,11 +13,18 @@ from cutover.accounts.registered import Accounts
 from cutover.client.multipart import MEDIA_TYPE
 from cutover.client.raw_http import RawAnswer, RawConnection, chunk
 from cutover.config.operations import follow_pointer
-from cutover.contract.account_snapshot import belongings, expect_unchanged
-from cutover.contract.exceptional_uploads import CHUNKED, announced, body_of, chunked, side_by_side, with_length
+from cutover.contract.account_snapshot import expect_unchanged, snapshot
+from cutover.contract.exceptional_uploads import (
+    CHUNKED,
+    announce_upload,
+    body_of,
+    upload_chunked,
+    upload_in_parallel,
+    upload_with_length,
+)
 from cutover.contract.finding_collector import Inspection
 from cutover.contract.findings import Place
-from cutover.contract.valid_requests import Person, settle
+from cutover.contract.valid_requests import Person, create_person
 from cutover.core.recorder import Recorder
 from cutover.systems.target import Target
 
@@ -32,44 +39,46 @@ pytestmark = [
 LINE = b"0123456789,abcdefghij,ABCDEFGHIJ\n"
 PIECES = 10
 SLOW_S = 3.5
-"""How long a slow client takes, in seconds: somebody on the train."""
+"""Duration of the slow upload in seconds."""
 TOO_LARGE = (400, 413)
-"""Legacy and Worker; promises.refusals has the one of each."""
+"""Statuses of the legacy system and of the Worker. promises.refusals has the status of each."""
 
 
 def test_upload_limit_holds_without_a_length(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
-    """In chunks, so that nobody knows what is to come, the limit is taken, and one byte more refused, not stored."""
-    person = settle(target, accounts)
+    """A chunked upload of exactly the limit is accepted; one byte more is refused and not stored."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "upload:chunked", "contracts/api.md upload: more than 52,428,800 bytes")
     limit: int = promises["uploads"]["limit"]
     content = (LINE * (limit // len(LINE) + 1))[: limit + 1]
-    before = belongings(target, person)
-    refused = chunked(target, person.token, content)
+    before = snapshot(target, person)
+    refused = upload_chunked(target, person.token, content)
     _expect(inspection, refused, promises["refusals"][target.system]["too_large"], "one byte above the limit in chunks")
     expect_unchanged(inspection, person, before)
-    taken = chunked(target, person.token, content[:-1])
-    if target.system == "legacy" and taken is not None and taken.status == 400:
-        # Django reads no body without a length (WSGI): it refuses every upload in chunks, and stores none.
-        recorder.note_undetectable("the limit in chunks: this system takes no uploads in chunks")
+    accepted = upload_chunked(target, person.token, content[:-1])
+    if target.system == "legacy" and accepted is not None and accepted.status == 400:
+        # Django reads no body without a length (WSGI): it refuses every chunked upload.
+        recorder.note_undetectable("the upload limit in chunks: this system refuses chunked uploads")
         expect_unchanged(inspection, person, before)
-    elif _expect(inspection, taken, 201, "the limit in chunks") and _told(target, taken, "file_size") != limit:
+    elif _expect(inspection, accepted, 201, "the limit in chunks") and (
+        (size := _field(target, accepted, "file_size")) != limit
+    ):
         place = Place("upload", "", "the limit in chunks", "201")
-        inspection.see_at(place, "another size", expected=f"{limit} bytes", got=_told(target, taken, "file_size"))
+        inspection.report_at(place, "wrong size", expected=f"{limit} bytes", got=size)
     inspection.close(recorder)
 
 
 def test_announced_size_is_refused_at_once(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
-    """A Content-Length far above the limit is refused without waiting for the body that would come."""
-    person = settle(target, accounts)
+    """A Content-Length far above the limit is refused before the body is sent."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "upload:announced", "contracts/api.md upload: more than 52,428,800 bytes")
-    before = belongings(target, person)
+    before = snapshot(target, person)
     for size in (promises["uploads"]["limit"] * 2, 10**12):
-        answer = announced(target, person.token, size)
-        # Without the body a server may also find that it was cut off.
+        answer = announce_upload(target, person.token, size)
+        # A server may also report that the body is incomplete.
         _expect(inspection, answer, (*TOO_LARGE, 417), "far more than the limit", may_close=True)
     expect_unchanged(inspection, person, before)
     inspection.close(recorder)
@@ -77,13 +86,13 @@ def test_announced_size_is_refused_at_once(
 
 @pytest.mark.level("disposable")
 def test_wrong_lengths_store_nothing(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """A body shorter than it says, longer, of two lengths or none that is a number is refused, and stores no file."""
-    person = settle(target, accounts)
+    """An upload with a wrong, ambiguous or invalid Content-Length is refused and stores no file."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "upload:length", "contracts/api.md upload: not stored completely; RFC 9112 6.3")
     body = body_of(target, LINE * 3)
     size = len(body)
-    before = belongings(target, person)
-    lies: dict[str, tuple[str, list[tuple[str, str]]]] = {
+    before = snapshot(target, person)
+    lengths: dict[str, tuple[str, list[tuple[str, str]]]] = {
         "longer than the body": (str(size + 100), []),
         "shorter by the end of the form": (str(size - 4), []),
         "half of the body": (str(size // 2), []),
@@ -94,11 +103,11 @@ def test_wrong_lengths_store_nothing(target: Target, accounts: Accounts, recorde
         "in hexadecimal": (hex(size), []),
         "a list of two": (f"{size}, {size + 1}", []),
         "twice, two lengths": (str(size), [("Content-Length", str(size - 10))]),
-        "beside chunks": (str(size), [CHUNKED]),
+        "with chunks": (str(size), [CHUNKED]),
     }
-    for what, (length, more) in lies.items():
-        answer, _ = with_length(target, person.token, body, length, more=more)
-        _expect(inspection, answer, range(400, 502), f"taken: {what}", may_close=True)
+    for what, (length, more) in lengths.items():
+        answer, _ = upload_with_length(target, person.token, body, length, more=more)
+        _expect(inspection, answer, range(400, 502), f"accepted: {what}", may_close=True)
         expect_unchanged(inspection, person, before, after=what)
     inspection.close(recorder)
 
@@ -106,54 +115,56 @@ def test_wrong_lengths_store_nothing(target: Target, accounts: Accounts, recorde
 @pytest.mark.level("disposable")
 @pytest.mark.never_waived("isolation between users")
 def test_bodies_smuggle_no_second_request(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """A request inside of a body of which length and chunks disagree is not carried out (request smuggling)."""
-    person = settle(target, accounts)
+    """A request hidden in a body with conflicting length and chunks is not executed (request smuggling)."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "upload:smuggling", "RFC 9112 6.1 and 11.2")
     delete = target.operation("delete").url_path({"file_id": person.file_id})
     hidden = (
         f"DELETE {delete} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {person.token.reveal()}\r\n"
         "Content-Length: 0\r\n\r\n"
     ).encode()
-    before = belongings(target, person)
+    before = snapshot(target, person)
     body = chunk(b"") + hidden
     spellings = ["xchunked", "chunked, identity", "identity", "\x0bchunked"]
     if target.system == "worker" and target.environment.local_runtime:
         recorder.note_undetectable(
-            "length and chunks in one request: workerd goes on with the connection, the edge may not"
+            "request smuggling by length and chunks: workerd keeps the connection open, the edge may not"
         )
     else:
         spellings += ["chunked", "Chunked", "chunked, chunked"]
     for spelling in spellings:
-        answer, second = with_length(target, person.token, body, str(len(body)), more=[("Transfer-Encoding", spelling)])
-        _expect(inspection, answer, range(400, 502), f"taken: {spelling!r} beside a length", may_close=True)
-        if second is not None and second.status < 400:  # an error speaks of what cannot be read
-            place = Place("upload", "", "a DELETE inside of the body of a POST", f"status {second.status}")
-            inspection.see_at(place, f"a second answer to {spelling!r}", expected="one answer", got=second.status)
+        answer, second = upload_with_length(
+            target, person.token, body, str(len(body)), more=[("Transfer-Encoding", spelling)]
+        )
+        _expect(inspection, answer, range(400, 502), f"accepted: {spelling!r} with a length", may_close=True)
+        if second is not None and second.status < 400:  # an error only refuses the hidden request
+            place = Place("upload", "", "a DELETE in the body of a POST", f"status {second.status}")
+            inspection.report_at(place, f"second response to {spelling!r}", expected="one response", got=second.status)
         expect_unchanged(inspection, person, before, after=repr(spelling))
     inspection.close(recorder)
 
 
 def test_slow_and_parallel_uploads_succeed(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """Four uploads in turns, a piece of each at a time, while others are answered: all are stored as sent."""
-    person = settle(target, accounts)
+    """Four interleaved uploads and a slow one are stored as sent, and other requests are answered meanwhile."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "upload:parallel", "contracts/api.md upload, download")
     contents = [b"n,text\n" + f"{number},".encode() + LINE * (1000 + number) for number in range(4)]
-    answers = side_by_side(target, person.token, contents, 12)
+    answers = upload_in_parallel(target, person.token, contents, 12)
     for number, (content, answer) in enumerate(zip(contents, answers, strict=True)):
-        if _expect(inspection, answer, 201, "an upload beside others"):
+        if _expect(inspection, answer, 201, "a parallel upload"):
             _expect_stored(inspection, person, answer, content)
-            if _told(target, answer, "filename") != f"side-{number}.csv":
-                place = Place("upload", "", "an upload beside others", "another name")
-                inspection.see_at(place, "another name", expected="its own name", got=_told(target, answer, "filename"))
+            if (name := _field(target, answer, "filename")) != f"side-{number}.csv":
+                place = Place("upload", "", "a parallel upload", "wrong name")
+                inspection.report_at(place, "wrong name", expected=f"side-{number}.csv", got=name)
     with RawConnection(target, "upload") as slow:
         body = body_of(target, LINE * 40)
         slow.begin([("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(body)))], token=person.token)
         for piece in range(PIECES):
             slow.send(body[len(body) * piece // PIECES : len(body) * (piece + 1) // PIECES])
-            # Whoever asks in between is answered: one slow client holds nobody up.
+            # A slow client must not delay other requests.
             target.call("user", token=person.token).expect_status()
             if slow.answers_within(SLOW_S / PIECES):
-                break  # too early: whatever it says, it is judged below
+                break  # an early response is checked below
         answer = slow.answer()
     if _expect(inspection, answer, 201, "a slow upload"):
         _expect_stored(inspection, person, answer, LINE * 40)
@@ -161,11 +172,11 @@ def test_slow_and_parallel_uploads_succeed(target: Target, accounts: Accounts, r
 
 
 def test_aborted_uploads_store_nothing(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """A client that goes away in the middle of a body, with a length or in chunks, leaves no file."""
-    person = settle(target, accounts)
+    """An upload that the client aborts, with a length or in chunks, stores no file."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "upload:broken-off", "contracts/api.md upload: not stored completely …")
     body = body_of(target, LINE * 1000)
-    before = belongings(target, person)
+    before = snapshot(target, person)
     for size in (0, 100, len(body) // 2, len(body) - 1):
         with RawConnection(target, "upload") as connection:
             length = ("Content-Length", str(len(body)))
@@ -174,14 +185,14 @@ def test_aborted_uploads_store_nothing(target: Target, accounts: Accounts, recor
         with RawConnection(target, "upload") as connection:
             connection.begin([("Content-Type", MEDIA_TYPE), CHUNKED], token=person.token)
             connection.send(chunk(body[:size]) if size else b"")
-        inspection.looked("upload")
+        inspection.count("upload")
     expect_unchanged(inspection, person, before)
     inspection.close(recorder)
 
 
 def test_part_lengths_are_ignored(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """A Content-Length inside of the form is not believed: the file has the bytes that it has, in size and content."""
-    person = settle(target, accounts)
+    """A Content-Length header of a form part does not change the stored size or content."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "upload:part", "contracts/api.md Files: file_size (bytes); RFC 7578 4.8")
     content = LINE * 3
     for length in ("3", "100000", "0", "-1", "x"):
@@ -189,21 +200,23 @@ def test_part_lengths_are_ignored(target: Target, accounts: Accounts, recorder: 
             b"Content-Type: text", f"Content-Length: {length}\r\nContent-Type: text".encode(), 1
         )
         result = target.call("upload", token=person.token, content=(body, MEDIA_TYPE))
-        if inspection.expect_status(result, 201, 400, defect="is neither taken nor refused") and result.status == 201:
+        if inspection.expect_status(result, 201, 400, defect="neither accepted nor refused") and result.status == 201:
             if result.field("file_size") != len(content):
                 got = result.field("file_size")
-                inspection.see(result, "the part's length is believed", expected=f"{len(content)} bytes", got=got)
+                inspection.report(result, "the part's length is used", expected=f"{len(content)} bytes", got=got)
             download = target.call("download", token=person.token, path={"file_id": str(result.field("file_id"))})
             if inspection.expect_status(download, 200, defect="cannot be downloaded") and download.body != content:
-                inspection.see(download, "the part's length cuts", expected=f"{len(content)} bytes as sent")
+                inspection.report(
+                    download, "the part's length truncates the file", expected=f"{len(content)} bytes as sent"
+                )
     inspection.close(recorder)
 
 
 def test_json_limit_holds_without_a_length(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """A JSON body above 1 MiB is refused by every operation that takes one, also in chunks."""
-    person = settle(target, accounts)
+    """A chunked JSON body above 1 MiB is refused by every operation with a JSON body."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "body:chunked", "contracts/api.md Everywhere: JSON bodies hold at most 1 MiB")
-    before = belongings(target, person)
+    before = snapshot(target, person)
     for name in ("login", "refresh", "tags", "export"):
         operation = target.operation(name)
         text = json.dumps(dict.fromkeys(operation.request.values(), "x" * (1 << 20))).encode()
@@ -217,7 +230,7 @@ def test_json_limit_holds_without_a_length(target: Target, accounts: Accounts, r
                 if not connection.send(chunk(text[start : start + (1 << 16)])):
                     break
             connection.send(chunk(b""))
-            _expect(inspection, connection.answer(), TOO_LARGE, f"{name} takes more than 1 MiB in chunks")
+            _expect(inspection, connection.answer(), TOO_LARGE, f"{name} accepts more than 1 MiB in chunks")
     expect_unchanged(inspection, person, before)
     inspection.close(recorder)
 
@@ -230,31 +243,31 @@ def _expect(
     *,
     may_close: bool = False,
 ) -> bool:
-    """Whether the status is one of these. may_close: to end the connection without a word is a refusal as well."""
-    inspection.looked("upload")
+    """Return True if the status is one of these; report a finding otherwise. may_close: closing is a refusal, too."""
+    inspection.count("upload")
     wanted = (statuses,) if isinstance(statuses, int) else statuses
     if (answer is None and may_close) or (answer is not None and answer.status in wanted):
         return True
     got = f"status {answer.status}: {answer.body[:120]!r}" if answer else "no answer"
     place = Place("upload", "", what, got)
-    shown = f"{wanted[0]} to {wanted[-1]}" if isinstance(wanted, range) else " or ".join(map(str, wanted))
-    inspection.see_at(place, what, expected=f"status {shown}", got=got)
+    listed = f"{wanted[0]} to {wanted[-1]}" if isinstance(wanted, range) else " or ".join(map(str, wanted))
+    inspection.report_at(place, what, expected=f"status {listed}", got=got)
     return False
 
 
 def _expect_stored(inspection: Inspection, person: Person, answer: RawAnswer | None, content: bytes) -> None:
-    """What was answered 201 comes back byte for byte."""
+    """Check that an accepted upload is downloaded byte for byte."""
     target = inspection.target
-    path = {"file_id": str(_told(target, answer, "file_id"))}
+    path = {"file_id": str(_field(target, answer, "file_id"))}
     result = target.call("download", token=person.token, path=path)
     if inspection.expect_status(result, 200, defect="cannot be downloaded") and result.body != content:
         got = f"{len(result.body)} bytes, not the same"
-        inspection.see(result, "stored otherwise than sent", expected=f"{len(content)} bytes", got=got)
+        inspection.report(result, "stored content differs", expected=f"{len(content)} bytes", got=got)
 
 
-def _told(target: Target, answer: RawAnswer | None, field: str) -> Any:
-    """That field of a 201 to an upload; None when it is not there."""
-    assert answer is not None, "it was 201"
+def _field(target: Target, answer: RawAnswer | None, field: str) -> Any:
+    """Return a field of the 201 response to an upload; None if it is missing."""
+    assert answer is not None, "the status was 201"
     try:
         return follow_pointer(json.loads(answer.body), target.operation("upload").response[field])
     except (ValueError, KeyError):

@@ -1,4 +1,4 @@
-"""Tokens that are not good open nothing: each is tried on every operation that needs one.
+"""Missing, forged, expired and revoked tokens are refused by every operation that requires a token.
 
 Contract: Accounts (a token is refused when …); RFC 6750, RFC 7519, RFC 8725.
 """
@@ -11,11 +11,11 @@ import pytest
 
 from cutover.accounts.registered import Accounts
 from cutover.accounts.roles import AccountRoles
-from cutover.contract.access_control import differences, trace
-from cutover.contract.account_snapshot import belongings, expect_unchanged
-from cutover.contract.finding_collector import Inspection, present
-from cutover.contract.forged_tokens import control, with_identity, with_key, without_key
-from cutover.contract.valid_requests import Person, exercise, guarded, settle
+from cutover.contract.access_control import comparable_parts, differing_parts
+from cutover.contract.account_snapshot import expect_unchanged, snapshot
+from cutover.contract.finding_collector import Inspection, available_operations
+from cutover.contract.forged_tokens import control_token, forged_with_key, forged_without_key, with_identity
+from cutover.contract.valid_requests import Person, authenticated_operations, create_person, valid_request
 from cutover.core.errors import NotVerified
 from cutover.core.recorder import Recorder
 from cutover.core.secrets import new_password
@@ -31,15 +31,15 @@ pytestmark = [
 ]
 
 RULE = "contracts/api.md Accounts: a token is refused (401) when …"
-DO_NEXT = "whoever can make such a token reads and changes users' data: stop, and look at how tokens are read"
+DO_NEXT = "stop the cutover and check the token validation: such a token gives access to users' data"
 
 
 def test_operations_need_a_token(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """Without a token, with one in the wrong place or by another scheme, every operation is 401 with a challenge."""
-    person = settle(target, accounts)
+    """Every operation returns 401 with a challenge without a token, or with one in another place or scheme."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "token:missing", "contracts/api.md Everywhere: Statuses; RFC 6750 2 and 3")
     token = person.token.reveal()
-    ways: dict[str, dict[str, Any]] = {
+    attempts: dict[str, dict[str, Any]] = {
         "none": {},
         "scheme without a token": {"headers": {"authorization": "Bearer"}},
         "Basic": {"headers": {"authorization": f"Basic {token}"}},
@@ -51,21 +51,21 @@ def test_operations_need_a_token(target: Target, accounts: Accounts, recorder: R
         "in another header": {"headers": {"x-access-token": token, "x-authorization": f"Bearer {token}"}},
         "as another user by header": {"headers": {"x-user-id": str(person.account.user_id), "x-forwarded-user": "1"}},
     }
-    before = belongings(target, person)
-    for operation in guarded(present(target, recorder)):
-        for way, sent in ways.items():
-            result = target.call(operation.name, **exercise(operation.name, person), **sent)
-            _expect_refusal(inspection, result, f"accepted: {way}")
+    before = snapshot(target, person)
+    for operation in authenticated_operations(available_operations(target, recorder)):
+        for attempt, sent in attempts.items():
+            result = target.call(operation.name, **valid_request(operation.name, person), **sent)
+            _expect_refusal(inspection, result, f"accepted: {attempt}")
     expect_unchanged(inspection, person, before)
     inspection.close(recorder)
 
 
 def test_forged_tokens_are_refused(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """alg none, other secrets, other people's claims, keys brought along: what anybody can make opens nothing."""
-    person = settle(target, accounts)
+    """Tokens forged without the key (alg none, other secrets, changed claims, own key) are refused."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "token:forged", f"{RULE} wrongly signed; RFC 8725 3.1")
-    before = belongings(target, person)
-    _refuse_all(inspection, person, without_key(person.token), recorder)
+    before = snapshot(target, person)
+    _refuse_all(inspection, person, forged_without_key(person.token), recorder)
     expect_unchanged(inspection, person, before)
     inspection.close(recorder)
 
@@ -73,90 +73,90 @@ def test_forged_tokens_are_refused(target: Target, accounts: Accounts, recorder:
 def test_signed_tokens_with_wrong_claims_are_refused(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
-    """Expired, not yet valid, of another issuer or audience, of another algorithm, of nobody: refused though signed."""
-    person = settle(target, accounts)
+    """Correctly signed tokens with a wrong expiry, issuer, audience, algorithm or subject are refused."""
+    person = create_person(target, accounts)
     key = target.environment.secrets.get(f"{target.system}_jwt_secret")
     if key is None:
         raise NotVerified(f"environments.toml names no secrets.{target.system}_jwt_secret to sign with")
-    good = control(person.token, key)
+    good = control_token(person.token, key)
     target.call("user", token=good).expect_status(200, why="signed with the environment's own secret")
     inspection = Inspection(target, "token:claims", f"{RULE} expired, of another issuer or audience; RFC 7519 4.1")
-    before = belongings(target, person)
-    _refuse_all(inspection, person, with_key(good, key, promises["tokens"][target.system]["claims"]), recorder)
+    before = snapshot(target, person)
+    _refuse_all(inspection, person, forged_with_key(good, key, promises["tokens"][target.system]["claims"]), recorder)
     expect_unchanged(inspection, person, before)
     inspection.close(recorder)
 
 
 def test_tokens_of_the_other_type_are_refused(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """A refresh token opens no operation, and an access token neither refreshes nor is taken as one by logout."""
-    person = settle(target, accounts)
+    """A refresh token is refused as an access token, and an access token as a refresh token."""
+    person = create_person(target, accounts)
     inspection = Inspection(target, "token:type", f"{RULE} of the other type")
-    target.call("refresh", **exercise("refresh", person)).expect_status()
-    before = belongings(target, person)
+    target.call("refresh", **valid_request("refresh", person)).expect_status()
+    before = snapshot(target, person)
     _refuse_all(inspection, person, {"refresh token as access token": person.account.refresh_token.reveal()}, recorder)
     for name, token in (("refresh", None), ("logout", person.token)):
         result = target.call(name, token=token, fields={"refresh_token": person.token})
         _expect_refusal(inspection, result, "accepted: access token as refresh token")
     expect_unchanged(inspection, person, before)
-    target.call("refresh", **exercise("refresh", person)).expect_status(200, why="nothing was revoked")
+    target.call("refresh", **valid_request("refresh", person)).expect_status(200, why="nothing was revoked")
     inspection.close(recorder)
 
 
 @pytest.mark.system("worker")
 def test_each_type_of_token_has_its_own_key(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """An access token signed with the key of refresh tokens opens nothing, and the reverse refreshes nothing."""
-    person = settle(target, accounts)
+    """A token signed with the key of the other token type is refused."""
+    person = create_person(target, accounts)
     named = target.environment.secrets
     keys = {name: named.get(f"worker_{name}") for name in ("jwt_secret", "jwt_refresh_secret")}
     if missing := [f"secrets.worker_{name}" for name, key in keys.items() if key is None]:
         raise NotVerified(f"environments.toml names no {' and no '.join(missing)} to sign with")
     access, refresh = person.token, person.account.refresh_token
-    target.call("user", token=control(access, keys["jwt_secret"])).expect_status()
-    target.call("refresh", fields={"refresh_token": control(refresh, keys["jwt_refresh_secret"])}).expect_status()
+    target.call("user", token=control_token(access, keys["jwt_secret"])).expect_status()
+    target.call("refresh", fields={"refresh_token": control_token(refresh, keys["jwt_refresh_secret"])}).expect_status()
     inspection = Inspection(target, "token:key", "contracts/api.md Accounts: JWT_SECRET and JWT_REFRESH_SECRET")
-    before = belongings(target, person)
-    wrong = control(access, keys["jwt_refresh_secret"])
+    before = snapshot(target, person)
+    wrong = control_token(access, keys["jwt_refresh_secret"])
     _refuse_all(inspection, person, {"access token with the key of refresh tokens": wrong.reveal()}, recorder)
-    result = target.call("refresh", fields={"refresh_token": control(refresh, keys["jwt_secret"])})
+    result = target.call("refresh", fields={"refresh_token": control_token(refresh, keys["jwt_secret"])})
     _expect_refusal(inspection, result, "accepted: refresh token with the key of access tokens")
     expect_unchanged(inspection, person, before)
     inspection.close(recorder)
 
 
 def test_tokens_after_logout_are_refused(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """What the logout revokes opens no operation any more; a session of the same account beside it goes on."""
-    person = settle(target, accounts)
+    """Tokens of an ended session are refused; another session of the same account continues."""
+    person = create_person(target, accounts)
     account = person.account
     login = target.call("login", fields={"username": account.username, "password": account.password}).expect_status()
-    beside = login.secret("access_token")
-    target.call("logout", token=person.token, **exercise("logout", person)).expect_status()
+    other = login.secret("access_token")
+    target.call("logout", token=person.token, **valid_request("logout", person)).expect_status()
     inspection = Inspection(target, "token:revoked", f"{RULE} revoked")
-    _await_refusal(target, lambda: target.call("refresh", **exercise("refresh", person)))
+    _await_refusal(target, lambda: target.call("refresh", **valid_request("refresh", person)))
     if "access_token" in target.operation("logout").revokes:
         _await_refusal(target, lambda: target.call("user", token=person.token))
         _refuse_all(inspection, person, {"after the logout": person.token.reveal()}, recorder)
-    for name, token in (("refresh", None), ("logout", beside)):
-        result = target.call(name, token=token, **exercise(name, person))
+    for name, token in (("refresh", None), ("logout", other)):
+        result = target.call(name, token=token, **valid_request(name, person))
         _expect_refusal(inspection, result, "accepted: refresh token after the logout")
     for operation in ("user", "list_files"):
-        result = target.call(operation, token=beside)
-        inspection.expect_status(result, 200, defect="another session ended, too", role="session beside")
-    account.access_token = beside  # for the removal
+        result = target.call(operation, token=other)
+        inspection.expect_status(result, 200, defect="the logout ended another session", role="other session")
+    account.access_token = other  # for the cleanup
     inspection.close(recorder)
 
 
 @pytest.mark.needs("registration")
 @pytest.mark.accounts(2)
 def test_tokens_of_a_deleted_account_are_refused(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """Once the account is gone its tokens open nothing, and whoever registers next does not get its things."""
-    person = settle(target, accounts)
-    target.call("delete_account", token=person.token, **exercise("delete_account", person)).expect_status()
+    """Tokens of a deleted account are refused, also after another account is registered."""
+    person = create_person(target, accounts)
+    target.call("delete_account", token=person.token, **valid_request("delete_account", person)).expect_status()
     accounts.forget(person.account)
-    accounts.new()  # whoever comes next must not get the id, and with it the tokens
+    accounts.new()  # a new account must not get the id of the deleted one, which would make its tokens valid
     inspection = Inspection(target, "token:deleted-account", f"{RULE} of an account that is gone")
     _refuse_all(inspection, person, {"of a deleted account": person.token.reveal()}, recorder)
     for name in ("refresh", "login"):
-        result = target.call(name, **exercise(name, person))
+        result = target.call(name, **valid_request(name, person))
         _expect_refusal(inspection, result, "accepted: of a deleted account")
     inspection.close(recorder)
 
@@ -166,19 +166,19 @@ def test_tokens_of_a_deleted_account_are_refused(target: Target, accounts: Accou
 def test_tokens_of_a_disabled_account_are_refused(
     target: Target, accounts: Accounts, row_store: RowStore, recorder: Recorder
 ) -> None:
-    """A disabled account cannot log in, and the tokens that it has open nothing."""
-    person = settle(target, accounts)
-    before = belongings(target, person)
-    standing = AccountRoles(target.environment, row_store)
+    """A disabled account cannot log in, and its tokens are refused."""
+    person = create_person(target, accounts)
+    before = snapshot(target, person)
+    roles = AccountRoles(target.environment, row_store)
     inspection = Inspection(target, "token:disabled-account", f"{RULE} of an account that is disabled")
-    standing.disable(target, person.account)
+    roles.disable(target, person.account)
     try:
         _refuse_all(inspection, person, {"of a disabled account": person.token.reveal()}, recorder)
         for name in ("refresh", "login"):
-            result = target.call(name, **exercise(name, person))
+            result = target.call(name, **valid_request(name, person))
             _expect_refusal(inspection, result, "accepted: of a disabled account")
     finally:
-        standing.enable(target, person.account)
+        roles.enable(target, person.account)
     expect_unchanged(inspection, person, before)
     inspection.close(recorder)
 
@@ -186,23 +186,23 @@ def test_tokens_of_a_disabled_account_are_refused(
 def test_tokens_of_the_other_system_are_refused_everywhere(
     target: Target, accounts: Accounts, recorder: Recorder
 ) -> None:
-    """A token that the other system gave opens no operation here (contracts/api.md, Accounts)."""
+    """A token of the other system is refused by every operation (contracts/api.md, Accounts)."""
     name = "legacy" if target.system == "worker" else "worker"
     if name not in target.environment.systems:
         raise NotVerified(f"{target.environment.name} has no {name}")
     other = Target(name, target.environment, target.client, target.recorder)
     theirs = accounts.beside(other)
     try:
-        # In one order for both systems, so that two of these checks never hold what the other one waits for.
-        made = {one.system: one.new() for one in sorted((accounts, theirs), key=lambda one: one.system)}
+        # The same order in both checks, so that two processes do not wait for each other's account (deadlock).
+        created = {one.system: one.new() for one in sorted((accounts, theirs), key=lambda one: one.system)}
         inspection = Inspection(target, "token:other-system", "contracts/api.md Accounts: a token of one system …")
-        stranger, person = made[name], Person(made[target.system])
+        stranger, person = created[name], Person(created[target.system])
         target.call("user", token=person.token).expect_status()
         other.call("user", token=stranger.access_token).expect_status()
         tokens = {"access token": stranger.access_token.reveal(), "refresh token": stranger.refresh_token.reveal()}
-        # Accounts that were migrated have one number on both systems: a token for it must open nothing all the same.
+        # A migrated account has the same id on both systems: a token with that id must be refused, too.
         same = {
-            f"{kind} for the same number": with_identity(
+            f"{kind} with the same id": with_identity(
                 token,
                 str(stranger.user_id),
                 str(person.account.user_id),
@@ -212,7 +212,7 @@ def test_tokens_of_the_other_system_are_refused_everywhere(
         }
         tokens |= {kind: token.reveal() for kind, token in same.items()}
         _refuse_all(inspection, person, {f"{name}'s {kind}": token for kind, token in tokens.items()}, recorder)
-        for token in (stranger.refresh_token, same["refresh token for the same number"]):
+        for token in (stranger.refresh_token, same["refresh token with the same id"]):
             result = target.call("refresh", fields={"refresh_token": token})
             _expect_refusal(inspection, result, f"accepted: {name}'s refresh token")
         inspection.close(recorder)
@@ -226,50 +226,50 @@ def test_tokens_of_the_other_system_are_refused_everywhere(
 def test_refused_logins_are_indistinguishable(
     target: Target, accounts: Accounts, row_store: RowStore, recorder: Recorder
 ) -> None:
-    """A wrong name, a wrong password and a disabled account are refused by one answer: nobody learns who is here."""
+    """Refused logins do not reveal if the name is unknown, the password wrong or the account disabled."""
     inspection = Inspection(
         target, "login:refusal", "contracts/api.md Accounts: login, all three alike; OWASP API2:2023"
     )
-    account, disabled, nobody = accounts.new(), accounts.new(), accounts.name()
-    standing = AccountRoles(target.environment, row_store)
-    standing.disable(target, disabled)
+    account, disabled, unregistered = accounts.new(), accounts.new(), accounts.name()
+    roles = AccountRoles(target.environment, row_store)
+    roles.disable(target, disabled)
     try:
         answers = {
             who: target.call("login", fields={"username": person.username, "password": password})
             for who, person, password in (
                 ("a wrong password", account, new_password()),
-                ("a wrong name", nobody, nobody.password),
+                ("a wrong name", unregistered, unregistered.password),
                 ("a disabled account", disabled, disabled.password),
                 ("a disabled account, a wrong password", disabled, new_password()),
             )
         }
     finally:
-        standing.enable(target, disabled)
+        roles.enable(target, disabled)
     first = answers["a wrong password"]
     for who, result in answers.items():
         _expect_refusal(inspection, result, f"{who} is not 401")
-        if found := differences(trace(first), trace(result)):
-            inspection.see(
-                result, f"{who} is told apart", expected="one answer to all", got=f"another {', '.join(found)}"
+        if found := differing_parts(comparable_parts(first), comparable_parts(result)):
+            inspection.report(
+                result, f"{who} is distinguishable", expected="equal responses", got=f"different: {', '.join(found)}"
             )
     inspection.close(recorder)
 
 
 def _refuse_all(inspection: Inspection, person: Person, tokens: Mapping[str, str], recorder: Recorder) -> None:
     target = inspection.target
-    for operation in guarded(present(target, recorder)):
+    for operation in authenticated_operations(available_operations(target, recorder)):
         for kind, token in tokens.items():
-            result = target.call(operation.name, token=token, **exercise(operation.name, person))
+            result = target.call(operation.name, token=token, **valid_request(operation.name, person))
             _expect_refusal(inspection, result, f"accepted: {kind}")
 
 
 def _expect_refusal(inspection: Inspection, result: Result, defect: str) -> None:
-    """401, and the challenge that RFC 9110 15.5.2 wants with it."""
+    """Expect 401 with the challenge that RFC 9110 15.5.2 requires."""
     if not inspection.expect_status(result, 401, defect=defect, do_next=DO_NEXT):
         return
     challenge = result.answer.headers.get("www-authenticate", "")
     if not challenge.lower().startswith("bearer"):
-        inspection.see(
+        inspection.report(
             result,
             "401 without a challenge",
             expected="WWW-Authenticate: Bearer",
@@ -279,7 +279,7 @@ def _expect_refusal(inspection: Inspection, result: Result, defect: str) -> None
 
 
 def _await_refusal(target: Target, send: Callable[[], Result]) -> None:
-    """What depends on KV is seen everywhere within its time; from then on it is refused for good."""
+    """Poll until the request is refused, at most the propagation time of KV. Raises CheckFailed."""
     deadline = target.environment.kv_propagation_s
     result, _, refused = target.poll(
         send, lambda seen: seen.status == 401, deadline, interval_s=min(1.0, deadline / 10)
@@ -291,5 +291,5 @@ def _await_refusal(target: Target, send: Callable[[], Result]) -> None:
 
 
 def _basic(person: Person) -> str:
-    """Name and password as RFC 7617 sends them."""
+    """Return name and password as Basic credentials (RFC 7617)."""
     return base64.b64encode(f"{person.account.username}:{person.account.password.reveal()}".encode()).decode()

@@ -1,7 +1,4 @@
-"""Asking for another's things: every way to ask, and whether the answer tells that they exist.
-
-Not for what is allowed to whom: the check names who asks and what must come of it.
-"""
+"""Access-control probes (BOLA/IDOR): requests for objects of another user, and comparison of the refusals."""
 
 from __future__ import annotations
 
@@ -9,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cutover.contract.finding_collector import Inspection, present
-from cutover.contract.valid_requests import Person, about_things, exercise
+from cutover.contract.finding_collector import Inspection, available_operations
+from cutover.contract.valid_requests import Person, object_operations, valid_request
 from cutover.core.recorder import Recorder
 from cutover.core.secrets import Secret
 from cutover.systems.target import Result
@@ -18,63 +15,68 @@ from cutover.systems.target import Result
 _OF_THE_MOMENT: Final = frozenset({"date", "x-request-id", "cf-ray", "age", "server-timing"})
 
 
-def ways(owner: Person) -> dict[str, dict[str, Any]]:
-    """name -> further arguments of Target.call by which a system may be talked into taking one for the owner."""
+def bypass_attempts(owner: Person) -> dict[str, dict[str, Any]]:
+    """Return name -> further arguments of Target.call that may make a system treat the caller as the owner."""
     identity = str(owner.account.user_id)
     return {
         "": {},
         "naming the owner in the query": {"query": f"user_id={identity}&owner={identity}&user={identity}"},
         "naming the owner in headers": {"headers": {"x-user-id": identity, "x-original-user": identity}},
         "with any ETag": {"headers": {"if-none-match": "*"}},
-        "from within": {"headers": {"x-forwarded-for": "127.0.0.1", "x-internal": "1", "x-original-url": "/"}},
+        "with internal headers": {
+            "headers": {"x-forwarded-for": "127.0.0.1", "x-internal": "1", "x-original-url": "/"}
+        },
     }
 
 
-def trespass(
+def expect_no_access(
     inspection: Inspection, who: str, token: Secret | None, owner: Person, recorder: Recorder, *, refusal: int
 ) -> None:
-    """Ask for the owner's things by every operation about things and in every way; each must be refused.
+    """Request the owner's objects by every object operation and bypass attempt; report each one that is not refused.
 
-    refusal: the status of it: 404 for who may ask, 401 for who may not. Each time it is the same answer as for what is
-    not there. What the owner has is not looked at here.
+    who: name of the caller in findings. refusal: expected status, 404 for an authenticated caller, 401 for one without
+    access. Each refusal must equal the response for an object that does not exist. The caller of this function compares
+    the owner's data.
     """
     target = inspection.target
-    for operation in about_things(present(target, recorder)):
+    for operation in object_operations(available_operations(target, recorder)):
         methods = (operation.method, "HEAD") if operation.method == "GET" else (operation.method,)
         for method in methods:
-            for way, sent in ways(owner).items():
+            for attempt, sent in bypass_attempts(owner).items():
                 asked = {"token": token, "method": method, **sent}
-                result = target.call(operation.name, **asked, **exercise(operation.name, owner))
-                defect = f"{who} gets at it{f', {way}' if way else ''}"
+                result = target.call(operation.name, **asked, **valid_request(operation.name, owner))
+                defect = f"accessible to {who}{f', {attempt}' if attempt else ''}"
                 if not inspection.expect_status(result, refusal, defect=defect, why=_WHY, do_next=_STOP):
                     continue
-                nothing = target.call(operation.name, **asked, **exercise(operation.name, owner.without_things()))
-                if told := differences(trace(nothing), trace(result)):
-                    inspection.see(
+                missing = target.call(
+                    operation.name, **asked, **valid_request(operation.name, owner.with_unknown_ids())
+                )
+                if parts := differing_parts(comparable_parts(missing), comparable_parts(result)):
+                    inspection.report(
                         result,
-                        "tells that it exists",
-                        expected="the same answer as for what is not there",
-                        got=f"another {', '.join(told)}",
-                        rule="contracts/api.md Everywhere: 404 for what is not there and for what belongs to another",
+                        "discloses that the object exists",
+                        expected="the same response as for an object that does not exist",
+                        got=f"different: {', '.join(parts)}",
+                        rule="contracts/api.md Everywhere: 404 for a missing object and for an object of another user",
                     )
 
 
-_WHY: Final = "it belongs to another user"
-_STOP: Final = "users reach one another's data: stop the cutover"
+_WHY: Final = "the object belongs to another user"
+_STOP: Final = "stop the cutover: users can access data of other users"
 
 
-def trace(result: Result) -> Mapping[str, Any]:
-    """What an answer tells, but for what changes from request to request: status, headers, body."""
+def comparable_parts(result: Result) -> Mapping[str, Any]:
+    """Return status, headers and body of a response without the parts that change with each request."""
     answer = result.answer
-    told: dict[str, Any] = {"status": answer.status}
+    parts: dict[str, Any] = {"status": answer.status}
     for name, value in answer.headers.items():
         if name.lower() not in _OF_THE_MOMENT:
-            told[f"header {name.lower()}"] = value
+            parts[f"header {name.lower()}"] = value
     try:
-        told["body"] = _without(json.loads(answer.body), answer.request_id)
+        parts["body"] = _without(json.loads(answer.body), answer.request_id)
     except ValueError:
-        told["body"] = answer.body
-    return told
+        parts["body"] = answer.body
+    return parts
 
 
 def _without(value: Any, request_id: str) -> Any:
@@ -83,23 +85,23 @@ def _without(value: Any, request_id: str) -> Any:
     return None if value == request_id else value
 
 
-def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Names of what two answers tell differently, each as `trace` gives it."""
+def differing_parts(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Return the names of the parts in which two responses differ. one, other: from `comparable_parts`."""
     return [name for name in sorted({*one, *other}) if one.get(name) != other.get(name)]
 
 
-def spellings(file_id: str) -> dict[str, str]:
-    """The same UUID as other texts. None of them is the id that the system gave."""
+def alternative_spellings(file_id: str) -> dict[str, str]:
+    """Return name -> another spelling of the same UUID. No spelling equals the id that the system returned."""
     return {
         "upper case": file_id.upper(),
         "no dashes": file_id.replace("-", ""),
         "in braces": f"{{{file_id}}}",
         "as a URN": f"urn:uuid:{file_id}",
-        "a space behind": f"{file_id} ",
-        "a line end behind": f"{file_id}\n",
-        "a NUL behind": f"{file_id}\0",
-        "an ending": f"{file_id}.csv",
-        "a step back": f"x/../{file_id}",
-        "a star": f"{file_id[:-1]}*",
-        "a per cent": f"{file_id[:-1]}%",
+        "a trailing space": f"{file_id} ",
+        "a trailing line end": f"{file_id}\n",
+        "a trailing NUL": f"{file_id}\0",
+        "a file extension": f"{file_id}.csv",
+        "a parent segment": f"x/../{file_id}",
+        "an asterisk": f"{file_id[:-1]}*",
+        "a percent sign": f"{file_id[:-1]}%",
     }

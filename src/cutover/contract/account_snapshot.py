@@ -1,7 +1,4 @@
-"""All that a person has, as the API shows it, to be compared before and after what must not change it.
-
-Not for what stands behind the API: stores/ and parity/state.py.
-"""
+"""Snapshots of an account as the API returns it, compared before and after requests that must not change it."""
 
 from __future__ import annotations
 
@@ -15,10 +12,10 @@ from cutover.core.errors import CheckFailed
 from cutover.systems.target import Target
 
 
-def belongings(target: Target, person: Person) -> dict[str, Any]:
-    """Account, files with their data and the hash of their bytes, filters.
+def snapshot(target: Target, person: Person) -> dict[str, Any]:
+    """Return account, files (data and SHA-256 of their bytes) and saved filters of a person.
 
-    Raises CheckFailed when the person cannot see any of it. Things that a lent account had before are left out.
+    Raises CheckFailed if the person cannot read one of them. Files that an account of the pool had before are omitted.
     """
     token = person.token
     last = target.call("user", token=token).expect_status()
@@ -41,34 +38,34 @@ def belongings(target: Target, person: Person) -> dict[str, Any]:
 
 
 def expect_unchanged(inspection: Inspection, person: Person, before: Mapping[str, Any], *, after: str = "") -> bool:
-    """Whether the person has what it had; when not, that is a finding. after: what came before, for the report."""
+    """Return True if the snapshot is unchanged; report a finding otherwise. after: the request sent in between."""
     target = inspection.target
     try:
-        found = changes(before, belongings(target, person))
+        found = changes(before, snapshot(target, person))
     except CheckFailed as error:
-        found = [f"the owner cannot see it any more: {str(error).splitlines()[0]}"]
+        found = [f"the owner can no longer read the data: {str(error).splitlines()[0]}"]
     if found:
-        inspection.see(
+        inspection.report(
             target.call("user", token=person.token),
             f"data changed{f' by {after}' if after else ''}",
-            expected="everything as it was",
+            expected="no change",
             got="; ".join(found[:8]),
             role=after,
-            do_next="users lose or change data by what was refused: look at what the operation does before it refuses",
+            do_next="a refused request changed users' data: look at the code that runs before the refusal",
         )
     return not found
 
 
 def changes(before: Any, after: Any, path: str = "") -> list[str]:
-    """Where two JSON values differ, as JSON pointers, with what happened there. Values are not shown."""
+    """Return one line per difference of two JSON values: JSON pointer and kind of the change, without values."""
     if type(before) is not type(after):
-        return [f"{path or '/'} is another type"]
+        return [f"{path or '/'} has another type"]
     if isinstance(before, dict):
         found = []
         for key in sorted({*before, *after}, key=str):
             here = f"{path}/{key}"
             if key not in after:
-                found.append(f"{here} is gone")
+                found.append(f"{here} is missing")
             elif key not in before:
                 found.append(f"{here} is new")
             else:
@@ -76,7 +73,7 @@ def changes(before: Any, after: Any, path: str = "") -> list[str]:
         return found
     if isinstance(before, list):
         if len(before) != len(after):
-            return [f"{path} has {len(after)} elements in place of {len(before)}"]
+            return [f"{path} has {len(after)} elements instead of {len(before)}"]
         return [
             line
             for index, pair in enumerate(zip(before, after, strict=True))

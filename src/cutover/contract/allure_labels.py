@@ -1,7 +1,4 @@
-"""Names the operation of a check in Allure's results, where they are written.
-
-JUnit needs nothing: an operation is a parameter of its check, and so part of its name there.
-"""
+"""Labels of contract checks in Allure results. JUnit needs none: the operation is part of the check's name."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from typing import Any
 
 
 def name_in_reports(item: Any) -> None:
-    """Give Allure the operation as a parameter: entries of one check would else read as retries of one test."""
+    """Add the operation as an Allure parameter. Without it, Allure shows the entries of a check as retries."""
     callspec = getattr(item, "callspec", None)
     if callspec is None or "operation" not in callspec.params or not item.config.getoption("allure_report_dir", None):
         return

@@ -1,6 +1,6 @@
-"""Requests that must be refused, made from one that succeeds: a field missing, of another type, too long, not a text.
+"""Invalid variants of a valid request: a field that is missing, too long, of another type or not valid Unicode.
 
-Not for what the fuzzer draws: these are the same ones in every run, and each is surely wrong by contracts/api.md.
+The variants are the same in every run, and contracts/api.md requires that each is refused.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from cutover.config.operations import Operation
 from cutover.core.secrets import Secret
 
 OPTIONAL: Final = frozenset({"filters", "description", "is_public"})
-"""Fields that may be left out or, two of them, null."""
+"""Fields that may be omitted. Two of them may be null."""
 _WRONG_TYPES: Final[Mapping[str, Any]] = {
     "a number": 7, "a boolean": True, "an object": {"a": 1}, "a list in a list": [[1]], "NUL": "a\0b",
     "half a surrogate pair": "\ud800",
@@ -36,7 +36,7 @@ _OTHER_TYPES: Final = (
     "application/jsonp",
 )  # fmt: skip
 REFUSED: Final = (400, 401, 403, 404, 413, 415)
-"""401, 403 and 404 for texts that are well-formed and wrong: a token, a password, an id."""
+"""Statuses of a refusal. 401, 403 and 404 are for well-formed wrong values: a token, a password, an id."""
 _CONDITION: Final[Mapping[str, Any]] = {"column": "name", "operator": "=", "value": "x"}
 _WRONG_VALUES: Final[Mapping[tuple[str, str], tuple[Any, ...]]] = {
     ("register", "username"): ("ab", "a b", "a/b", "x" * 151, " abc", "abc\n", ""),
@@ -67,13 +67,13 @@ _WRONG_VALUES: Final[Mapping[tuple[str, str], tuple[Any, ...]]] = {
         {}, [], {"columns": []}, {"columns": ["name"], "filters": [1]}, {"columns": ["name"], "filters": [{}]},
     ),
 }  # fmt: skip
-"""(operation, field) -> values of the right type, or nearly, that must be refused."""
+"""(operation, field) -> values that must be refused although their type is right or almost right."""
 
 
 def broken(operation: Operation, valid: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(what is wrong, arguments of Target.call) for an operation with a JSON body; nothing for others.
+    """Yield (defect, arguments of Target.call) for an operation with a JSON body; nothing for other operations.
 
-    valid: the arguments that succeed (exercises.py).
+    valid: the arguments of a request that succeeds (valid_requests.py).
     """
     fields: Mapping[str, Any] | None = valid.get("fields")
     if fields is None:
@@ -108,5 +108,5 @@ def _plain(value: Any) -> Any:
 
 
 def json_bytes(value: Any) -> bytes:
-    """A JSON text in ASCII, also of what is no Unicode."""
+    """Return the value as ASCII JSON. Texts with lone surrogates are allowed."""
     return json.dumps(value).encode()

@@ -1,7 +1,4 @@
-"""How the requests of an environment's budget are divided over the operations.
-
-Not for holding requests back: that is pacing.py, for all of a run alike.
-"""
+"""Split of the environment's request budget over the operations. client/rate_limiter.py enforces the budget."""
 
 from __future__ import annotations
 
@@ -11,17 +8,17 @@ from typing import Final
 from cutover.config.environments import Budget
 
 FUZZED: Final = 0.5
-"""Of what the budget allows in the given time, this part is drawn requests; the rest is for what they need, for the
-questions that a check asks in addition, and for checks of our own."""
+"""Part of the budget for generated requests. The rest is for their prerequisites, for the additional requests of
+schemathesis' checks, and for the other checks of the gate."""
 _WITH_BODY: Final = 3
 _SEQUENCES: Final = 6
 
 
-def shares(operations: Mapping[str, bool], budget: Budget, minutes: float | None) -> dict[str, int] | None:
-    """How many requests each operation may be sent; None: as many as there are.
+def split_budget(operations: Mapping[str, bool], budget: Budget, minutes: float | None) -> dict[str, int] | None:
+    """Return operation -> maximum number of requests; None if there is no limit.
 
-    operations: name -> whether it takes a body, which has more to be wrong and gets three times as much. minutes: that
-    the gate may take, None for as long as it takes. "sequences" is the share of the sequences along links.
+    operations: name -> True if the operation has a request body (its weight is 3 instead of 1). minutes: time limit of
+    the gate, None for no limit. The key "sequences" is the limit of the request sequences.
     """
     if minutes is None:
         return None

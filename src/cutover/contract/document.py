@@ -1,7 +1,4 @@
-"""The OpenAPI document of a system: read, and put where an environment has its operations.
-
-Not for judging the document (lint.py), and not for comparing two of them (breaking.py).
-"""
+"""The OpenAPI document of a system, read from a file and adapted to the paths of an environment."""
 
 from __future__ import annotations
 
@@ -16,11 +13,11 @@ import yaml
 
 from cutover.config.operations import Operation
 from cutover.config.validation import ConfigurationError
-from cutover.contract.document_types import misshapen
+from cutover.contract.document_types import type_errors
 
 METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 FILES: Final = {"worker": "contracts/worker.openapi.yaml", "legacy": "contracts/legacy.openapi.yaml"}
-STANDS_FOR: Final = "x-stands-for"
+PLACEHOLDERS: Final = "x-stands-for"
 REFUSES_VALID: Final = "x-refuses-valid"
 ACCEPTS_INVALID: Final = "x-accepts-invalid"
 SERVES_NOTHING: Final = "x-serves-nothing"
@@ -28,7 +25,7 @@ SERVES_NOTHING: Final = "x-serves-nothing"
 
 @dataclass(frozen=True)
 class Described:
-    """One operation of a document. name: its operationId; path: as the document has it."""
+    """One operation of a document. name: the operationId. path: the path template of the document."""
 
     name: str
     path: str
@@ -37,40 +34,43 @@ class Described:
 
     @property
     def has_body(self) -> bool:
-        """Whether it takes a body."""
+        """Return True if the operation has a request body."""
         return "requestBody" in self.row
 
 
 @dataclass(frozen=True)
 class Contract:
-    """A document and where it came from (a file's name, or a URL)."""
+    """A document and its source (file name or URL)."""
 
     source: str
     raw: Mapping[str, Any] = field(repr=False)
 
     def operations(self) -> Iterator[Described]:
-        """Its operations in the order of the document."""
+        """Yield the operations in the order of the document."""
         for path, item in self.raw.get("paths", {}).items():
             for method, row in item.items():
                 if method in METHODS:
                     yield Described(str(row.get("operationId", f"{method.upper()} {path}")), path, method.upper(), row)
 
     def needs_token(self, described: Described) -> bool:
-        """Whether an operation refuses who has no token. `{}` among its requirements makes one optional (OpenAPI 3.1,
-        Security Requirement Object)."""
+        """Return True if the operation requires a token.
+
+        An operation whose `security` includes `{}` counts as unauthenticated (OpenAPI 3.1, Security Requirement
+        Object).
+        """
         requirements = described.row.get("security", self.raw.get("security"))
         return bool(requirements) and {} not in requirements
 
     @property
-    def stands_for(self) -> Mapping[str, Any]:
-        """What a value of the examples stands for -> that value; a run puts its own in its place."""
-        found: Mapping[str, Any] = self.raw.get(STANDS_FOR, {})
+    def placeholders(self) -> Mapping[str, Any]:
+        """Return name -> placeholder value in the examples. A run replaces the value with its own."""
+        found: Mapping[str, Any] = self.raw.get(PLACEHOLDERS, {})
         return found
 
-    def placed(self, operations: Mapping[str, Operation]) -> Contract:
-        """The document with the paths and methods of an environment's operations, without those that it has not.
+    def with_operations(self, operations: Mapping[str, Operation]) -> Contract:
+        """Return the document with the paths and methods of an environment, without its absent operations.
 
-        Operations that the environment does not know stay where they are.
+        Operations that are not in `operations` keep their path.
         """
         raw = dict(self.raw)
         paths: dict[str, dict[str, Any]] = {}
@@ -88,43 +88,46 @@ class Contract:
         raw["paths"] = paths
         return Contract(self.source, raw)
 
-    def copied(self) -> dict[str, Any]:
-        """The document as plain data that nobody else holds."""
+    def copy(self) -> dict[str, Any]:
+        """Return the document as a deep copy."""
         return copy.deepcopy(dict(self.raw))
 
 
 def read_contract(file: Path) -> Contract:
-    """The document in that file (YAML or JSON). Raises ConfigurationError for what is none."""
+    """Read the document in a YAML or JSON file. Raises ConfigurationError."""
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(file, "", f"cannot be read: {error}", "Name an OpenAPI document.") from None
+        raise ConfigurationError(file, "", f"cannot be read: {error}", "Name an OpenAPI 3 document.") from None
     return parse_contract(text, file)
 
 
 def parse_contract(text: str, source: Path | str) -> Contract:
-    """The same from its text. source: file or address, for messages."""
+    """Parse a document. source: file or URL for messages. Raises ConfigurationError."""
     try:
         raw = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        told = " ".join(str(error).split())[:200]
-        raise ConfigurationError(source, "", f"is no YAML and no JSON: {told}", "Mend the document.") from None
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigurationError(source, "", f"expected YAML or JSON: {reason}", "Correct the document.") from None
     if not isinstance(raw, dict) or not str(raw.get("openapi", "")).startswith("3."):
-        raise ConfigurationError(source, "openapi", "is no OpenAPI document of version 3", "Name another.")
+        raise ConfigurationError(source, "openapi", "expected an OpenAPI 3 document", "Name another document.")
     if "paths" not in raw:
-        raise ConfigurationError(source, "paths", "a table of paths is expected", "Mend the document.")
-    for where, kind in misshapen(raw):
-        raise ConfigurationError(source, where, f"is no {kind}", "Mend the document.")
+        raise ConfigurationError(source, "paths", "missing", "Add the table of paths.")
+    for where, kind in type_errors(raw):
+        raise ConfigurationError(source, where, f"expected a {kind}", "Correct the document.")
     for item in raw["paths"].values():
         for method in METHODS:
             if "responses" in item.get(method, {}):  # YAML reads an unquoted 200 as a number
                 row = item[method]
-                row["responses"] = {str(status): answer for status, answer in row["responses"].items()}
+                row["responses"] = {str(status): response for status, response in row["responses"].items()}
     return Contract(str(source), raw)
 
 
 def resolved(raw: Mapping[str, Any], value: Any) -> Any:
-    """What a $ref inside of the document stands for; any other value itself. Raises KeyError where it leads nowhere."""
+    """Return the target of a $ref in the document, or the value itself if it is no $ref.
+
+    Raises KeyError if the reference has no target.
+    """
     seen = 0
     while isinstance(value, Mapping) and isinstance(value.get("$ref"), str):
         seen += 1

@@ -1,6 +1,6 @@
-"""Whether the parts of an OpenAPI document are of the kinds that its readers take them for (OpenAPI 3.1, JSON Schema).
+"""Type check of an OpenAPI document (OpenAPI 3.1, JSON Schema), for the parts that this package reads.
 
-Only what lint, comparison and drawing read. Not for OpenAPI's whole grammar, nor for what a document leaves open.
+It is not a full validation against the OpenAPI schema; a unit test does that for the documents of this project.
 """
 
 from __future__ import annotations
@@ -14,39 +14,39 @@ _PARTS: Final[Mapping[str, Mapping[str, str]]] = {
     "document": {"paths": "table of path", "components": "components", "security": "list of requirement"},
     "components": {
         "schemas": _SCHEMAS, "parameters": "table of parameter", "headers": "table of header",
-        "responses": "table of answer", "requestBodies": "table of body",
+        "responses": "table of response", "requestBodies": "table of body",
     },
     "path": {"parameters": "list of parameter", **dict.fromkeys(_METHODS, "operation")},
     "operation": {
-        "parameters": "list of parameter", "requestBody": "body", "responses": "table of answer",
+        "parameters": "list of parameter", "requestBody": "body", "responses": "table of response",
         "security": "list of requirement",
     },
-    "parameter": {"in": "text", "name": "text", "schema": "schema"},
+    "parameter": {"in": "string", "name": "string", "schema": "schema"},
     "header": {"schema": "schema"},
     "body": {"content": "table of media type"},
-    "answer": {"content": "table of media type", "headers": "table of header"},
+    "response": {"content": "table of media type", "headers": "table of header"},
     "media type": {"schema": "schema"},
     "requirement": {},
     "schema": {
         "properties": _SCHEMAS, "items": "schema", "additionalProperties": "schema",
         "allOf": "list of schema", "anyOf": "list of schema", "oneOf": "list of schema",
-        "required": "list of text", "enum": "list of value", "type": "type", "pattern": "text",
+        "required": "list of string", "enum": "list of value", "type": "type", "pattern": "string",
         **dict.fromkeys(
             ("maxLength", "minLength", "maximum", "minimum", "maxItems", "minItems", "exclusiveMaximum",
              "exclusiveMinimum", "maxProperties", "minProperties"), "number",
         ),
     },
 }  # fmt: skip
-"""Kind of a table -> what its keys hold. Other keys may hold anything."""
+"""Kind of a table -> kind of the value of each key. Other keys are not checked."""
 _NEEDED: Final = {"parameter": ("in", "name")}
 _PLAIN: Final[Mapping[str, tuple[type, ...]]] = {
-    "text": (str,), "number": (int, float), "type": (str, list), "value": (object,),
+    "string": (str,), "number": (int, float), "type": (str, list), "value": (object,),
 }  # fmt: skip
 
 
-def misshapen(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Places of parts that are of another kind, as dotted paths, each with the kind that is expected there."""
-    seen: set[tuple[int, str]] = set()  # by references and YAML's aliases one part is in many places, or in itself
+def type_errors(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (dotted path, expected kind) for each part of the document that has another type."""
+    seen: set[tuple[int, str]] = set()  # references and YAML aliases repeat a part, or nest it in itself
 
     def look(value: Any, kind: str, where: str) -> Iterator[tuple[str, str]]:
         if (id(value), kind) in seen:
@@ -57,12 +57,12 @@ def misshapen(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield from look(each, inner, f"{where} {number}")
         elif holder == "table" and isinstance(value, dict):
             for name, each in value.items():
-                if not isinstance(name, str) and inner != "answer":  # of answers the names are statuses
-                    yield f"{where}.{name}", "text (write it in quotes)"
+                if not isinstance(name, str) and inner != "response":  # the keys of responses are statuses
+                    yield f"{where}.{name}", "string (write it in quotes)"
                 yield from look(each, inner, f"{where}.{name}")
         elif kind in _PLAIN:
             right = isinstance(value, _PLAIN[kind])
-            if not right or (kind == "type" and isinstance(value, list) and not _are_texts(value)):
+            if not right or (kind == "type" and isinstance(value, list) and not _are_strings(value)):
                 yield where, kind
         elif kind in _PARTS and isinstance(value, dict):
             seen.add((id(value), kind))
@@ -74,10 +74,10 @@ def misshapen(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         reference = value.get("$ref")
         if reference is not None:
             if not isinstance(reference, str):
-                yield f"{where}.$ref", "text"
+                yield f"{where}.$ref", "string"
                 return
             found, target = _at(document, reference)
-            if found:  # where it leads nowhere, lint says so
+            if found:  # lint reports a reference without a target
                 yield from look(target, kind, reference)
         elif any(name not in value for name in _NEEDED.get(kind, ())):
             yield where, kind
@@ -88,12 +88,12 @@ def misshapen(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from look(document, "document", "")
 
 
-def _are_texts(values: list[Any]) -> bool:
+def _are_strings(values: list[Any]) -> bool:
     return all(isinstance(value, str) for value in values)
 
 
 def _at(document: Mapping[str, Any], reference: str) -> tuple[bool, Any]:
-    """Whether the reference leads anywhere in the document, and where it does."""
+    """Return whether the reference has a target in the document, and the target."""
     found: Any = document
     for segment in reference[2:].split("/"):
         name = segment.replace("~1", "/").replace("~0", "~")

@@ -1,7 +1,4 @@
-"""Errors as the contract wants them: below 500, in JSON, and with nothing of the inside, of any operation.
-
-Not for which status it must be: the check knows that.
-"""
+"""Check of error responses: status below 500, JSON, and no information disclosure. The check tests the exact status."""
 
 from __future__ import annotations
 
@@ -12,21 +9,23 @@ from cutover.core.errors import CheckFailed
 from cutover.systems.target import Result
 
 
-def expect_plain(inspection: Inspection, result: Result) -> None:
-    """Below 500, and where it is an error, one in JSON that tells nothing; what is not so is a finding."""
-    inspection.looked(result.operation.name)
+def expect_safe_error(inspection: Inspection, result: Result) -> None:
+    """Report a status of 500 or more, and an error that is not JSON, discloses internals or evaluated a template."""
+    inspection.count(result.operation.name)
     if result.status >= 500:
-        inspection.see(result, "5xx", expected="a status below 500")
+        inspection.report(result, "5xx", expected="a status below 500")
     if result.status < 400:
         return
-    if inside := disclosed_detail(result.body):
-        inspection.see(result, "tells of the inside", expected="nothing of the inside", got=f"{inside!r}")
+    if detail := disclosed_detail(result.body):
+        inspection.report(
+            result, "discloses internals", expected="no stack trace, SQL, path or internal name", got=f"{detail!r}"
+        )
     if EVALUATED in result.body.decode("utf-8", "replace").replace(result.answer.request_id, ""):
-        inspection.see(result, "calculates a template", expected="the text as it is")
+        inspection.report(result, "evaluates a template", expected="the text unchanged")
     try:
-        # DRF's own: an object, or the reasons alone.
+        # Django REST framework returns an object, or a list of reasons.
         is_error = isinstance(result.answer.json, dict if inspection.target.system == "worker" else (dict, list))
     except CheckFailed:
         is_error = False
     if not is_error and result.answer.request.method != "HEAD":
-        inspection.see(result, "is no JSON", expected="an object of JSON")
+        inspection.report(result, "is not JSON", expected="a JSON object")

@@ -1,7 +1,4 @@
-"""Uploads that no honest client sends, byte by byte: chunked, with a length that lies, cut off, many at once.
-
-Not for what must come of them: the check knows that.
-"""
+"""Uploads over a raw connection: chunked, with a wrong Content-Length, cut off, or several in parallel."""
 
 from __future__ import annotations
 
@@ -18,24 +15,24 @@ CHUNKED: Final = ("Transfer-Encoding", "chunked")
 
 
 def body_of(target: Target, content: bytes, name: str = "raw.csv") -> bytes:
-    """The whole multipart body of one list file."""
+    """Return the complete multipart body of one list file."""
     return opening(target.operation("upload").request["file"], name.encode()) + content + CLOSING
 
 
-def chunked(target: Target, token: Secret, content: bytes) -> RawAnswer | None:
-    """Upload without a Content-Length, in chunks of 1 MiB. None when the system gave no answer."""
+def upload_chunked(target: Target, token: Secret, content: bytes) -> RawAnswer | None:
+    """Upload without Content-Length in chunks of 1 MiB. Return the response, None if the system sent none."""
     body = body_of(target, content)
     with RawConnection(target, "upload") as connection:
         connection.begin([("Content-Type", MEDIA_TYPE), CHUNKED], token=token)
         for piece in _pieces(body):
             if not connection.send(chunk(piece)):
-                break  # it has answered already, which it may
+                break  # the server closed its receiving side: it responds before the end of the body
         else:
             connection.send(chunk(b""))
         return connection.answer()
 
 
-def with_length(
+def upload_with_length(
     target: Target,
     token: Secret,
     body: bytes,
@@ -43,9 +40,9 @@ def with_length(
     *,
     more: Sequence[tuple[str, str]] = (),
 ) -> tuple[RawAnswer | None, RawAnswer | None]:
-    """Upload with that Content-Length, whatever the body has; the answer, and a second one where there is one.
+    """Upload the body with the given Content-Length header. Return the first and, if present, a second response.
 
-    Nothing comes after the body: the sending side of the connection is closed.
+    The sending side of the connection is closed after the body.
     """
     with RawConnection(target, "upload") as connection:
         connection.begin([("Content-Type", MEDIA_TYPE), ("Content-Length", length), *more], token=token)
@@ -55,8 +52,8 @@ def with_length(
         return first, connection.answer(2.0) if first is not None else None
 
 
-def announced(target: Target, token: Secret, length: int) -> RawAnswer | None:
-    """The answer to an upload of so many bytes that the client may send when it is told to (RFC 9110 10.1.1)."""
+def announce_upload(target: Target, token: Secret, length: int) -> RawAnswer | None:
+    """Announce an upload of `length` bytes with Expect: 100-continue (RFC 9110 10.1.1). Return the response."""
     with RawConnection(target, "upload") as connection:
         head = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(length)), ("Expect", "100-continue")]
         connection.begin(head, token=token)
@@ -64,8 +61,8 @@ def announced(target: Target, token: Secret, length: int) -> RawAnswer | None:
         return connection.answer()
 
 
-def side_by_side(target: Target, token: Secret, contents: Sequence[bytes], pieces: int) -> list[RawAnswer | None]:
-    """All uploaded at the same time, a piece of each in turn, on connections of their own: the answers."""
+def upload_in_parallel(target: Target, token: Secret, contents: Sequence[bytes], pieces: int) -> list[RawAnswer | None]:
+    """Upload all contents at the same time, one piece of each in turn, on one connection each. Return the responses."""
     connections = [RawConnection(target, "upload") for _ in contents]
     try:
         bodies = [body_of(target, content, f"side-{number}.csv") for number, content in enumerate(contents)]

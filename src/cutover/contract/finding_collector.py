@@ -1,7 +1,4 @@
-"""What a check of ours sees on its way over the operations, put down as findings with their places.
-
-Not for what is looked for: the check knows that; nor for how findings are grouped: findings.py.
-"""
+"""Collection of the findings of one check on one system."""
 
 from __future__ import annotations
 
@@ -9,26 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from cutover.config.operations import Operation
-from cutover.contract.findings import Finding, Findings, Place, place_of, show
+from cutover.contract.findings import Finding, Findings, Place, conclude, place_of
 from cutover.core.errors import NotVerified
 from cutover.core.recorder import Recorder
 from cutover.systems.target import Result, Target
 
 
 class Inspection:
-    """The findings of one check on one system, and how many answers it looked at."""
+    """The findings of one check on one system, and the number of inspected responses by operation."""
 
     def __init__(self, target: Target, check: str, rule: str) -> None:
-        """check: stable word that each finding's name begins with. rule: where the promise stands."""
+        """Start without findings. check: stable first word of each finding's name. rule: source of the promise."""
         self.target, self.check, self.rule = target, check, rule
         self.findings = Findings()
-        self.looked_at: dict[str, int] = {}
+        self.counts: dict[str, int] = {}
 
-    def looked(self, operation: str) -> None:
-        """One more answer of this operation was looked at."""
-        self.looked_at[operation] = self.looked_at.get(operation, 0) + 1
+    def count(self, operation: str) -> None:
+        """Count one inspected response of the operation."""
+        self.counts[operation] = self.counts.get(operation, 0) + 1
 
-    def see(
+    def report(
         self,
         result: Result,
         defect: str,
@@ -41,14 +38,14 @@ class Inspection:
         seed: str = "",
         variables: Mapping[str, str] | None = None,
     ) -> None:
-        """A defect, shown by this answer. got: its excerpt when left out; seed: the input, where it was drawn."""
+        """Add a finding for a response. got: the response's excerpt by default. seed: the input if it was generated."""
         place = place_of(result.answer, role=role, seed=seed, variables=variables)
-        self.see_at(place, defect, expected=expected, got=got or result.answer.excerpt, rule=rule, do_next=do_next)
+        self.report_at(place, defect, expected=expected, got=got or result.answer.excerpt, rule=rule, do_next=do_next)
 
-    def see_at(
+    def report_at(
         self, place: Place, defect: str, *, expected: object, got: object, rule: str = "", do_next: str = ""
     ) -> None:
-        """The same, where no single answer of the client shows it."""
+        """Add a finding at a place that is not a response of the client."""
         self.findings.add(
             Finding(
                 self.check,
@@ -65,25 +62,25 @@ class Inspection:
     def expect_status(
         self, result: Result, *statuses: int, defect: str, role: str = "", why: str = "", do_next: str = ""
     ) -> bool:
-        """Whether the status is one of these; when it is not, that is a finding."""
-        self.looked(result.operation.name)
+        """Count the response. Return True if its status is one of these; report a finding otherwise."""
+        self.count(result.operation.name)
         if result.status in statuses:
             return True
         expected = f"status {' or '.join(map(str, statuses))}{': ' + why if why else ''}"
-        self.see(result, defect, expected=expected, role=role, do_next=do_next)
+        self.report(result, defect, expected=expected, role=role, do_next=do_next)
         return False
 
-    def close(self, recorder: Recorder, **counted: Any) -> None:
-        """The end of the check. Raises ContractFailed with what was found, NotVerified when nothing was looked at."""
-        total = sum(self.looked_at.values())
-        recorder.measure("answers looked at", total, "> 0", sample=len(self.looked_at))
-        show(self.findings, recorder, requests=self.looked_at, **counted)
+    def close(self, recorder: Recorder, **counts: Any) -> None:
+        """End the check. Raises ContractFailed if there are findings, NotVerified if no response was inspected."""
+        total = sum(self.counts.values())
+        recorder.measure("responses inspected", total, "> 0", sample=len(self.counts))
+        conclude(self.findings, recorder, requests=self.counts, **counts)
         if not total:
-            raise NotVerified(f"{self.check}: {self.target.system} has no operation that this could be tried on")
+            raise NotVerified(f"{self.check}: {self.target.system} has no operation for this check")
 
 
-def present(target: Target, recorder: Recorder) -> list[Operation]:
-    """The operations that this system has and the environment allows for; what it does not is written down."""
+def available_operations(target: Target, recorder: Recorder) -> list[Operation]:
+    """Return the operations that the system and the environment have. Absent capabilities are noted in the record."""
     environment = target.environment
     found = []
     for operation in environment.operations[target.system].values():

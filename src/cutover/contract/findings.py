@@ -1,7 +1,4 @@
-"""What the contract gate found: one defect is one finding, however many operations show it.
-
-Not for finding, and not for deciding: checks do the one, verdict.py the other.
-"""
+"""Findings of the contract gate. A defect is one finding, no matter on how many operations it occurs."""
 
 from __future__ import annotations
 
@@ -17,18 +14,18 @@ from cutover.core.recorder import Recorder
 from cutover.core.secrets import redact
 
 ATTACHMENT: Final = "contract"
-"""Under this name a check's record carries what it found and did; the run's end adds it up (contract.json)."""
+"""Name of the attachment of a check's record with findings and counts. The run adds them up in contract.json."""
 SECURITY: Final = ("ignored-auth", "use-after-free", "missing-header-not-rejected")
-"""Checks whose findings concern who may do what: neither a debt of the legacy system nor a waiver covers them."""
+"""Checks of access control. Neither a known violation of the legacy system nor a waiver can cover their findings."""
 PLACES_SHOWN: Final = 12
 EXAMPLES_KEPT: Final = 3
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a defect showed itself: operation (contracts/operations.toml), who asked, and one exchange that shows it.
+    """One occurrence of a defect: operation (contracts/operations.toml), role of the caller, and one exchange.
 
-    seed: what draws the same request again, "" for one that was not drawn. Texts are redacted by `place_of`.
+    seed: text that generates the same request again, "" if the request was not generated. `place_of` redacts the texts.
     """
 
     operation: str
@@ -40,12 +37,12 @@ class Place:
 
     @property
     def name(self) -> str:
-        """For lists: operation, and the role where the check goes through several."""
+        """Return the operation, with the role if the check uses several."""
         return f"{self.operation} as {self.role}" if self.role else self.operation
 
 
 def place_of(answer: Answer, *, role: str = "", seed: str = "", variables: Mapping[str, str] | None = None) -> Place:
-    """The place that this answer shows. variables: secret value -> name of the shell variable that stands for it."""
+    """Return the place of a response. variables: secret value -> name of the shell variable that replaces it."""
     request = answer.request
     path = request.url.partition("://")[2].partition("/")[2]
     return Place(
@@ -60,10 +57,10 @@ def place_of(answer: Answer, *, role: str = "", seed: str = "", variables: Mappi
 
 @dataclass(frozen=True)
 class Finding:
-    """One defect, and where it shows.
+    """One defect with its places.
 
-    check: what was checked, a stable word ("token:alg-none", "status_code_conformance"). defect: what is wrong, with
-    no operation and no value that changes from run to run ("418 is not documented"). rule: where the promise stands
+    check: stable name of the check ("token:alg-none", "status_code_conformance"). defect: text without the operation
+    and without a value that changes between runs ("418 is not documented"). rule: source of the promise
     ("contracts/api.md Everywhere: Statuses", "RFC 9110 15.5.2").
     """
 
@@ -78,16 +75,16 @@ class Finding:
 
     @property
     def name(self) -> str:
-        """What the fingerprint is made of: the same defect on another operation has the same name."""
+        """Return the source of the fingerprint. The same defect on another operation has the same name."""
         return f"{self.check}:{self.system}:{self.defect}"
 
     @property
     def fingerprint(self) -> str:
-        """12 hex digits that name the defect, the same in every run and on every operation."""
+        """Return 12 hex digits that identify the defect in every run and on every operation."""
         return hashlib.sha256(self.name.encode()).hexdigest()[:12]
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return {
             **vars(self),
             "name": self.name,
@@ -97,19 +94,19 @@ class Finding:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The finding that `as_json` gave. Raises KeyError, TypeError for anything else."""
+        """Return the finding from the data of `as_json`. Raises KeyError or TypeError for other data."""
         known = {name: data[name] for name in ("check", "defect", "system", "rule", "expected", "got", "do_next")}
         return cls(**known, places=tuple(Place(**place) for place in data["places"]))
 
 
 @dataclass
 class Findings:
-    """Findings by defect, in the order in which they were first seen."""
+    """Findings by defect, in the order of their first occurrence."""
 
     by_name: dict[str, Finding] = field(default_factory=dict)
 
     def add(self, finding: Finding) -> None:
-        """Add one; of a defect that is known only its new places. Of a place the first examples are kept."""
+        """Add a finding. A known defect only gets the new places, at most EXAMPLES_KEPT of each name."""
         held = self.by_name.get(finding.name)
         if held is None:
             self.by_name[finding.name] = finding
@@ -121,7 +118,7 @@ class Findings:
         self.by_name[finding.name] = _with_places(held, places)
 
     def merge(self, others: Iterable[Finding]) -> None:
-        """Add all of them."""
+        """Add all findings of `others`."""
         for finding in others:
             self.add(finding)
 
@@ -132,11 +129,11 @@ class Findings:
         return len(self.by_name)
 
     def failure(self) -> ContractFailed | None:
-        """The failure of a check that found these; None when it found nothing."""
+        """Return the failure of a check with these findings; None if there are none."""
         return ContractFailed(list(self)) if self.by_name else None
 
     def as_json(self) -> list[dict[str, Any]]:
-        """Plain data."""
+        """Return plain data."""
         return [finding.as_json() for finding in self]
 
 
@@ -145,18 +142,18 @@ class ContractFailed(CheckFailed):
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         first = findings[0]
-        # Several defects have a name together: who waives one has not waived the other.
+        # The name combines all defects, so that a waiver of one does not cover the others.
         super().__init__(" and ".join(sorted(finding.name for finding in findings)), expected="", got="")
         self.findings = tuple(finding.fingerprint for finding in findings)
         barred = [finding.name for finding in findings if finding.check in SECURITY]
         self.never_waived = f"{barred[0]} concerns isolation and identity" if barred else ""
-        told = [line for finding in findings for line in told_of(finding)]
-        told += [f"  next      {first.do_next}"] if first.do_next else []
-        self.args = ("\n".join(told),)
+        lines = [line for finding in findings for line in finding_lines(finding)]
+        lines += [f"  next      {first.do_next}"] if first.do_next else []
+        self.args = ("\n".join(lines),)
 
 
-def told_of(finding: Finding) -> list[str]:
-    """A finding for a person: what, where, and the line that shows it again."""
+def finding_lines(finding: Finding) -> list[str]:
+    """Return the lines of a finding for the terminal: name, expected, got, places and a curl command."""
     names = list(dict.fromkeys(place.name for place in finding.places))
     more = f" and {len(names) - PLACES_SHOWN} more" if len(names) > PLACES_SHOWN else ""
     lines = [
@@ -168,18 +165,18 @@ def told_of(finding: Finding) -> list[str]:
     if finding.places:
         place = finding.places[0]
         lines += [f"  request   {place.request}"] if place.request else []
-        lines += [f"  answer    {place.response}"] if place.response else []
-        lines += [f"  again     {place.curl}"] if place.curl else []
+        lines += [f"  response  {place.response}"] if place.response else []
+        lines += [f"  repeat    {place.curl}"] if place.curl else []
         lines += [f"  seed      {place.seed}"] if place.seed else []
     return lines
 
 
-def show(findings: Findings, recorder: Recorder, **counted: Any) -> None:
-    """The end of a check: attach what was found and counted to its record, and fail when anything was found.
+def conclude(findings: Findings, recorder: Recorder, **counts: Any) -> None:
+    """Attach findings and counts to the check's record. Raises ContractFailed if there are findings.
 
-    counted: further plain data under the same attachment (requests by operation, sequence). Raises ContractFailed.
+    counts: further plain data of the attachment (requests by operation, sequence hash).
     """
-    recorder.attachments[ATTACHMENT] = {"findings": findings.as_json(), **counted}
+    recorder.attachments[ATTACHMENT] = {"findings": findings.as_json(), **counts}
     failure = findings.failure()
     if failure is not None:
         raise failure

@@ -1,6 +1,6 @@
-"""Tokens that must be refused, made from one that is honoured. RFC 7515, 7518, 7519, 8725; OWASP's list for JWT.
+"""Forged and invalid tokens made from a valid one. RFC 7515, 7518, 7519, 8725; OWASP JWT testing guide.
 
-Not for tokens that were good once: the check logs out, deletes and disables for those.
+Revoked tokens and tokens of deleted or disabled accounts are made by the checks themselves.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _LIFETIME_S: Final = 300
 _LATER_S: Final = 3600
 
 
-def without_key(token: Secret) -> dict[str, str]:
-    """name -> forged token, of those that anybody can make who has seen one."""
+def forged_without_key(token: Secret) -> dict[str, str]:
+    """Return name -> forged token that can be made without the signing key."""
     header, payload = claims(token)
     raw_header, raw_payload, signature = token.reveal().split(".")
     later = _encode(_json({**payload, "exp": payload["exp"] + 1}))
@@ -36,8 +36,8 @@ def without_key(token: Secret) -> dict[str, str]:
         "signature cut": token.reveal()[:-6],
         "signature of another text": f"{raw_header}.{later}.{signature}",
         "claims of another user": f"{raw_header}.{_encode(_json({**payload, **other_sub}))}.{signature}",
-        "signed with nothing": _signed(header, payload, b""),
-        "signed with a word": _signed(header, payload, b"secret"),
+        "signed with an empty key": _signed(header, payload, b""),
+        "signed with a common word": _signed(header, payload, b"secret"),
         "another secret": _signed(header, payload, b"another environment's secret, " * 2),
         "signed with its own header": _signed(header, payload, raw_header.encode()),
     }
@@ -46,16 +46,16 @@ def without_key(token: Secret) -> dict[str, str]:
         forged[f"alg {spelling or 'empty'}"] = f"{unsigned}."
         forged[f"alg {spelling or 'empty'}, old signature"] = f"{unsigned}.{signature}"
     key = {"kty": "oct", "k": _encode(b"brought along"), "alg": "HS256"}
-    forged["brings its key along"] = _signed({**header, "jwk": key}, payload, b"brought along")
+    forged["key in the header"] = _signed({**header, "jwk": key}, payload, b"brought along")
     forged["key from a file"] = _signed({**header, "kid": "../../../../dev/null"}, payload, b"")
     forged["key by SQL"] = _signed({**header, "kid": "x' UNION SELECT 'k"}, payload, b"k")
     return forged
 
 
-def with_key(token: Secret, key: Secret, issued_for: Mapping[str, Any]) -> dict[str, str]:
-    """name -> token signed with the right key that must be refused all the same.
+def forged_with_key(token: Secret, key: Secret, issued_for: Mapping[str, Any]) -> dict[str, str]:
+    """Return name -> token that is signed with the right key and must be refused.
 
-    issued_for: the claims that every token must have with this value (issuer, audience).
+    issued_for: required claims with their values (issuer, audience).
     """
     header, payload = claims(token)
     now, secret = int(time.time()), key.reveal().encode()
@@ -68,9 +68,7 @@ def with_key(token: Secret, key: Secret, issued_for: Mapping[str, Any]) -> dict[
         "expires in words": _signed(header, {**good, "exp": "tomorrow"}, secret),
         "not yet valid": _signed(header, {**good, "nbf": now + _LATER_S, "exp": now + 2 * _LATER_S}, secret),
         "no id": _signed(header, {name: good[name] for name in good if name != "jti"}, secret),
-        "of no type": _signed(
-            header, {name: good[name] for name in good if name not in ("type", "token_type")}, secret
-        ),
+        "no type": _signed(header, {name: good[name] for name in good if name not in ("type", "token_type")}, secret),
         "asks for an extension": _signed({**header, "crit": ["cutover"], "cutover": True}, good, secret),
         "a list for claims": _signed(header, [good], secret),
         "alg HS384": _signed({**header, "alg": "HS384"}, good, secret),
@@ -80,20 +78,20 @@ def with_key(token: Secret, key: Secret, issued_for: Mapping[str, Any]) -> dict[
     }
     for name in ("sub", "user_id"):
         if name in payload:
-            for what, value in (("nobody", "999999999999"), ("negative", "-1"), ("words", "1 OR 1=1"), ("empty", "")):
+            for what, value in (("unknown", "999999999999"), ("negative", "-1"), ("SQL", "1 OR 1=1"), ("empty", "")):
                 forged[f"{name} is {what}"] = _signed(header, {**good, name: value}, secret)
             forged[f"{name} is missing"] = _signed(header, {key: good[key] for key in good if key != name}, secret)
     for name, value in issued_for.items():
-        for what, other in (("another's", f"{value}-staging"), ("longer", f"x{value}"), ("upper case", value.upper())):
+        for what, other in (("another", f"{value}-staging"), ("longer", f"x{value}"), ("upper case", value.upper())):
             forged[f"{name} {what}"] = _signed(header, {**good, name: other}, secret)
         forged[f"{name} missing"] = _signed(header, {key: good[key] for key in good if key != name}, secret)
     return forged
 
 
 def with_identity(token: Secret, old: str, new: str, key: Secret | None) -> Secret:
-    """The token with another account's number, signed with the key where there is one and with a word elsewhere.
+    """Return the token with another user id, signed with the key, or with a common word if there is no key.
 
-    Whoever takes the other system's word looks at no signature, so that one that is wrong shows it, too.
+    A system that does not verify signatures accepts the second one as well.
     """
     header, payload = claims(token)
     changed = {
@@ -102,10 +100,11 @@ def with_identity(token: Secret, old: str, new: str, key: Secret | None) -> Secr
     return Secret(_signed(header, changed, key.reveal().encode() if key else b"secret"))
 
 
-def control(token: Secret, key: Secret | None) -> Secret:
-    """The same claims, issued now and signed with the key: it must be honoured, or `with_key` shows nothing.
+def control_token(token: Secret, key: Secret | None) -> Secret:
+    """Return a valid token: the same claims, issued now and signed with the key.
 
-    Raises NotVerified without a key.
+    The system must accept it; otherwise the refusals of `forged_with_key` prove nothing. Raises NotVerified without a
+    key.
     """
     return reissued(token, key, lifetime_s=_LIFETIME_S)
 

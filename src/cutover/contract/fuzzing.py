@@ -1,7 +1,7 @@
-"""Holds one operation to its contract: examples, coverage, fuzzing; and operations together along the links.
+"""Fuzzing of one operation (examples, coverage, generated requests), or of sequences of operations along links.
 
-The checks of tests/contract, `cutover contract explore` and benchmarks/contract.py work through this. Not for
-drawing, sending or judging, which it puts together.
+It connects generation, sending and schemathesis' checks for tests/contract, `cutover contract explore` and
+benchmarks/contract.py.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any, Final
 from cutover.accounts.registered import Accounts
 from cutover.client.http import Answer
 from cutover.config.environments import Environment
-from cutover.contract.budget_split import shares
+from cutover.contract.budget_split import split_budget
 from cutover.contract.document import FILES, Contract, read_contract
-from cutover.contract.findings import Finding, Findings, Place, place_of, show
+from cutover.contract.findings import Finding, Findings, Place, conclude, place_of
 from cutover.contract.known_violations import KnownViolations, load_known_violations
 from cutover.contract.request_sequence import Sequence
 from cutover.core.errors import CheckFailed, MeasurementError, NotVerified
@@ -26,35 +26,39 @@ from cutover.systems.target import Target
 
 GATE_SEED: Final = "gate"
 EXAMPLES: Final = 40
-"""So many requests are drawn for an operation beside examples and coverage: docs/contract.md has the measurement."""
+"""Generated requests of an operation, in addition to examples and coverage. docs/contract.md has the measurement."""
 SEQUENCES: Final = 25
 STEPS: Final = 6
 _SILENT: Final = 3
 _SILENT_IN_ALL: Final = 4
-"""After so many requests without an answer an operation, or the whole process, asks no more: each costs timeout_s."""
-_BUDGET: Final = "the budget of this environment and the minutes given allow no more"
-_SILENCE: Final = "the deployment does not answer any more, or breaks its answers off"
+"""Limit of requests without a complete response, of an operation and of the process: each one takes timeout_s."""
+_BUDGET: Final = "the request budget of this environment and --contract-minutes allow no more"
+_SILENCE: Final = "the deployment stopped responding, or its responses are incomplete"
 
 
 @dataclass
-class Counted:
-    """What was sent to one operation. planned: how many requests there were; unsendable: what no client can send."""
+class RequestCounts:
+    """The number of requests to one operation.
+
+    planned: generated requests. unsendable: generated requests that this client cannot send. limit: maximum number by
+    the split of the budget, None for no limit.
+    """
 
     planned: int = 0
     sent: int = 0
     unsendable: int = 0
     phases: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
-    share: int | None = None
+    limit: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         statuses = {str(status): count for status, count in sorted(self.statuses.items())}
         return {**vars(self), "phases": dict(self.phases), "statuses": statuses}
 
 
 class Fuzzer:
-    """Draws, sends and judges the requests of one system in one process."""
+    """Generator, sender and checker of the requests to one system in one process."""
 
     def __init__(
         self,
@@ -67,160 +71,160 @@ class Fuzzer:
         seed: str = GATE_SEED,
         contract: Contract | None = None,
     ) -> None:
-        """minutes: that the whole gate may take. Raises ConfigurationError for the contract."""
+        """Read the contract. minutes: time limit of the whole gate. Raises ConfigurationError."""
         self.environment, self.target, self.recorder, self.seed = environment, target, recorder, seed
         own = environment.contracts.get(target.system)
         found = contract or read_contract((own and own.file) or project / FILES[target.system])
-        self.debts = load_known_violations(project) if target.system == "legacy" else KnownViolations({})
-        self.contract = found.placed(environment.operations[target.system])
+        self.known_violations = load_known_violations(project) if target.system == "legacy" else KnownViolations({})
+        self.contract = found.with_operations(environment.operations[target.system])
         self.source = Path(found.source).name
         bodies = {described.name: described.has_body for described in self.contract.operations()}
-        self.shares: Mapping[str, int] | None = shares(bodies, environment.budget, minutes)
+        self.limits: Mapping[str, int] | None = split_budget(bodies, environment.budget, minutes)
         self.silent = 0
 
     @property
     def names(self) -> list[str]:
-        """The operations of the document that this environment has."""
+        """Return the operations of the document that the environment has."""
         return [described.name for described in self.contract.operations()]
 
-    def hold(self, name: str, accounts: Accounts | None, *, examples: int = EXAMPLES) -> None:
-        """Hold one operation to the contract. accounts: None where only anonymous requests are sent.
+    def check_operation(self, name: str, accounts: Accounts | None, *, examples: int = EXAMPLES) -> None:
+        """Check one operation against the contract. accounts: None for anonymous requests only.
 
-        Raises ContractFailed; NotVerified when nothing was found and not everything was sent; and what Client.send
-        raises. The record carries findings, counts and the hash of the sequence.
+        Raises ContractFailed, the errors of Client.send, and NotVerified if there is no finding and not all requests
+        were sent. The record gets the findings, the counts and the hash of the sequence.
         """
-        held = self._begin(name, accounts)
-        for phase, cases in held.listed():
+        check = self._begin(name, accounts)
+        for phase, cases in check.listed_cases():
             for case in cases:
-                held.take(case, phase)
-        held.fuzz(examples)
-        self._end(held)
+                check.take(case, phase)
+        check.fuzz(examples)
+        self._end(check)
 
-    def hold_together(self, accounts: Accounts, *, sequences: int = SEQUENCES, steps: int = STEPS) -> None:
-        """Hold the operations to the contract in sequences along its links. Raises as `hold` does."""
-        held = self._begin("sequences", accounts)
-        held.follow_links(sequences, steps)
-        self._end(held)
+    def check_sequences(self, accounts: Accounts, *, sequences: int = SEQUENCES, steps: int = STEPS) -> None:
+        """Check sequences of operations along the links of the contract. Raises the errors of `check_operation`."""
+        check = self._begin("sequences", accounts)
+        check.follow_links(sequences, steps)
+        self._end(check)
 
-    def _begin(self, name: str, accounts: Accounts | None) -> _Held:
-        self.recorder.incomplete = f"the requests to {name} were broken off"  # until `_end` knows how far they went
-        return _Held(self, name, accounts)
+    def _begin(self, name: str, accounts: Accounts | None) -> _OperationCheck:
+        self.recorder.incomplete = f"the requests to {name} were interrupted"  # `_end` replaces the text
+        return _OperationCheck(self, name, accounts)
 
-    def _end(self, held: _Held) -> None:
-        counted = held.counted
-        self.recorder.measure(f"requests to {held.name}", counted.sent, f"{counted.planned} drawn", sample=counted.sent)
-        unshown = ""
-        if held.stopped:
-            unshown = f"{counted.sent} of {counted.planned} requests to {held.name} were sent: {held.stopped}"
-        elif not counted.sent:
-            unshown = f"no request to {held.name} could be sent here"
-        self.recorder.incomplete = unshown
-        if held.untrusted is not None:
-            raise held.untrusted
-        findings, debts = self.debts.split(held.findings, held.name, whole=not held.stopped)
-        show(
+    def _end(self, check: _OperationCheck) -> None:
+        counts = check.counts
+        self.recorder.measure(f"requests to {check.name}", counts.sent, f"{counts.planned} planned", sample=counts.sent)
+        incomplete = ""
+        if check.stopped:
+            incomplete = f"{counts.sent} of {counts.planned} requests to {check.name} were sent: {check.stopped}"
+        elif not counts.sent:
+            incomplete = f"no request to {check.name} could be sent in this environment"
+        self.recorder.incomplete = incomplete
+        if check.error is not None:
+            raise check.error
+        findings, known = self.known_violations.split(check.findings, check.name, whole=not check.stopped)
+        conclude(
             findings,
             self.recorder,
-            debts=[debt.as_json() for debt in debts],
+            known_violations=[finding.as_json() for finding in known],
             system=self.target.system,
-            operations={held.name: counted.as_json()},
-            sequence=held.sequence.hash,
+            operations={check.name: counts.as_json()},
+            sequence=check.sequence.hash,
             seed=self.seed,
         )
-        if unshown:
-            raise NotVerified(unshown)
+        if incomplete:
+            raise NotVerified(incomplete)
 
 
-class _Held:
-    """One operation while it is held to its contract."""
+class _OperationCheck:
+    """The running check of one operation, or of the sequences."""
 
     def __init__(self, fuzzer: Fuzzer, name: str, accounts: Accounts | None) -> None:
         from cutover.contract.prerequisites import Prerequisites
-        from cutover.contract.request_generation import Drawn
+        from cutover.contract.request_generation import RequestGenerator
         from cutover.contract.sending import Sender
 
         self.name, self._fuzzer = name, fuzzer
-        self.findings, self.counted, self.sequence = Findings(), Counted(), Sequence()
-        self.counted.share = fuzzer.shares[name] if fuzzer.shares is not None else None
+        self.findings, self.counts, self.sequence = Findings(), RequestCounts(), Sequence()
+        self.counts.limit = fuzzer.limits[name] if fuzzer.limits is not None else None
         self.stopped = ""
         self._silent = self._taken = 0
-        # Raised when the drawing is over and not into it: Hypothesis would draw the same once more, and call it flaky
-        # when that goes well.
-        self.untrusted: MeasurementError | None = None
+        # Raised after the generation has ended: Hypothesis would repeat a failing input and report it as flaky if it
+        # passes the second time.
+        self.error: MeasurementError | None = None
         self._confirmed: set[str] = set()
         if self._silenced:
             raise NotVerified(f"no request to {name} was sent: {_SILENCE}")
-        placeholders = fuzzer.contract.stands_for
-        self._supplies = Prerequisites(fuzzer.target, accounts, self.sequence)
+        placeholders = fuzzer.contract.placeholders
+        self._prerequisites = Prerequisites(fuzzer.target, accounts, self.sequence)
         for key, value in placeholders.items():
             self.sequence.know(value, key)
-        self.sender = Sender(fuzzer.target, self._supplies, self.sequence, placeholders)
-        # One for each operation: a document that was drawn from remembers which methods of a path it has asked, and the
-        # order in which two processes take the operations would show in the sequence.
-        self.drawn = Drawn(
-            fuzzer.contract, fuzzer.target.url, token=lambda: self._supplies.token, probe=self.sender.probe,
+        self.sender = Sender(fuzzer.target, self._prerequisites, self.sequence, placeholders)
+        # One generator for each operation: schemathesis' schema remembers the methods that it generated for a path, so
+        # a shared one would make the sequence depend on the order of the operations.
+        self.generator = RequestGenerator(
+            fuzzer.contract, fuzzer.target.url, token=lambda: self._prerequisites.token, probe=self.sender.probe,
             seed=fuzzer.seed,
         )  # fmt: skip
         try:
-            _ = self._supplies.owner  # who asks comes first: what goes wrong there is no fault of a drawn request
+            _ = self._prerequisites.owner  # first, so that its failure is not attributed to a generated request
         except CheckFailed:
             fuzzer.silent += 1
             raise
 
-    def listed(self) -> Iterator[tuple[str, Iterable[Any]]]:
-        """Phase and its requests, of the phases that list them."""
+    def listed_cases(self) -> Iterator[tuple[str, Iterable[Any]]]:
+        """Yield (phase, requests) for the phases with a fixed list of requests."""
         for phase, found in (
-            ("examples", self.drawn.examples(self.name)),
-            ("coverage", self.drawn.coverage(self.name)),
+            ("examples", self.generator.examples(self.name)),
+            ("coverage", self.generator.coverage(self.name)),
         ):
-            self.counted.planned += len(found)
+            self.counts.planned += len(found)
             yield phase, found
 
     def fuzz(self, examples: int) -> None:
-        """Requests that Hypothesis draws, as far as the share goes."""
-        share = self.counted.share
-        left = examples if share is None else min(examples, share - self.counted.sent)
+        """Generate and check requests up to the limit."""
+        limit = self.counts.limit
+        left = examples if limit is None else min(examples, limit - self.counts.sent)
         before = self._taken
         if left > 0:
-            self.drawn.fuzz(self.name, left, lambda case: self.take(case, "fuzzing"))
+            self.generator.fuzz(self.name, left, lambda case: self.take(case, "fuzzing"))
         if left < examples:
             self._stop(_BUDGET)
-        # An operation that takes nothing has one request, however many are asked for.
-        self.counted.planned += examples if self.stopped else self._taken - before
+        # An operation without parameters and body has only one request.
+        self.counts.planned += examples if self.stopped else self._taken - before
 
     def follow_links(self, sequences: int, steps: int) -> None:
-        """Sequences of operations, as far as the share goes."""
-        share = self.counted.share
-        wanted = sequences if share is None else min(sequences, max(share // steps, 0))
-        if wanted > 0:
-            self.drawn.sequences(wanted, steps, self._send_step, self._judge_step, self._goes_on)
-        if wanted < sequences:
+        """Generate and check sequences of operations up to the limit."""
+        limit = self.counts.limit
+        count = sequences if limit is None else min(sequences, max(limit // steps, 0))
+        if count > 0:
+            self.generator.sequences(count, steps, self._send_step, self._inspect_step, self._continues)
+        if count < sequences:
             self._stop(_BUDGET)
         if self._silenced:
             self._stop(_SILENCE)
-        self.counted.planned += sequences * steps if self.stopped else self.counted.sent
+        self.counts.planned += sequences * steps if self.stopped else self.counts.sent
 
     @property
     def _silenced(self) -> bool:
         return self._silent >= _SILENT or self._fuzzer.silent >= _SILENT_IN_ALL
 
-    def _goes_on(self) -> bool:
-        return not self._silenced and self.untrusted is None
+    def _continues(self) -> bool:
+        return not self._silenced and self.error is None
 
     def take(self, case: Any, phase: str) -> None:
-        """Send one drawn request and note what is wrong with the answer."""
-        if self.counted.share is not None and self.counted.sent >= self.counted.share:
+        """Send one generated request and collect the findings of its response."""
+        if self.counts.limit is not None and self.counts.sent >= self.counts.limit:
             self._stop(_BUDGET)
             return
         if self._silenced:
             self._stop(_SILENCE)
             return
-        if self.untrusted is not None:
+        if self.error is not None:
             return
         self._taken += 1
         response = self._send(case, phase)
         if response is not None:
-            self._judge(case, response, phase, None)
+            self._inspect(case, response, phase, None)
 
     def _send(self, case: Any, phase: str, linked: frozenset[str] = frozenset()) -> Any:
         from cutover.contract.sending import NotSendable
@@ -228,17 +232,17 @@ class _Held:
         try:
             response = self.sender.send(case, linked)
         except NotSendable:
-            self.counted.unsendable += 1
+            self.counts.unsendable += 1
             return None
         except CheckFailed as error:
-            self._note_silence(error)
+            self._add_no_response(error)
             return None
         except MeasurementError as error:
-            self.untrusted = self.untrusted or error
+            self.error = self.error or error
             return None
-        self.counted.sent += 1
-        self.counted.phases[phase] += 1
-        self.counted.statuses[response.status_code] += 1
+        self.counts.sent += 1
+        self.counts.phases[phase] += 1
+        self.counts.statuses[response.status_code] += 1
         return response
 
     def _send_step(self, case: Any, linked: frozenset[str]) -> Any:
@@ -249,10 +253,12 @@ class _Held:
             hypothesis.reject()  # the sequence ends here
         return response
 
-    def _judge_step(self, response: Any, case: Any, recorder: Any, linked: frozenset[str]) -> None:
-        self._judge(case, response, "sequences", recorder, linked)
+    def _inspect_step(self, response: Any, case: Any, recorder: Any, linked: frozenset[str]) -> None:
+        self._inspect(case, response, "sequences", recorder, linked)
 
-    def _judge(self, case: Any, response: Any, phase: str, recorder: Any, linked: frozenset[str] = frozenset()) -> None:
+    def _inspect(
+        self, case: Any, response: Any, phase: str, recorder: Any, linked: frozenset[str] = frozenset()
+    ) -> None:
         from cutover.contract.schemathesis_checks import failures_of, finding_of
         from cutover.contract.sending import NotSendable
 
@@ -261,12 +267,12 @@ class _Held:
         try:
             found = failures_of(case, response, recorder, self._confirmed, linked)
         except CheckFailed as error:
-            self._note_silence(error)
+            self._add_no_response(error)
             return
         except MeasurementError as error:
-            self.untrusted = self.untrusted or error
+            self.error = self.error or error
             return
-        except NotSendable:  # what a check wanted to ask in addition
+        except NotSendable:  # an additional request of a check
             return
         for failure in found:
             self.findings.add(
@@ -282,28 +288,28 @@ class _Held:
             )
 
     def _place(self, answer: Answer, phase: str) -> Place:
-        seed = f"{self._fuzzer.seed}/{self.name}/{phase}/{self.counted.sent}"
+        seed = f"{self._fuzzer.seed}/{self.name}/{phase}/{self.counts.sent}"
         return place_of(answer, seed=seed)
 
-    def _note_silence(self, error: CheckFailed) -> None:
+    def _add_no_response(self, error: CheckFailed) -> None:
         self._silent += 1
         self._fuzzer.silent += 1
-        word, _, operation = error.finding.partition(":")
+        defect, _, operation = error.finding.partition(":")
         lines = [line.strip().split(None, 1) for line in str(error).splitlines()[1:]]
-        told = {line[0]: line[1] for line in lines if len(line) == 2}
-        place = Place(operation.partition(":")[0], request=told.get("from", ""), response=told.get("got", ""))
+        parts = {line[0]: line[1] for line in lines if len(line) == 2}
+        place = Place(operation.partition(":")[0], request=parts.get("from", ""), response=parts.get("got", ""))
         self.findings.add(
             Finding(
                 check="answer",
-                defect=word,
+                defect=defect,
                 system=self._fuzzer.target.system,
                 rule="RFC 9110 and RFC 9112",
-                expected=told.get("expected", ""),
-                got=told.get("got", ""),
+                expected=parts.get("expected", ""),
+                got=parts.get("got", ""),
                 places=(place,),
-                do_next=told.get("next", ""),
+                do_next=parts.get("next", ""),
             )
         )
 
-    def _stop(self, why: str) -> None:
-        self.stopped = self.stopped or why
+    def _stop(self, reason: str) -> None:
+        self.stopped = self.stopped or reason

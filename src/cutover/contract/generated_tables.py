@@ -1,6 +1,6 @@
-"""Tables as users write them, drawn at random together with what they hold: dialect, encoding, ragged rows, quotes.
+"""Strategies for list files with known content: dialect, encoding, ragged rows, quotes.
 
-What a table holds is known by construction, not by reading it. Not for malformed files: the corpus has those.
+The content is known by construction, without parsing. Malformed files are in the corpus.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NUMBERS: Final = (
 
 
 def cells() -> SearchStrategy[str]:
-    """Texts of one cell: short words, signs of the grammar, numbers and what looks like one."""
+    """Return a strategy for cells: short words, special characters, numbers and texts that resemble numbers."""
     return st.one_of(
         st.text(st.sampled_from(_PLAIN + _SIGNS), max_size=6),
         st.sampled_from(_NUMBERS),
@@ -34,30 +34,30 @@ def cells() -> SearchStrategy[str]:
 
 @dataclass(frozen=True)
 class Table:
-    """What a file holds, header first, and its bytes."""
+    """The records of a file, header first, and its bytes."""
 
     records: tuple[tuple[str, ...], ...]
     content: bytes
 
     @property
     def header(self) -> tuple[str, ...]:
-        """The column names, exactly."""
+        """Return the exact column names."""
         return self.records[0]
 
 
 @st.composite
 def tables(draw: DrawFn) -> Table:
-    """A table of 1 to 5 columns and up to 8 rows, written in one of the ways that contracts/api.md reads alike."""
+    """Generate a table of 1 to 5 columns and up to 8 rows in one of the dialects of contracts/api.md."""
     width = draw(st.integers(1, 5))
     header = draw(st.lists(cells(), min_size=width, max_size=width))
     rows = draw(st.lists(st.lists(cells(), min_size=1, max_size=width + 1), max_size=8))
     records = (tuple(header), *map(tuple, rows))
-    delimiter = draw(st.sampled_from(DELIMITERS)) if width > 1 else ","  # where none occurs, it is the comma
+    delimiter = draw(st.sampled_from(DELIMITERS)) if width > 1 else ","  # the default if no delimiter occurs
     end = draw(st.sampled_from(("\r\n", "\n", "\r")))
     always = draw(st.booleans())
     lines = []
     for number, record in enumerate(records):
-        # In the first record the other signs are quoted, or they might be taken for the delimiter.
+        # In the first record the other special characters are quoted: they could be detected as the delimiter.
         signs = _SIGNS if number == 0 else f"{delimiter}\r\n"
         lines.append(delimiter.join(_field(cell, signs, always=always or record == ("",)) for cell in record))
         lines += [""] * draw(st.sampled_from((0, 0, 0, 1)))
@@ -72,47 +72,47 @@ def _field(cell: str, signs: str, *, always: bool) -> str:
 
 
 def _encoded(text: str) -> list[bytes]:
-    """UTF-8 with and without a BOM, and Windows-1252 where that is no UTF-8 as well."""
+    """Return the text as UTF-8, as UTF-8 with BOM, and as Windows-1252 unless that is valid UTF-8, too."""
     utf8 = text.encode()
-    ways = [utf8, b"\xef\xbb\xbf" + utf8]
+    encoded = [utf8, b"\xef\xbb\xbf" + utf8]
     try:
         western = text.encode("cp1252")
         western.decode("utf-8")
     except UnicodeEncodeError:
-        return ways
+        return encoded
     except UnicodeDecodeError:
-        return [*ways, western]
-    return ways
+        return [*encoded, western]
+    return encoded
 
 
-Cut = tuple[Table, list[str], list[dict[str, Any]]]
-"""Table, columns, filters: what an export is asked for."""
+ExportCase = tuple[Table, list[str], list[dict[str, Any]]]
+"""Input of an export: table, columns, filters."""
 
 
-def number_cuts(operator: str) -> list[Cut]:
-    """Every number, and what looks like one, compared by this operator with the most telling of them."""
+def number_cases(operator: str) -> list[ExportCase]:
+    """Return cases in which this operator compares each number, or text that resembles one, with edge cases."""
     records = (("n", "cell"), *((str(at), cell) for at, cell in enumerate(_NUMBERS)))
     table = Table(records, write_csv(records))
-    telling = ("1", "1e1", "9007199254740992", "0.1", "-0", "\u0661", "1,5", ".5")
-    pairs = zip(telling, reversed(telling), strict=True)
-    values = {"BETWEEN": [list(pair) for pair in pairs], "IN": [["x", each, "9"] for each in telling]}
-    values["IN"] += [["9", each] for each in telling[:2]]
+    operands = ("1", "1e1", "9007199254740992", "0.1", "-0", "\u0661", "1,5", ".5")
+    pairs = zip(operands, reversed(operands), strict=True)
+    values = {"BETWEEN": [list(pair) for pair in pairs], "IN": [["x", each, "9"] for each in operands]}
+    values["IN"] += [["9", each] for each in operands[:2]]
     return [
         (table, ["n"], [{"column": "cell", "operator": operator, "value": value}])
-        for value in values.get(operator, list(telling))
+        for value in values.get(operator, list(operands))
     ]
 
 
-def long_table() -> list[Cut]:
-    """3,000 rows, whole and filtered: what goes wrong at pages and blocks does not show in a short table."""
+def long_table_cases() -> list[ExportCase]:
+    """Return cases with 3,000 rows, unfiltered and filtered. They find errors at page and block boundaries."""
     records = (("n", "word"), *((str(number), "odd, you see" if number % 2 else "even") for number in range(3000)))
     table = Table(records, write_csv(records))
     half = [{"column": "word", "operator": "=", "value": "even"}]
     return [(table, ["word", "n"], []), (table, ["n", "n"], half)]
 
 
-def sign_table() -> list[Cut]:
-    """Each sign of the grammar in the middle of a cell and as the whole of one: what must be quoted, and what not."""
+def delimiter_cases() -> list[ExportCase]:
+    """Return cases with each special character inside a cell and as a whole cell, for the quoting rules."""
     signs = (*_SIGNS, "\r\n", "'", "|", "\u2028", "\u0085", "\v")
     records = (
         ("n", "cell"),
@@ -124,8 +124,8 @@ def sign_table() -> list[Cut]:
 
 
 @st.composite
-def cuts(draw: DrawFn, operators: tuple[str, ...] = OPERATORS) -> Cut:
-    """(table, columns, filters): what an export is asked for. Operands are mostly cells of the column, or near them."""
+def export_cases(draw: DrawFn, operators: tuple[str, ...] = OPERATORS) -> ExportCase:
+    """Generate the input of an export. Most operands are cells of the column, or similar to them."""
     table = draw(tables())
     columns = draw(st.lists(st.sampled_from(table.header), min_size=1, max_size=4))
     filters = []
@@ -140,13 +140,13 @@ def cuts(draw: DrawFn, operators: tuple[str, ...] = OPERATORS) -> Cut:
         elif operator == "IN":
             value = [value, *draw(st.lists(operand, max_size=3))]
         elif draw(st.integers(0, 3)) == 0:
-            value = draw(st.integers(-12, 12))  # a JSON number stands for its text
+            value = draw(st.integers(-12, 12))  # a JSON number counts as its decimal text
         filters.append({"column": table.header[at], "operator": operator, "value": value})
     return table, columns, filters
 
 
 def contents() -> SearchStrategy[bytes]:
-    """Bytes of a file, of any kind: drawn bytes, tables, and what is cut off or no text at all."""
+    """Return a strategy for file contents: random bytes, tables, and bytes that are no valid text."""
     return st.one_of(
         st.binary(min_size=1, max_size=300),
         tables().map(lambda table: table.content),

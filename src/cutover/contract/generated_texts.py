@@ -1,7 +1,4 @@
-"""User names, tags and saved filters, drawn at random within what contracts/api.md allows.
-
-Not for texts that must be refused: broken_requests.py.
-"""
+"""Strategies for valid user names, tags and saved filters (contracts/api.md)."""
 
 from __future__ import annotations
 
@@ -16,23 +13,23 @@ from cutover.contract.oracle import OPERATORS
 
 NAME_LENGTH: Final = 150
 _WHITE_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-"""Unicode's White_Space property (PropList.txt), as the inside of a class of characters."""
+"""Unicode's White_Space property (PropList.txt), as the content of a character class."""
 _EDGES: Final = (
     "", "", " ", "\t", "\n", "\x85", "\xa0", "\u2003", "\u3000", "\x1c", "\x1f", "\u200b", "\ufeff", "\u180e",
 )  # fmt: skip
-"""White space, and what is taken for it by mistake."""
+"""White space, and characters that are easily mistaken for it."""
 _AROUND: Final = re.compile(f"^[{_WHITE_SPACE}]+|[{_WHITE_SPACE}]+$")
 _TAGS: Final = 50
 
 
 def name_endings(room: int) -> SearchStrategy[str]:
-    """Endings of valid user names: letters and digits of Unicode and @.+-_, at most so many characters."""
+    """Return a strategy for endings of user names: Unicode letters and digits and @.+-_, at most `room` characters."""
     letters = st.characters(categories=["Lu", "Ll", "Lt", "Lm", "Lo", "Nd"])
     return st.text(st.one_of(st.sampled_from("@.+-_aZ09äЖ東\u212b\u2126\ufb01\u0130\u1e9e"), letters), max_size=room)
 
 
 def tag_lists() -> SearchStrategy[list[str]]:
-    """Lists of tags that must be taken: none is empty when it is trimmed, none longer than 64 characters."""
+    """Return a strategy for valid lists of tags: after trimming, each tag has 1 to 64 characters."""
     text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=60)
     around = st.tuples(st.sampled_from(_EDGES), st.one_of(text, st.sampled_from(("a", "b"))), st.sampled_from(_EDGES))
     tag = around.map("".join).filter(lambda each: trimmed(each) != "")
@@ -42,17 +39,17 @@ def tag_lists() -> SearchStrategy[list[str]]:
 
 
 def trimmed(text: str) -> str:
-    """Without the Unicode white space at both ends."""
+    """Return the text without Unicode white space at both ends."""
     return _AROUND.sub("", text)
 
 
 def kept_tags(tags: list[str]) -> list[str]:
-    """What is kept of them: trimmed, each once, in their order."""
+    """Return the tags that a system stores: trimmed, without duplicates, in the original order."""
     return list(dict.fromkeys(map(trimmed, tags)))
 
 
 def saved_filters() -> SearchStrategy[dict[str, Any]]:
-    """Fields of create_filter but for the file: name, description, filter_config, is_public."""
+    """Return a strategy for the fields of create_filter: name, description, filter_config, is_public."""
     text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=40)
     operand = st.one_of(cells(), st.integers(-(2**70), 2**70))
     single = st.fixed_dictionaries(

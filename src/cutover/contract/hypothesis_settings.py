@@ -1,7 +1,4 @@
-"""What makes Hypothesis draw the same in each run, whatever else the process has done.
-
-Not for what is drawn.
-"""
+"""Settings that make Hypothesis generate the same inputs in every run."""
 
 from __future__ import annotations
 
@@ -13,8 +10,8 @@ from hypothesis.internal.constants_ast import Constants
 
 
 @contextlib.contextmanager
-def no_constants_of_ours() -> Iterator[None]:
-    """Hypothesis draws constants from the modules that happen to be loaded: what else a process ran must not matter."""
+def without_local_constants() -> Iterator[None]:
+    """Disable constants from loaded modules, which Hypothesis uses as inputs, because they depend on the process."""
     name = "_get_local_constants"
     before = getattr(providers, name)
     providers.CONSTANTS_CACHE.cache.clear()

@@ -1,6 +1,6 @@
-"""What an answer tells of the inside: stack traces, a database's errors, SQL, names of files and tables.
+"""Information disclosure in error responses: stack traces, database errors, SQL, names of files and tables.
 
-Not for users' own data: a file that somebody uploaded may hold any of it.
+It applies to errors only: an uploaded file may contain any of these texts.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ _MARKS: Final = re.compile(
 
 
 def disclosed_detail(body: bytes) -> str | None:
-    """The first thing of the inside that this text of an error tells; None when it tells none."""
+    """Return the first internal detail in the body of an error; None if there is none."""
     found = _MARKS.search(body.decode("utf-8", "replace"))
     return found[0] if found else None
 
 
 def expect_no_disclosure(result: Result) -> None:
-    """Raise CheckFailed for an error that tells of the inside."""
+    """Raise CheckFailed if the response is an error that discloses internal details."""
     if result.status >= 400 and (found := disclosed_detail(result.body)):
         raise result.failed(
             "error:inside",
-            expected="no stack trace, SQL or path of the inside",
+            expected="no stack trace, SQL or internal path",
             got=f"status {result.status} with {found!r}",
-            do_next="users, and who means harm, read how the system is built: answer errors without their cause",
+            do_next="remove internal details from error responses: attackers can use them",
         )

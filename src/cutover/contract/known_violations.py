@@ -1,6 +1,6 @@
-"""Where the legacy system is known not to keep to its own document: contracts/known_violations.toml.
+"""Known violations: tolerated deviations of the legacy system from its own document (contracts/known_violations.toml).
 
-A debt excuses nobody but the legacy system, and never what concerns security.
+They apply to the legacy system only and never cover a finding of access control.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ FILE: Final = "contracts/known_violations.toml"
 
 @dataclass(frozen=True)
 class KnownViolations:
-    """Name of a finding -> the operations on which it is known."""
+    """The declared violations. known: name of a finding -> operations on which it is tolerated."""
 
     known: Mapping[str, frozenset[str]]
 
     def split(self, findings: Findings, operation: str, *, whole: bool) -> tuple[Findings, list[Finding]]:
-        """What is no known debt of that operation, and what is. whole: everything was sent, so that a debt that was
-        not seen is paid, which is a finding, too."""
+        """Return the findings that are not declared for the operation, and the declared ones.
+
+        whole: all requests were sent. A declared violation that did not occur is then a finding, too.
+        """
         unknown, known = Findings(), []
         for finding in findings:
             if operation in self.known.get(finding.name, ()):
@@ -36,26 +38,26 @@ class KnownViolations:
             if whole and operation in operations and name not in seen:
                 unknown.add(
                     Finding(
-                        check="debt-paid",
+                        check="known-violation-fixed",
                         defect=f"{name} on {operation}",
                         system="legacy",
                         rule=FILE,
-                        expected="the debt that is declared",
+                        expected="the declared violation",
                         got="no such finding",
-                        do_next=f"remove {operation} from the debt in {FILE}",
+                        do_next=f"remove {operation} from this violation in {FILE}",
                     )
                 )
         return unknown, known
 
 
 def load_known_violations(project: Path) -> KnownViolations:
-    """The declared debts. Raises ConfigurationError."""
+    """Read contracts/known_violations.toml. Raises ConfigurationError."""
     file = project / FILE
     table = read_toml(file)
-    known_keys(file, "", table, {"debt"})
+    known_keys(file, "", table, {"violation"})
     found: dict[str, frozenset[str]] = {}
-    for number, row in enumerate(typed(file, "debt", table.get("debt", []), list, "[[debt]]"), 1):
-        key = f"debt {number}"
+    for number, row in enumerate(typed(file, "violation", table.get("violation", []), list, "[[violation]]"), 1):
+        key = f"violation {number}"
         known_keys(file, key, typed(file, key, row, dict, "a table"), {"name", "operations", "reason"})
         for name in ("name", "operations", "reason"):
             if not row.get(name):
@@ -64,9 +66,9 @@ def load_known_violations(project: Path) -> KnownViolations:
         typed(file, f"{key}.reason", row["reason"], str, "a text")
         operations = typed(file, f"{key}.operations", row["operations"], list, "a list of operations")
         if name.partition(":")[0] in SECURITY:
-            raise ConfigurationError(file, f"{key}.name", f"{name} concerns security", "Mend the legacy system.")
+            raise ConfigurationError(file, f"{key}.name", f"{name} concerns security", "Fix the legacy system.")
         if name in found:
-            raise ConfigurationError(file, f"{key}.name", f"{name} stands here twice", "Join the two.")
+            raise ConfigurationError(file, f"{key}.name", f"{name} is listed twice", "Merge the two entries.")
         for each in operations:
             typed(file, f"{key}.operations", each, str, "a text")
         found[name] = frozenset(operations)

@@ -1,7 +1,4 @@
-"""Texts that do harm where they are believed: as SQL, as a template, as a path, as a header, as a formula.
-
-Each must be kept as the text that it is, or refused. Not for broken requests: broken_requests.py.
-"""
+"""Payloads for SQL, template, path, header and formula injection. Each must be stored unchanged or refused."""
 
 from __future__ import annotations
 
@@ -13,13 +10,13 @@ SQL: Final = (
     "' UNION SELECT 1 --", "x'||(SELECT 1)||'", "%", "_", "\\", "')) OR (('1'='1", "$1", "?1", ":id",
     "%s", "%(id)s", "NULL", "0x27",
 )  # fmt: skip
-"""Texts that end a literal, or mean something in LIKE or as a parameter."""
+"""Texts that end an SQL literal, or have a meaning in LIKE or as a parameter."""
 TEMPLATES: Final = (
     "{{7*191}}", "${7*191}", "#{7*191}", "<%= 7*191 %>", "{% debug %}", "{{config}}", "${{7*191}}", "@(7*191)",
     "{0.__class__}", "%{7*191}", "$(expr 7 \\* 191)", "`expr 7 \\* 191`",
 )  # fmt: skip
 EVALUATED: Final = "1337"
-"""What any of the sums in TEMPLATES comes to."""
+"""Result of each expression in TEMPLATES."""
 MARKUP: Final = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -30,7 +27,7 @@ FORMULAS: Final = (
     "=1+1", "=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(1+1)", "\t=1+1", "=HYPERLINK(\"http://x.invalid\";\"a\")",
     "|calc", "%0A=1+1",
 )  # fmt: skip
-"""Cells that a spreadsheet would calculate (OWASP CSV Injection)."""
+"""Cells that a spreadsheet would evaluate (OWASP CSV Injection)."""
 IDS: Final = (
     "'", "1 OR 1=1", "1;DROP TABLE files", "%00", "../../etc/passwd", "..", ".", "1e999", "-1", "0", "01", "1.0",
     "9" * 40, "\uff19", "00000000-0000-4000-8000-00000000000g", "a" * 3000, "{{7*191}}", "null", "undefined", "NaN",
@@ -38,7 +35,7 @@ IDS: Final = (
     "\r\nX-Injected: 1", "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"), "constructor",
     "__proto__",
 )  # fmt: skip
-"""Texts in the place of an id."""
+"""Texts sent instead of an id."""
 FILE_NAMES: Final[Mapping[str, tuple[bytes, str | None]]] = {
     "CR LF": (b"a\r\nX-Injected: 1\r\n.csv", None),
     "LF": (b"a\nX-Injected: 1.csv", None),
@@ -66,4 +63,4 @@ FILE_NAMES: Final[Mapping[str, tuple[bytes, str | None]]] = {
     "a device": (b"CON.csv", "CON.csv"),
     "emoji": ("\U0001f4c8.csv".encode(), "\U0001f4c8.csv"),
 }
-"""What stands between the quotes -> the name that the contract keeps; None where it may be refused, too."""
+"""Name of the payload -> (text between the quotes, stored name by the contract; None if it may be refused)."""

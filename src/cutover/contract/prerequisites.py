@@ -1,7 +1,6 @@
-"""What an example of the contract stands for in a run: real accounts, tokens, files and filters, made when needed.
+"""Prerequisites of generated requests: real accounts, tokens, files and filters, created on first use.
 
-A drawn id is nobody's; with a supply a drawn request reaches what lies behind the first "not found". Not for sending
-what is drawn: sending.py.
+With a generated id every request would end with 404. With the id of a real object it reaches the code behind that.
 """
 
 from __future__ import annotations
@@ -17,42 +16,42 @@ from cutover.systems.target import Target
 CONTENT: Final = b"id,name,city\r\n1,Ada,London\r\n2,Grace,New York\r\n3,Katherine,\r\n"
 COLUMNS: Final = ("id", "name", "city")
 _RENEWALS: Final = 8
-"""So often what a request used up (a deleted file, a spent session) is made anew for an operation."""
+"""Limit of replacements of a consumed prerequisite (a deleted file, an ended session) for an operation."""
 
 
 class Prerequisites:
-    """Makes what the placeholders of a document stand for, on first use, and again when it is used up."""
+    """The run's values for the placeholders of a document, created on first use and replaced when consumed."""
 
     def __init__(self, target: Target, accounts: Accounts | None, sequence: Sequence) -> None:
-        """accounts: None where nobody may be anybody; then only anonymous requests can be sent."""
+        """Start with no values. accounts: None if the environment allows no accounts (anonymous requests only)."""
         self._target, self._accounts, self._sequence = target, accounts, sequence
         self._owner: Account | None = None
         self._made: dict[str, Any] = {}
         self._renewed: dict[str, int] = {}
         self.bearers: dict[str, str] = {}
-        """Refresh token or password -> the access token of the account that it belongs to."""
+        """Refresh token or password -> access token of the same account."""
         self._by_password: dict[str, Account] = {}
 
     @property
     def token(self) -> str | None:
-        """The access token of the account that asks; None where there is none."""
+        """Return the access token of the requesting account; None if there is none."""
         owner = self.owner
         return owner.access_token.reveal() if owner is not None else None
 
     @property
     def owner(self) -> Account | None:
-        """The account that asks, made on first use."""
+        """Return the requesting account, created on first use; None if there are no accounts."""
         if self._owner is None and self._accounts is not None:
             self._owner = self._known(self._accounts.new())
         return self._owner
 
     @property
     def accounts(self) -> Accounts | None:
-        """Where accounts come from."""
+        """Return the source of accounts."""
         return self._accounts
 
     def value(self, placeholder: str) -> Any:
-        """What stands for that name of x-stands-for now; None where there is none of it."""
+        """Return the current value of a name of x-stands-for; None if there is no value."""
         if placeholder not in self._made:
             make: Mapping[str, Callable[[], Any]] = {
                 "username": lambda: self.owner and self.owner.username,
@@ -66,8 +65,8 @@ class Prerequisites:
             self._made[placeholder] = make[placeholder]() if self._accounts is not None else None
         return self._made[placeholder]
 
-    def used_up(self, placeholder: str) -> None:
-        """The deployment did away with it: the next who asks gets another, a few times."""
+    def consumed(self, placeholder: str) -> None:
+        """Drop a value that a request consumed. The next use creates another, at most _RENEWALS times."""
         self._renewed[placeholder] = self._renewed.get(placeholder, 0) + 1
         if self._renewed[placeholder] <= _RENEWALS:
             self._made.pop(placeholder, None)
@@ -75,13 +74,13 @@ class Prerequisites:
                 self._made.pop("filter_id", None)
 
     def issued(self, account: Account) -> None:
-        """An account whose tokens a drawn request was given."""
+        """Register an account and its tokens that a generated request created."""
         self._known(account)
 
     def session(self, access: str, refresh: str) -> None:
-        """Tokens that a drawn login was given."""
+        """Register the tokens of a generated login."""
         for token in (access, refresh):
-            Secret(token)  # known from here on, so that no report shows it
+            Secret(token)  # registered as a secret, so that reports mask it
         self._sequence.know(access, "access_token")
         self._sequence.know(refresh, "refresh_token")
         self.bearers[refresh] = access
@@ -98,11 +97,11 @@ class Prerequisites:
         return account
 
     def has(self, placeholder: str, value: object) -> bool:
-        """Whether this is what stands for that name now."""
+        """Return True if this is the current value of the name."""
         return placeholder in self._made and str(self._made[placeholder]) == str(value)
 
     def _session(self) -> str | None:
-        """The refresh token of a session of its own, so that a logout ends nobody else's."""
+        """Return the refresh token of a separate session, so that a logout ends no other session."""
         owner = self.owner
         if owner is None:
             return None
@@ -113,22 +112,22 @@ class Prerequisites:
         return refresh
 
     def _spare_account(self) -> str | None:
-        """The password of an account that is there to be deleted."""
+        """Return the password of an additional account that may be deleted."""
         if self._accounts is None or "registration" in self._target.environment.absent:
             return None
         return self._known(self._accounts.new()).password.reveal()
 
     def account_is_gone(self, password: object) -> None:
-        """A drawn request deleted the account with that password."""
+        """Forget the account with this password, which a generated request deleted."""
         account = self._by_password.pop(str(password), None)
         if account is None or self._accounts is None:
             return
         self._accounts.forget(account)
         if self.has("own_password", password):
-            self.used_up("own_password")
+            self.consumed("own_password")
 
     def _file(self) -> str:
-        uploaded = self._target.call("upload", token=self.token, file=("supply.csv", CONTENT, "text/csv"))
+        uploaded = self._target.call("upload", token=self.token, file=("prerequisite.csv", CONTENT, "text/csv"))
         file_id = str(uploaded.expect_status().field("file_id"))
         self._sequence.know(file_id, "file_id")
         return file_id
@@ -137,7 +136,7 @@ class Prerequisites:
         if self._target.environment.operations[self._target.system]["create_filter"].absent is not None:
             return None
         fields = {
-            "name": "supply",
+            "name": "prerequisite",
             "file_id": self.value("file_id"),
             "filter_config": {"columns": ["id"], "filters": []},
         }

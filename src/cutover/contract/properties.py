@@ -1,7 +1,4 @@
-"""Properties that hold of all inputs of a kind, tried on as many as Hypothesis draws, the same ones in each run.
-
-Not for what an input is: drawn_tables.py, drawn_texts.py; nor for what must come of it: the check.
-"""
+"""Property tests against a system: Hypothesis generates the same inputs in every run."""
 
 from __future__ import annotations
 
@@ -14,17 +11,17 @@ from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.strategies import SearchStrategy
 
 from cutover.contract.finding_collector import Inspection
-from cutover.contract.hypothesis_settings import no_constants_of_ours
+from cutover.contract.hypothesis_settings import without_local_constants
 from cutover.systems.target import Result
 
 T = TypeVar("T")
 SHRINKING_S: Final = 20.0
-"""How long a counterexample is made smaller; a deployment that is slow to fail must not take the gate's time."""
+"""Time limit of shrinking a counterexample, so that a slow deployment does not use up the gate's time."""
 _SHOWN: Final = 400
 
 
-class Counterexample(Exception):  # noqa: N818 - what it is, in the words of properties
-    """The property does not hold of this input. Made by a check, while it looks at an answer."""
+class Counterexample(Exception):  # noqa: N818 - the usual term of property tests
+    """The failure of a property for one input. result: the response that shows it."""
 
     def __init__(self, result: Result, defect: str, *, expected: object, got: object = "") -> None:
         super().__init__(defect)
@@ -33,7 +30,10 @@ class Counterexample(Exception):  # noqa: N818 - what it is, in the words of pro
 
 
 def require(result: Result, *statuses: int, defect: str) -> Result:
-    """The result, when its status is one of these (of the operation's own without any); else a counterexample."""
+    """Return the result if its status is one of these. Raises Counterexample otherwise.
+
+    statuses: default are the statuses of success of the operation.
+    """
     wanted = statuses or result.operation.statuses
     if result.status not in wanted:
         raise Counterexample(result, defect, expected=f"status {' or '.join(map(str, wanted))}")
@@ -42,23 +42,23 @@ def require(result: Result, *statuses: int, defect: str) -> Result:
 
 def for_all(
     inspection: Inspection,
-    drawn: SearchStrategy[T],
-    prove: Callable[[T], None],
+    strategy: SearchStrategy[T],
+    check: Callable[[T], None],
     *,
     examples: int,
     first: Sequence[T] = (),
 ) -> None:
-    """Try the property on so many inputs; the smallest of which it does not hold is a finding.
+    """Check a property for `examples` generated inputs. Report the smallest counterexample as a finding.
 
-    first: inputs that are tried in any case, before the drawn ones. prove raises Counterexample. Whatever else it
-    raises (an answer that breaks off, a system that is gone) ends the trying at once, and is raised from here.
+    first: inputs that are checked before the generated ones. check: raises Counterexample if the property fails. Any
+    other exception (an incomplete response, an unreachable system) ends the test at once and is raised from here.
     """
-    trying = _Trying(prove)
+    trying = _Memoized(check)
     settings = hypothesis.settings(
         max_examples=examples,
-        derandomize=True,  # the same inputs in each run
+        derandomize=True,  # the same inputs in every run
         database=None,
-        deadline=None,  # never judged by time
+        deadline=None,  # the duration is no criterion
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink),
         verbosity=Verbosity.quiet,
@@ -67,66 +67,66 @@ def for_all(
     )
 
     @settings
-    @hypothesis.given(drawn)
+    @hypothesis.given(strategy)
     def holds(value: T) -> None:
         trying(value)
 
     try:
         for value in first:
             trying(value)
-        with no_constants_of_ours():
+        with without_local_constants():
             holds()
     except Exception as found:
-        if trying.broken is not None:
-            raise trying.broken from None  # in place of what Hypothesis makes of it
+        if trying.error is not None:
+            raise trying.error from None  # the original exception instead of Hypothesis' report
         if not isinstance(found, Counterexample):
             raise
         text = repr(trying.last)
-        inspection.see(
+        inspection.report(
             found.result,
             found.defect,
             expected=found.expected,
             got=found.got,
             seed=text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)",
         )
-    if trying.broken is not None:
-        raise trying.broken
+    if trying.error is not None:
+        raise trying.error
     for _ in range(trying.count):
-        inspection.looked("inputs")
+        inspection.count("inputs")
 
 
-class _Trying(Generic[T]):
-    """Calls prove, once for each input, and gives the same outcome when Hypothesis asks again."""
+class _Memoized(Generic[T]):
+    """A check that runs once for each input and repeats its outcome when Hypothesis generates the input again."""
 
-    def __init__(self, prove: Callable[[T], None]) -> None:
-        self.prove = prove
+    def __init__(self, check: Callable[[T], None]) -> None:
+        self.check = check
         self.last: T | None = None
         self.count = 0
-        self.broken: Exception | None = None
+        self.error: Exception | None = None
         self._known: dict[str, Counterexample | None] = {}
         self._found_at: float | None = None
 
     def __call__(self, value: T) -> None:
-        if self.broken is not None:
-            return  # Hypothesis may ask on: nothing is sent any more, and the end raises it
+        if self.error is not None:
+            return  # Hypothesis may continue, but nothing more is sent; `for_all` raises the error
         key = repr(value)
         if key not in self._known:
             if self._found_at is not None and time.monotonic() - self._found_at > SHRINKING_S:
-                return  # small enough
-            self._known[key] = self._tried(value)
+                return  # the time for shrinking is over
+            self._known[key] = self._outcome(value)
         outcome = self._known[key]
         if outcome is not None:
             self.last = value
             raise outcome
 
-    def _tried(self, value: T) -> Counterexample | None:
+    def _outcome(self, value: T) -> Counterexample | None:
         self.count += 1
         try:
-            self.prove(value)
+            self.check(value)
         except Counterexample as found:
             self._found_at = self._found_at or time.monotonic()
             return found
         except Exception as error:
-            self.broken = error
+            self.error = error
             raise
         return None

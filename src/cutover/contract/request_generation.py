@@ -1,7 +1,6 @@
-"""Draws requests from a contract by schemathesis: examples, coverage, fuzzing, and sequences along links.
+"""Generation of requests from a contract by schemathesis: examples, coverage, fuzzing, and sequences along links.
 
-The one module that imports schemathesis, and only when a gate draws. Not for sending (sending.py) and not for what
-an answer means (judging.py).
+schemathesis is imported only here and in schemathesis_checks.py, and only when requests are generated.
 """
 
 from __future__ import annotations
@@ -27,38 +26,38 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 from schemathesis.transport.requests import REQUESTS_TRANSPORT, RequestsTransport
 
 from cutover.contract.document import ACCEPTS_INVALID, REFUSES_VALID, SERVES_NOTHING, Contract
-from cutover.contract.hypothesis_settings import no_constants_of_ours
+from cutover.contract.hypothesis_settings import without_local_constants
 
-__all__ = ["Case", "Drawn", "Response"]
+__all__ = ["Case", "RequestGenerator", "Response"]
 
 UNEXPECTED_METHODS: Final = ("get", "put", "post", "delete", "options", "patch")
-"""Not TRACE and QUERY: contracts/api.md leaves methods that the server itself does not know to the server."""
+"""Without TRACE and QUERY: contracts/api.md does not specify methods that the HTTP server itself does not know."""
 _REFUSALS: Final = ("400", "401", "403", "404", "405", "406", "411", "412", "413", "414", "415", "416", "422", "431")
 _ACCEPTED: Final = ("2XX", "304", "401", "403", "404", "409", "416", "429")
-"""What may be answered to a request that keeps to its schema: it can name what is not there, or ask for no byte."""
+"""Statuses allowed for a valid request. It may name an object that does not exist, or an empty range."""
 PHASES: Final = ("examples", "coverage", "fuzzing")
 
 Case = Any
-"""A request as schemathesis draws it: schemathesis.generation.case.Case, whose parts may be anything."""
+"""A generated request: schemathesis.generation.case.Case. Its parts may have any type."""
 Token = Callable[[], str | None]
 
 
-class Drawn:
-    """A contract made ready for drawing, with the settings under which the same requests come in each run."""
+class RequestGenerator:
+    """A generator of requests from one contract. The same seed gives the same requests in every run."""
 
     def __init__(
         self, contract: Contract, base_url: str, *, token: Token, probe: Callable[[Case], Response], seed: str
     ) -> None:
-        """token: bearer of the account that asks, None for nobody; probe: sends what a check has to ask in addition;
-        seed: another text draws other requests.
+        """Load the contract. Raises the errors of schemathesis for a document that it cannot load.
+
+        token: returns the access token of the requesting account, None for anonymous requests. probe: sends the
+        additional requests of schemathesis' checks.
         """
         self.seed = seed
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # of patterns that Python reads otherwise than ECMA: schemathesis has its own
+            warnings.simplefilter("ignore")  # about patterns; schemathesis translates ECMA patterns itself
             self._schema: OpenApiSchema = schemathesis.openapi.from_dict(
-                contract.copied(), config=SchemathesisConfig.from_dict(_settings(contract, base_url))
+                contract.copy(), config=SchemathesisConfig.from_dict(_settings(contract, base_url))
             )
             self._schema.__class__ = _sent_by(probe, type(self._schema))
             _remember_checks(self._schema.config)
@@ -71,30 +70,30 @@ class Drawn:
 
     @property
     def names(self) -> list[str]:
-        """The operations from which requests can be drawn."""
+        """Return the operations for which requests can be generated."""
         return list(self._operations)
 
     def examples(self, name: str) -> list[Case]:
-        """The requests of the document's examples."""
+        """Return the requests of the document's examples."""
         generator = ExamplesGenerator(
             operation=self._operations[name], override=_override(), feedback=NO_FEEDBACK, fill_missing=True
         )
-        with _quiet(), no_constants_of_ours():
+        with _quiet(), without_local_constants():
             return list(generator)
 
     def coverage(self, name: str) -> list[Case]:
-        """Requests at and beyond each limit of the schema, without each required part, and with other methods."""
+        """Return requests at and beyond each limit of the schema, without required parts, and with other methods."""
         operation = self._operations[name]
         generation = self._schema.config.generation_for(operation=operation, phase="coverage")
         generator = CoverageGenerator(
             operation=operation, generation_modes=generation.modes, generation_config=generation,
             auth_storage=None, override=_override(), feedback=NO_FEEDBACK,
         )  # fmt: skip
-        with _quiet(), no_constants_of_ours():
+        with _quiet(), without_local_constants():
             return list(generator)
 
     def fuzz(self, name: str, count: int, send: Callable[[Case], None]) -> None:
-        """Draw at most so many requests, valid and invalid ones, and send each. send raises nothing."""
+        """Generate at most `count` valid and invalid requests and send each. send must not raise."""
         operation = self._operations[name]
         generation = self._schema.config.generation_for(operation=operation, phase="fuzzing")
         cases = hypothesis.strategies.one_of(
@@ -104,43 +103,43 @@ class Drawn:
         @hypothesis.seed(self._number(name))
         @_hypothesis_settings(count)
         @hypothesis.given(case=cases)
-        def draw(case: Case) -> None:
+        def generate(case: Case) -> None:
             send(case)
 
-        with _quiet(), no_constants_of_ours():
-            draw()
+        with _quiet(), without_local_constants():
+            generate()
 
     def sequences(
         self,
         count: int,
         steps: int,
         send: Callable[[Case, frozenset[str]], Response],
-        judge: Callable[[Response, Case, Any, frozenset[str]], None],
-        goes_on: Callable[[], bool],
+        inspect: Callable[[Response, Case, Any, frozenset[str]], None],
+        continues: Callable[[], bool],
     ) -> None:
-        """Draw so many sequences along the document's links and send each step. judge raises nothing.
+        """Generate `count` sequences along the document's links and send each step. inspect must not raise.
 
-        send, judge: are told which path parameters an earlier answer gave.
+        send, inspect: their last argument is the set of path parameters from an earlier response.
         """
         from hypothesis.stateful import run_state_machine_as_test
 
         base: Any = self._schema.build_state_machine(feedback=NO_FEEDBACK, link_calibration=None)
 
-        class Sequences(base):  # type: ignore[misc] # made by schemathesis when it is called
+        class Sequences(base):  # type: ignore[misc] # schemathesis creates the class at run time
             def step(self, step: Any) -> Any:
                 self.linked = frozenset(str(name) for _, name in step.applied_parameters)
                 return super().step(step)
 
             def call(self, case: Case, **_kwargs: Any) -> Response:
-                hypothesis.assume(goes_on())
+                hypothesis.assume(continues())
                 return send(case, self.linked)
 
             def validate_response(self, response: Response, case: Case, *_: Any, **_kwargs: Any) -> None:
-                judge(response, case, getattr(self, "recorder", None), self.linked)
+                inspect(response, case, getattr(self, "recorder", None), self.linked)
 
         machine = hypothesis.seed(self._number("sequences"))(Sequences)
         settings = hypothesis.settings(_hypothesis_settings(count), stateful_step_count=steps)
-        with _quiet(), no_constants_of_ours():
+        with _quiet(), without_local_constants():
             run_state_machine_as_test(machine, settings=settings, _min_steps=2)
 
     def _number(self, name: str) -> int:
@@ -148,13 +147,13 @@ class Drawn:
 
 
 def operation_name(case: Case) -> str:
-    """The operationId of the operation that the case is drawn from."""
+    """Return the operationId of the case."""
     operation: Any = case.operation
     return str(operation.definition.raw.get("operationId", operation.label))
 
 
 def _sent_by(probe: Callable[[Case], Response], schema: type[OpenApiSchema]) -> type[OpenApiSchema]:
-    """The class of a schema that sends nothing itself: schemathesis' own client would not know our rules."""
+    """Return a subclass of the schema that sends by `probe`: schemathesis' own client would ignore our rules."""
 
     class Transport(RequestsTransport):
         def send(self, case: Case, **_kwargs: Any) -> Response:
@@ -172,7 +171,7 @@ def _sent_by(probe: Callable[[Case], Response], schema: type[OpenApiSchema]) -> 
 
 
 def _remember_checks(config: Any) -> None:
-    """Which checks apply to an operation in a phase is worked out once: for every answer it was 7 % of a run's time."""
+    """Cache the checks of an operation in a phase. Without the cache they took 7 % of a run's time."""
     found: dict[tuple[str | None, str | None], Any] = {}
 
     class Remembering(type(config)):  # type: ignore[misc] # the class is schemathesis' choice
@@ -205,9 +204,9 @@ def _secured(operation: Any) -> bool:
 
 
 def _settings(contract: Contract, base_url: str) -> dict[str, Any]:
-    """Which settings make a run repeatable was measured, setting by setting (docs/contract.md)."""
-    nothing_learnt = {"extra-data-sources": {"responses": False}}
-    spared: list[dict[str, Any]] = []
+    """Return schemathesis' settings. docs/contract.md has the measurements of those that make a run repeatable."""
+    no_response_data = {"extra-data-sources": {"responses": False}}
+    exceptions: list[dict[str, Any]] = []
     for described in contract.operations():
         checks: dict[str, Any] = {}
         if REFUSES_VALID in described.row:
@@ -217,27 +216,27 @@ def _settings(contract: Contract, base_url: str) -> dict[str, Any]:
         if SERVES_NOTHING in described.row:
             checks["unsupported_method"] = {"enabled": False}
         if checks:
-            spared.append({"include-operation-id": described.name, "checks": checks})
+            exceptions.append({"include-operation-id": described.name, "checks": checks})
     return {
         "base-url": base_url,
         "cache": {"enabled": False},
         "generation": {"deterministic": True, "database": "none", "no-shrink": True},
         "phases": {
-            "examples": nothing_learnt,
-            "coverage": {**nothing_learnt, "unexpected-methods": list(UNEXPECTED_METHODS)},
-            "fuzzing": {**nothing_learnt, "error-feedback": {"enabled": False}},
+            "examples": no_response_data,
+            "coverage": {**no_response_data, "unexpected-methods": list(UNEXPECTED_METHODS)},
+            "fuzzing": {**no_response_data, "error-feedback": {"enabled": False}},
             "stateful": {"inference": {"algorithms": []}},
         },
         "checks": {
             "negative_data_rejection": {"expected-statuses": [*_REFUSALS, "429"]},
             "positive_data_acceptance": {"expected-statuses": list(_ACCEPTED)},
         },
-        "operations": spared,
+        "operations": exceptions,
     }
 
 
 def _hypothesis_settings(count: int) -> hypothesis.settings:
-    # Nothing is raised in a draw, so there is nothing to shrink and no time on which anything would depend.
+    # The tests never raise, so there is nothing to shrink.
     return hypothesis.settings(
         max_examples=count,
         database=None,
@@ -254,7 +253,7 @@ def _override() -> Override:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """What schemathesis and Hypothesis warn of while they draw is about drawing, not about the deployment."""
+    """Suppress warnings of schemathesis and Hypothesis: they are about the generation, not about the deployment."""
     before = logging.root.manager.disable
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

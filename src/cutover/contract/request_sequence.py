@@ -1,7 +1,4 @@
-"""The sequence of requests of a run as one hash: equal when two runs sent the same, whatever they named and were given.
-
-Not for what was answered.
-"""
+"""Hash of the requests of a run. It is equal for two runs that sent the same requests, apart from ids and names."""
 
 from __future__ import annotations
 
@@ -13,13 +10,13 @@ from typing import Final
 from urllib.parse import quote
 
 _BOUNDARY: Final = re.compile(rb"--([0-9a-f]{32})(?=\r\n|--)")
-"""As the library that writes the body draws it anew for each."""
+"""The multipart boundary, which the HTTP library generates for each body."""
 
 
 class Sequence:
-    """Hashes method, path template, path, query, media type and body of each request, in order.
+    """A hash over method, path template, path, query, media type and body of each request, in order.
 
-    What belongs to one run only (ids, names, tokens, boundaries) counts as the name of what it is.
+    A value that belongs to one run only (id, name, token, boundary) is replaced by the name of its kind.
     """
 
     def __init__(self) -> None:
@@ -29,7 +26,7 @@ class Sequence:
         self.count = 0
 
     def know(self, value: object, name: str) -> None:
-        """From here on this text of the run counts as `name`. Texts of less than 8 characters are not looked for."""
+        """Replace this text by `name` in the following requests. Texts of fewer than 8 characters are not replaced."""
         text = str(value)
         for form in {text, quote(text, safe="")} if len(text) >= 8 else ():
             if form not in self._known:
@@ -37,11 +34,11 @@ class Sequence:
             self._known[form] = name
 
     def add(self, method: str, template: str, rest: str, media_type: str, body: bytes) -> None:
-        """One request. rest: path parameters and query as they were sent."""
+        """Add one request. rest: path parameters and query as sent."""
         media_type = media_type.partition("boundary=")[0]
-        drawn = _BOUNDARY.match(body)  # also of a body that was declared to be something else
-        if drawn is not None:
-            body = body.replace(drawn[1], b"BOUNDARY")
+        boundary = _BOUNDARY.match(body)  # also in a body with another declared media type
+        if boundary is not None:
+            body = body.replace(boundary[1], b"BOUNDARY")
         for part in (method, template, self._without(rest), media_type):
             self._take(part.encode("utf-8", "surrogatepass"))
         self._take(self._without(body.decode("latin-1")).encode("latin-1", "replace"))
@@ -49,11 +46,11 @@ class Sequence:
 
     @property
     def hash(self) -> str:
-        """16 hex digits."""
+        """Return the hash so far as 16 hex digits."""
         return self._hash.hexdigest()[:16]
 
     def _take(self, part: bytes) -> None:
-        self._hash.update(len(part).to_bytes(8))  # so that no two sequences run together
+        self._hash.update(len(part).to_bytes(8))  # the length separates the parts
         self._hash.update(part)
 
     def _without(self, text: str) -> str:
@@ -64,6 +61,6 @@ class Sequence:
 
 
 def hash_of_all(hashes: Mapping[str, str]) -> str:
-    """One hash of the sequences of several checks, in whichever order and processes they ran."""
-    told = "\n".join(f"{check} {found}" for check, found in sorted(hashes.items()))
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    """Return one hash for the sequences of several checks. It does not depend on their order or processes."""
+    lines = "\n".join(f"{check} {found}" for check, found in sorted(hashes.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()[:16]

@@ -1,6 +1,6 @@
-"""One of each kind of answer: what every operation says to its owner, to nobody, to a bad token, and when it refuses.
+"""Sample responses of every operation: with a valid token, without, with a bad token, and with invalid requests.
 
-For promises that hold of every answer. Not for whether an operation does what it should.
+Checks use them for promises that apply to every response.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from cutover.config.operations import Operation
-from cutover.contract.valid_requests import OPEN, Person, exercise
+from cutover.contract.valid_requests import UNAUTHENTICATED, Person, valid_request
 from cutover.core.secrets import new_password
 from cutover.systems.target import Result, Target
 
@@ -17,37 +17,38 @@ _ELSEWHERE: Final = ("front_end", "index")
 _REFUSED: Final = (b'{"cut off', "application/json")
 
 
-def tour(
+def sample_responses(
     target: Target, person: Person, operations: list[Operation], headers: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, Result]]:
-    """(who asked or what was asked, answer), the person's things being deleted on the way.
+    """Yield (role or kind of the request, response). The person's files and filters are deleted in the process.
 
-    headers: sent with each request. The account itself stays, and its session as well.
+    headers: sent with each request. The account and its session remain.
     """
     more: dict[str, Any] = {"headers": dict(headers or {})}
-    ends = sorted(operations, key=lambda operation: operation.method == "DELETE")
-    for operation in ends:
+    for operation in sorted(operations, key=lambda operation: operation.method == "DELETE"):
         name = operation.name
         if name in ("logout", "delete_account"):
             continue
-        asked = exercise(name, person)
-        if name not in OPEN:
-            yield "nobody", target.call(name, **asked, **more)
-            yield "a bad token", target.call(name, token="a.b.c", **asked, **more)  # noqa: S106 - it is none
-        yield "the owner", target.call(name, token=None if name in OPEN else person.token, **asked, **more)
+        asked = valid_request(name, person)
+        if name not in UNAUTHENTICATED:
+            yield "anonymous", target.call(name, **asked, **more)
+            yield "a bad token", target.call(name, token="a.b.c", **asked, **more)  # noqa: S106 - not a real token
+        yield "the owner", target.call(name, token=None if name in UNAUTHENTICATED else person.token, **asked, **more)
         if operation.method == "GET":
             yield (
                 "the owner by HEAD",
-                target.call(name, token=None if name in OPEN else person.token, method="HEAD", **asked, **more),
+                target.call(
+                    name, token=None if name in UNAUTHENTICATED else person.token, method="HEAD", **asked, **more
+                ),
             )
         if "{" in operation.path and name not in _ELSEWHERE:
             yield (
-                "the owner, of nothing",
-                target.call(name, token=person.token, **exercise(name, person.without_things()), **more),
+                "the owner, of an unknown id",
+                target.call(name, token=person.token, **valid_request(name, person.with_unknown_ids()), **more),
             )
         if operation.request and "file" not in operation.request:
             refused = {key: value for key, value in asked.items() if key != "fields"}
-            token = None if name in OPEN else person.token
+            token = None if name in UNAUTHENTICATED else person.token
             yield "a broken body", target.call(name, token=token, content=_REFUSED, **refused, **more)
         if name == "download":
             for kind, condition in _conditions(target, person):
@@ -65,6 +66,6 @@ def tour(
 def _conditions(target: Target, person: Person) -> Iterator[tuple[str, dict[str, str]]]:
     whole = target.call("download", token=person.token, path={"file_id": person.file_id})
     if etag := whole.answer.headers.get("etag"):
-        yield "the same again", {"if-none-match": etag}
-    yield "a part", {"range": "bytes=0-3"}
-    yield "a part that is not there", {"range": "bytes=999999-"}
+        yield "a conditional request", {"if-none-match": etag}
+    yield "a range", {"range": "bytes=0-3"}
+    yield "an unsatisfiable range", {"range": "bytes=999999-"}

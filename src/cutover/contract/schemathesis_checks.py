@@ -1,7 +1,4 @@
-"""What schemathesis' checks say of an answer, as findings of this gate: stable names, masked texts, one curl line.
-
-Not for what the checks look for: docs/contract.md names them.
-"""
+"""Conversion of the failures of schemathesis' checks to findings of this gate. docs/contract.md lists the checks."""
 
 from __future__ import annotations
 
@@ -36,20 +33,20 @@ RULES: Final = {
     "MissingHeaderNotRejected": "contracts/api.md Everywhere: Statuses (401 without a valid access token)",
 }
 _EXPECTED: Final = {
-    "ServerError": "no status of 5xx",
-    "ContentTypeServerError": "no status of 5xx",
+    "ServerError": "no 5xx status",
+    "ContentTypeServerError": "no 5xx status",
     "IgnoredAuth": "401 without a valid access token",
-    "AcceptedNegativeData": "a request that does not keep to its schema is refused",
-    "RejectedPositiveData": "a request that keeps to its schema is accepted",
-    "UseAfterFree": "404 for what was deleted",
-    "EnsureResourceAvailability": "what was just made is there",
-    "UndefinedStatusCode": "a status that the contract names for this operation",
-    "UndefinedContentType": "a media type that the contract names for this status",
+    "AcceptedNegativeData": "the refusal of a request that violates its schema",
+    "RejectedPositiveData": "the acceptance of a request that matches its schema",
+    "UseAfterFree": "404 for a deleted object",
+    "EnsureResourceAvailability": "the object that was just created",
+    "UndefinedStatusCode": "a documented status of this operation",
+    "UndefinedContentType": "a documented media type of this status",
     "MissingContentType": "a Content-Type",
-    "MissingHeaders": "the headers that the contract requires",
-    "JsonSchemaError": "an answer as its schema says",
+    "MissingHeaders": "the required headers",
+    "JsonSchemaError": "a response that matches its schema",
     "MalformedJson": "valid JSON",
-    "UnsupportedMethodResponse": "405 with Allow for a method that the contract does not name",
+    "UnsupportedMethodResponse": "405 with Allow for an undocumented method",
     "MissingHeaderNotRejected": "401 without a token",
 }
 
@@ -57,11 +54,11 @@ _EXPECTED: Final = {
 def failures_of(
     case: Any, response: Response, recorder: Any, confirmed: set[str], linked: frozenset[str] = frozenset()
 ) -> list[Failure]:
-    """What the checks find wrong with an answer. recorder: of the sequence that it is a step of; linked: which path
-    parameters an earlier answer of it gave.
+    """Return the failures of schemathesis' checks for a response.
 
-    confirmed: operations that were seen to refuse who has no valid token. That costs two requests more, and is asked
-    once of each operation, with the first request that succeeded; tests/contract asks with tokens of every kind.
+    recorder: schemathesis' recorder of the sequence, None outside of one. linked: path parameters that an earlier
+    response provided. confirmed: operations that are known to refuse requests without a valid token. That test sends
+    two more requests, so it runs once per operation, with the first successful request.
     """
     known = case.operation.label in confirmed
     try:
@@ -69,15 +66,15 @@ def failures_of(
         if 200 <= response.status_code < 300:
             confirmed.add(case.operation.label)
     except FailureGroup as group:
-        # An id that no link gave was drawn, and need not be there, whatever the check takes it for.
-        drawn = not linked.issuperset(case.path_parameters)
-        return [each for each in group.exceptions if not (drawn and isinstance(each, EnsureResourceAvailability))]
+        # A generated id need not exist; only an id from a link must.
+        generated = not linked.issuperset(case.path_parameters)
+        return [each for each in group.exceptions if not (generated and isinstance(each, EnsureResourceAvailability))]
     return []
 
 
 def finding_of(failure: Failure, case: Any, response: Response, *, system: str, operation: str, source: str,
                place: Place) -> Finding:  # fmt: skip
-    """The failure as a finding. source: the document that says otherwise; place: where it was seen."""
+    """Return the failure as a finding. source: name of the document. place: place of the response."""
     kind = type(failure).__name__
     status = response.status_code
     rule = RULES.get(kind, "{source} {operation}: responses").format(source=source, operation=operation)
@@ -93,12 +90,12 @@ def finding_of(failure: Failure, case: Any, response: Response, *, system: str, 
 
 
 def _defect(failure: Failure, case: Any, status: int) -> str:
-    """What is wrong, with nothing in it that was drawn or that names the operation."""
+    """Return the defect without generated values and without the operation."""
     if isinstance(failure, JsonSchemaError):
         at = re.sub(r"/\d+(?=/|$)", "/*", _pointer(failure.instance_path))
         keyword = _pointer(failure.schema_path).rpartition("/")[2]
         extra = _extra_names(failure.message) if "roperties" in keyword else ""
-        return f"{status}: {keyword}{extra} at {at or 'the whole'}"
+        return f"{status}: {keyword}{extra} at {at or 'the root'}"
     if isinstance(failure, MissingHeaders):
         return f"without {', '.join(sorted(name.lower() for name in failure.missing_headers))}"
     if isinstance(failure, UndefinedContentType):
@@ -107,24 +104,24 @@ def _defect(failure: Failure, case: Any, status: int) -> str:
         return f"{failure.failure_reason.replace('_', ' ')}: {status}"
     if isinstance(failure, IgnoredAuth):
         return str(failure.scenario.value).replace("_", " ")
-    where = ""
+    part = ""
     if type(failure).__name__ == "AcceptedNegativeData" and case.meta is not None:
-        negated = [place.value for place, told in case.meta.components.items() if told.mode.is_negative]
-        where = f" of an invalid {', '.join(sorted(negated)) or 'request'}"
-    return f"{status}{where}"
+        negated = [place.value for place, component in case.meta.components.items() if component.mode.is_negative]
+        part = f" of an invalid {', '.join(sorted(negated)) or 'request'}"
+    return f"{status}{part}"
 
 
 def _got(failure: Failure, status: int) -> str:
-    """The first lines of what the check says. Values of users' data are in none: they quote requests and schemas."""
+    """Return the first lines of the check's message. They quote requests and schemas, never users' data."""
     if isinstance(failure, JsonSchemaError):
         keyword = _pointer(failure.schema_path)
-        return f"status {status}, against {keyword}{_extra_names(failure.message)}"
-    told = " ".join(line.strip() for line in failure.message.splitlines()[:6] if line.strip())
-    return f"status {status}: {told[:300] or failure.title}"
+        return f"status {status}, violates {keyword}{_extra_names(failure.message)}"
+    message = " ".join(line.strip() for line in failure.message.splitlines()[:6] if line.strip())
+    return f"status {status}: {message[:300] or failure.title}"
 
 
 def _extra_names(message: str) -> str:
-    """Names of the properties that are too many; names are no values."""
+    """Return the names of additional properties."""
     found = re.search(r"Additional properties are not allowed \((.{1,200}?) w(?:as|ere) unexpected\)", message)
     return f" ({found[1]})" if found else ""
 

@@ -1,23 +1,20 @@
-"""An environment's own documents held against ours: the file that it names, and what its system serves.
-
-The comparison itself is in breaking.py.
-"""
+"""Comparison of an environment's own OpenAPI documents with ours: a file, or a document that the system serves."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from cutover.config.validation import ConfigurationError
-from cutover.contract.breaking_changes import breaking
+from cutover.contract.breaking_changes import breaking_changes
 from cutover.contract.document import FILES, Contract, parse_contract, read_contract
 from cutover.contract.findings import Finding, Findings, Place
 from cutover.systems.target import Target
 
 
 def documents(target: Target) -> list[Contract]:
-    """The documents of the environment's own for that system, read and fetched.
+    """Read and fetch the environment's own documents of the system.
 
-    Raises ConfigurationError for a file that is no document, CheckFailed for an address that serves none.
+    Raises ConfigurationError for a file that is no document, CheckFailed for a URL that serves none.
     """
     own = target.environment.contracts.get(target.system)
     if own is None:
@@ -34,21 +31,21 @@ def documents(target: Target) -> list[Contract]:
 
 
 def differences(project: Path, target: Target) -> Findings:
-    """The breaking differences of each of them, against ours as this environment places it."""
+    """Return the breaking changes of each document against ours with the environment's paths."""
     operations = target.environment.operations[target.system]
-    ours = read_contract(project / FILES[target.system]).placed(operations)
+    ours = read_contract(project / FILES[target.system]).with_operations(operations)
     findings = Findings()
     for theirs in documents(target):
-        for line in breaking(ours, theirs):
-            operation, _, what = line.partition(": ")
+        for line in breaking_changes(ours, theirs):
+            operation, _, change = line.partition(": ")
             findings.add(
                 Finding(
                     check="breaking",
-                    defect=what,
+                    defect=change,
                     system=target.system,
                     rule=FILES[target.system],
-                    expected="what our contract says",
-                    got=f"{Path(theirs.source).name}: {what}",
+                    expected="no breaking change of our contract",
+                    got=f"{Path(theirs.source).name}: {change}",
                     places=(Place(operation),),
                 )
             )

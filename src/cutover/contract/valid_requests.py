@@ -1,6 +1,6 @@
-"""For each operation one request that succeeds, made by somebody who owns what it is about.
+"""One valid request for each operation, made by the owner of the object that it concerns.
 
-Checks take it apart: leave the token out, take another's, break a field. Not for what the answer must be.
+Checks modify it: they omit the token, use the token of another user, or break a field.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from cutover.config.operations import Operation
 from cutover.core.secrets import Secret
 from cutover.systems.target import Target
 
-OPEN: Final = frozenset(
+UNAUTHENTICATED: Final = frozenset(
     {"health", "metrics", "register", "login", "refresh", "index", "front_end", "no_such_operation"}
 )
-"""Operations that nobody needs a token for. Every other one, also one that is new, must ask for it."""
-ENDS: Final = ("delete_filter", "delete", "logout", "delete_account")
-"""Operations whose exercise succeeds only once, in the order in which they leave one another something to end."""
+"""Operations without a token. Every other operation, also a new one, must require a token."""
+DESTRUCTIVE: Final = ("delete_filter", "delete", "logout", "delete_account")
+"""Operations whose valid request succeeds only once, in an order in which each of them still succeeds."""
 CONTENT: Final = b'name,city,amount\r\nAnn,Oslo,10\r\n"Bo, jr.",Rome,9.50\r\nCleo,Oslo,-3\r\n'
 _NOWHERE: Final = "00000000-0000-4000-8000-000000000000"
 _NO_FILTER: Final = "9007199254740991"
@@ -27,9 +27,9 @@ _PROCESSED_WITHIN_S: Final = 30.0
 
 @dataclass(frozen=True)
 class Person:
-    """An account and what it owns: a list file, and where the system has filters, a private and a public one.
+    """An account with its objects: a list file and, if the system has filters, a private and a public filter.
 
-    spare: a name that is not registered yet, for the exercise of register.
+    spare: a name that is not registered yet, for the valid request of `register`.
     """
 
     account: Account
@@ -40,23 +40,23 @@ class Person:
 
     @property
     def token(self) -> Secret:
-        """The access token of the registration or login."""
+        """Return the access token of the registration or login."""
         return self.account.access_token
 
-    def without_things(self) -> Person:
-        """The same account, with ids that nothing has."""
+    def with_unknown_ids(self) -> Person:
+        """Return the same account with ids of objects that do not exist."""
         return replace(self, file_id=_NOWHERE, filter_id=_NO_FILTER, public_filter_id=_NO_FILTER)
 
 
-def settle(target: Target, accounts: Accounts, *, spare: bool = False) -> Person:
-    """A new account with one file, read to its end, and its filters. Raises CheckFailed when that cannot be made.
+def create_person(target: Target, accounts: Accounts, *, spare: bool = False) -> Person:
+    """Create an account with one processed file and its filters. Raises CheckFailed if that fails.
 
-    spare: also a name to register; it is in the ledger, so that it is removed should it come to be registered.
+    spare: also reserve a name for `register`. The ledger lists it, so that the cleanup removes it if it is registered.
     """
     person = Person(accounts.new(), spare=accounts.name() if spare else None)
-    upload = target.call("upload", token=person.token, **exercise("upload", person)).expect_status()
+    upload = target.call("upload", token=person.token, **valid_request("upload", person)).expect_status()
     person = replace(person, file_id=str(upload.field("file_id")))
-    # Not the ones of the exercise: what clears or sets them must show.
+    # Other tags than those of the valid request, so that clearing or setting them is visible.
     target.call(
         "tags", token=person.token, path={"file_id": person.file_id}, fields={"tags": ["settled"]}
     ).expect_status()
@@ -75,7 +75,7 @@ def settle(target: Target, accounts: Accounts, *, spare: bool = False) -> Person
 
 
 def await_processing(target: Target, person: Person) -> None:
-    """Wait until the file has been read: before that its data change by themselves. Raises CheckFailed when never."""
+    """Wait until the file is processed, because its data change until then. Raises CheckFailed after 30 s."""
     result, _, ended = target.poll(
         lambda: target.call("file", token=person.token, path={"file_id": person.file_id}).expect_status(),
         lambda seen: seen.field("upload_status") not in ("pending", "processing"),
@@ -88,10 +88,10 @@ def await_processing(target: Target, person: Person) -> None:
         )
 
 
-def exercise(name: str, person: Person) -> dict[str, Any]:
-    """Arguments of Target.call, but for the token, with which that operation succeeds for this person.
+def valid_request(name: str, person: Person) -> dict[str, Any]:
+    """Return the arguments of Target.call, without the token, of a request that succeeds for this person.
 
-    Raises KeyError for an operation that nobody has written an exercise for: a new one is not passed over.
+    Raises KeyError for an operation without a valid request here, so that a new operation is not skipped.
     """
     account = person.account
     file, saved = {"file_id": person.file_id}, {"filter_id": person.filter_id}
@@ -123,17 +123,19 @@ def exercise(name: str, person: Person) -> dict[str, Any]:
     return made[name]
 
 
-def guarded(operations: list[Operation]) -> list[Operation]:
-    """Those of them that need a token, the ones that end things last."""
-    found = [operation for operation in operations if operation.name not in OPEN]
-    return sorted(found, key=lambda operation: ENDS.index(operation.name) if operation.name in ENDS else -1)
+def authenticated_operations(operations: list[Operation]) -> list[Operation]:
+    """Return the operations that require a token, the destructive ones last."""
+    found = [operation for operation in operations if operation.name not in UNAUTHENTICATED]
+    return sorted(
+        found, key=lambda operation: DESTRUCTIVE.index(operation.name) if operation.name in DESTRUCTIVE else -1
+    )
 
 
-def about_things(operations: list[Operation]) -> list[Operation]:
-    """Those that name a thing which somebody owns, by path or in the body."""
+def object_operations(operations: list[Operation]) -> list[Operation]:
+    """Return the operations that concern an owned object, named in the path or in the body."""
     return [
         operation
-        for operation in guarded(operations)
+        for operation in authenticated_operations(operations)
         if "{file_id}" in operation.path or "{filter_id}" in operation.path or "file_id" in operation.request
     ]
 

@@ -107,9 +107,9 @@ def _contract(session: GateSession) -> ContractTotals | None:
     records = [record for record in session.records if "contract" in record.gates]
     if not records:
         return None
-    from cutover.contract.totals import sums_of
+    from cutover.contract.totals import totals_of
 
-    return sums_of(records)
+    return totals_of(records)
 
 
 def _meaning_of(before: int, session: GateSession, *, failed: bool) -> int:

@@ -57,7 +57,7 @@ def validate_contracts(config: pytest.Config, gates: tuple[str, ...], environmen
     if "contract" in gates:
         from cutover.contract import options
 
-        options.judge(project, config.option.cutover_contract_minutes)
+        options.validate(project, config.option.cutover_contract_minutes)
     if "migration" in gates:
         from cutover.migration.mapping_file import load_mapping
 
@@ -83,7 +83,7 @@ def load_for_run(
     if "contract" in gates:
         from cutover.contract import options
 
-        options.judge_own(environment)
+        options.validate_own_documents(environment)
     return environment
 
 

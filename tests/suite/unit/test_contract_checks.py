@@ -1,4 +1,4 @@
-"""What the contract's own checks are made of: forged tokens, exercises, traces, changes, marks of the inside."""
+"""Parts of the contract's own checks: valid and broken requests, forged tokens, snapshots, disclosed internals."""
 
 import base64
 import hashlib
@@ -14,12 +14,19 @@ from cutover.accounts.registered import Account
 from cutover.client.jwt import claims
 from cutover.config.operations import Operation, load_operations
 from cutover.config.validation import root
-from cutover.contract.access_control import spellings
+from cutover.contract.access_control import alternative_spellings
 from cutover.contract.account_snapshot import changes
 from cutover.contract.broken_requests import OPTIONAL, broken
-from cutover.contract.forged_tokens import control, with_key, without_key
+from cutover.contract.forged_tokens import control_token, forged_with_key, forged_without_key
 from cutover.contract.information_disclosure import disclosed_detail
-from cutover.contract.valid_requests import ENDS, OPEN, Person, about_things, exercise, guarded
+from cutover.contract.valid_requests import (
+    DESTRUCTIVE,
+    UNAUTHENTICATED,
+    Person,
+    authenticated_operations,
+    object_operations,
+    valid_request,
+)
 from cutover.core.secrets import Secret, new_password
 
 pytestmark = pytest.mark.unit
@@ -37,29 +44,29 @@ JSON = st.recursive(
 
 
 def operations(system: str) -> list[Operation]:
-    """All operations of contracts/operations.toml that the system has."""
+    """Return the operations of contracts/operations.toml that the system has."""
     loaded = load_operations(root() / "contracts" / "operations.toml", {}, {}, "test")
     return [operation for operation in loaded[system].values() if operation.absent is None]
 
 
 @pytest.mark.parametrize("system", ["worker", "legacy"])
-def test_every_operation_has_an_exercise(system: str) -> None:
-    """A new operation cannot be passed over: it needs an exercise, with the fields that it declares."""
+def test_every_operation_has_a_valid_request(system: str) -> None:
+    """Each operation has a valid request with declared fields, so that no new operation is skipped."""
     account = Account("name", "mail", new_password())
     for operation in operations(system):
-        asked = exercise(operation.name, Person(account, spare=account))
-        assert set(asked.get("fields", {})) <= set(operation.request), operation.name
+        arguments = valid_request(operation.name, Person(account, spare=account))
+        assert set(arguments.get("fields", {})) <= set(operation.request), operation.name
         needed = {part for part in ("file_id", "filter_id", "path") if f"{part}}}" in operation.path}
-        assert set(asked.get("path", {})) == needed, operation.name
+        assert set(arguments.get("path", {})) == needed, operation.name
 
 
-def test_operations_need_a_token_unless_they_are_known_to_be_open() -> None:
-    """What is not named as open is guarded, and what ends things comes last."""
-    names = [operation.name for operation in guarded(operations("worker"))]
-    assert {operation.name for operation in operations("worker")} == {*names, *OPEN}
-    assert tuple(names[-len(ENDS) :]) == ENDS
-    things = {operation.name for operation in about_things(operations("worker"))}
-    assert things == {
+def test_operations_require_a_token_by_default() -> None:
+    """Every operation that is not listed as unauthenticated requires a token, and destructive ones are last."""
+    names = [operation.name for operation in authenticated_operations(operations("worker"))]
+    assert {operation.name for operation in operations("worker")} == {*names, *UNAUTHENTICATED}
+    assert tuple(names[-len(DESTRUCTIVE) :]) == DESTRUCTIVE
+    about_objects = {operation.name for operation in object_operations(operations("worker"))}
+    assert about_objects == {
         "file",
         "download",
         "delete",
@@ -72,18 +79,18 @@ def test_operations_need_a_token_unless_they_are_known_to_be_open() -> None:
     }
 
 
-def test_forged_tokens_are_not_the_good_one() -> None:
-    """No forged token is signed with the key over HS256 and good claims; the control is."""
+def test_forged_tokens_have_no_valid_signature() -> None:
+    """No token forged without the key has a valid HS256 signature; the control token has one."""
     token = _token(CLAIMS)
-    assert _verifies(control(token, KEY).reveal())
-    forged = without_key(token)
+    assert _verifies(control_token(token, KEY).reveal())
+    forged = forged_without_key(token)
     assert len(forged) == len({*forged.values()}) > 20
     assert not [name for name, text in forged.items() if _verifies(text)]
 
 
-def test_signed_tokens_differ_from_the_good_one_in_what_their_name_says() -> None:
-    """Each has one thing wrong, and nothing else."""
-    made = with_key(_token(CLAIMS), KEY, {"iss": "list-cutter", "aud": "list-cutter-api"})
+def test_signed_tokens_have_exactly_one_defect() -> None:
+    """Each signed token differs from a valid one only by the defect in its name."""
+    made = forged_with_key(_token(CLAIMS), KEY, {"iss": "list-cutter", "aud": "list-cutter-api"})
     assert not _verifies(made["alg HS512"])
     for name, text in made.items():
         if name in ("alg HS384", "alg HS512", "says RS256, is HS256", "no alg", "a list for claims"):
@@ -101,33 +108,33 @@ def test_signed_tokens_differ_from_the_good_one_in_what_their_name_says() -> Non
 
 
 @pytest.mark.parametrize("system", ["worker", "legacy"])
-def test_broken_requests_break_every_field(system: str) -> None:
-    """Each field of each JSON body is left out and given other types; the bodies are no valid ones."""
+def test_broken_requests_cover_every_field(system: str) -> None:
+    """Each field of each JSON body is omitted and given other types."""
     account = Account("name", "mail", new_password())
     for operation in operations(system):
-        valid = exercise(operation.name, Person(account, spare=account))
-        tried = dict(broken(operation, valid))
-        assert bool(tried) == ("fields" in valid), operation.name
+        valid = valid_request(operation.name, Person(account, spare=account))
+        variants = dict(broken(operation, valid))
+        assert bool(variants) == ("fields" in valid), operation.name
         for name in valid.get("fields", {}):
-            kinds = {what for what in tried if what.startswith(f"{name} is ")}
+            kinds = {what for what in variants if what.startswith(f"{name} is ")}
             assert len(kinds) >= 5, (operation.name, name)
             assert (f"{name} is missing" in kinds) == (name not in OPTIONAL)
 
 
 @given(JSON)
-def test_nothing_changed_where_nothing_changed(value: Any) -> None:
-    """A value is equal to its copy."""
+def test_equal_values_have_no_changes(value: Any) -> None:
+    """A value and its copy have no changes."""
     assert changes(value, json.loads(json.dumps(value))) == []
 
 
 @given(st.dictionaries(st.text(max_size=3), JSON, min_size=1, max_size=4), JSON, st.data())
-def test_a_change_is_found_where_it_is(value: dict[str, Any], other: Any, data: st.DataObject) -> None:
-    """One value replaced, or taken out, is told by its key, and 1 is not True."""
+def test_change_is_found_at_its_key(value: dict[str, Any], other: Any, data: st.DataObject) -> None:
+    """A replaced or removed value is reported with its key, and 1 differs from True."""
     key = data.draw(st.sampled_from(sorted(value)))
     found = changes(value, {**value, key: other})
     assert bool(found) == (json.dumps(value[key], sort_keys=True) != json.dumps(other, sort_keys=True))
     assert all(line.startswith(f"/{key}") for line in found)
-    assert changes(value, {name: each for name, each in value.items() if name != key}) == [f"/{key} is gone"]
+    assert changes(value, {name: each for name, each in value.items() if name != key}) == [f"/{key} is missing"]
 
 
 @pytest.mark.parametrize(
@@ -140,8 +147,8 @@ def test_a_change_is_found_where_it_is(value: dict[str, Any], other: Any, data: 
         "SELECT * FROM users", "/usr/lib/python3", "pbkdf2_sha256$100000$x",
     ],
 )  # fmt: skip
-def test_marks_of_the_inside_are_found(text: str) -> None:
-    """Stack traces, a database's words, SQL, paths and names of the inside."""
+def test_internal_details_are_found(text: str) -> None:
+    """Stack traces, database errors, SQL, paths and internal names are detected."""
     assert (
         disclosed_detail(json.dumps({"error": text}).encode()) is not None
         or disclosed_detail(text.encode()) is not None
@@ -154,14 +161,14 @@ def test_marks_of_the_inside_are_found(text: str) -> None:
      "Not valid Unicode.",
      "At most 64 characters are allowed.", "Unknown column: select", "Multipart form parse error"],
 )  # fmt: skip
-def test_plain_words_are_no_marks(text: str) -> None:
-    """What both systems say to users."""
+def test_user_messages_are_no_internal_details(text: str) -> None:
+    """Error messages of both systems to users contain no internal detail."""
     assert disclosed_detail(text.encode()) is None
 
 
-def test_spellings_are_none_of_the_id() -> None:
-    """No spelling is the id itself, nor another one's."""
-    made = spellings("0a1b2c3d-0000-4000-8000-00000000000f")
+def test_alternative_spellings_differ_from_the_id() -> None:
+    """No spelling equals the id or another spelling."""
+    made = alternative_spellings("0a1b2c3d-0000-4000-8000-00000000000f")
     assert "0a1b2c3d-0000-4000-8000-00000000000f" not in made.values()
     assert len({*made.values()}) == len(made)
 
@@ -172,7 +179,7 @@ def _token(payload: dict[str, Any]) -> Secret:
 
 
 def _verifies(text: str) -> bool:
-    """Whether the third part is HS256 of the first two with the key, the header says so, and there are three."""
+    """Return True if the token has three parts, alg HS256, and a valid signature by the key."""
     parts = text.split(".")
     if len(parts) != 3:
         return False

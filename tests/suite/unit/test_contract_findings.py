@@ -1,4 +1,4 @@
-"""Findings by defect, waivers of a defect on many operations, and the curl line that shows one again."""
+"""Findings by defect, waivers of a defect on many operations, and curl commands."""
 
 import datetime
 import shlex
@@ -24,31 +24,31 @@ NAMES = st.text("abc", min_size=1, max_size=3)
 
 
 def finding(defect: str, *operations: str) -> Finding:
-    """A finding of the Worker's."""
+    """Return a finding of the Worker."""
     places = tuple(Place(name) for name in operations)
     return Finding("undefined-status-code", defect, "worker", "worker.openapi.yaml", "x", "y", places)
 
 
 def record(operation: str, *findings: Finding, status: Status = Status.FAILED) -> Record:
-    """What one operation's check leaves."""
+    """Return the record of one operation's check."""
     found = tuple(each.fingerprint for each in findings)
     return Record(f"{BASE}[{operation}]", ("contract",), "embedded", status, 0, 0, finding="both", findings=found)
 
 
 def waiver(each: Finding, check: str = BASE) -> Waiver:
-    """Of one finding of the check as a whole."""
+    """Return a waiver of one finding of the check."""
     return Waiver(check, "embedded", each.fingerprint, "r", "o", datetime.date(2100, 1, 1))
 
 
 def verdict(records: list[Record], waivers: list[Waiver]) -> Verdict:
-    """Of a gate that requires just these checks."""
+    """Return the verdict of a gate that requires exactly these checks."""
     manifest = [RequiredCheck("contract", each.check, None, SafetyLevel.READ_ONLY) for each in records]
     return decide("contract", Run("embedded", SafetyLevel.DISPOSABLE), manifest, records, waivers).verdict
 
 
 @given(st.lists(st.tuples(NAMES, NAMES), max_size=30))
 def test_one_defect_is_one_finding_with_all_its_places(seen: list[tuple[str, str]]) -> None:
-    """In whichever order they come, and through plain data and back."""
+    """Findings of one defect are merged in any order, and survive conversion to plain data and back."""
     findings = Findings()
     for defect, operation in seen:
         findings.add(finding(defect, operation))
@@ -59,8 +59,8 @@ def test_one_defect_is_one_finding_with_all_its_places(seen: list[tuple[str, str
         assert Finding.from_json(each.as_json()) == each
 
 
-def test_waiver_of_a_defect_covers_it_on_every_operation_and_nothing_else() -> None:
-    """Without parameters it holds for all of a check's; a second defect on one of them is not accepted with it."""
+def test_waiver_covers_its_defect_on_every_operation_only() -> None:
+    """A waiver without parameters covers all operations, but no second defect on one of them."""
     a, b = finding("418"), finding("419")
     records = [record("tags", a), record("export", a), record("columns", a, b)]
     assert verdict(records, [waiver(a)]) is Verdict.NO_GO
@@ -70,8 +70,8 @@ def test_waiver_of_a_defect_covers_it_on_every_operation_and_nothing_else() -> N
 
 
 @pytest.mark.parametrize("check", SECURITY)
-def test_findings_of_isolation_and_identity_have_no_waiver(check: str) -> None:
-    """Drawn requests find them, too, in a check whose other findings may be waived."""
+def test_security_findings_are_never_waived(check: str) -> None:
+    """A security finding cannot be waived, also in a check whose other findings can."""
     failure = Findings({"x": Finding(check, "no token", "worker", "r", "401", "200")}).failure()
     assert failure is not None
     assert "concerns isolation" in failure.never_waived
@@ -80,16 +80,16 @@ def test_findings_of_isolation_and_identity_have_no_waiver(check: str) -> None:
     assert other.never_waived == ""
 
 
-def test_waiver_of_a_defect_is_stale_when_no_operation_shows_it() -> None:
-    """One that failed keeps it: it may not have come as far as the finding."""
+def test_waiver_is_stale_if_no_operation_has_the_defect() -> None:
+    """A failed operation keeps the waiver: its check may have ended before the finding."""
     a = finding("418")
     passed = [record("tags", status=Status.PASSED), record("export", status=Status.PASSED)]
     assert stale_waivers(passed, [waiver(a)]) == (waiver(a),)
     assert stale_waivers([*passed, record("columns", a)], [waiver(a)]) == ()
 
 
-def test_two_requests_of_one_defect_have_one_fingerprint() -> None:
-    """It depends on nothing that a run draws."""
+def test_fingerprint_depends_on_the_defect_only() -> None:
+    """The fingerprint contains no operation and no generated value."""
     assert finding("418", "tags").fingerprint == finding("418", "export").fingerprint
     assert finding("418").fingerprint != finding("419").fingerprint
 
@@ -98,19 +98,19 @@ def test_two_requests_of_one_defect_have_one_fingerprint() -> None:
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40),
     st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20),
 )
-def test_curl_line_is_read_by_a_shell_as_it_was_sent(body: str, value: str) -> None:
-    """What bash makes of the line is the request, byte for byte: header and body, whatever is in them."""
-    request = Request("worker", "tags", "PATCH", "http://127.0.0.1:1/a", {"X-Drawn": value}, content=body.encode())
+def test_curl_command_repeats_the_request(body: str, value: str) -> None:
+    """A shell parses the command to the same header and body, byte for byte."""
+    request = Request("worker", "tags", "PATCH", "http://127.0.0.1:1/a", {"X-Sample": value}, content=body.encode())
     line = curl_command(request).replace("curl ", "printf '%s\\0' ", 1)
     done = subprocess.run(["bash", "-c", line], capture_output=True, check=True)  # noqa: S607 - in PATH
     arguments = done.stdout.decode().split("\0")
-    assert ("X-Drawn: " + value if value else "X-Drawn;") in arguments
+    assert ("X-Sample: " + value if value else "X-Sample;") in arguments
     if body:
         assert body in arguments
 
 
-def test_curl_line_holds_no_secret() -> None:
-    """Tokens and passwords are variables, those that are named by their names."""
+def test_curl_command_contains_no_secret() -> None:
+    """Tokens and passwords become shell variables."""
     password, token = new_password(), Secret("eyJ0eXAiOiJKV1Qi.eyJzdWIiOiIxIn0.c2lnbmF0dXJl")
     headers = {"Authorization": f"Bearer {token.reveal()}"}
     body = {"password": password.reveal(), "other": "x"}

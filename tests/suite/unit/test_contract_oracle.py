@@ -1,4 +1,4 @@
-"""The oracle of the contract's properties against other oracles: Python's csv, fractions, and known cases."""
+"""The oracle of the property tests against Python's csv, fractions, and known cases."""
 
 import csv
 import io
@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutover.contract.generated_tables import Table, cells, cuts, tables
+from cutover.contract.generated_tables import Table, cells, export_cases, tables
 from cutover.contract.generated_texts import kept_tags, tag_lists, trimmed
-from cutover.contract.oracle import compare, cut, holds, write_csv
+from cutover.contract.oracle import compare, expected_export, matches, write_csv
 
 pytestmark = pytest.mark.unit
 
@@ -19,8 +19,8 @@ NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3
 
 
 @given(tables())
-def test_drawn_table_is_what_csv_reads(table: Table) -> None:
-    """A drawn table's bytes, read by Python's csv with the table's delimiter, are its records."""
+def test_generated_table_is_read_by_csv(table: Table) -> None:
+    """Python's csv reads the bytes of a generated table as its records."""
     text = _decoded(table.content)
     readings = []
     for delimiter in ",;\t":
@@ -31,35 +31,35 @@ def test_drawn_table_is_what_csv_reads(table: Table) -> None:
 
 @given(st.lists(st.lists(cells(), min_size=1, max_size=4), min_size=1, max_size=6))
 def test_written_csv_reads_back(records: list[list[str]]) -> None:
-    """What is written as an export reads back, ends each record with CRLF, and quotes nothing that it need not."""
+    """Written CSV is read back unchanged, ends each record with CRLF and has no unnecessary quotes."""
     text = write_csv(records).decode()
     assert list(csv.reader(io.StringIO(text, newline=""), strict=True)) == records
     assert text.endswith("\r\n")
     for record in records:
         for cell in record:
-            must = any(sign in cell for sign in ',"\r\n') or record == [""]
+            must = any(char in cell for char in ',"\r\n') or record == [""]
             assert write_csv([[cell, "x"] if record != [""] else [""]]).startswith(b'"') == must
 
 
 @given(cells(), cells())
 def test_compare_is_an_order(left: str, right: str) -> None:
-    """Numbers are compared as fractions, everything else by code point of the trimmed text; and the other way round."""
+    """Numbers are compared as fractions, other texts by code point after trimming; swapping reverses the result."""
     a, b = (text.strip(" \t\r\n") for text in (left, right))
     if NUMBER.fullmatch(a) and NUMBER.fullmatch(b):
-        wanted = (Fraction(a) > Fraction(b)) - (Fraction(a) < Fraction(b))
+        expected = (Fraction(a) > Fraction(b)) - (Fraction(a) < Fraction(b))
     else:
-        wanted = ([*map(ord, a)] > [*map(ord, b)]) - ([*map(ord, a)] < [*map(ord, b)])
-    assert compare(left, right) == wanted
-    assert compare(right, left) == -wanted
+        expected = ([*map(ord, a)] > [*map(ord, b)]) - ([*map(ord, a)] < [*map(ord, b)])
+    assert compare(left, right) == expected
+    assert compare(right, left) == -expected
 
 
 @pytest.mark.parametrize(
-    ("cell", "operator", "value", "wanted"),
+    ("cell", "operator", "value", "expected"),
     [
         ("10", "=", "1e1", True),
         ("9007199254740993", ">", "9007199254740992", True),
         ("9", "<", "10", True),
-        ("9", "<", "10a", False),  # texts: "9" stands behind "1"
+        ("9", "<", "10a", False),  # strings: "9" is above "1"
         (" a ", "=", "a\r\n", True),
         ("a", "=", "A", False),
         ("\u0661", "=", "1", False),
@@ -71,39 +71,39 @@ def test_compare_is_an_order(left: str, right: str) -> None:
         ("", "!=", "0", True),
     ],
 )
-def test_known_filters_hold_as_the_contract_says(cell: str, operator: str, value: object, wanted: bool) -> None:
-    """Cases of contracts/api.md, worked out by hand."""
-    assert holds(cell, operator, value) is wanted
+def test_filter_matches_as_the_contract_defines(cell: str, operator: str, value: object, expected: bool) -> None:
+    """Known cases of contracts/api.md match as expected."""
+    assert matches(cell, operator, value) is expected
 
 
-def test_cut_fills_short_rows_and_takes_the_first_of_equal_names() -> None:
-    """contracts/api.md, Reading a list file, 5 and 7."""
+def test_export_fills_short_rows_and_uses_first_column() -> None:
+    """Short rows are filled and the first of equal column names counts (contracts/api.md, Reading a list file)."""
     table = [["a", "b", "a"], ["1"], ["2", "x", "3", "beyond"]]
-    assert cut(table, ["b", "a"], []) == [["b", "a"], ["", "1"], ["x", "2"]]
-    assert cut(table, ["a"], [{"column": "b", "operator": "=", "value": ""}]) == [["a"], ["1"]]
+    assert expected_export(table, ["b", "a"], []) == [["b", "a"], ["", "1"], ["x", "2"]]
+    assert expected_export(table, ["a"], [{"column": "b", "operator": "=", "value": ""}]) == [["a"], ["1"]]
     with pytest.raises(ValueError, match="c"):
-        cut(table, ["c"], [])
+        expected_export(table, ["c"], [])
 
 
-@given(cuts())
-def test_drawn_cut_asks_for_what_is_there(asked: tuple[Table, list[str], list[dict[str, object]]]) -> None:
-    """Every drawn cut has an answer: known columns, and operands that fit their operator."""
-    table, columns, filters = asked
-    rows = cut(table.records, columns, filters)
+@given(export_cases())
+def test_generated_export_case_is_valid(case: tuple[Table, list[str], list[dict[str, object]]]) -> None:
+    """Every generated export names known columns and has operands that fit their operator."""
+    table, columns, filters = case
+    rows = expected_export(table.records, columns, filters)
     assert rows[0] == columns
     assert len(rows) <= len(table.records)
 
 
 @given(tag_lists())
-def test_drawn_tags_are_valid(tags: list[str]) -> None:
-    """No drawn tag is empty or too long when it is trimmed, and what is kept holds each once."""
+def test_generated_tags_are_valid(tags: list[str]) -> None:
+    """Generated tags have 1 to 64 characters after trimming, and kept tags have no duplicates."""
     kept = kept_tags(tags)
     assert all(1 <= len(tag) <= 64 for tag in kept)
     assert len(kept) == len(set(kept)) <= 50
 
 
-def test_trimming_takes_white_space_and_nothing_else() -> None:
-    """U+0085 is white space; U+001C, U+200B and U+FEFF are not (PropList.txt)."""
+def test_trimming_removes_only_white_space() -> None:
+    """U+0085 is trimmed as white space; U+001C, U+200B and U+FEFF are not (PropList.txt)."""
     assert trimmed("\x85\u3000 a\u2029") == "a"
     assert trimmed("\x1c\ufeffa\u200b") == "\x1c\ufeffa\u200b"
 

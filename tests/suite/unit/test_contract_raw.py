@@ -1,4 +1,4 @@
-"""Requests byte by byte, and properties, against a socket that answers as told and functions that fail as told."""
+"""Raw requests against a scripted socket, and property tests with functions that fail on purpose."""
 
 import contextlib
 import socket
@@ -32,7 +32,7 @@ PLAIN = b"HTTP/1.1 201 Created\r\nX-A: 1\r\nX-A: 2\r\nContent-Length: 2\r\n\r\no
 
 
 class Server:
-    """One connection: reads until a blank line, sends its bytes, closes."""
+    """A server for one connection: it reads until a blank line, sends its bytes and closes."""
 
     def __init__(self, answer: bytes) -> None:
         self.socket = socket.create_server(("127.0.0.1", 0))
@@ -49,7 +49,7 @@ class Server:
             connection, _ = self.socket.accept()
         except OSError:
             return
-        # Who asked may keep the connection beyond its test: that is no failure of any other.
+        # The client may keep the connection open after its test; that must not fail another test.
         with connection, contextlib.suppress(OSError):
             connection.settimeout(5)
             while b"\r\n\r\n" not in self.received and (data := connection.recv(65536)):
@@ -62,7 +62,7 @@ class Server:
 
 @pytest.fixture
 def answering() -> Generator[Answering]:
-    """Start a server that gives these bytes."""
+    """Yield a function that starts a server with this response."""
     servers: list[Server] = []
 
     def start(answer: bytes) -> Server:
@@ -71,14 +71,14 @@ def answering() -> Generator[Answering]:
 
     yield start
     for server in servers:
-        with contextlib.suppress(OSError):  # nobody may be waiting in accept() any more
+        with contextlib.suppress(OSError):  # the server may have left accept() already
             server.socket.shutdown(socket.SHUT_RDWR)
         server.socket.close()
         server.thread.join(5)
 
 
 def target_at(url: str, tmp_path: Path, allowed: str | None = None) -> Target:
-    """The Worker at that URL, in an environment that names `allowed`."""
+    """Return the Worker at that URL in an environment that allows `allowed`."""
     environment = Environment(
         "test",
         "",
@@ -97,8 +97,8 @@ def target_at(url: str, tmp_path: Path, allowed: str | None = None) -> Target:
     return Target("worker", environment, client, recorder)
 
 
-def test_answer_is_read_as_it_came(answering: Answering, tmp_path: Path) -> None:
-    """Interim answers are passed over, repeated headers kept apart, and the exchange is in the evidence."""
+def test_response_is_read_unchanged(answering: Answering, tmp_path: Path) -> None:
+    """Interim responses are skipped, repeated headers stay separate, and the exchange is recorded."""
     server = answering(b"HTTP/1.1 100 Continue\r\n\r\n" + PLAIN)
     target = target_at(server.url, tmp_path)
     with RawConnection(target, "upload") as connection:
@@ -133,16 +133,18 @@ def test_answer_is_read_as_it_came(answering: Answering, tmp_path: Path) -> None
     ],
     ids=["chunks", "to the end", "no content", "cut off", "chunks cut off", "no length", "no HTTP", "nothing"],
 )
-def test_answers_of_every_form(answering: Answering, tmp_path: Path, answer: bytes, body: bytes | None) -> None:
-    """Chunks, lengths and the connection's end; what breaks off is no answer."""
+def test_responses_of_every_form_are_read(
+    answering: Answering, tmp_path: Path, answer: bytes, body: bytes | None
+) -> None:
+    """Chunks, lengths and the end of the connection are read; an incomplete response is None."""
     with RawConnection(target_at(answering(answer).url, tmp_path), "upload") as connection:
         connection.begin({})
         found = connection.answer()
     assert (found.body if found else None) == body
 
 
-def test_nothing_is_sent_elsewhere(answering: Answering, tmp_path: Path) -> None:
-    """A host that the environment does not name, and the kill switch, are refused before anything is connected."""
+def test_nothing_is_sent_to_other_hosts(answering: Answering, tmp_path: Path) -> None:
+    """An unknown host and the kill switch are refused before a connection is opened."""
     server = answering(PLAIN)
     elsewhere = target_at(server.url, tmp_path, "http://127.0.0.1:1")
     with RawConnection(elsewhere, "upload") as connection, pytest.raises(Refused):
@@ -153,8 +155,8 @@ def test_nothing_is_sent_elsewhere(answering: Answering, tmp_path: Path) -> None
     assert server.received == b""
 
 
-def test_nobody_there_is_unreachable(tmp_path: Path) -> None:
-    """A refused connection is no failure of a check."""
+def test_refused_connection_is_unreachable(tmp_path: Path) -> None:
+    """A refused connection is Unreachable, not a failed check."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     with RawConnection(target_at(url, tmp_path), "upload") as connection, pytest.raises(Unreachable):
@@ -162,7 +164,7 @@ def test_nobody_there_is_unreachable(tmp_path: Path) -> None:
 
 
 def test_forms_are_multipart() -> None:
-    """One part of a file behind one of a text, as RFC 7578 writes them."""
+    """A form has a text part and a file part in the format of RFC 7578."""
     body = form("file", b"a.csv", b"x", before=text_part("user_id", "7"))
     parts = body.split(f"--{BOUNDARY}".encode())
     assert [parts[0], parts[3]] == [b"", b"--\r\n"]
@@ -171,49 +173,49 @@ def test_forms_are_multipart() -> None:
 
 
 def test_smallest_counterexample_is_a_finding(answering: Answering, tmp_path: Path) -> None:
-    """Of all inputs that show a defect the smallest is told, once, and the same in each run."""
+    """The smallest counterexample is reported once, and it is the same in each run."""
     target = target_at(answering(PLAIN).url, tmp_path)
     result = target.call("health")
     seen: list[list[int]] = []
     for _ in range(2):
         inspection = Inspection(target, "property:x", "a rule")
-        tried: list[int] = []
+        inputs: list[int] = []
 
-        def prove(value: int, tried: list[int] = tried) -> None:
-            tried.append(value)
+        def check(value: int, inputs: list[int] = inputs) -> None:
+            inputs.append(value)
             if value >= 17:
                 raise Counterexample(result, "too much", expected="less", got="more")
 
-        for_all(inspection, st.integers(0, 10_000), prove, examples=50)
+        for_all(inspection, st.integers(0, 10_000), check, examples=50)
         (finding,) = inspection.findings
         assert (finding.name, finding.places[0].seed) == ("property:x:worker:too much", "17")
-        assert len(tried) == len({*tried}), "no input is sent twice"
-        seen.append(tried)
+        assert len(inputs) == len({*inputs}), "no input is sent twice"
+        seen.append(inputs)
     assert seen[0] == seen[1]
 
 
-def test_property_that_holds_is_tried_on_all(answering: Answering, tmp_path: Path) -> None:
-    """As many inputs as there were examples, and no finding; a check that looked at nothing is not verified."""
+def test_property_is_checked_for_all_examples(answering: Answering, tmp_path: Path) -> None:
+    """A property that holds is checked for each example; a check without an inspected response is not verified."""
     inspection = Inspection(target_at(answering(PLAIN).url, tmp_path), "property:x", "a rule")
     for_all(inspection, st.integers(0, 10**9), lambda _value: None, examples=30)
-    assert (len(inspection.findings), inspection.looked_at) == (0, {"inputs": 30})
+    assert (len(inspection.findings), inspection.counts) == (0, {"inputs": 30})
     with pytest.raises(NotVerified):
         Inspection(inspection.target, "property:x", "a rule").close(Recorder())
 
 
 @pytest.mark.parametrize("error", [Unreachable("gone"), KeyError("ours")])
-def test_what_is_no_counterexample_ends_the_trying(answering: Answering, tmp_path: Path, error: Exception) -> None:
-    """A system that is gone is asked no more, and the error itself comes out, not what Hypothesis makes of it."""
+def test_other_exception_ends_the_property_test(answering: Answering, tmp_path: Path, error: Exception) -> None:
+    """Another exception than Counterexample ends the test at once and is raised unchanged."""
     inspection = Inspection(target_at(answering(PLAIN).url, tmp_path), "property:x", "a rule")
-    tried: list[Any] = []
+    inputs: list[Any] = []
 
-    def prove(value: int) -> None:
-        tried.append(value)
-        if len(tried) == 3:
+    def check(value: int) -> None:
+        inputs.append(value)
+        if len(inputs) == 3:
             raise error
 
     with pytest.raises(type(error)):
-        for_all(inspection, st.integers(), prove, examples=50)
-    assert len(tried) == 3
+        for_all(inspection, st.integers(), check, examples=50)
+    assert len(inputs) == 3
     assert isinstance(inspection.findings, Findings)
     assert not len(inspection.findings)

@@ -1,4 +1,4 @@
-"""What becomes of the accounts that drawn registrations may have made."""
+"""Accounts of generated registrations in the ledger."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ FIELDS = {"username": "username", "email": "email", "password": "password", "pas
 
 
 class Registering:
-    """A target whose registrations end as told: a status, or None for no answer."""
+    """A target whose registrations end with a given status, or without a response (None)."""
 
     system, url = "worker", "http://127.0.0.1:1"
 
@@ -26,11 +26,11 @@ class Registering:
         self.environment = SimpleNamespace(name="staging", secrets={}, safety=1)
 
     def operation(self, _name: str) -> Any:
-        """The same for each."""
+        """Return the same operation for every name."""
         return SimpleNamespace(request=FIELDS, statuses=(201,), method="POST", response={})
 
     def send_drawn(self, *_: Any) -> Any:
-        """The answer, or what comes in its place."""
+        """Return the response, or raise CheckFailed for none."""
         if self._status is None:
             raise CheckFailed("no-answer:register", expected="an answer", got="none in 30 s")
         headers = SimpleNamespace(multi_items=list)
@@ -40,7 +40,7 @@ class Registering:
 
 
 class Case:
-    """A valid registration, as schemathesis draws it."""
+    """A valid registration as schemathesis generates it."""
 
     method, path = "POST", "/api/accounts/register"
     meta = SimpleNamespace(generation=SimpleNamespace(mode=SimpleNamespace(is_negative=False, is_positive=True)))
@@ -58,19 +58,16 @@ class Case:
         }
 
     def as_transport_kwargs(self, base_url: str) -> dict[str, Any]:
-        """What requests is given."""
+        """Return the arguments for requests."""
         return {"method": "POST", "url": f"{base_url}{self.path}", "json": self.body}
 
 
 @pytest.mark.parametrize(
-    ("status", "is_there"),
+    ("status", "may_exist"),
     [(400, False), (409, False), (408, True), (418, True), (None, True), (500, True), (503, True)],
 )
-def test_only_a_refusal_says_that_no_account_was_made(status: int | None, is_there: bool, tmp_path: Path) -> None:
-    """Without an answer, or behind a 5xx or a status that the contract does not name, it may be stored.
-
-    Then it stays to be removed, in the ledger as well.
-    """
+def test_account_is_forgotten_only_after_a_refusal(status: int | None, may_exist: bool, tmp_path: Path) -> None:
+    """Without a response, or with a 5xx or undocumented status, the account may exist and stays in the ledger."""
     ledger = tmp_path / "test-data.jsonl"
     target: Any = Registering(status)
     accounts = Accounts(target, "run", ledger)
@@ -83,4 +80,4 @@ def test_only_a_refusal_says_that_no_account_was_made(status: int | None, is_the
     else:
         sender.send(Case())
     events = [json.loads(line)["event"] for line in ledger.read_text().splitlines()]
-    assert events == (["named"] if is_there else ["named", "removed"])
+    assert events == (["named"] if may_exist else ["named", "removed"])

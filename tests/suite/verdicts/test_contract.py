@@ -1,6 +1,6 @@
-"""The contract gate from outside: what drawn requests find, how it is told, waived, repeated and kept within limits.
+"""Verdicts of the contract gate and of `cutover contract`: findings, waivers, repeatability, budget, configuration.
 
-The run of five minutes under the plan's limiter is made with CUTOVER_LONG=1 only.
+The run of five minutes under the plan's limiter needs CUTOVER_LONG=1.
 """
 
 import json
@@ -8,12 +8,13 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.suite.support.gate_runs import GateRun, run_gate
+from tests.suite.support.gate_runs import GateRun, clean_environment, run_gate
 from tests.suite.verdicts.hostile_servers import Answer, closes, garbage, hangs, redirects_to, server, something_else
 
 from cutover.config.validation import root
@@ -39,7 +40,7 @@ IDENTITY = ', name = "list-cutter", identity = { header = "x-served-by", value =
 
 
 def _project(folder: Path, *, waivers: str = "", **environment: Any) -> Path:
-    """This project's contract gate in a folder of its own, with one more environment."""
+    """Copy this project's contract gate to a folder, with one more environment."""
     project = folder / "project"
     for name in ("contracts", "tests/contract"):
         shutil.copytree(root() / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -47,9 +48,16 @@ def _project(folder: Path, *, waivers: str = "", **environment: Any) -> Path:
         shutil.copy(root() / name, project)
     (project / "waivers.toml").write_text(waivers)
     if environment:
-        told = {"identity": "", "safety": "disposable", "requests": 60000, "window": 60, "timeout": 0.5, **environment}
+        values = {
+            "identity": "",
+            "safety": "disposable",
+            "requests": 60000,
+            "window": 60,
+            "timeout": 0.5,
+            **environment,
+        }
         with (project / "environments.toml").open("a") as file:
-            file.write(ENVIRONMENT.format(**told))
+            file.write(ENVIRONMENT.format(**values))
     return project
 
 
@@ -59,7 +67,7 @@ def _contract(done: GateRun) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "finding"),
     [
         (something_else, "undefined-content-type:worker:200 as text/html"),
         (garbage, "answer:worker:broken-answer"),
@@ -67,15 +75,15 @@ def _contract(done: GateRun) -> dict[str, Any]:
         (closes, "answer:worker:broken-answer"),
     ],
 )
-def test_what_is_no_worker_is_found_in_bounded_time(answer: Answer, told: str, tmp_path: Path, reports: Path) -> None:
-    """NO-GO with a clear finding, one for all operations, and no traceback, however little is answered."""
+def test_other_server_is_no_go_in_bounded_time(answer: Answer, finding: str, tmp_path: Path, reports: Path) -> None:
+    """A server that is not the Worker is NO-GO with one finding for all operations and without a traceback."""
     with server(answer) as (address, _):
         project = _project(tmp_path, name="hostile", worker=address)
         started = time.monotonic()
         done = run_gate("-m", "contract", "--env", "hostile", CHECKS, reports=reports, project=project)
         taken = time.monotonic() - started
     assert done.code == 1, done.output
-    (found,) = [row for row in _contract(done)["findings"] if row["name"] == told]
+    (found,) = [row for row in _contract(done)["findings"] if row["name"] == finding]
     assert found["places"]
     assert found["rule"]
     assert "Traceback" not in done.output
@@ -83,20 +91,20 @@ def test_what_is_no_worker_is_found_in_bounded_time(answer: Answer, told: str, t
 
 
 @pytest.mark.parametrize(
-    ("file", "arguments", "told"),
+    ("file", "arguments", "message"),
     [
         ("contracts/known_violations.toml", (), "known_violations.toml: not valid TOML"),
-        ("contracts/worker.openapi.yaml", (), "worker.openapi.yaml: is no YAML"),
-        ("contracts/own.yaml", (), "own.yaml: is no YAML"),
-        ("", ("--contract-minutes=inf",), "--contract-minutes: inf is no time"),
-        ("", ("--contract-minutes=nan",), "--contract-minutes: nan is no time"),
-        ("", ("--contract-minutes=0",), "--contract-minutes: 0 is no time"),
+        ("contracts/worker.openapi.yaml", (), "worker.openapi.yaml: expected YAML or JSON"),
+        ("contracts/own.yaml", (), "own.yaml: expected YAML or JSON"),
+        ("", ("--contract-minutes=inf",), "--contract-minutes: expected minutes above 0, got inf"),
+        ("", ("--contract-minutes=nan",), "--contract-minutes: expected minutes above 0, got nan"),
+        ("", ("--contract-minutes=0",), "--contract-minutes: expected minutes above 0, got 0"),
     ],
 )
-def test_broken_files_of_the_contract_are_wrong_configuration(
-    file: str, arguments: tuple[str, ...], told: str, tmp_path: Path, reports: Path
+def test_broken_contract_file_is_a_configuration_error(
+    file: str, arguments: tuple[str, ...], message: str, tmp_path: Path, reports: Path
 ) -> None:
-    """4 and one message, before anything is sent: no fault of the deployment."""
+    """A broken file or option ends with 4 and one message before any request."""
     with server(something_else) as (address, asked):
         project = _project(tmp_path, name="hostile", worker=address)
         if "own" in file:
@@ -107,21 +115,21 @@ def test_broken_files_of_the_contract_are_wrong_configuration(
                 broken.write("\nx: [ = {")
         done = run_gate("-m", "contract", "--env", "hostile", *arguments, reports=reports, project=project)
     assert done.code == 4, done.output
-    assert told in done.output
+    assert message in done.output
     assert asked == []
 
 
-def test_something_else_with_an_identity_declared_is_invalid(tmp_path: Path, reports: Path) -> None:
-    """Whoever answers without the Worker's header is not held to the Worker's contract."""
+def test_identity_mismatch_is_invalid(tmp_path: Path, reports: Path) -> None:
+    """A response without the Worker's identity header is INVALID and not checked against the contract."""
     with server(something_else) as (address, asked):
         project = _project(tmp_path, name="hostile", worker=address, identity=IDENTITY)
         done = run_gate("-m", "contract", "--env", "hostile", CHECKS, reports=reports, project=project)
     assert done.code == 11, done.output
-    assert {line.split()[1] for line in asked} == {b"/health"}  # nothing was drawn
+    assert {line.split()[1] for line in asked} == {b"/health"}  # no generated request was sent
 
 
-def test_redirect_elsewhere_is_found_and_not_followed(tmp_path: Path, reports: Path) -> None:
-    """A 302 is no status of the contract's; the host that it names gets no request, from no check."""
+def test_redirect_to_other_host_is_not_followed(tmp_path: Path, reports: Path) -> None:
+    """A 302 is a finding, and no check sends a request to the other host."""
     with server(something_else) as (elsewhere, asked_there), server(redirects_to(elsewhere)) as (address, _):
         project = _project(tmp_path, name="hostile", worker=address)
         done = run_gate("-m", "contract", "--env", "hostile", CHECKS, reports=reports, project=project)
@@ -131,7 +139,7 @@ def test_redirect_elsewhere_is_found_and_not_followed(tmp_path: Path, reports: P
 
 
 def test_read_only_environment_gets_safe_methods_only(tmp_path: Path, reports: Path) -> None:
-    """Nothing that could write is drawn there: not for the open operations, not as an undeclared method."""
+    """A read-only environment gets only GET, HEAD and OPTIONS, also as undeclared methods."""
     with server(something_else) as (address, asked):
         project = _project(tmp_path, name="hostile", worker=address, safety="read-only")
         done = run_gate("-m", "contract", "--env", "hostile", CHECKS, reports=reports, project=project)
@@ -140,10 +148,8 @@ def test_read_only_environment_gets_safe_methods_only(tmp_path: Path, reports: P
     assert len(asked) > 20
 
 
-def test_one_defect_on_many_operations_is_one_finding_with_a_line_that_shows_it_and_one_waiver(
-    own_pair: PairState, tmp_path: Path, reports: Path
-) -> None:
-    """A header that the errors lost: one fingerprint, its places, a curl line; waived by it, or not at all."""
+def test_one_defect_is_one_finding_and_one_waiver(own_pair: PairState, tmp_path: Path, reports: Path) -> None:
+    """A missing header of errors is one finding with its places and a curl command, and one waiver covers it."""
     pair.serve(own_pair.name, "worker", "errors-without-xss-protection", "planted")
     try:
         some = ("-k", "tags or list_filters or no_such")
@@ -165,15 +171,15 @@ def test_one_defect_on_many_operations_is_one_finding_with_a_line_that_shows_it_
         )
         project = _project(tmp_path, waivers=waivers)
         waived = run_gate(*named, reports=tmp_path / "waived", project=project)
-        assert waived.code == 10, waived.output  # narrowed by -k: nothing failed, the rest was not shown
+        assert waived.code == 10, waived.output  # narrowed by -k: nothing failed, but the rest was not verified
         assert waived.verdict["gates"][0]["failed"] == []
         assert len(waived.verdict["gates"][0]["waived"]) == 3
     finally:
         pair.serve(own_pair.name, "worker", None)
 
 
-def test_same_requests_come_in_each_run_serial_or_not(own_pair: PairState, tmp_path: Path) -> None:
-    """The hash of the sequence is one and the same on one process and on two, and nothing is left behind."""
+def test_requests_are_equal_with_one_and_two_processes(own_pair: PairState, tmp_path: Path) -> None:
+    """The hash of the sequence is equal with one and with two processes, and no test data remain."""
     some = ("-k", "health or login or delete_filter or upload or linked")
     named = ("-m", "contract", "--env", "embedded", "--pair", own_pair.name, CHECKS, *some)
     hashes = set()
@@ -181,10 +187,10 @@ def test_same_requests_come_in_each_run_serial_or_not(own_pair: PairState, tmp_p
         done = run_gate(*named, *more, reports=tmp_path / f"run-{number}")
         assert done.code == 10, done.output  # -k: partial
         assert done.verdict["leftovers"] == []
-        told = re.search(r"^sequence ([0-9a-f]{16}), 0 finding", done.output, re.MULTILINE)
-        assert told
-        assert told[1] == _contract(done)["sequence"]
-        hashes.add(told[1])
+        line = re.search(r"^sequence ([0-9a-f]{16}), 0 finding", done.output, re.MULTILINE)
+        assert line
+        assert line[1] == _contract(done)["sequence"]
+        hashes.add(line[1])
     assert len(hashes) == 1
 
 
@@ -197,10 +203,10 @@ def test_same_requests_come_in_each_run_serial_or_not(own_pair: PairState, tmp_p
         ),
     ],
 )
-def test_budget_is_kept_and_what_was_not_reached_is_named(
+def test_budget_is_kept_and_the_rest_is_not_verified(
     own_pair: PairState, tmp_path: Path, reports: Path, requests: int, window: float, minutes: float
 ) -> None:
-    """No 429, no more than the budget, each operation its share, the rest not verified: 10."""
+    """A tight budget causes no 429, each operation stays within its limit, and the rest is not verified (10)."""
     project = _project(
         tmp_path,
         name="tight",
@@ -222,6 +228,26 @@ def test_budget_is_kept_and_what_was_not_reached_is_named(
     assert taken < minutes * 60 * 1.5 + 15
     data = _contract(done)
     assert data["not_reached"]
-    assert all(row["sent"] <= row["share"] for row in data["operations"].values())
+    assert all(row["sent"] <= row["limit"] for row in data["operations"].values())
     assert re.search(r"^not reached: worker ", done.output, re.MULTILINE)
-    assert "were sent: the budget of this environment and the minutes given allow no more" in done.output
+    assert "were sent: the request budget of this environment and --contract-minutes allow no more" in done.output
+
+
+def test_explore_is_invalid_if_its_verdict_is_not_written(own_pair: PairState, reports: Path) -> None:
+    """If the final verdict.json cannot be written, `contract explore` is INVALID (11)."""
+    command = [
+        sys.executable, "-m", "cutover.cli", "contract", "explore", "--env", "embedded", "--pair", own_pair.name,
+        "--operation", "health", "--minutes", "0.1", "--reports", str(reports),
+    ]  # fmt: skip
+    with subprocess.Popen(
+        command, cwd=root(), env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        deadline = time.monotonic() + 30
+        while not (written := list(reports.glob("*/verdict.json"))) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        (unfinished,) = written
+        unfinished.with_name(".verdict.json.partial").mkdir()  # the next write of verdict.json fails
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 11, output
+    assert "contract explore INVALID" in output.splitlines()[-1]
+    assert json.loads(unfinished.read_text())["exit_code"] == 11
