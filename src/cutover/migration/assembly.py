@@ -34,7 +34,7 @@ CLOUDFLARE: Final = Budget(1200, 300.0)
 """1,200 requests in five minutes, for each user: https://developers.cloudflare.com/fundamentals/api/reference/limits/"""
 
 
-def judge_sides(environment: Environment) -> None:
+def require_databases(environment: Environment) -> None:
     """Raise NotVerified where the environment does not name both databases."""
     missing = [
         name
@@ -68,7 +68,7 @@ def reconciliation(
     folder: of this run. recorder: records what is sent to D1. resume_from: the reports folder in which an
     interrupted run is searched. Raises NotVerified where a side is not named, ConfigurationError, MeasurementError.
     """
-    judge_sides(environment)
+    require_databases(environment)
     assert environment.postgres is not None  # judged
     kill_switch = KillSwitch(project)
     head = head_of(environment, mapping, reverse=reverse)

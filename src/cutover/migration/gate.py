@@ -17,7 +17,7 @@ from cutover.core.errors import CheckFailed, MeasurementError, NotVerified, Rate
 from cutover.core.recorder import Recorder
 from cutover.core.secrets import redact, redact_all
 from cutover.embedded.folders import locked
-from cutover.migration.assembly import judge_sides, reconciliation
+from cutover.migration.assembly import reconciliation, require_databases
 from cutover.migration.mapping_file import load_mapping
 from cutover.migration.reconciliation_result import FILE, text_of_file
 from cutover.run.progress import Progress
@@ -60,7 +60,7 @@ def reconciled(wanted: Wanted, recorder: Recorder, progress: Progress | None = N
 def _made(wanted: Wanted, recorder: Recorder, progress: Progress | None) -> dict[str, Any]:
     sent = Recorder()  # of this reconciliation alone: other threads write into it
     try:
-        judge_sides(wanted.environment)
+        require_databases(wanted.environment)
         mapping = load_mapping(wanted.project)
         with reconciliation(
             wanted.project, wanted.environment, mapping, wanted.folder, recorder=sent, run=wanted.run,

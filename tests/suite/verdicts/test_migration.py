@@ -7,15 +7,18 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from tests.suite.support.gate_runs import GateRun, clean_environment, run_gate
+from tests.suite.verdicts.conftest import MakeProject
 
 from cutover.config.validation import root
 from cutover.embedded import pair, pair_migration
@@ -310,3 +313,66 @@ def test_side_that_goes_away_is_invalid(filled_pair: PairState, reports: Path, t
     assert done.code == 11, done.output
     assert "Traceback" not in done.output
     assert done.last_line.startswith("reconcile INVALID")
+
+
+TRUNCATED = b"""<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+<Contents><Key>uploads/user-1/a.csv</Key><Size>3</Size><ETag>&quot;e&quot;</ETag></Contents>
+<IsTruncated>true</IsTruncated></ListBucketResult>"""
+TRUNCATED_ENVIRONMENT = """
+[truncated]
+safety = "read-only"
+worker = {{ url = "{pair.worker_url}" }}
+legacy = {{ absent = "not asked" }}
+budget = {{ requests = 60000, window_s = 60 }}
+media = "{pair.media_root}"
+postgres = {{}}
+d1 = {{ file = "{pair.d1_file}" }}
+r2 = {{ endpoint = "{endpoint}", bucket = "{pair.s3_bucket}" }}
+secrets = {{ postgres_dsn = "DSN", r2_access_key_id = "KEY_ID", r2_secret_access_key = "KEY" }}
+"""
+
+
+@pytest.fixture
+def truncated_store() -> Generator[str]:
+    """The URL of an S3 server whose listing announces more objects and gives no continuation token."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-length", str(len(TRUNCATED)))
+            self.end_headers()
+            self.wfile.write(TRUNCATED)
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_truncated_listing_is_invalid_in_the_gate(
+    filled_pair: PairState, truncated_store: str, make_project: MakeProject, reports: Path
+) -> None:
+    """Every check of the gate reads the reconciliation, so each is INVALID, and the run ends with 11."""
+    environment = TRUNCATED_ENVIRONMENT.format(pair=filled_pair, endpoint=truncated_store)
+    project = make_project(manifest=(root() / "manifest.toml").read_text(), environments=environment)
+    with (project / "pyproject.toml").open("a") as settings:
+        settings.write('pythonpath = ["."]\n')
+    text = (project / "pyproject.toml").read_text().replace('"unit: no gate"', '"unit: no gate", "migration: gate"')
+    (project / "pyproject.toml").write_text(text)
+    shutil.rmtree(project / "tests" / "smoke")
+    shutil.copytree(root() / "tests" / "migration", project / "tests" / "migration")
+    done = run_gate(
+        "-m", "migration", "--env", "truncated", reports=reports, project=project,
+        DSN=filled_pair.pg_dsn, KEY_ID=filled_pair.s3_access_key, KEY=filled_pair.s3_secret_key,
+    )  # fmt: skip
+    assert done.code == 11, done.output
+    assert done.last_line.startswith("migration INVALID: ")
+    assert "was cut short" in done.output
+    assert "INTERNALERROR" not in done.output
+    assert "invalid" in {record["status"] for record in done.records}
