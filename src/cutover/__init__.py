@@ -1,3 +1,3 @@
 """Verification and load-test suite that decides whether List Cutter may leave Django."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

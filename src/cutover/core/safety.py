@@ -1,7 +1,4 @@
-"""What may be sent where: safety levels, the list of allowed hosts, the kill switch.
-
-Not for how fast: that is pacing.py.
-"""
+"""Safety: levels of an environment, the list of allowed hosts, the kill switch."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from cutover.core.errors import Refused, Stopped
 
 
 class SafetyLevel(IntEnum):
-    """How much a run may do to an environment; each level includes those before it."""
+    """The permission of a run to change an environment. Each level includes the lower ones."""
 
     READ_ONLY = 0
     TEST_DATA = 1
@@ -23,12 +20,12 @@ class SafetyLevel(IntEnum):
 
     @property
     def label(self) -> str:
-        """The name as it stands in TOML files: "read-only", "test-data", "disposable"."""
+        """Return the name in TOML files: "read-only", "test-data", "disposable"."""
         return self.name.lower().replace("_", "-")
 
     @classmethod
     def parse(cls, text: str) -> SafetyLevel:
-        """The level of that label. Raises ValueError that lists the labels."""
+        """Return the level with this label. Raises ValueError with the list of labels."""
         for level in cls:
             if level.label == text:
                 return level
@@ -42,31 +39,31 @@ LOOPBACK_NAMES = ("localhost", "::1")
 
 
 def origin_of(url: str) -> Origin:
-    """Scheme, host and port of a URL. Raises ValueError for what is no absolute http(s) URL."""
+    """Return scheme, host and port of a URL. Raises ValueError if it is not an absolute http(s) URL."""
     if any(character <= " " or character == "\x7f" for character in url):
-        raise ValueError(f"a URL holds no white space or control character: {url!r}")
+        raise ValueError(f"a URL must not contain white space or control characters: {url!r}")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"not an absolute http(s) URL: {url!r}")
     if parts.username or parts.password:
-        raise ValueError("the URL holds a user name or a password")
+        raise ValueError("the URL contains a user name or a password")
     try:
         parts.hostname.encode("idna")
     except UnicodeError:
-        raise ValueError(f"not a host's name: {parts.hostname!r}") from None
+        raise ValueError(f"not a host name: {parts.hostname!r}") from None
     return parts.scheme, parts.hostname.lower(), parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def is_loopback(host: str) -> bool:
-    """127.0.0.0/8, ::1 and localhost. By name only: nothing is looked up."""
+    """Return True for 127.0.0.0/8, ::1 and localhost. Decides by the name; no DNS lookup."""
     return host in LOOPBACK_NAMES or (host.startswith("127.") and host.replace(".", "").isdigit())
 
 
 class AllowList:
-    """The origins and servers that an environment names. Everything else is refused before it is sent."""
+    """The origins and servers that an environment names. Requests to any other are refused before they are sent."""
 
     def __init__(self, urls: Mapping[str, str], servers: Mapping[str, tuple[str, int]] | None = None) -> None:
-        """urls: who lives there -> URL; servers: the same for what speaks no HTTP -> (host, port).
+        """urls: owner -> URL; servers: owner -> (host, port) of servers without HTTP.
 
         Raises ValueError for a URL that cannot be allowed.
         """
@@ -75,16 +72,16 @@ class AllowList:
         for owner, url in urls.items():
             origin = origin_of(url)
             if "?" in url or "#" in url:
-                raise ValueError("a system's URL has no query and no fragment")
+                raise ValueError("the URL of a system must not have a query or a fragment")
             if origin[0] == "http" and not is_loopback(origin[1]):
-                raise ValueError(f"plain http is for loopback only: {url!r}")
+                raise ValueError(f"plain http is allowed for loopback only: {url!r}")
             self._owners[origin] = owner
 
     def permit(self, url: str, *, plain_probe: bool = False) -> None:
         """Raise Refused unless the URL's scheme, host and port are those of a named system.
 
-        plain_probe: the request carries nothing and asks only where http leads; it may go to port 80
-        of a host that is named with https.
+        plain_probe: the request has no content and tests only the redirect from http. It may go to port 80 of a host
+        that is named with https.
         """
         try:
             origin = origin_of(url)
@@ -95,27 +92,27 @@ class AllowList:
         if origin not in self._owners:
             allowed = ", ".join(f"{s}://{h}:{p} ({o})" for (s, h, p), o in self._owners.items())
             raise Refused(
-                f"request refused: {origin[0]}://{origin[1]}:{origin[2]} is no host of this environment. "
-                f"Allowed: {allowed}. If it belongs to it, add it to environments.toml."
+                f"request refused: {origin[0]}://{origin[1]}:{origin[2]} is not a host of this environment. "
+                f"Allowed: {allowed}. If it belongs to this environment, add it to environments.toml."
             )
 
     def permit_server(self, host: str, port: int) -> None:
-        """Raise Refused unless host and port are those of a named server that speaks no HTTP."""
+        """Raise Refused unless host and port are those of a named server without HTTP."""
         if (host.lower(), port) not in self._servers:
             allowed = ", ".join(f"{h}:{p} ({o})" for (h, p), o in self._servers.items()) or "none"
             raise Refused(
-                f"connection refused: {host}:{port} is no server of this environment. Allowed: {allowed}. "
-                "If it belongs to it, add it to environments.toml."
+                f"connection refused: {host}:{port} is not a server of this environment. Allowed: {allowed}. "
+                "If it belongs to this environment, add it to environments.toml."
             )
 
 
 class KillSwitch:
-    """A file whose presence stops every request of every run: CUTOVER_STOP_FILE, else STOP in the project."""
+    """A file that stops every request of every run while it exists: CUTOVER_STOP_FILE, default STOP in the project."""
 
     def __init__(self, project: Path) -> None:
         self._file = os.environ.get("CUTOVER_STOP_FILE") or str(project / "STOP")
 
     def check(self) -> None:
-        """Raise Stopped when the file is there. One stat a request."""
-        if os.path.exists(self._file):  # noqa: PTH110 - Path.exists costs three times as much, each request pays
-            raise Stopped(f"the kill switch is on: {self._file}. Remove the file to go on.")
+        """Raise Stopped if the file exists. Costs one stat per request."""
+        if os.path.exists(self._file):  # noqa: PTH110 - Path.exists costs three times as much per request
+            raise Stopped(f"the kill switch is on: {self._file}. Remove the file to continue.")

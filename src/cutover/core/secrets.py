@@ -1,7 +1,4 @@
-"""Values that must never be shown, and the one place that knows how to take them out of a text.
-
-Not for reading them from the environment's table: that is environments.py.
-"""
+"""Secret values, and the redaction of texts that contain them."""
 
 from __future__ import annotations
 
@@ -14,11 +11,11 @@ from urllib.parse import quote
 
 MASK: Final = "•••"
 
-# Passwords made by the suite begin with this, so that even a cut-off copy of one is recognised.
+# Generated passwords begin with this, so that a truncated copy is recognized as well.
 PASSWORD_PREFIX: Final = "Cutover-pw-"  # noqa: S105 - a prefix, no password
 
-# A JWT, whole, cut off anywhere behind its header's first bytes, or with its middle left out as
-# pytest shows long values ("eyJ0eX...c2ln"); a password of ours likewise; what stands behind "Bearer".
+# A JWT, complete, truncated anywhere after the first bytes of its header, or shortened in its middle as pytest
+# prints long values ("eyJ0eX...c2ln"); a generated password likewise; the text after "Bearer".
 _SHAPES: Final = re.compile(
     rf"(?:eyJ[A-Za-z0-9_-]{{6,}}(?:\.[A-Za-z0-9_-]*){{0,2}}|{PASSWORD_PREFIX}[A-Za-z0-9_-]*)(?:\.\.\.[A-Za-z0-9_.-]*)?"
     r"|(?<=Bearer )[A-Za-z0-9._~+/=-]{8,}"
@@ -28,7 +25,7 @@ _SHORTEST: Final = 6
 
 
 class Secret:
-    """A text that shows itself only when asked to. Every instance is known to `redact`."""
+    """A text that is printed only by `reveal`. `redact` masks the value of every instance."""
 
     __slots__ = ("_value",)
 
@@ -37,7 +34,7 @@ class Secret:
         remember(value)
 
     def reveal(self) -> str:
-        """The text itself, for the one place that sends it."""
+        """Return the text, for the code that sends it."""
         return self._value
 
     def __repr__(self) -> str:
@@ -53,18 +50,18 @@ class Secret:
 
 
 def new_password() -> Secret:
-    """A random password (22 characters of randomness, 128 bit) that `redact` recognises by its shape."""
+    """Return a random password (22 random characters, 128 bit) that `redact` recognizes by its form."""
     return Secret(PASSWORD_PREFIX + _random.token_urlsafe(16))
 
 
-# Longest first, so that a secret that holds another one is masked whole.
+# Longest first, so that a secret that contains another one is masked completely.
 _known: list[str] = []
 
 
 def remember(value: str) -> None:
-    """Take out this text wherever it would be shown from now on, and each form that quoting gives it.
+    """Mask this text in all output from now on, and each of its quoted forms.
 
-    Texts of less than 6 characters are not remembered: they would blot out half of every report.
+    Texts shorter than 6 characters are not masked: they occur in ordinary words.
     """
     forms = {value, quote(value, safe=""), " ".join(value.split())}
     for ascii_only in (True, False):
@@ -76,8 +73,8 @@ def remember(value: str) -> None:
 
 
 def redact(text: str) -> str:
-    """The text with each known secret, and whatever has the shape of one, replaced by a mask."""
-    # A search for each is faster than one pattern of them all, which every new secret would compile anew.
+    """Return the text with a mask for each known secret and for anything that has the form of one."""
+    # Searching for each is faster than one pattern of all of them, which every new secret would recompile.
     for secret in _known:
         if secret in text:
             text = text.replace(secret, MASK)
@@ -86,7 +83,7 @@ def redact(text: str) -> str:
 
 
 def _without_pieces(text: str) -> str:
-    """Mask what stands directly beside "..." and begins or ends a known secret: a long value that was shortened."""
+    """Mask the start or end of a known secret directly next to "...": a long value that was shortened."""
     at = text.find(_LEFT_OUT)
     while at >= 0:
         before, after = text[:at], text[at + len(_LEFT_OUT) :]
@@ -103,16 +100,16 @@ def _without_pieces(text: str) -> str:
 
 
 def _overlap(left: str, right: str) -> int:
-    """The most characters (6 or more, else 0) with which left ends and right begins."""
+    """Return the length of the longest text (6 characters or more, else 0) that ends left and begins right."""
     if right[:_SHORTEST] not in left[-len(right) - 1 :]:
         return 0
     return next((n for n in range(min(len(left), len(right)), _SHORTEST - 1, -1) if left.endswith(right[:n])), 0)
 
 
 def redact_all(value: Any) -> Any:
-    """The same for each text in lists, tuples and dictionaries (keys too)."""
+    """Redact each text in lists, tuples and dictionaries, including keys."""
     if isinstance(value, str):
-        # Half a surrogate pair, which JSON from a server may hold, cannot be written or sent to another process.
+        # JSON from a server may contain half a surrogate pair, which cannot be written or sent to another process.
         return redact(value.encode("utf-8", "backslashreplace").decode())
     if isinstance(value, dict):
         return {redact_all(key): redact_all(item) for key, item in value.items()}

@@ -1,6 +1,6 @@
-"""Turns what pytest says of one check into one evidence record, with nothing secret left in the report.
+"""Turns pytest's reports of one check into one evidence record, and redacts the reports.
 
-Runs in the process that ran the check; the record travels with the teardown's report.
+This runs in the process of the check. The record is attached to the report of the teardown.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _RANK: Final = (Status.PASSED, Status.NOT_VERIFIED, Status.EXPECTED_FAILURE, Sta
 
 
 class Outcome:
-    """The worst of a check's phases so far."""
+    """The worst outcome of a check's phases so far."""
 
     def __init__(self) -> None:
         self.started = time.time()
@@ -47,7 +47,7 @@ class Outcome:
         findings: tuple[str, ...] = (),
         never_waived: str = "",
     ) -> None:
-        """The worst phase counts. Two failures have no finding together: a waiver accepts one, not both."""
+        """Keep the worst outcome. Two failures together have no finding: a waiver accepts one, not both."""
         self.never_waived = self.never_waived or never_waived
         if self.status is None or _rank(status) > _rank(self.status):
             self.status, self.reason, self.finding, self.findings = status, reason, finding, findings
@@ -56,17 +56,17 @@ class Outcome:
 
 
 def _rank(status: Status) -> int:
-    """What makes a measurement untrustworthy is worse than all else."""
+    """Return the rank of a status. Measurement errors rank highest."""
     return _RANK.index(status) if status in _RANK else len(_RANK)
 
 
 def begin(item: pytest.Item) -> None:
-    """Before the check's setup."""
+    """Start the outcome of a check, before its set-up."""
     item.stash[_OUTCOME] = Outcome()
 
 
 def redact_exception(error: BaseException) -> None:
-    """Take secrets out of an exception and of what caused it: Allure and JUnit print its arguments."""
+    """Redact an exception and its causes: Allure and JUnit print their arguments."""
     seen: set[int] = set()
     pending: list[BaseException | None] = [error]
     while pending:
@@ -79,10 +79,9 @@ def redact_exception(error: BaseException) -> None:
 
 
 def redact_files(folder: Path, *, since: float) -> None:
-    """Mask what has a secret's shape in the files that others wrote since then (Unix time).
+    """Redact the files that other plugins wrote since then (Unix time in seconds).
 
-    What ends up there by ways of their own, such as the exception of a fixture's teardown, has not
-    passed through our hooks.
+    Some of their content does not pass through our hooks, for example the exception of a fixture's teardown.
     """
     for file in folder.glob("*"):
         if file.is_file() and file.stat().st_mtime >= since - 1:
@@ -92,11 +91,11 @@ def redact_files(folder: Path, *, since: float) -> None:
 
 
 def redacted_log_records(make: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
-    """A factory whose records hold no secret: live logs and log files are written past every report."""
+    """Return a log record factory that redacts: live logs and log files do not pass through reports."""
 
     def redacted(*args: Any, **kwargs: Any) -> logging.LogRecord:
         record = make(*args, **kwargs)
-        with contextlib.suppress(TypeError, ValueError):  # arguments that do not fit: logging itself says so
+        with contextlib.suppress(TypeError, ValueError):  # wrong arguments: logging reports them
             record.msg, record.args = redact(record.getMessage()), ()
         return record
 
@@ -106,16 +105,16 @@ def redacted_log_records(make: Callable[..., logging.LogRecord]) -> Callable[...
 def finish_phase(
     item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, recorder: Recorder, environment: str
 ) -> None:
-    """Note the phase's outcome; with the teardown, attach the whole record to the report."""
+    """Note the outcome of a phase. After the teardown, attach the record to the report."""
     outcome = item.stash[_OUTCOME]
-    # Asked of the item, not of the report: pytest notes an expected failure there after us.
+    # Read from the item, not from the report: pytest marks an expected failure there after this hook.
     marked = item.get_closest_marker("xfail") is not None and report.when != "teardown"
     if marked or (call.excinfo is not None and call.excinfo.errisinstance(pytest.xfail.Exception)):
         outcome.take(Status.EXPECTED_FAILURE, "marked xfail: whether it passed or failed, it is not evidence")
     elif call.excinfo is not None:
         error = call.excinfo.value
-        told = (error.findings, error.never_waived) if isinstance(error, CheckFailed) else ((), "")
-        outcome.take(*_judged(call.excinfo, report), *told)
+        details = (error.findings, error.never_waived) if isinstance(error, CheckFailed) else ((), "")
+        outcome.take(*_status_of(call.excinfo, report), *details)
         if report.failed:
             _explain(item, call.excinfo, report, outcome)
     elif report.when == "call":
@@ -126,7 +125,7 @@ def finish_phase(
 
 
 def record_of(report: pytest.TestReport) -> Record | None:
-    """The record that travels with this report, if it carries one."""
+    """Return the record that is attached to this report, None without one."""
     data = getattr(report, ATTRIBUTE, None)
     return Record.from_json(data) if data is not None else None
 
@@ -138,12 +137,12 @@ def _record(item: pytest.Item, outcome: Outcome, recorder: Recorder, environment
         check=item.nodeid,
         gates=gates_of(item),
         environment=environment,
-        # No phase passed or failed the call: --setup-only and the like have shown nothing.
+        # Without a call (--setup-only and others) nothing was verified.
         status=outcome.status or Status.NOT_VERIFIED,
         started=outcome.started,
         duration_s=round(time.time() - outcome.started, 4),
         system=system_of(item),
-        reason=redact(outcome.reason) if outcome.status else "its body was never run",
+        reason=redact(outcome.reason) if outcome.status else "its body did not run",
         finding=outcome.finding,
         plan=plan.args[0] if plan else None,
         summary=(getattr(documented, "__doc__", None) or "").strip().split("\n")[0],
@@ -153,7 +152,9 @@ def _record(item: pytest.Item, outcome: Outcome, recorder: Recorder, environment
     )
 
 
-def _judged(excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport) -> tuple[Status, str, str | None]:
+def _status_of(
+    excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport
+) -> tuple[Status, str, str | None]:
     error = excinfo.value
     if isinstance(error, MeasurementError):
         return Status(error.status), str(error), None
@@ -171,7 +172,7 @@ def _judged(excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestRep
 def _explain(
     item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport, outcome: Outcome
 ) -> None:
-    """Say what the check promises, where that stands and what to do, and spare the reader our stack."""
+    """Print the check's promise, its source and the runbook entry instead of a stack trace."""
     if isinstance(excinfo.value, (CheckFailed, MeasurementError, Refused)) and item.config.option.tbstyle == "auto":
         report.longrepr = excinfo.getrepr(style="value")
     plan = item.get_closest_marker("plan")
@@ -182,7 +183,7 @@ def _explain(
     record = Record(item.nodeid, (), "", Status.FAILED, 0, 0, finding=outcome.finding)
     never = item.get_closest_marker("never_waived")
     if never is not None or outcome.never_waived:
-        lines += [f"waiver   none is possible: {never.args[0] if never is not None else outcome.never_waived}"]
+        lines += [f"waiver   not possible: {never.args[0] if never is not None else outcome.never_waived}"]
     elif outcome.findings:
         whole = item.nodeid.partition("[")[0]
         lines += [f"waiver   of each fingerprint above, for {whole} as a whole (waivers.toml)"]
@@ -203,7 +204,7 @@ def _redact_report(report: pytest.TestReport) -> None:
 
 
 def _redact_in_place(value: Any, seen: set[int]) -> None:
-    """Walk pytest's representation of an exception (its own classes only) and mask each text in it."""
+    """Redact each text in pytest's representation of an exception (pytest's own classes only)."""
     if id(value) in seen:
         return
     seen.add(id(value))

@@ -1,4 +1,4 @@
-"""GitHub Actions' step summary: the verdict as Markdown, appended to the file that the runner names."""
+"""Appends the verdict as Markdown to the step summary of GitHub Actions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _REASONS_SHOWN = 30
 
 
 def append_step_summary(verdicts: Sequence[GateVerdict], records: Sequence[Record], facts: dict[str, Any]) -> None:
-    """Append to $GITHUB_STEP_SUMMARY, when it is set. A summary that cannot be written changes no verdict."""
+    """Append to $GITHUB_STEP_SUMMARY if it is set. A summary that cannot be written does not change the verdict."""
     name = os.environ.get("GITHUB_STEP_SUMMARY")
     if not name:
         return
@@ -27,7 +27,9 @@ def append_step_summary(verdicts: Sequence[GateVerdict], records: Sequence[Recor
         lines += [f"- {_escaped(reason)}" for reason in verdict.reasons[:_REASONS_SHOWN]]
         if verdict.not_in_form:
             names = ", ".join(functions(verdict.not_in_form))
-            lines.append(_escaped(f"Not part of the read-only form ({verdict.read_only_form}), so not shown: {names}"))
+            lines.append(
+                _escaped(f"Not part of the read-only form ({verdict.read_only_form}), so not verified: {names}")
+            )
     beyond = {check for verdict in verdicts for check in verdict.not_in_form}
     rows = [record for record in records if record.status is not Status.PASSED and record.check not in beyond]
     if rows:
@@ -41,6 +43,6 @@ def append_step_summary(verdicts: Sequence[GateVerdict], records: Sequence[Recor
 
 
 def _escaped(text: str) -> str:
-    """Text from servers stays text: no HTML, no table cell, no link."""
+    """Escape text from servers, so that it cannot become HTML, a table cell or a link."""
     flat = " ".join(redact(text).split())
     return html.escape(flat, quote=False).replace("|", "&#124;").replace("`", "&#96;").replace("[", "&#91;")

@@ -1,4 +1,4 @@
-"""The verdict on the terminal: the details, and the one line that stands last."""
+"""Renders the verdict for the terminal: its details, and the last line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN = 20
 def details(
     verdicts: Sequence[GateVerdict], records: Sequence[Record], facts: dict[str, Any], folder: Path
 ) -> Iterator[str]:
-    """What the verdict rests on: reasons, leftovers, notes and where the evidence lies."""
+    """Yield the reasons of the verdicts, notes, test data that is left over, and the folder of the evidence."""
     for verdict in verdicts:
         yield f"{verdict.gate}: {verdict.verdict.value}"
         for reason in verdict.reasons[:_SHOWN]:
@@ -25,12 +25,12 @@ def details(
         for check in verdict.waived:
             yield f"  waived: {check}"
         for check in verdict.unlisted:
-            yield f"  not in manifest.toml, so nobody would miss it: {check} (cutover manifest --write)"
+            yield f"  not in manifest.toml, so not required: {check} (cutover manifest --write)"
         if verdict.not_applicable:
-            yield f"  {len(verdict.not_applicable)} checks need what this environment does not have"
+            yield f"  {len(verdict.not_applicable)} checks need a system or capability that is absent here"
         if verdict.not_in_form:
             yield (
-                f"  not part of the read-only form ({verdict.read_only_form}), so not shown: "
+                f"  not part of the read-only form ({verdict.read_only_form}), so not verified: "
                 f"{', '.join(functions(verdict.not_in_form))}"
             )
     for record in records:
@@ -42,14 +42,14 @@ def details(
 
 
 def functions(checks: Iterable[str]) -> list[str]:
-    """The names of the checks' functions, each once: a check stands there for both systems and all its kinds."""
+    """Return the names of the checks' functions, each once for all its systems and parameters."""
     return list(dict.fromkeys(check.rpartition("::")[2].partition("[")[0] for check in checks))
 
 
 def last_line(verdict: GateVerdict, facts: dict[str, Any]) -> str:
-    """Gate, verdict, environment, URL, version that answered, counts, requests, time, exit code."""
+    """Return gate, verdict, environment, URL, version, counts, requests, time and exit code in one line."""
     counts = verdict.counts
-    version = ", ".join(facts["answered_versions"]) or "not told"
+    version = ", ".join(facts["answered_versions"]) or "unknown"
     shown = f"{counts['passed']} of {counts['required']} checks passed"
     for name in ("failed", "waived", "not_verified", "missing"):
         if counts[name]:
@@ -59,7 +59,7 @@ def last_line(verdict: GateVerdict, facts: dict[str, Any]) -> str:
     partial = " (partial)" if verdict.missing and verdict.verdict is Verdict.INCONCLUSIVE else ""
     where = "" if facts["url"] == facts["environment"] else f" ({facts['url']})" if facts["url"] else ""
     retries = f", {facts['connect_retries']} connect retries" if facts["connect_retries"] else ""
-    waited = f", {facts['rate_limited']} answered 429" if facts["rate_limited"] else ""
+    waited = f", {facts['rate_limited']} answered with 429" if facts["rate_limited"] else ""
     planted = f", with a planted fault ({facts['planted']})" if facts["planted"] else ""
     return (
         f"{verdict.gate} {verdict.verdict.value}{partial}: {facts['environment']}{where}, version {version}{planted}: "

@@ -87,7 +87,7 @@ def test_form_is_go_writes_nothing_and_says_what_it_left_out(
     assert gate["not_verified"] == gate["missing"] == []
     for text in (done.output, summary.read_text()):
         assert "GO (read-only form)" in text
-        assert f"ot part of the read-only form ({WHY}), so not shown" in text
+        assert f"ot part of the read-only form ({WHY}), so not verified" in text
         assert "test_upload_list_download_delete" in text
         assert "smoke GO:" not in text
         assert "smoke: GO\n" not in text
