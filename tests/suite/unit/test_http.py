@@ -145,7 +145,7 @@ def test_redirect_is_not_followed_by_itself(serve: Serve, connect: Connect) -> N
     client, _ = connect(server.url)
     answer = client.send(get(server.url))
     assert answer.status == 302
-    with pytest.raises(Refused, match="no host of this environment"):
+    with pytest.raises(Refused, match="not a host of this environment"):
         client.follow(answer)
     assert foreign.requests == []
 

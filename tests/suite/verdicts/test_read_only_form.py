@@ -130,8 +130,8 @@ def test_form_is_declared_and_never_chosen(own_pair: PairState, make_project: Ma
 @pytest.mark.parametrize(
     ("form", "safety", "words"),
     [
-        ('read_only_form = { smoke = "x" }', "test-data", ["inhabited.read_only_form", "safety is test-data"]),
-        ('read_only_form = { smoke = " " }', "read-only", ["inhabited.read_only_form.smoke", "no reason"]),
+        ('read_only_form = { smoke = "x" }', "test-data", ["inhabited.read_only_form", "got test-data"]),
+        ('read_only_form = { smoke = " " }', "read-only", ["inhabited.read_only_form.smoke", "expected a reason"]),
         ('read_only_form = { smoek = "x" }', "read-only", ["inhabited.read_only_form.smoek", "unknown key"]),
         ("read_only_form = true", "read-only", ["inhabited.read_only_form", "a table"]),
     ],
