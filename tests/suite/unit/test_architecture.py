@@ -38,7 +38,6 @@ SAME_ROLE = {
     "__main__": "every program",
     "assembly": "builds a run of its feature from an environment",
     "command": "the command of its feature",
-    "differences": "a comparison's differences",
     "explore": "the explore command of its feature",
     "findings": "the findings of its feature",
     "report_files": "writes the report files of its feature",
