@@ -1,4 +1,4 @@
-"""Small projects with a few checks of their own, to see what a gate makes of each way to end."""
+"""Fixtures that create small projects with a few checks, to test every way in which a gate can end."""
 
 import shutil
 from collections.abc import Callable
@@ -42,13 +42,13 @@ MANIFEST = """
 "tests/smoke/test_tiny.py::test_user_is_refused[worker]" = { system = "worker", level = "read-only" }
 """
 
-MakeProject = Callable[..., Path]
-WholeProject = Callable[[str], Path]
+ProjectFactory = Callable[..., Path]
+SmokeProjectFactory = Callable[[str], Path]
 
 
 @pytest.fixture
-def make_project(tmp_path: Path) -> MakeProject:
-    """Make a project folder: this one's contracts, environments and conftest, and checks of one's own."""
+def project_factory(tmp_path: Path) -> ProjectFactory:
+    """Return a function that creates a project: our contracts, environments and conftest, and the given checks."""
 
     def make(checks: str = CHECKS, *, manifest: str = MANIFEST, waivers: str = "", environments: str = "") -> Path:
         project = tmp_path / "project"
@@ -66,11 +66,11 @@ def make_project(tmp_path: Path) -> MakeProject:
 
 
 @pytest.fixture
-def whole_project(make_project: MakeProject) -> WholeProject:
-    """Make a project folder with all checks of this one, whose environments.toml ends with that text."""
+def smoke_project_factory(project_factory: ProjectFactory) -> SmokeProjectFactory:
+    """Return a function that creates a project with all smoke checks and more text in environments.toml."""
 
     def make(environments: str) -> Path:
-        project = make_project(manifest=(root() / "manifest.toml").read_text(), environments=environments)
+        project = project_factory(manifest=(root() / "manifest.toml").read_text(), environments=environments)
         shutil.rmtree(project / "tests" / "smoke")
         shutil.copytree(
             root() / "tests" / "smoke", project / "tests" / "smoke", ignore=shutil.ignore_patterns("__pycache__")
@@ -82,5 +82,5 @@ def whole_project(make_project: MakeProject) -> WholeProject:
 
 @pytest.fixture
 def reports(tmp_path: Path) -> Path:
-    """Where the run's folder is made."""
+    """Return the path of the reports folder, in which a run creates its own folder."""
     return tmp_path / "reports"

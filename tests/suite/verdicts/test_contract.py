@@ -15,7 +15,15 @@ from typing import Any
 
 import pytest
 from tests.suite.support.gate_runs import GateRun, clean_environment, run_gate
-from tests.suite.verdicts.hostile_servers import Answer, closes, garbage, hangs, redirects_to, server, something_else
+from tests.suite.verdicts.foreign_servers import (
+    Answer,
+    closed_connection,
+    foreign_page,
+    garbage,
+    no_response,
+    redirect_to,
+    server,
+)
 
 from cutover.config.validation import root
 from cutover.embedded import pair
@@ -69,10 +77,10 @@ def _contract(done: GateRun) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("answer", "finding"),
     [
-        (something_else, "undefined-content-type:worker:200 as text/html"),
+        (foreign_page, "undefined-content-type:worker:200 as text/html"),
         (garbage, "answer:worker:broken-answer"),
-        (hangs, "answer:worker:no-answer"),
-        (closes, "answer:worker:broken-answer"),
+        (no_response, "answer:worker:no-answer"),
+        (closed_connection, "answer:worker:broken-answer"),
     ],
 )
 def test_other_server_is_no_go_in_bounded_time(answer: Answer, finding: str, tmp_path: Path, reports: Path) -> None:
@@ -105,7 +113,7 @@ def test_broken_contract_file_is_a_configuration_error(
     file: str, arguments: tuple[str, ...], message: str, tmp_path: Path, reports: Path
 ) -> None:
     """A broken file or option ends with 4 and one message before any request."""
-    with server(something_else) as (address, asked):
+    with server(foreign_page) as (address, asked):
         project = _project(tmp_path, name="hostile", worker=address)
         if "own" in file:
             with (project / "environments.toml").open("a") as environments:
@@ -121,7 +129,7 @@ def test_broken_contract_file_is_a_configuration_error(
 
 def test_identity_mismatch_is_invalid(tmp_path: Path, reports: Path) -> None:
     """A response without the Worker's identity header is INVALID and not checked against the contract."""
-    with server(something_else) as (address, asked):
+    with server(foreign_page) as (address, asked):
         project = _project(tmp_path, name="hostile", worker=address, identity=IDENTITY)
         done = run_gate("-m", "contract", "--env", "hostile", CHECKS, reports=reports, project=project)
     assert done.code == 11, done.output
@@ -130,7 +138,7 @@ def test_identity_mismatch_is_invalid(tmp_path: Path, reports: Path) -> None:
 
 def test_redirect_to_other_host_is_not_followed(tmp_path: Path, reports: Path) -> None:
     """A 302 is a finding, and no check sends a request to the other host."""
-    with server(something_else) as (elsewhere, asked_there), server(redirects_to(elsewhere)) as (address, _):
+    with server(foreign_page) as (elsewhere, asked_there), server(redirect_to(elsewhere)) as (address, _):
         project = _project(tmp_path, name="hostile", worker=address)
         done = run_gate("-m", "contract", "--env", "hostile", CHECKS, reports=reports, project=project)
     assert done.code == 1, done.output
@@ -140,7 +148,7 @@ def test_redirect_to_other_host_is_not_followed(tmp_path: Path, reports: Path) -
 
 def test_read_only_environment_gets_safe_methods_only(tmp_path: Path, reports: Path) -> None:
     """A read-only environment gets only GET, HEAD and OPTIONS, also as undeclared methods."""
-    with server(something_else) as (address, asked):
+    with server(foreign_page) as (address, asked):
         project = _project(tmp_path, name="hostile", worker=address, safety="read-only")
         done = run_gate("-m", "contract", "--env", "hostile", CHECKS, reports=reports, project=project)
     assert done.code == 1, done.output

@@ -1,16 +1,16 @@
-"""Checks that look behind the legacy: GO, not verified where it is not named, 4 where it is named wrongly."""
+"""Checks that read the legacy system's stores: GO, not verified if a store is not configured, 4 if it is wrong."""
 
 from pathlib import Path
 
 import pytest
 from tests.suite.support.gate_runs import run_gate
-from tests.suite.verdicts.conftest import MakeProject
+from tests.suite.verdicts.conftest import ProjectFactory
 
 from cutover.embedded.state import PairState
 
 pytestmark = pytest.mark.verdicts
 
-CHECKS = '''"""Two checks that look behind the legacy."""
+CHECKS = '''"""Two checks that read the stores of the legacy system."""
 
 import pytest
 
@@ -56,11 +56,11 @@ budget = {{ requests = 60000, window_s = 60 }}
         ('postgres = {}\nsecrets = { postgres_dsn = "DSN" }\n', 4, ["plain.secrets.postgres_dsn", "several hosts"]),
     ],
 )
-def test_what_is_not_named_is_not_verified(
-    own_pair: PairState, make_project: MakeProject, reports: Path, more: str, code: int, words: list[str]
+def test_missing_or_wrong_store_is_reported(
+    own_pair: PairState, project_factory: ProjectFactory, reports: Path, more: str, code: int, words: list[str]
 ) -> None:
-    """Each with its sentence."""
-    project = make_project(CHECKS, manifest=MANIFEST, environments=PLAIN.format(url=own_pair.worker_url) + more)
+    """A store that is not configured is not verified; a wrong setting is a usage error. Each has its own message."""
+    project = project_factory(CHECKS, manifest=MANIFEST, environments=PLAIN.format(url=own_pair.worker_url) + more)
     dsn = "postgresql://reader:a-long-password@a.example,b.example/d"
     done = run_gate("-m", "smoke", "--env", "plain", "-rs", reports=reports, project=project, DSN=dsn)
     assert done.code == code, done.output
@@ -69,9 +69,9 @@ def test_what_is_not_named_is_not_verified(
     assert "a-long-password" not in done.output
 
 
-def test_pair_names_both(own_pair: PairState, make_project: MakeProject, reports: Path) -> None:
-    """The embedded environment knows its database and its folder; the evidence tells of the queries."""
-    project = make_project(CHECKS, manifest=MANIFEST)
+def test_pair_configures_both_stores(own_pair: PairState, project_factory: ProjectFactory, reports: Path) -> None:
+    """The embedded environment has the database and the folder, and the evidence contains the queries."""
+    project = project_factory(CHECKS, manifest=MANIFEST)
     done = run_gate("-m", "smoke", "--env", "embedded", "--pair", own_pair.name, reports=reports, project=project)
     assert done.code == 0, done.output
     systems = [exchange["system"] for record in done.records for exchange in record["observations"]["exchanges"]]

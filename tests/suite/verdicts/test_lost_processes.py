@@ -1,10 +1,10 @@
-"""xdist workers that are lost: a gate run ends as INVALID, with its verdict as the last line."""
+"""If xdist workers are lost, a gate run ends as INVALID with its verdict as the last line."""
 
 from pathlib import Path
 
 import pytest
 from tests.suite.support.gate_runs import run_gate
-from tests.suite.verdicts.conftest import CHECKS, MANIFEST, MakeProject
+from tests.suite.verdicts.conftest import CHECKS, MANIFEST, ProjectFactory
 
 from cutover.config.validation import root
 from cutover.embedded.state import PairState
@@ -36,13 +36,13 @@ LISTED = MANIFEST + "".join(
     ],
 )
 def test_lost_worker_process_is_invalid(
-    own_pair: PairState, make_project: MakeProject, tmp_path: Path, way: str, code: int
+    own_pair: PairState, project_factory: ProjectFactory, tmp_path: Path, way: str, code: int
 ) -> None:
     """The exit code is 11, verdict.json says INVALID, and the last line is the verdict."""
     done = run_gate(
         "-m", "smoke", "--env", "embedded", "--pair", own_pair.name, "-n", "2",
         "-p", "tests.suite.support.lost_processes",
-        reports=tmp_path / "reports", project=make_project(CHECKS + MORE, manifest=LISTED),
+        reports=tmp_path / "reports", project=project_factory(CHECKS + MORE, manifest=LISTED),
         LOSE=way, PYTHONPATH=f"{root()}:{Path(__file__).parents[3] / 'src'}",
     )  # fmt: skip
     assert done.code == code, done.output

@@ -1,4 +1,4 @@
-"""Metrics over a window that slides: an honest count is no failure, whatever leaves it; a wrong one is."""
+"""Metrics over a sliding window: a correct count passes, whatever leaves the window, and a wrong count fails."""
 
 import itertools
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.suite.support.gate_runs import run_gate
-from tests.suite.verdicts.conftest import MakeProject
+from tests.suite.verdicts.conftest import ProjectFactory
 
 from cutover.config.validation import root
 
@@ -25,13 +25,13 @@ LEAVING = itertools.count()
 
 
 class Deployment(ThreadingHTTPServer):
-    """A Worker as far as this check knows one. It tells `told` of the true count of the last two seconds."""
+    """A Worker as this check knows it. `reported` maps the true count of the last two seconds to the reported one."""
 
     daemon_threads = True
 
-    def __init__(self, told: Callable[[int], int]) -> None:
+    def __init__(self, reported: Callable[[int], int]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.told = told
+        self.reported = reported
         self.times: deque[float] = deque()
         self.lock = threading.Lock()
 
@@ -52,7 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path == "/metrics":
-            self._answer(200, {"requests": self.server.told(self.server.count())})
+            self._answer(200, {"requests": self.server.reported(self.server.count())})
         elif self.path == "/health":
             self._answer(200, {"status": "healthy"})
         else:
@@ -72,19 +72,19 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def traffic() -> Generator[Callable[[Deployment, float], None]]:
-    """Serve a deployment, and let other clients' requests come to it, so many a second, until the test is over."""
+    """Return a function that serves a deployment and adds other clients' requests at a rate, until the test ends."""
     ended, servers = threading.Event(), list[socketserver.BaseServer]()
 
     def begin(server: Deployment, rate: float) -> None:
-        def come() -> None:
+        def add_requests() -> None:
             while not ended.wait(1 / rate):
                 server.add()
 
         servers.append(server)
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         if rate:
-            threading.Thread(target=come, daemon=True).start()
-            ended.wait(WINDOW_S)  # until as many leave as come
+            threading.Thread(target=add_requests, daemon=True).start()
+            ended.wait(WINDOW_S)  # then as many requests leave the window as are added
 
     yield begin
     ended.set()
@@ -94,7 +94,7 @@ def traffic() -> Generator[Callable[[Deployment, float], None]]:
 
 
 @pytest.mark.parametrize(
-    ("told", "rate", "code"),
+    ("reported", "rate", "code"),
     [
         (lambda count: count, 0, 0),
         (lambda count: count, 50, 0),
@@ -104,24 +104,24 @@ def traffic() -> Generator[Callable[[Deployment, float], None]]:
         (lambda count: 5000 + 0 * count, 50, 1),
     ],
     ids=[
-        "honest, quiet",
-        "honest, busy",
-        "honest, more leave than come",
-        "nothing",
-        "every other one",
-        "always the same",
+        "correct, no other traffic",
+        "correct, other traffic",
+        "correct, more requests leave than are added",
+        "always zero",
+        "half of them",
+        "always the same number",
     ],
 )
-def test_count_is_judged_while_the_window_slides(
+def test_count_in_a_sliding_window_is_judged(
     traffic: Callable[[Deployment, float], None],
-    make_project: MakeProject,
+    project_factory: ProjectFactory,
     reports: Path,
-    told: Callable[[int], int],
+    reported: Callable[[int], int],
     rate: float,
     code: int,
 ) -> None:
-    """Twenty requests that are counted are GO however many older ones leave; not counted ones are NO-GO."""
-    server = Deployment(told)
+    """A correct count of twenty requests is GO, however many older ones leave the window. A wrong count is NO-GO."""
+    server = Deployment(reported)
     traffic(server, rate)
     table = (
         f'\n[sliding]\nsafety = "read-only"\nlocal_runtime = true\nlegacy = {{ absent = "x" }}\n'
@@ -129,6 +129,6 @@ def test_count_is_judged_while_the_window_slides(
         "budget = { requests = 60000, window_s = 60 }\n"
     )
     checks = (root() / "tests/smoke/test_metrics.py").read_text()
-    project = make_project(checks, manifest=MANIFEST, environments=table)
+    project = project_factory(checks, manifest=MANIFEST, environments=table)
     done = run_gate("-m", "smoke", "--env", "sliding", "-k", CHECK, reports=reports, project=project)
     assert done.code == code, done.output

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from tests.suite.support.gate_runs import GateRun, clean_environment
 from tests.suite.support.recorded_session import PASSWORD, Exchange, Session, combined, har, json_lines
-from tests.suite.verdicts.conftest import MakeProject
+from tests.suite.verdicts.conftest import ProjectFactory
 
 from cutover.config.validation import root
 from cutover.embedded import pair
@@ -353,7 +353,7 @@ def test_bad_identities_end_with_4(
 
 
 def test_unreachable_and_wrong_systems_are_invalid(
-    recordings: Recordings, make_project: MakeProject, tmp_path: Path, reports: Path
+    recordings: Recordings, project_factory: ProjectFactory, tmp_path: Path, reports: Path
 ) -> None:
     """A system that does not answer, and one that is the other under its address: 11, and no line is sent."""
     file = tmp_path / "access.log"
@@ -369,7 +369,7 @@ readiness = { tries = 1, interval_s = 0 }
     alias = state.legacy_url.replace("127.0.0.1", "localhost")
     rows = [("gone", "http://127.0.0.1:9", state.legacy_url), ("twice", alias, state.legacy_url)]
     text = "".join(table.replace("NAME", n).replace("WORKER", w).replace("LEGACY", o) for n, w, o in rows)
-    project = make_project(environments=text)
+    project = project_factory(environments=text)
     for name, _, _ in rows:
         run = replay(recordings, file, reports / name, project=project, environment=name)
         assert run.code == 11, run.output

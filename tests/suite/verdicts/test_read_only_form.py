@@ -1,4 +1,4 @@
-"""The form of a gate for an environment in which nothing may be written: what it says, and that it writes nothing."""
+"""The read-only form of a gate, for environments with real users: its words, and that it writes nothing."""
 
 import json
 from collections.abc import Generator
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.suite.support.gate_runs import run_gate
 from tests.suite.support.stored_data import by_hand, everything, settle
-from tests.suite.verdicts.conftest import CHECKS, MakeProject, WholeProject
+from tests.suite.verdicts.conftest import CHECKS, ProjectFactory, SmokeProjectFactory
 
 from cutover.accounts.registered import Accounts
 from cutover.embedded import pair
@@ -27,7 +27,7 @@ BOTH_WAYS = pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial",
 
 
 def table(found: PairState, form: str = f'read_only_form = {{ smoke = "{WHY}" }}', safety: str = "read-only") -> str:
-    """An environment `inhabited` that is the running pair, with nothing of a pair's about it."""
+    """Return an environment `inhabited` with the pair's addresses and no other property of a pair."""
     return f"""
 [inhabited]
 safety = "{safety}"
@@ -45,8 +45,8 @@ identity = {{ header = "x-served-by", value = "list-cutter-django" }}
 
 
 @pytest.fixture
-def roomy() -> Generator[PairState]:
-    """A pair whose limiter is not in the way: an inhabited environment does not pose as many clients."""
+def unlimited_pair() -> Generator[PairState]:
+    """Yield a pair with a high rate limit, because an inhabited environment does not pose as many clients."""
     handle = pair.start(pair.anonymous_name(), owned=True, options=pair.PairOptions(rate_limit=(100_000, 60)))
     try:
         yield handle.wait(90)
@@ -54,23 +54,22 @@ def roomy() -> Generator[PairState]:
         handle.stop()
 
 
-def test_form_is_go_writes_nothing_and_says_what_it_left_out(
-    roomy: PairState, whole_project: WholeProject, tmp_path: Path
+def test_read_only_form_writes_nothing(
+    unlimited_pair: PairState, smoke_project_factory: SmokeProjectFactory, tmp_path: Path
 ) -> None:
-    """The whole gate on an inhabited pair: its own word everywhere, safe methods alone, not a row changed; and NO-GO
-    with a planted defect."""
-    with by_hand(roomy) as targets:
+    """The whole gate sends only safe methods, changes no row and lists the omitted checks. A fault is NO-GO."""
+    with by_hand(unlimited_pair) as targets:
         for target in targets.values():
             token = Accounts(target, "resident", None).new().access_token
             target.call("upload", token=token, file=("a.csv", b"x,y\n1,2\n", "text/csv")).expect_status()
-    settle(roomy)
-    project, summary = whole_project(table(roomy)), tmp_path / "summary.md"
-    before = everything(roomy)
+    settle(unlimited_pair)
+    project, summary = smoke_project_factory(table(unlimited_pair)), tmp_path / "summary.md"
+    before = everything(unlimited_pair)
     done = run_gate(
         "-m", "smoke", "--env", "inhabited", reports=tmp_path / "r", project=project, GITHUB_STEP_SUMMARY=str(summary)
     )
     assert done.code == 0, done.output
-    assert everything(roomy) == before
+    assert everything(unlimited_pair) == before
     sent = {
         (exchange["operation"], exchange["method"]) for r in done.records for exchange in r["observations"]["exchanges"]
     }
@@ -92,7 +91,7 @@ def test_form_is_go_writes_nothing_and_says_what_it_left_out(
         assert "smoke GO:" not in text
         assert "smoke: GO\n" not in text
 
-    pair.serve(roomy.name, "worker", "health-two-parts-degraded")
+    pair.serve(unlimited_pair.name, "worker", "health-two-parts-degraded")
     spoilt = run_gate("-m", "smoke", "--env", "inhabited", reports=tmp_path / "spoilt", project=project)
     assert spoilt.code == 1, spoilt.output
     assert spoilt.last_line.startswith("smoke NO-GO: inhabited")
@@ -100,11 +99,11 @@ def test_form_is_go_writes_nothing_and_says_what_it_left_out(
 
 
 @BOTH_WAYS
-def test_form_needs_every_check_that_only_looks(
-    own_pair: PairState, make_project: MakeProject, reports: Path, workers: tuple[str, ...]
+def test_form_needs_every_read_only_check(
+    own_pair: PairState, project_factory: ProjectFactory, reports: Path, workers: tuple[str, ...]
 ) -> None:
-    """Narrowed so that one of them is left out, it is INCONCLUSIVE; what writes is not missed."""
-    project = make_project(WRITING, manifest=MANIFEST, environments=table(own_pair))
+    """A run without one of the read-only checks is INCONCLUSIVE. Checks that write are not missing."""
+    project = project_factory(WRITING, manifest=MANIFEST, environments=table(own_pair))
     done = run_gate("-m", "smoke", "--env", "inhabited", "-k", "user", *workers, reports=reports, project=project)
     assert done.code == 10, done.output
     assert [gate["missing"] for gate in done.verdict["gates"]] == [
@@ -115,9 +114,11 @@ def test_form_needs_every_check_that_only_looks(
     assert "smoke GO (read-only form)" in whole.last_line
 
 
-def test_form_is_declared_and_never_chosen(own_pair: PairState, make_project: MakeProject, reports: Path) -> None:
-    """Without the table's word, and at an ad-hoc address, the same run is INCONCLUSIVE; no option stands for it."""
-    project = make_project(WRITING, manifest=MANIFEST, environments=table(own_pair, form=""))
+def test_form_without_declaration_is_inconclusive(
+    own_pair: PairState, project_factory: ProjectFactory, reports: Path
+) -> None:
+    """Without the key in the table, and at an ad-hoc address, the run is INCONCLUSIVE. No option replaces the key."""
+    project = project_factory(WRITING, manifest=MANIFEST, environments=table(own_pair, form=""))
     for number, env in enumerate(("inhabited", own_pair.worker_url)):
         folder = reports.with_name(f"r{number}")
         done = run_gate("-m", "smoke", "--env", env, reports=folder, project=project)
@@ -136,11 +137,11 @@ def test_form_is_declared_and_never_chosen(own_pair: PairState, make_project: Ma
         ("read_only_form = true", "read-only", ["inhabited.read_only_form", "a table"]),
     ],
 )
-def test_form_that_cannot_be_is_wrong_usage(
-    own_pair: PairState, make_project: MakeProject, reports: Path, form: str, safety: str, words: list[str]
+def test_invalid_form_is_a_usage_error(
+    own_pair: PairState, project_factory: ProjectFactory, reports: Path, form: str, safety: str, words: list[str]
 ) -> None:
-    """4: where more may run, for no reason, for no gate."""
-    project = make_project(environments=table(own_pair, form, safety))
+    """The exit code is 4 if more may run, if the reason is empty, or if there is no such gate."""
+    project = project_factory(environments=table(own_pair, form, safety))
     done = run_gate("-m", "smoke", "--env", "inhabited", reports=reports, project=project)
     assert done.code == 4, done.output
     for word in words:

@@ -1,4 +1,4 @@
-"""What a killed run leaves is found and removed, and a run that ends by itself leaves nothing."""
+"""`cutover cleanup` finds and removes the test data of a killed run. A run that ends by itself leaves nothing."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from tests.suite.support.gate_runs import clean_environment, pytest_command, run_gate
 from tests.suite.support.stored_data import holdings, rows_of
-from tests.suite.verdicts.conftest import MakeProject
+from tests.suite.verdicts.conftest import ProjectFactory
 
 from cutover.accounts.registered import key_id, note
 from cutover.config.validation import root
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.verdicts
 NOTHING = dict.fromkeys(("worker users", "worker files", "objects", "legacy users", "legacy files", "media"), 0)
 KEY = "a key of this test, which is long enough"
 
-# Makes an account with a file on its system, and is then killed.
+# Registers an account with files on its system, and kills its own process.
 CUT_SHORT = '''"""A check that is killed midway."""
 
 import os
@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.smoke, pytest.mark.system("worker", "legacy"), pytest.
 
 
 def test_is_killed(target: Target, accounts: Accounts) -> None:
-    """An account with two files, and one that never came to be."""
+    """An account with two files, and one that is never registered."""
     account = accounts.new()
     for name in ("a.csv", "b.csv"):
         target.call("upload", token=account.access_token, file=(name, b"x,y\\n1,2\\n", "text/csv")).expect_status()
@@ -55,8 +55,8 @@ MANIFEST = "[smoke]\n" + "".join(
 
 
 @pytest.fixture(scope="module")
-def pair_here() -> Generator[PairState]:
-    """A pair on which nobody else has left anything."""
+def clean_pair() -> Generator[PairState]:
+    """Yield a pair on which no other test has left anything."""
     handle = pair.start(pair.anonymous_name(), owned=True)
     try:
         yield handle.wait(90)
@@ -64,16 +64,16 @@ def pair_here() -> Generator[PairState]:
         handle.stop()
 
 
-def sweep_command(*arguments: str) -> list[str]:
+def cleanup_command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "cutover.cli", "sweep", *arguments]
 
 
-def sweep(
+def run_cleanup(
     *arguments: str, reports: Path, project: Path | None = None, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """`cutover sweep` as a process."""
+    """Run `cutover cleanup` as a process."""
     return subprocess.run(
-        sweep_command(*arguments, "--reports", str(reports)),
+        cleanup_command(*arguments, "--reports", str(reports)),
         cwd=project or root(),
         env=clean_environment(**variables),
         stdout=subprocess.PIPE,
@@ -98,7 +98,7 @@ def open_accounts(reports: Path) -> set[str]:
 
 
 def kill_when(condition: Callable[[], bool], found: PairState, reports: Path) -> None:
-    """Start the smoke gate of this project and kill it with SIGKILL as soon as the condition holds."""
+    """Start the smoke gate of this project and kill it with SIGKILL as soon as the condition is true."""
     arguments = ["-m", "smoke", "--env", "embedded", "--pair", found.name, f"--reports={reports}"]
     with subprocess.Popen(
         pytest_command(arguments),
@@ -114,15 +114,15 @@ def kill_when(condition: Callable[[], bool], found: PairState, reports: Path) ->
     assert run.returncode == -9, "the run ended before it could be killed"
 
 
-def killed_by_its_check(project: Path, env: tuple[str, ...], reports: Path, **variables: str) -> None:
-    """A run of CUT_SHORT on each system."""
+def run_check_that_kills(project: Path, env: tuple[str, ...], reports: Path, **variables: str) -> None:
+    """Run CUT_SHORT on each system."""
     for system in ("worker", "legacy"):
         done = run_gate("-m", "smoke", *env, "-k", system, reports=reports, project=project, **variables)
         assert done.code == -9, done.output
 
 
 def named_environment(found: PairState, *, key: bool = True) -> str:
-    """An environment `named` with the pair's addresses and a key of its own: no pair in the configuration's eyes."""
+    """Return an environment `named` with the pair's addresses and an account key, which is not declared as a pair."""
     secrets = 'secrets = { account_key = "SWEEP_KEY" }' if key else ""
     return (
         f'\n[named]\nsafety = "test-data"\nworker = {{ url = "{found.worker_url}" }}\n'
@@ -130,69 +130,69 @@ def named_environment(found: PairState, *, key: bool = True) -> str:
     )
 
 
-def test_killed_run_is_swept(pair_here: PairState, tmp_path: Path) -> None:
-    """kill -9 midway on each system: a dry run lists, a sweep removes, and neither system holds anything of it."""
+def test_data_of_a_killed_run_is_removed(clean_pair: PairState, tmp_path: Path) -> None:
+    """After kill -9 on each system a dry run lists the data, and a cleanup removes all of it."""
     reports = tmp_path / "reports"
-    assert holdings(pair_here) == NOTHING
-    # Two files at once has only a check that keeps them to its end.
-    with contextlib.closing(sqlite3.connect(f"file:{pair_here.d1_file}?mode=ro", uri=True)) as d1:
-        kill_when(lambda: d1.execute("SELECT count(*) FROM files").fetchone()[0] >= 2, pair_here, reports)
-    with psycopg.connect(pair_here.pg_dsn, autocommit=True) as postgres:
-        kill_when(lambda: rows_of(postgres, "list_cutter_savedfile") >= 2, pair_here, reports)
-    left = holdings(pair_here)
+    assert holdings(clean_pair) == NOTHING
+    # Only checks that keep their files to the end have two at once.
+    with contextlib.closing(sqlite3.connect(f"file:{clean_pair.d1_file}?mode=ro", uri=True)) as d1:
+        kill_when(lambda: d1.execute("SELECT count(*) FROM files").fetchone()[0] >= 2, clean_pair, reports)
+    with psycopg.connect(clean_pair.pg_dsn, autocommit=True) as postgres:
+        kill_when(lambda: rows_of(postgres, "list_cutter_savedfile") >= 2, clean_pair, reports)
+    left = holdings(clean_pair)
     assert all(left.values()), left
     names = open_accounts(reports)
     assert len(names) >= 2
-    where = ("--env", "embedded", "--pair", pair_here.name)
+    where = ("--env", "embedded", "--pair", clean_pair.name)
 
-    listed = sweep(*where, "--dry-run", reports=reports)
+    listed = run_cleanup(*where, "--dry-run", reports=reports)
     assert listed.returncode == 10, listed.stdout
     assert all(name in listed.stdout for name in names)
     assert "dry run, nothing was sent" in listed.stdout
-    assert holdings(pair_here) == left
+    assert holdings(clean_pair) == left
     assert open_accounts(reports) == names
 
-    swept = sweep(*where, reports=reports)
+    swept = run_cleanup(*where, reports=reports)
     assert swept.returncode == 0, swept.stdout
     assert all(name in swept.stdout for name in names)
-    assert holdings(pair_here) == NOTHING
+    assert holdings(clean_pair) == NOTHING
     assert {line["account"] for line in events(reports) if line["event"] == "removed"} >= names
 
-    again = sweep(*where, reports=reports)
+    again = run_cleanup(*where, reports=reports)
     assert (again.returncode, len(again.stdout.splitlines())) == (0, 1), again.stdout
     assert "nothing is left" in again.stdout
 
 
-def test_run_that_ends_by_itself_leaves_nothing(pair_here: PairState, tmp_path: Path) -> None:
-    """After a whole smoke run: no account, no row, no object, no file, and every name is written off."""
+def test_complete_run_leaves_nothing(clean_pair: PairState, tmp_path: Path) -> None:
+    """After a whole smoke run there is no account, row, object or file, and the ledger has no open name."""
     reports = tmp_path / "reports"
-    done = run_gate("-m", "smoke", "--env", "embedded", "--pair", pair_here.name, reports=reports)
+    done = run_gate("-m", "smoke", "--env", "embedded", "--pair", clean_pair.name, reports=reports)
     assert done.code == 0, done.output
-    assert holdings(pair_here) == NOTHING
+    assert holdings(clean_pair) == NOTHING
     lines = events(reports)
     assert {line["system"] for line in lines if line["event"] == "named"} == {"worker", "legacy"}
     assert {line["environment"] for line in lines} == {"embedded"}
     assert open_accounts(reports) == set()
-    assert sweep("--env", "embedded", "--pair", pair_here.name, reports=reports).returncode == 0
+    assert run_cleanup("--env", "embedded", "--pair", clean_pair.name, reports=reports).returncode == 0
 
 
-def test_environment_with_a_key_is_swept_side_by_side(
-    pair_here: PairState, make_project: MakeProject, tmp_path: Path
+def test_parallel_cleanups_remove_everything(
+    clean_pair: PairState, project_factory: ProjectFactory, tmp_path: Path
 ) -> None:
-    """No pair, a key of its own: too young at first, then two sweeps at once remove everything and show no secret."""
+    """Young data is kept at first. Then two cleanups at once remove everything and print no secret."""
     reports = tmp_path / "reports"
-    project = make_project(CUT_SHORT, manifest=MANIFEST, environments=named_environment(pair_here))
+    project = project_factory(CUT_SHORT, manifest=MANIFEST, environments=named_environment(clean_pair))
     for _ in range(2):
-        killed_by_its_check(project, ("--env", "named"), reports, SWEEP_KEY=KEY)
-    assert holdings(pair_here) == {**dict.fromkeys(NOTHING, 4), "worker users": 2, "legacy users": 2}
-    young = sweep("--env", "named", reports=reports, project=project, SWEEP_KEY=KEY)
+        run_check_that_kills(project, ("--env", "named"), reports, SWEEP_KEY=KEY)
+    assert holdings(clean_pair) == {**dict.fromkeys(NOTHING, 4), "worker users": 2, "legacy users": 2}
+    young = run_cleanup("--env", "named", reports=reports, project=project, SWEEP_KEY=KEY)
     assert (young.returncode, young.stdout.count("\n")) == (0, 1), young.stdout
     assert "8 too young and let alone" in young.stdout
-    other = sweep("--env", "embedded", "--pair", pair_here.name, reports=reports, project=project)
+    other = run_cleanup("--env", "embedded", "--pair", clean_pair.name, reports=reports, project=project)
     assert (other.returncode, other.stdout.count("\n")) == (0, 1), other.stdout
-    assert holdings(pair_here)["worker users"] == 2
+    assert holdings(clean_pair)["worker users"] == 2
 
-    command = sweep_command("--env", "named", "--older-than", "0", "--reports", str(reports))
+    command = cleanup_command("--env", "named", "--older-than", "0", "--reports", str(reports))
     both = [
         subprocess.Popen(
             command, cwd=project, env=clean_environment(SWEEP_KEY=KEY), stdout=subprocess.PIPE, text=True
@@ -201,27 +201,25 @@ def test_environment_with_a_key_is_swept_side_by_side(
     ]  # fmt: skip
     outputs = [run.communicate(timeout=120)[0] for run in both]
     assert [run.returncode for run in both] == [0, 0], outputs
-    assert holdings(pair_here) == NOTHING
+    assert holdings(clean_pair) == NOTHING
     assert all("removed" in output or "not there" in output for output in outputs)
-    # The names of accounts that never came to be stay open for a minute: a registration may be under way.
+    # The names of accounts that were never registered stay open for a minute: a registration may be in progress.
     assert len(open_accounts(reports)) == 4
     for text in (*outputs, *(ledger.read_text() for ledger in reports.glob("*/test-data.jsonl"))):
         assert KEY not in text
         assert "Cutover-pw-" not in text
 
 
-def test_password_that_nobody_knows_is_inconclusive(
-    own_pair: PairState, make_project: MakeProject, tmp_path: Path
-) -> None:
-    """10 for a run without account_key, also once there is one: nothing is taken for gone, and nothing is touched."""
+def test_unknown_password_is_inconclusive(own_pair: PairState, project_factory: ProjectFactory, tmp_path: Path) -> None:
+    """Data of a run without account_key gives 10, also after a key was added. Nothing is changed."""
     reports = tmp_path / "reports"
     bare, keyed = (named_environment(own_pair, key=key) for key in (False, True))
-    project = make_project(CUT_SHORT, manifest=MANIFEST, environments=bare)
-    killed_by_its_check(project, ("--env", "named"), reports)
+    project = project_factory(CUT_SHORT, manifest=MANIFEST, environments=bare)
+    run_check_that_kills(project, ("--env", "named"), reports)
     before = holdings(own_pair)
     for table, variables in ((bare, {}), (keyed, {"SWEEP_KEY": KEY})):
         (project / "environments.toml").write_text((root() / "environments.toml").read_text() + table)
-        done = sweep("--env", "named", "--older-than", "0", reports=reports, project=project, **variables)
+        done = run_cleanup("--env", "named", "--older-than", "0", reports=reports, project=project, **variables)
         assert done.returncode == 10, done.stdout
         assert done.stdout.count("left: its run had no secrets.account_key") == 4
         assert done.stdout.splitlines()[-1].endswith("4 left")
@@ -230,19 +228,19 @@ def test_password_that_nobody_knows_is_inconclusive(
 
 @pytest.fixture
 def closed_port() -> Generator[int]:
-    """A port of this machine on which nobody listens."""
+    """Yield a port of this machine on which no process listens."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]
 
 
-def test_system_out_of_reach_is_invalid(
-    make_project: MakeProject, tmp_path: Path, closed_port: int, own_pair: PairState
+def test_unreachable_system_is_invalid(
+    project_factory: ProjectFactory, tmp_path: Path, closed_port: int, own_pair: PairState
 ) -> None:
-    """11, and the other system is swept all the same; a dry run needs no system; the kill switch stops everything."""
+    """The exit code is 11, and the other system is cleaned up. A dry run needs no system. The kill switch stops it."""
     reports = tmp_path / "reports"
     (reports / "run").mkdir(parents=True)
-    project = make_project(
+    project = project_factory(
         environments=named_environment(own_pair).replace(own_pair.worker_url, f"http://127.0.0.1:{closed_port}")
     )
     for system in ("worker", "legacy"):
@@ -250,17 +248,17 @@ def test_system_out_of_reach_is_invalid(
             name = f"cutover-0a1b2c3d-4e5f60-{number}"
             note(reports / "run" / "test-data.jsonl", "named", "named", system, name, key_id(Secret(KEY)))
     arguments = ("--env", "named", "--older-than", "0")
-    dry = sweep(*arguments, "--dry-run", reports=reports, project=project, SWEEP_KEY=KEY)
+    dry = run_cleanup(*arguments, "--dry-run", reports=reports, project=project, SWEEP_KEY=KEY)
     assert dry.returncode == 10, dry.stdout
     assert "4 would be removed" in dry.stdout
 
     (project / "STOP").touch()
-    stopped = sweep(*arguments, reports=reports, project=project, SWEEP_KEY=KEY)
+    stopped = run_cleanup(*arguments, reports=reports, project=project, SWEEP_KEY=KEY)
     assert stopped.returncode == 11, stopped.stdout
     assert "kill switch" in stopped.stdout
     (project / "STOP").unlink()
 
-    done = sweep(*arguments, reports=reports, project=project, SWEEP_KEY=KEY)
+    done = run_cleanup(*arguments, reports=reports, project=project, SWEEP_KEY=KEY)
     assert done.returncode == 11, done.stdout
     assert "cannot be reached" in done.stdout
     assert done.stdout.splitlines()[-1].endswith("2 not there, 2 not reached")
@@ -281,8 +279,8 @@ def test_system_out_of_reach_is_invalid(
     ],
 )
 def test_wrong_configuration_is_one_message(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
-    """4, with what is wrong, and no traceback."""
-    done = sweep(*arguments, reports=tmp_path)
+    """The exit code is 4, with the problem and without a traceback."""
+    done = run_cleanup(*arguments, reports=tmp_path)
     assert done.returncode == 4, done.stdout
     assert words in done.stdout
     assert "Traceback" not in done.stdout

@@ -1,4 +1,4 @@
-"""An environment without registration, whose accounts are given by name: what runs there, and that no trace is left."""
+"""An environment without registration, with an account pool: the whole gate runs and leaves nothing behind."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.suite.support.gate_runs import clean_environment, pytest_command, run_gate
 from tests.suite.support.stored_data import by_hand, everything, settle
-from tests.suite.verdicts.conftest import MakeProject, WholeProject
+from tests.suite.verdicts.conftest import ProjectFactory, SmokeProjectFactory
 
 from cutover.accounts.pool import lease
 from cutover.accounts.registered import Account, Accounts
@@ -57,8 +57,8 @@ UPLOAD = 'target.call("upload", token=account.access_token, file=("a.csv", b"x\\
 
 
 @pytest.fixture(scope="module")
-def inhabited() -> Generator[PairState]:
-    """A pair with two users on each system, one of whom has a file with tags; its limiter is not in the way."""
+def inhabited_pair() -> Generator[PairState]:
+    """Yield a pair with two users on each system. One has a file with tags. The rate limit is high."""
     handle = pair.start(pair.anonymous_name(), owned=True, options=pair.PairOptions(rate_limit=(100_000, 60)))
     try:
         found = handle.wait(90)
@@ -80,7 +80,7 @@ def inhabited() -> Generator[PairState]:
 
 
 def environments(found: PairState) -> str:
-    """The table, at the pair's addresses."""
+    """Return the table with the pair's addresses."""
     worker = 'identity = { header = "x-served-by", value = "list-cutter-worker", version_header = "x-worker-version" }'
     legacy = 'identity = { header = "x-served-by", value = "list-cutter-django" }'
     return (
@@ -91,7 +91,7 @@ def environments(found: PairState) -> str:
 
 
 def variables(found: PairState) -> dict[str, str]:
-    """What the table's secrets name."""
+    """Return the variables that the table's secrets name."""
     people = {
         f"{name.upper()}{part}": value
         for name in ("first", "second")
@@ -106,8 +106,8 @@ def variables(found: PairState) -> dict[str, str]:
     }
 
 
-def lasting(found: PairState) -> dict[str, object]:
-    """All that users have: accounts, passwords that work, files with their data, objects. Not what was logged."""
+def durable_data(found: PairState) -> dict[str, object]:
+    """Return all that users have (accounts, working passwords, files with their data, objects), without logs."""
     settle(found)
     seen = everything(found)
     with by_hand(found) as targets:
@@ -125,17 +125,17 @@ def lasting(found: PairState) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "3")], ids=["serial", "xdist"])
-def test_whole_gate_runs_on_accounts_that_are_named_and_leaves_them_as_they_were(
-    inhabited: PairState, whole_project: WholeProject, reports: Path, workers: tuple[str, ...]
+def test_whole_gate_on_an_account_pool_changes_nothing(
+    inhabited_pair: PairState, smoke_project_factory: SmokeProjectFactory, reports: Path, workers: tuple[str, ...]
 ) -> None:
-    """GO, also with more processes than accounts; files, objects, tags and passwords are as they were, nothing more."""
-    before = lasting(inhabited)
+    """The gate is GO, also with more processes than accounts. Files, objects, tags and passwords stay the same."""
+    before = durable_data(inhabited_pair)
     assert before["worker first"][0]["tags"] == before["legacy first"][0]["tags"] == ["kept"]  # type: ignore[index]  # control
-    project = whole_project(environments(inhabited))
-    done = run_gate(*GATE, *workers, reports=reports, project=project, **variables(inhabited))
+    project = smoke_project_factory(environments(inhabited_pair))
+    done = run_gate(*GATE, *workers, reports=reports, project=project, **variables(inhabited_pair))
     assert done.code == 0, done.output
     assert done.last_line.startswith("smoke GO: inhabited")
-    assert lasting(inhabited) == before
+    assert durable_data(inhabited_pair) == before
     assert done.verdict["leftovers"] == []
     (gate,) = done.verdict["gates"]
     assert {check.rpartition("::")[2] for check in gate["not_applicable"]} >= {
@@ -157,18 +157,18 @@ def test_whole_gate_runs_on_accounts_that_are_named_and_leaves_them_as_they_were
 
 
 @pytest.fixture
-def tiny(inhabited: PairState, make_project: MakeProject) -> Callable[[str], Path]:
-    """A project with one check of that body."""
-    return lambda body: make_project(
-        CHECKS.replace("BODY", body), manifest=MANIFEST, environments=environments(inhabited)
+def check_project_factory(inhabited_pair: PairState, project_factory: ProjectFactory) -> Callable[[str], Path]:
+    """Return a function that creates a project with one check of the given body."""
+    return lambda body: project_factory(
+        CHECKS.replace("BODY", body), manifest=MANIFEST, environments=environments(inhabited_pair)
     )
 
 
-def test_what_a_check_leaves_is_removed_after_a_failure_too(
-    inhabited: PairState, tiny: Callable[[str], Path], reports: Path
+def test_failed_check_leaves_nothing(
+    inhabited_pair: PairState, check_project_factory: Callable[[str], Path], reports: Path
 ) -> None:
-    """A check that fails after an upload, a filter and a logout leaves nothing; nor does one that is interrupted."""
-    before = lasting(inhabited)
+    """A check that fails or is interrupted after an upload, a filter and a logout leaves nothing."""
+    before = durable_data(inhabited_pair)
     filters = (
         f'file_id = str({UPLOAD}.expect_status().field("file_id"))\n'
         '    target.call("create_filter", token=account.access_token, fields={"name": "n", "file_id": file_id, '
@@ -177,50 +177,52 @@ def test_what_a_check_leaves_is_removed_after_a_failure_too(
         "    raise ERROR"
     )
     for number, (error, code) in enumerate((("AssertionError", 1), ("KeyboardInterrupt", 2))):
-        project = tiny(filters.replace("ERROR", error))
-        done = run_gate(*GATE, reports=reports.with_name(f"r{number}"), project=project, **variables(inhabited))
+        project = check_project_factory(filters.replace("ERROR", error))
+        done = run_gate(*GATE, reports=reports.with_name(f"r{number}"), project=project, **variables(inhabited_pair))
         shutil.rmtree(project)
         assert done.code == code, done.output
         assert done.verdict["leftovers"] == []
-        assert lasting(inhabited) == before
+        assert durable_data(inhabited_pair) == before
         if code == 1:  # an interrupted check has no record
             sent = [
                 exchange["operation"] for record in done.records for exchange in record["observations"]["exchanges"]
             ]
-            assert sent[sent.index("logout") :].count("delete_filter") == 2, sent  # refused, then logged in anew
+            assert sent[sent.index("logout") :].count("delete_filter") == 2, sent  # sent again after a new login
             assert sent[-2:] == ["delete", "list_files"], sent
 
 
-def test_file_from_before_is_never_touched(inhabited: PairState, tiny: Callable[[str], Path], reports: Path) -> None:
-    """A check that would delete or tag it is refused before anything is sent, and fails."""
-    before = lasting(inhabited)
+def test_existing_file_is_never_changed(
+    inhabited_pair: PairState, check_project_factory: Callable[[str], Path], reports: Path
+) -> None:
+    """A check that would delete or tag the file of a lent account is refused before anything is sent."""
+    before = durable_data(inhabited_pair)
     body = (
         'path = {"file_id": next(iter(account.before))}\n'
         '    with pytest.raises(Exception, match="was in the named account before"):\n'
         '        target.call("tags", token=account.access_token, path=path, fields={"tags": ["ours"]})\n'
         '    target.call("delete", token=account.access_token, path=path)'
     )
-    done = run_gate(*GATE, reports=reports, project=tiny(body), **variables(inhabited))
+    done = run_gate(*GATE, reports=reports, project=check_project_factory(body), **variables(inhabited_pair))
     assert done.code == 1, done.output
     assert "was in the named account before the check began" in done.output
-    assert lasting(inhabited) == before
+    assert durable_data(inhabited_pair) == before
 
 
-def test_file_of_somebody_else_is_listed_and_let_alone(
-    inhabited: PairState, tiny: Callable[[str], Path], reports: Path
+def test_unknown_new_file_is_listed_and_kept(
+    inhabited_pair: PairState, check_project_factory: Callable[[str], Path], reports: Path
 ) -> None:
-    """What came into the account by another way while the check ran is a leftover that is named, and still there."""
+    """A file that appeared in the account during the check, by other means, is a leftover that is named and kept."""
     body = (
         "from cutover.systems.target import Target as Another\n"
         "    other = Another(target.system, target.environment, target.client, target.recorder)\n    "
         + UPLOAD.replace("target", "other")
         + ".expect_status()"
     )
-    done = run_gate(*GATE, reports=reports, project=tiny(body), **variables(inhabited))
+    done = run_gate(*GATE, reports=reports, project=check_project_factory(body), **variables(inhabited_pair))
     assert done.code == 0, done.output
     (left,) = done.verdict["leftovers"]
     assert "of FIRST: new since the check began, and not removed" in left
-    with by_hand(inhabited) as targets:
+    with by_hand(inhabited_pair) as targets:
         fields = {"username": "resident-first", "password": "their own password first"}
         token = targets["worker"].call("login", fields=fields).expect_status().secret("access_token")
         file_id = left.partition("file ")[2].partition(" ")[0]
@@ -228,48 +230,50 @@ def test_file_of_somebody_else_is_listed_and_let_alone(
 
 
 @pytest.mark.parametrize("operation", ["register", "delete_account"])
-def test_accounts_are_neither_made_nor_deleted(
-    inhabited: PairState, tiny: Callable[[str], Path], reports: Path, operation: str
+def test_accounts_are_not_registered_or_deleted(
+    inhabited_pair: PairState, check_project_factory: Callable[[str], Path], reports: Path, operation: str
 ) -> None:
-    """A check that tries, without saying that it needs registration, is held back: not verified, nothing sent."""
+    """A check that tries to, without declaring that it needs registration, is not verified. Nothing is sent."""
     body = f'target.call("{operation}", token=account.access_token, fields={{"password": account.password}})'
-    done = run_gate(*GATE, reports=reports, project=tiny(body), **variables(inhabited))
+    done = run_gate(*GATE, reports=reports, project=check_project_factory(body), **variables(inhabited_pair))
     assert done.code == 10, done.output
     assert f"{operation} needs registration, inhabited has none: closed to strangers" in done.output
     assert operation not in {e["operation"] for record in done.records for e in record["observations"]["exchanges"]}
 
 
 def test_undeclared_second_account_is_not_verified(
-    inhabited: PairState, tiny: Callable[[str], Path], reports: Path
+    inhabited_pair: PairState, check_project_factory: Callable[[str], Path], reports: Path
 ) -> None:
-    """A check that uses two at once says so, or it could wait for ever."""
-    done = run_gate(*GATE, reports=reports, project=tiny("accounts.new()"), **variables(inhabited))
+    """A check that uses two accounts at once must declare it, because it could wait forever."""
+    done = run_gate(
+        *GATE, reports=reports, project=check_project_factory("accounts.new()"), **variables(inhabited_pair)
+    )
     assert done.code == 10, done.output
     assert "more than 1 accounts at once" in done.output
 
 
-def test_wrong_password_in_a_variable_says_which(
-    inhabited: PairState, tiny: Callable[[str], Path], reports: Path
+def test_wrong_password_names_its_variable(
+    inhabited_pair: PairState, check_project_factory: Callable[[str], Path], reports: Path
 ) -> None:
-    """Nobody can log in with it: the failure names the variable, and not what is in it."""
-    given = {**variables(inhabited), "FIRST_PW": "not their password", "SECOND_PW": "nor that"}
-    done = run_gate(*GATE, reports=reports, project=tiny("pass"), **given)
+    """The failed login names the variable and not its value."""
+    given = {**variables(inhabited_pair), "FIRST_PW": "not their password", "SECOND_PW": "nor that"}
+    done = run_gate(*GATE, reports=reports, project=check_project_factory("pass"), **given)
     assert done.code == 1, done.output
     assert "account of FIRST can log in" in done.output
     assert "not their password" not in done.output
 
 
-def test_killed_run_gives_its_account_back_and_its_ledger_names_what_it_made(
-    inhabited: PairState, tiny: Callable[[str], Path], tmp_path: Path
+def test_killed_run_returns_its_account(
+    inhabited_pair: PairState, check_project_factory: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """kill -9 midway holds up nobody; the ledger says which file in whose account, and a sweep removes that one."""
-    before, held = lasting(inhabited), tmp_path / "held"
+    """After kill -9 the account can be lent again, and a cleanup removes only the file that the ledger names."""
+    before, held = durable_data(inhabited_pair), tmp_path / "held"
     body = f'{UPLOAD}.expect_status()\n    open("{held}", "w").close()\n    import time\n    time.sleep(60)'
-    project = tiny(body)
+    project = check_project_factory(body)
     process = subprocess.Popen(
         pytest_command([*GATE, f"--reports={tmp_path / 'killed'}"]),
         cwd=project,
-        env=clean_environment(**variables(inhabited)),
+        env=clean_environment(**variables(inhabited_pair)),
         stdout=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60
@@ -281,17 +285,17 @@ def test_killed_run_gives_its_account_back_and_its_ledger_names_what_it_made(
     (line,) = [json.loads(text) for text in ledger.read_text().splitlines()]
     assert (line["event"], line["account"], line["system"]) == ("made", "FIRST", "worker")
     with contextlib.ExitStack() as locks:
-        assert len(lease(locks, inhabited.worker_url, ["resident-first", "resident-second"], 2, 0.5)) == 2
-    left = sweep(tmp_path / "killed", project, "--dry-run", **variables(inhabited))
+        assert len(lease(locks, inhabited_pair.worker_url, ["resident-first", "resident-second"], 2, 0.5)) == 2
+    left = run_cleanup(tmp_path / "killed", project, "--dry-run", **variables(inhabited_pair))
     assert (left.returncode, line["thing"] in left.stdout) == (10, True), left.stdout
     for outcome in ("1 removed", "nothing is left"):
-        swept = sweep(tmp_path / "killed", project, **variables(inhabited))
+        swept = run_cleanup(tmp_path / "killed", project, **variables(inhabited_pair))
         assert (swept.returncode, outcome in swept.stdout) == (0, True), swept.stdout
-    assert lasting(inhabited) == before
+    assert durable_data(inhabited_pair) == before
 
 
-def sweep(reports: Path, project: Path, *arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
-    """`cutover sweep` of the named accounts."""
+def run_cleanup(reports: Path, project: Path, *arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
+    """Run `cutover cleanup` for the account pool."""
     named = ("--env", "inhabited", "--older-than", "0", "--reports", str(reports))
     return subprocess.run(
         [sys.executable, "-m", "cutover.cli", "sweep", *named, *arguments],
@@ -315,14 +319,14 @@ def sweep(reports: Path, project: Path, *arguments: str, **given: str) -> subpro
         ("password =", "passwort =", ["accounts.worker 1.passwort", "unknown key"]),
     ],
 )
-def test_accounts_that_cannot_be_lent_are_wrong_usage(
-    inhabited: PairState, make_project: MakeProject, reports: Path, old: str, new: str, words: list[str]
+def test_unusable_account_pool_is_a_usage_error(
+    inhabited_pair: PairState, project_factory: ProjectFactory, reports: Path, old: str, new: str, words: list[str]
 ) -> None:
-    """4, before anything is sent, with the key."""
-    table = environments(inhabited)
+    """The exit code is 4 before anything is sent, and the key is named."""
+    table = environments(inhabited_pair)
     assert old in table
-    project = make_project(environments=table.replace(old, new))
-    done = run_gate(*GATE, reports=reports, project=project, **variables(inhabited))
+    project = project_factory(environments=table.replace(old, new))
+    done = run_gate(*GATE, reports=reports, project=project, **variables(inhabited_pair))
     assert done.code == 4, done.output
     for word in words:
         assert word in done.output

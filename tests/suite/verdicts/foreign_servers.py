@@ -1,4 +1,4 @@
-"""Servers on loopback that are no List Cutter: they say that they are healthy, and to all else answer as they like."""
+"""Servers on loopback that are not List Cutter: /health is healthy, and every other response is wrong."""
 
 import contextlib
 import json
@@ -13,8 +13,10 @@ Answer = Callable[[socket.socket, threading.Event], None]
 
 @contextlib.contextmanager
 def server(answer: Answer) -> Generator[tuple[str, list[bytes]]]:
-    """Its address and the first lines of the requests that it got. answer: writes to the connection, after a request
-    that is not for /health."""
+    """Run a server and yield its address and the request lines that it received.
+
+    answer: writes to the connection after a request that is not for /health.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0.2)
     over = threading.Event()
@@ -52,29 +54,29 @@ def server(answer: Answer) -> Generator[tuple[str, list[bytes]]]:
         listener.close()
 
 
-def something_else(connection: socket.socket, _over: threading.Event) -> None:
-    """A page of somebody else's."""
+def foreign_page(connection: socket.socket, _over: threading.Event) -> None:
+    """Send a page of another web server."""
     page = b"<html><h1>Welcome to nginx!</h1></html>"
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n")
     connection.sendall(b"Content-Length: %d\r\n\r\n%s" % (len(page), page))
 
 
 def garbage(connection: socket.socket, _over: threading.Event) -> None:
-    """Bytes that are no HTTP."""
+    """Send bytes that are not HTTP."""
     connection.sendall(bytes(range(256)) * 4)
 
 
-def hangs(_connection: socket.socket, over: threading.Event) -> None:
-    """Takes the request and says nothing."""
+def no_response(_connection: socket.socket, over: threading.Event) -> None:
+    """Read the request and do not respond."""
     over.wait(30)
 
 
-def closes(_connection: socket.socket, _over: threading.Event) -> None:
-    """Takes the request and closes."""
+def closed_connection(_connection: socket.socket, _over: threading.Event) -> None:
+    """Read the request and close the connection."""
 
 
-def redirects_to(address: str) -> Answer:
-    """Sends everybody elsewhere."""
+def redirect_to(address: str) -> Answer:
+    """Return an answer that redirects to that address."""
 
     def answer(connection: socket.socket, _over: threading.Event) -> None:
         connection.sendall(

@@ -1,4 +1,4 @@
-"""No token and no password of a run stands in anything that the run leaves or prints."""
+"""No token and no password of a run is in anything that the run writes or prints."""
 
 import re
 import subprocess
@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 from tests.suite.support.gate_runs import clean_environment, pytest_command
-from tests.suite.verdicts.conftest import MakeProject
+from tests.suite.verdicts.conftest import ProjectFactory
 
 from cutover.embedded.state import PairState
 
 pytestmark = pytest.mark.verdicts
 
-# Every way in which a check could spill what it holds: locals, print, logging, assertion, an exception
-# that quotes the answer, a header in the URL. Tokens go to a side file, to be looked for afterwards.
-SPILLING = '''"""Checks that spill secrets in every way."""
+# Every way in which a check could print a secret: locals, print, logging, an assertion, an exception that quotes
+# the response. The secrets are also written to a file of the test, which searches for them afterwards.
+LEAKING = '''"""Checks that leak secrets in every way."""
 
 import logging
 import os
@@ -29,12 +29,12 @@ pytestmark = [pytest.mark.smoke, pytest.mark.system("worker", "legacy"), pytest.
 
 
 def keep(*texts: str) -> None:
-    with open(os.environ["SPILLED"], "a") as file:
+    with open(os.environ["LEAKED"], "a") as file:
         file.writelines(text + "\\n" for text in texts)
 
 
-def test_spills(target: Target, accounts: Accounts) -> None:
-    """Spills all it can."""
+def test_leaks(target: Target, accounts: Accounts) -> None:
+    """Leaks all secrets."""
     account = accounts.new()
     login = target.call("login", fields={"username": account.username, "password": account.password})
     access = login.secret("access_token").reveal()
@@ -49,7 +49,7 @@ def test_spills(target: Target, accounts: Accounts) -> None:
         assert document == {"token": access, "password": password}, f"{access} {error}"
 
 
-def test_spills_by_exception(target: Target, accounts: Accounts) -> None:
+def test_leaks_by_exception(target: Target, accounts: Accounts) -> None:
     """An exception whose text is the answer."""
     account = accounts.new()
     keep(account.access_token.reveal(), account.password.reveal())
@@ -63,7 +63,7 @@ def broken(target: Target, accounts: Accounts) -> None:
     raise RuntimeError(account.access_token.reveal())
 
 
-def test_spills_in_setup(broken: None) -> None:
+def test_leaks_in_setup(broken: None) -> None:
     """A fixture that fails."""
 
 
@@ -75,23 +75,23 @@ def breaks_later(target: Target, accounts: Accounts):
     raise RuntimeError(f"{account.access_token.reveal()} {account.password.reveal()}")
 
 
-def test_spills_in_teardown(breaks_later: None) -> None:
+def test_leaks_in_teardown(breaks_later: None) -> None:
     """A fixture that fails afterwards."""
 '''
 
 MANIFEST = "[smoke]\n" + "".join(
     f'"tests/smoke/test_tiny.py::{name}[{system}]" = {{ system = "{system}", level = "test-data" }}\n'
-    for name in ("test_spills", "test_spills_by_exception", "test_spills_in_setup", "test_spills_in_teardown")
+    for name in ("test_leaks", "test_leaks_by_exception", "test_leaks_in_setup", "test_leaks_in_teardown")
     for system in ("worker", "legacy")
 )
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "xdist"])
-def test_secrets_are_nowhere(
-    own_pair: PairState, make_project: MakeProject, tmp_path: Path, workers: tuple[str, ...]
+def test_secrets_are_in_no_output(
+    own_pair: PairState, project_factory: ProjectFactory, tmp_path: Path, workers: tuple[str, ...]
 ) -> None:
-    """Looked for in reports/, JUnit, Allure, the step summary and the terminal, with --showlocals and -rA."""
-    project, spilled = make_project(SPILLING, manifest=MANIFEST), tmp_path / "spilled"
+    """reports/, JUnit, Allure, the step summary and the terminal contain no secret, with --showlocals and -rA."""
+    project, leaked = project_factory(LEAKING, manifest=MANIFEST), tmp_path / "leaked"
     outputs = tmp_path / "outputs"
     outputs.mkdir()
     done = subprocess.run(
@@ -103,7 +103,7 @@ def test_secrets_are_nowhere(
             ]
         ),
         cwd=project,
-        env=clean_environment(SPILLED=str(spilled), GITHUB_STEP_SUMMARY=f"{outputs}/summary.md"),
+        env=clean_environment(LEAKED=str(leaked), GITHUB_STEP_SUMMARY=f"{outputs}/summary.md"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -111,7 +111,7 @@ def test_secrets_are_nowhere(
     )
     assert done.returncode == 1, done.stdout
     (outputs / "terminal.txt").write_text(done.stdout)
-    secrets = set(spilled.read_text().split())
+    secrets = set(leaked.read_text().split())
     secrets |= {own_pair.jwt_secret, own_pair.jwt_refresh_secret, own_pair.legacy_secret_key, own_pair.s3_secret_key}
     assert len(secrets) >= 20
     files = [file for file in outputs.rglob("*") if file.is_file()]
@@ -121,19 +121,19 @@ def test_secrets_are_nowhere(
         text = file.read_text(errors="replace")
         for secret in secrets:
             assert secret not in text, f"{file.name} shows a secret of the run"
-            # Nor a piece of one that could be used: a token's signature, a password without its prefix.
+            # No usable part of a secret either: a token's signature, a password without its prefix.
             piece = secret.rpartition(".")[2] if secret.startswith("eyJ") else secret.removeprefix("Cutover-pw-")
             assert piece not in text, f"{file.name} shows a piece of a secret"
     assert re.search(r"•••", done.stdout)
 
 
-def test_own_files_are_private(own_pair: PairState, make_project: MakeProject, tmp_path: Path) -> None:
-    """The run's folder is 0700 and its files 0600, whatever the umask."""
+def test_own_files_are_private(own_pair: PairState, project_factory: ProjectFactory, tmp_path: Path) -> None:
+    """The run's folder has mode 0700 and its files 0600, with any umask."""
     reports = tmp_path / "reports"
     command = pytest_command(["-m", "smoke", "--env", "embedded", "--pair", own_pair.name, f"--reports={reports}"])
     script = f"import os, sys; os.umask(0); os.execv({sys.executable!r}, {command!r})"
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=make_project(), env=clean_environment(), capture_output=True, check=False
+        [sys.executable, "-c", script], cwd=project_factory(), env=clean_environment(), capture_output=True, check=False
     )
     assert done.returncode == 0, done.stdout
     (folder,) = reports.iterdir()

@@ -1,4 +1,4 @@
-"""Other names of the front end, a colour with its versions, HTTP/2: what an edge before the Worker decides."""
+"""Properties of the edge in front of the Worker: further host names, blue and green versions, HTTP/2."""
 
 import re
 from collections.abc import Generator
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.suite.support.cloudflare_edge import Certificate, edge, new_certificate
 from tests.suite.support.gate_runs import run_gate
-from tests.suite.verdicts.conftest import MakeProject, WholeProject
+from tests.suite.verdicts.conftest import ProjectFactory, SmokeProjectFactory
 
 from cutover.config.validation import root
 from cutover.embedded import pair
@@ -21,8 +21,8 @@ IDENTITY = 'identity = { header = "x-served-by", value = "list-cutter-worker", v
 
 
 @pytest.fixture(scope="module")
-def two() -> Generator[tuple[PairState, PairState]]:
-    """Two pairs: two builds, two versions. Their limiters are not in the way."""
+def two_pairs() -> Generator[tuple[PairState, PairState]]:
+    """Yield two pairs with two builds and two versions. Their rate limits are high."""
     options = pair.PairOptions(rate_limit=(100_000, 60))
     handles = [pair.start(pair.anonymous_name(), owned=True, options=options) for _ in range(2)]
     try:
@@ -34,15 +34,15 @@ def two() -> Generator[tuple[PairState, PairState]]:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """A certificate for loopback."""
+    """Return a certificate for loopback."""
     return new_certificate(tmp_path_factory.mktemp("tls"))
 
 
-# --- names -------------------------------------------------------------------------------------
+# --- host names ----------------------------------------------------------------------------
 
 
-def front_end_project(make_project: MakeProject, found: PairState, *names: str) -> Path:
-    """A project with the checks of the front end, and an environment `zone` that has these further names."""
+def front_end_project(project_factory: ProjectFactory, found: PairState, *names: str) -> Path:
+    """Create a project with the checks of the front end, and an environment `zone` with these further host names."""
     here = "tests/smoke/test_front_end.py"
     listed = [line for line in (root() / "manifest.toml").read_text().splitlines() if here in line]
     zone = (
@@ -50,28 +50,28 @@ def front_end_project(make_project: MakeProject, found: PairState, *names: str) 
         f'budget = {{ requests = 60000, window_s = 60 }}\n[zone.worker]\nurl = "{found.worker_url}"\n{IDENTITY}\n'
     )
     manifest = "[smoke]\n" + "\n".join(listed).replace("test_front_end.py", "test_tiny.py")
-    return make_project((root() / here).read_text(), manifest=manifest, environments=zone)
+    return project_factory((root() / here).read_text(), manifest=manifest, environments=zone)
 
 
-def test_names_of_this_deployment_are_go(
-    two: tuple[PairState, PairState], make_project: MakeProject, reports: Path
+def test_host_names_of_this_deployment_are_go(
+    two_pairs: tuple[PairState, PairState], project_factory: ProjectFactory, reports: Path
 ) -> None:
-    """Another address of the same Worker, and a name that leads to it by a redirect that does not say whose it is."""
-    here = two[0].worker_url
+    """Another address of the same Worker and a name that redirects to it are accepted."""
+    here = two_pairs[0].worker_url
     with edge(redirect=here) as www:
-        project = front_end_project(make_project, two[0], here.replace("127.0.0.1", "localhost"), www)
+        project = front_end_project(project_factory, two_pairs[0], here.replace("127.0.0.1", "localhost"), www)
         done = run_gate("-m", "smoke", "--env", "zone", reports=reports, project=project)
     assert done.code == 0, done.output
     (record,) = [record for record in done.records if "every_name" in record["check"]]
-    assert [figure["value"] for figure in record["observations"]["measured"]] == [two[0].version_id] * 2
+    assert [figure["value"] for figure in record["observations"]["measured"]] == [two_pairs[0].version_id] * 2
 
 
 @pytest.mark.parametrize("where", ["another build", "another system", "by a redirect", "a host that nobody named"])
-def test_name_that_serves_something_else_is_no_go(
-    two: tuple[PairState, PairState], make_project: MakeProject, reports: Path, where: str
+def test_host_name_of_something_else_is_no_go(
+    two_pairs: tuple[PairState, PairState], project_factory: ProjectFactory, reports: Path, where: str
 ) -> None:
-    """1, with the name: old DNS, a forgotten route, a stale deployment. Not 11: what was measured is the name."""
-    here, other = two
+    """Old DNS, a forgotten route or an old deployment gives 1 with the name, because the name is under test."""
+    here, other = two_pairs
     with edge(redirect=other.worker_url) as by_redirect, edge(redirect="https://parked.example") as parked:
         names = {
             "another build": (other.worker_url,),
@@ -79,7 +79,7 @@ def test_name_that_serves_something_else_is_no_go(
             "by a redirect": (by_redirect, other.worker_url),
             "a host that nobody named": (parked,),
         }[where]
-        project = front_end_project(make_project, here, *names)
+        project = front_end_project(project_factory, here, *names)
         done = run_gate("-m", "smoke", "--env", "zone", reports=reports, project=project)
     assert done.code == 1, done.output
     assert [check.rpartition("::")[2] for check in done.verdict["gates"][0]["failed"]] == [
@@ -90,11 +90,11 @@ def test_name_that_serves_something_else_is_no_go(
     assert done.verdict["answered_versions"] == [here.version_id]
 
 
-# --- colours -----------------------------------------------------------------------------------
+# --- blue and green ----------------------------------------------------------------------------
 
 
 def colours(project: Path, url: str, certificate: Certificate) -> Path:
-    """The project's own tables of blue and green, at the edge's address and with room for many requests."""
+    """Set the edge's address and a large budget in the project's own tables of blue and green."""
     file = project / "environments.toml"
     text = re.sub(r"https://(blue|green)-api\.list-cutter\.com", url, file.read_text())
     added = f'ca_file = "{certificate.cert}"\nlocal_runtime = true\n'
@@ -106,16 +106,20 @@ def colours(project: Path, url: str, certificate: Certificate) -> Path:
     return project
 
 
-def test_green_by_its_version_is_proven_on_each_answer(
-    two: tuple[PairState, PairState], whole_project: WholeProject, certificate: Certificate, reports: Path
+def test_green_version_is_proven_on_each_response(
+    two_pairs: tuple[PairState, PairState],
+    smoke_project_factory: SmokeProjectFactory,
+    certificate: Certificate,
+    reports: Path,
 ) -> None:
-    """Blue has all the traffic. `--env green --worker-version ID` reaches the other one: GO, each answer is of that
-    version; without the option it is not proven whose they are; with an id that is not deployed, or another script's
-    name, INVALID."""
-    blue, green = two
+    """A version override reaches green while blue has all traffic: GO. Without it the version is not proven.
+
+    With a version that is not deployed, or with the name of another script, the run is INVALID.
+    """
+    blue, green = two_pairs
     versions = {blue.version_id: blue.worker_url, green.version_id: green.worker_url}
     with edge(certificate, http2=True, versions=versions, script=SCRIPT) as url:
-        project = colours(whole_project(""), url, certificate)
+        project = colours(smoke_project_factory(""), url, certificate)
 
         def run(name: str, *arguments: str, env: str = "green") -> tuple[int, str, dict[str, object], set[str]]:
             done = run_gate("-m", "smoke", "--env", env, *arguments, reports=reports.with_name(name), project=project)
@@ -137,30 +141,33 @@ def test_green_by_its_version_is_proven_on_each_answer(
             assert verdict["gates"][0]["counts"]["passed"] == 0  # type: ignore[index]  # plain JSON
 
 
-# --- HTTP/2 ------------------------------------------------------------------------------------
+# --- HTTP/2 ----------------------------------------------------------------------------
 
 
-def test_edge_without_http2_is_no_go_and_nothing_else_is(
-    two: tuple[PairState, PairState], whole_project: WholeProject, certificate: Certificate, reports: Path
+def test_edge_without_http2_fails_one_check(
+    two_pairs: tuple[PairState, PairState],
+    smoke_project_factory: SmokeProjectFactory,
+    certificate: Certificate,
+    reports: Path,
 ) -> None:
-    """The whole form over TLS: GO where HTTP/2 is agreed on (above); NO-GO, by the one check, where it is not."""
-    versions = {two[0].version_id: two[0].worker_url}
+    """Without HTTP/2 the gate is NO-GO, and only the check of HTTP/2 fails."""
+    versions = {two_pairs[0].version_id: two_pairs[0].worker_url}
     with edge(certificate, http2=False, versions=versions, script=SCRIPT) as url:
-        project = colours(whole_project(""), url, certificate)
+        project = colours(smoke_project_factory(""), url, certificate)
         done = run_gate("-m", "smoke", "--env", "green", reports=reports, project=project)
-    assert done.code == 1, done.output  # NO-GO comes before what is not proven
+    assert done.code == 1, done.output  # NO-GO comes before INCONCLUSIVE
     assert done.verdict["gates"][0]["failed"] == ["tests/smoke/test_https.py::test_https_speaks_http2[worker]"]
     assert "HTTP/1.1, status 200" in done.output
 
 
-def test_plain_http_that_does_not_say_so_is_not_verified(
-    two: tuple[PairState, PairState], make_project: MakeProject, reports: Path
+def test_undeclared_plain_http_is_not_verified(
+    two_pairs: tuple[PairState, PairState], project_factory: ProjectFactory, reports: Path
 ) -> None:
-    """10, with what to declare."""
-    worker = f'worker = {{ url = "{two[0].worker_url}" }}'
+    """The exit code is 10, and the message names the key to set."""
+    worker = f'worker = {{ url = "{two_pairs[0].worker_url}" }}'
     plain = f'\n[plain]\nsafety = "read-only"\nlegacy = {{ absent = "x" }}\n{worker}\n'
     manifest = '[smoke]\n"tests/smoke/test_tiny.py::test_https_speaks_http2[worker]" = '
-    project = make_project(
+    project = project_factory(
         (root() / "tests/smoke/test_https.py").read_text(),
         manifest=manifest + '{ system = "worker", level = "read-only", needs = "http2" }',
         environments=plain,

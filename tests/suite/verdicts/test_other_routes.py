@@ -1,10 +1,10 @@
-"""A deployment with other routes and other token names is run without a change in any check."""
+"""A deployment with other routes and other token names needs no change in any check."""
 
 from pathlib import Path
 
 import pytest
 from tests.suite.support.gate_runs import run_gate
-from tests.suite.verdicts.conftest import WholeProject
+from tests.suite.verdicts.conftest import SmokeProjectFactory
 
 from cutover.embedded import pair
 from cutover.embedded.state import PairState
@@ -31,9 +31,11 @@ fields = { access_token = "access", refresh_token = "refresh" }
 """
 
 
-def test_second_route_table_runs_the_same_gate(own_pair: PairState, whole_project: WholeProject, reports: Path) -> None:
-    """The whole smoke gate is GO on /v2/…/ with access and refresh, and NO-GO there with the first table."""
-    project = whole_project(ROUTES)
+def test_second_route_table_runs_the_same_gate(
+    own_pair: PairState, smoke_project_factory: SmokeProjectFactory, reports: Path
+) -> None:
+    """The whole smoke gate is GO on /v2/…/ with its own table of routes, and NO-GO with the default one."""
+    project = smoke_project_factory(ROUTES)
     pair.serve_variant(own_pair.name, "renamed-routes")
     try:
         named = ["-m", "smoke", "--pair", own_pair.name, "--env"]
