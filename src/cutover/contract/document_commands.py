@@ -79,7 +79,7 @@ class CompareCommand(SystemsCommand):
     def __init__(
         self, project: Path, environment: Environment, *, planted: str | None = None, reports: Path | None = None
     ) -> None:
-        """reports: parent of the run's folder, None for reports/ of the project."""
+        """Create the run. reports: parent of its folder, None for reports/ of the project."""
         super().__init__(project, "contract compare", environment, planted=planted, reports=reports)
 
     def work(self) -> Outcome:

@@ -60,7 +60,7 @@ class ExploreCommand(SystemsCommand):
     def __init__(
         self, project: Path, environment: Environment, options: argparse.Namespace, *, planted: str | None
     ) -> None:
-        """options: of the command line."""
+        """Create the run. options: of the command line."""
         super().__init__(
             project, "contract explore", environment, planted=planted, reports=options.reports,
             show_values=options.show_values,
