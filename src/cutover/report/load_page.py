@@ -107,20 +107,20 @@ def _banner(data: Mapping[str, Any], thresholds: Sequence[Mapping[str, Any]], to
         subject=f"load profile {word(data, 'profile')} on {word(data, 'environment')}",
         reasons=words(data, "reasons"),
         headlines=[
-            _headline("thresholds broken", broken if listed else None, "gates", Tone.BAD),
-            _headline("thresholds undecided", undecided if listed else None, "gates", Tone.WARN),
-            _headline("errors", whole(totals, "errors"), "ledger", Tone.BAD),
-            _headline("unsent", whole(inner(totals, "outcomes") or {}, "unsent"), "ledger", Tone.BAD),
-            _headline("stalls", None if stalls is None else len(stalls), "time", Tone.WARN),
+            _headline("threshold broken", "thresholds broken", broken if listed else None, "gates", Tone.BAD),
+            _headline("threshold undecided", "thresholds undecided", undecided if listed else None, "gates", Tone.WARN),
+            _headline("error", "errors", whole(totals, "errors"), "ledger", Tone.BAD),
+            _headline("unsent", "unsent", whole(inner(totals, "outcomes") or {}, "unsent"), "ledger", Tone.BAD),
+            _headline("stall", "stalls", None if stalls is None else len(stalls), "time", Tone.WARN),
         ],
     )
 
 
-def _headline(label: str, count: int | None, anchor: str, tone: Tone) -> Headline:
+def _headline(singular: str, plural: str, count: int | None, anchor: str, tone: Tone) -> Headline:
     """Return a headline. count: None if the data do not contain it, which is not zero."""
     if count is None:
-        return Headline("?", label, Tone.BAD, anchor)
-    return Headline(count, label, tone if count else Tone.GOOD, anchor)
+        return Headline("?", plural, Tone.BAD, anchor)
+    return Headline(count, singular if count == 1 else plural, tone if count else Tone.GOOD, anchor)
 
 
 def _outages_section(outages: Outages) -> Section:

@@ -57,12 +57,12 @@ def earlier_runs(folder: Path) -> list[dict[str, Any]]:
     """
     here = folder.resolve()
     try:
-        beside = sorted((entry for entry in here.parent.iterdir() if entry != here), key=_name, reverse=True)
+        others = sorted((entry for entry in here.parent.iterdir() if entry != here), key=_name, reverse=True)
     except OSError:
         return []
     good: list[dict[str, Any]] = []
     broken: list[dict[str, Any]] = []
-    for entry in beside:
+    for entry in others:
         file = entry / "parity.json"
         # A link would show a run twice, or a file from elsewhere.
         if entry.is_symlink() or not file.exists() or len(broken) >= RUNS_LIMIT:

@@ -228,3 +228,13 @@ def test_any_points_give_a_chart_within_its_frame(points: Any, logarithmic: bool
     made = str(module.line_chart(chart))
     assert "nan" not in made.split("<details")[0].replace("A chart", "")
     assert "inf" not in made.split("<details")[0]
+
+
+def test_names_of_simultaneous_phases_do_not_overlap() -> None:
+    """A comparison sends both phases at the same time. Their names are on separate lines of the chart."""
+    marks = [Mark("old", 0, 10), Mark("new", 0, 10), Mark("later", 5, 10)]
+    chart = line_chart("c", "A chart", [Line("one", [(0, 1.0), (10, 1.0)])], x="s", unit="ms", marks=marks)
+    places = {label.content: (label.x, label.y) for label in chart.labels}
+    assert places["old"] == ("74.0", "22")
+    assert places["new"] == ("74.0", "36")
+    assert places["later"][1] == "22"

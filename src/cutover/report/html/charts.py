@@ -6,6 +6,7 @@ Lines differ in dashes as well as in color. Each chart has its figures as a tabl
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,6 +18,7 @@ WIDTH: Final = 960
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 10, 10, 26
 _ROW: Final = 24
+_TEXT: Final = 14
 _STYLES: Final = 4
 _TICKS: Final = 4
 
@@ -124,7 +126,7 @@ def line_chart(
 ) -> LineChart:
     """Return the chart of some lines.
 
-    name: unique on the page; x, unit: units of the axes; height: in SVG units; limit: a level drawn across the chart.
+    name: unique on the page; x, unit: units of the axes; height: in SVG units; limit: a horizontal line.
     Points that are not finite numbers are left out.
     """
     usable = [Line(line.name, [point for point in line.points if _is_number(point[0])]) for line in lines]
@@ -133,13 +135,12 @@ def line_chart(
         return LineChart(name, caption, height, (), (), empty=True)
     xs = [at for line in usable for at, _ in line.points]
     axes = _Axes(min(xs), max(xs), values, limit, height, logarithmic=logarithmic)
-    names = [_mark_label(axes, mark) for mark in marks if not mark.bad]
     return LineChart(
         name,
         caption,
         height,
         boxes=[_mark_box(axes, mark) for mark in marks],
-        labels=[*names, *_y_labels(axes, unit), *_x_labels(axes, x)],
+        labels=[*_mark_labels(axes, marks), *_y_labels(axes, unit), *_x_labels(axes, x)],
         grid=[_level(axes, level) for level in axes.levels()],
         curves=[Curve(line.name, axes.path(line), f"line line-{at % _STYLES}") for at, line in enumerate(usable)],
         limit=_level(axes, limit) if limit is not None and axes.contains(limit) else None,
@@ -243,8 +244,16 @@ def _mark_box(axes: _Axes, mark: Mark) -> Box:
     return Box(_short(left), str(_TOP), _short(max(1.0, right - left)), height, "mark bad" if mark.bad else "mark")
 
 
-def _mark_label(axes: _Axes, mark: Mark) -> Label:
-    return Label(mark.name, _short(axes.x(mark.begin) + 4), str(_TOP + 12), "tick")
+def _mark_labels(axes: _Axes, marks: Sequence[Mark]) -> list[Label]:
+    """Return the names of the marks that are not bad. Names with the same begin are written below each other."""
+    labels = []
+    named = Counter[str]()
+    for mark in marks:
+        if not mark.bad:
+            x = _short(axes.x(mark.begin) + 4)
+            labels.append(Label(mark.name, x, str(_TOP + 12 + _TEXT * named[x]), "tick"))
+            named[x] += 1
+    return labels
 
 
 def _table_rows(lines: Sequence[Line]) -> list[TableRow]:

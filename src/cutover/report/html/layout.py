@@ -11,7 +11,7 @@ from urllib.parse import quote
 from cutover.report.html.figures import Tone
 
 _TONES: Final = {"GO": Tone.GOOD, "NO-GO": Tone.BAD, "INCONCLUSIVE": Tone.WARN, "INVALID": Tone.BAD}
-# An anchor of this page, or an HTML file in this folder or one beside it. Never a scheme, a host or an absolute path.
+# An anchor, or an HTML file in this folder or in one next to it. Never a scheme, a host or an absolute path.
 _LINK: Final = re.compile(
     r"(?!.*%2[eE])(?:#[A-Za-z][A-Za-z0-9_-]*|(?:\.\./)?(?:[A-Za-z0-9_~%-][A-Za-z0-9._~%-]*/)*[A-Za-z0-9_-]+\.html)"
 )
@@ -62,5 +62,5 @@ def page_link(folder: str, page: str) -> str | None:
 
 
 def is_link(value: str) -> bool:
-    """Return True if the link stays within this page or leads to an HTML file in this folder or one beside it."""
+    """Return True if the link stays within this page or leads to an HTML file in this folder or in one next to it."""
     return _LINK.fullmatch(value) is not None

@@ -1,4 +1,4 @@
-// Sorting, filtering, copying: added to a page that is whole without them. Text only, never markup.
+// Sorts and filters tables and copies commands. The page is complete without it. It inserts only text, never markup.
 "use strict";
 (() => {
   const make = (tag, text, attributes = {}) => {
@@ -12,7 +12,7 @@
     const cell = row.cells[column];
     return cell.dataset.order === undefined ? cell.textContent : Number(cell.dataset.order);
   };
-  // Numbers before texts, so that "not shown" does not scatter among figures.
+  // Numbers before texts, so that "not seen" is not sorted between numbers.
   const compare = (a, b) => {
     if (typeof a === "number" && typeof b === "number") return a - b;
     if (typeof a === "number") return -1;
@@ -27,7 +27,7 @@
       const button = make("button", heading.textContent, { type: "button" });
       heading.replaceChildren(button);
       button.addEventListener("click", () => {
-        // Figures begin with the largest: that is what a reader looks for.
+        // The first click on a column of numbers shows the largest number at the top.
         const first = heading.classList.contains("figures") ? "descending" : "ascending";
         const other = first === "ascending" ? "descending" : "ascending";
         const direction = heading.getAttribute("aria-sort") === first ? other : first;
@@ -68,25 +68,25 @@
   for (const block of document.querySelectorAll("pre[data-copy]")) {
     const button = make("button", "Copy", { type: "button", class: "copy" });
     button.setAttribute("aria-label", "Copy the command for " + block.dataset.copy);
-    const said = make("span", "", { role: "status" });
+    const status = make("span", "", { role: "status" });
     button.addEventListener("click", async () => {
       const text = block.textContent;
       try {
         await navigator.clipboard.writeText(text);
-        said.textContent = " Copied";
+        status.textContent = " Copied";
       } catch {
-        // No clipboard for this page: leave it selected, one key away.
+        // The page may not use the clipboard: select the command, so that one key copies it.
         getSelection().selectAllChildren(block);
-        said.textContent = " Selected, copy it with the keyboard";
+        status.textContent = " Selected, copy it with the keyboard";
       }
-      setTimeout(() => { said.textContent = ""; }, 4000);
+      setTimeout(() => { status.textContent = ""; }, 4000);
     });
     const line = make("div", "", { class: "copying" });
-    line.append(button, said);
+    line.append(button, status);
     block.before(line);
   }
 
-  // A link into a folded part opens it; paper shows everything.
+  // A link into a folded part opens it. Printing opens every folded part.
   const reveal = () => {
     const name = location.hash.slice(1);
     const target = name && document.getElementById(name);
