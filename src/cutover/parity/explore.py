@@ -1,7 +1,7 @@
-"""`cutover parity explore`: generated journeys without end, other ones each time, until the time is over.
+"""`cutover parity explore`: play newly generated journeys until the time is over.
 
-Not the gate, which draws the same ones in each run: tests/parity/test_generated_journeys.py. With
---against-itself Django is compared with itself: whatever differs then is no doing of the Worker.
+The gate plays the same generated journeys in every run (tests/parity/test_generated_journeys.py). With
+--against-itself Django is compared with itself: the Worker causes none of the differences then.
 """
 
 from __future__ import annotations
@@ -10,82 +10,94 @@ import argparse
 import secrets
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from cutover.config.environment_option import named_environment
+from cutover.config.environments import Environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.core.evidence import Status
-from cutover.core.safety import SafetyLevel
-from cutover.parity.assembly import parity_run
-from cutover.parity.command_run import CommandRun
+from cutover.parity.journey_command import JourneyCommand
 from cutover.parity.parity_run import ATTACHMENT, ParityRun, failure, show_drawn
 from cutover.parity.played import PlayedJourney
 from cutover.parity.player import Player
-from cutover.parity.totals import ParityTotals
+from cutover.run.lifecycle import Outcome
 
+NAME: Final = "parity explore"
 _BATCH: Final = 10
-"""Journeys drawn from one seed, after which the clock is looked at."""
+"""Number of journeys that are generated from one seed. The time is checked after each batch."""
 _DEFAULT_MINUTES: Final = 10.0
 
 
 def run(options: argparse.Namespace) -> int:
-    """The command. Raises ConfigurationError, with nothing sent."""
+    """Run the command and return the exit code. Raises ConfigurationError before anything is sent."""
     project = root()
     environment, planted = named_environment(project, options.env, options.pair)
-    if environment.safety < SafetyLevel.TEST_DATA:
-        raise ConfigurationError(
-            project / "environments.toml", f"{environment.name}.safety", "allows no test data", "Explore elsewhere."
+    return Explore(project, environment, planted, options).execute()
+
+
+class Explore(JourneyCommand):
+    """The command, for a time or for a number of journeys."""
+
+    def __init__(
+        self, project: Path, environment: Environment, planted: str | None, options: argparse.Namespace
+    ) -> None:
+        """Raises ConfigurationError for options that are out of range."""
+        minutes, wanted = options.minutes, options.journeys
+        if minutes is None and wanted is None:
+            minutes = _DEFAULT_MINUTES
+        if minutes is not None and not 0 < minutes <= 1440:
+            raise ConfigurationError("--minutes", "", f"expected 0 < minutes <= 1440, got {minutes:g}", "Change it.")
+        if wanted is not None and wanted < 1:
+            raise ConfigurationError("--journeys", "", f"expected at least 1, got {wanted}", "Change it.")
+        super().__init__(
+            project,
+            NAME,
+            environment,
+            candidate="legacy" if options.against_itself else "worker",
+            planted=planted,
+            reports=options.reports,
+            show_values=options.show_values,
         )
-    minutes, wanted = options.minutes, options.journeys
-    if minutes is None and wanted is None:
-        minutes = _DEFAULT_MINUTES
-    if not (minutes is None or 0 < minutes <= 1440) or not (wanted is None or wanted >= 1):
-        raise ConfigurationError("--minutes", "", "no time, or more than a day", "Give a number above 0, up to 1440.")
-    seed = options.seed if options.seed is not None else secrets.randbelow(10**6)
-    show, reports = options.show_values, options.reports
-    command = CommandRun(project, environment, "parity explore", planted=planted, reports=reports, show_values=show)
-    candidate = "legacy" if options.against_itself else "worker"
-    totals, rules, interrupted = ParityTotals(), None, False
-    try:
-        command.become_ready({"legacy", candidate})
-        with parity_run(
-            project, environment, command.client, command.recorder, run=command.run_id, ledger=command.ledger,
-            candidate=candidate, show_values=options.show_values,
-        ) as parity:  # fmt: skip
-            rules = parity.rules
-            status, reason = _explored(parity, command, totals, minutes, wanted, seed)
-    except KeyboardInterrupt:
-        interrupted, status, reason = True, Status.NOT_VERIFIED, "interrupted"
-    except Exception as error:  # noqa: BLE001 - what is no outcome is raised again
-        status, reason = command.failed(error)
-    done = len(totals.journeys)
-    line = f"{done} journeys, {sum(totals.compared.values())} pairs of answers compared; --seed {seed} draws them again"
-    return command.conclude(
-        status, reason, totals, rules, systems=("legacy", candidate), details=[line], interrupted=interrupted
-    )
+        self._seconds = minutes * 60 if minutes is not None else float("inf")
+        self._wanted = wanted
+        self._seed = options.seed if options.seed is not None else secrets.randbelow(10**6)
 
+    def work(self) -> Outcome:
+        """Play batches of journeys until the time is over or all requested journeys are played."""
+        with self.parity_run() as parity:
+            return self._explore(parity)
 
-def _explored(
-    parity: ParityRun, command: CommandRun, totals: ParityTotals, minutes: float | None, wanted: int | None, seed: int
-) -> tuple[Status, str]:
-    from cutover.parity.journeys.generated import generate
+    def closing_lines(self) -> list[str]:
+        """Return the counts and the seed that generates the same journeys again."""
+        totals = self.totals
+        return [
+            f"{len(totals.journeys)} journeys, {sum(totals.compared.values())} pairs of responses compared; "
+            f"repeat with --seed {self._seed}"
+        ]
 
-    deadline = time.monotonic() + (minutes * 60 if minutes is not None else float("inf"))
-    problem = ""
-    while time.monotonic() < deadline and (wanted is None or len(totals.journeys) < wanted):
-        count = _BATCH if wanted is None else min(_BATCH, wanted - len(totals.journeys))
+    def _explore(self, parity: ParityRun) -> Outcome:
+        from cutover.parity.journeys.generated import generate  # imports hypothesis
 
-        def draw(player: Player, take: Callable[[PlayedJourney], None], count: int = count, seed: int = seed) -> None:
-            generate(player, take, journeys=count, seed=seed)
+        totals = self.totals
+        deadline = time.monotonic() + self._seconds
+        seed, problem = self._seed, ""
+        while time.monotonic() < deadline and (self._wanted is None or len(totals.journeys) < self._wanted):
+            count = _BATCH if self._wanted is None else min(_BATCH, self._wanted - len(totals.journeys))
 
-        show_drawn(parity, draw, f"seed {seed}", fails=False)
-        totals.merge(parity.totals)
-        seed += 1
-        undeclared = [seen.difference for seen in totals.seen.values() if seen.decision == "undeclared"]
-        command.progress(f"{len(totals.journeys)} journeys, {len(undeclared)} undeclared differences")
-        if undeclared:
-            problem = str(failure(totals, undeclared))
-    command.recorder.attachments.pop(ATTACHMENT, None)
-    if problem:
-        return Status.FAILED, problem
-    return (Status.PASSED, "") if totals.journeys else (Status.NOT_VERIFIED, "no journey was played")
+            def play(
+                player: Player, take: Callable[[PlayedJourney], None], count: int = count, seed: int = seed
+            ) -> None:
+                generate(player, take, journeys=count, seed=seed)
+
+            show_drawn(parity, play, f"seed {seed}", fails=False)
+            totals.merge(parity.totals)
+            seed += 1
+            undeclared = [seen.difference for seen in totals.seen.values() if seen.decision == "undeclared"]
+            self.progress(f"{len(totals.journeys)} journeys, {len(undeclared)} undeclared differences")
+            if undeclared:
+                problem = str(failure(totals, undeclared))
+        self.recorder.attachments.pop(ATTACHMENT, None)
+        if problem:
+            return Outcome(Status.FAILED, problem)
+        return Outcome(Status.PASSED) if totals.journeys else Outcome(Status.NOT_VERIFIED, "no journey was played")

@@ -1,7 +1,7 @@
-"""`cutover parity learn`: Django against itself, in random order, to see what differs by itself.
+"""`cutover parity learn`: compare Django with itself, in random order, to find differences that are noise.
 
-It proposes noise with its evidence; a person decides and writes it into accepted_differences.toml. Never
-applied by itself, and never for a type or for whether something is there.
+The command proposes noise with its evidence. A person decides, and writes it into accepted_differences.toml.
+A different type, or something that is missing, is never proposed.
 """
 
 from __future__ import annotations
@@ -10,67 +10,71 @@ import argparse
 import random
 import secrets
 from collections import Counter
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
 
 from cutover.config.environment_option import named_environment
+from cutover.config.environments import Environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.core.evidence import Status
-from cutover.core.safety import SafetyLevel
 from cutover.parity.accepted_differences import FILE, NOISY
-from cutover.parity.assembly import parity_run
-from cutover.parity.command_run import CommandRun
+from cutover.parity.journey_command import JourneyCommand
 from cutover.parity.journeys import written
-from cutover.parity.parity_run import ParityRun
 from cutover.parity.totals import ParityTotals
+from cutover.run.lifecycle import Outcome
+
+NAME: Final = "parity learn"
 
 
 def run(options: argparse.Namespace) -> int:
-    """The command. Raises ConfigurationError, with nothing sent."""
+    """Run the command and return the exit code. Raises ConfigurationError before anything is sent."""
     project = root()
     environment, planted = named_environment(project, options.env, options.pair)
-    if environment.safety < SafetyLevel.TEST_DATA:
-        raise ConfigurationError(
-            project / "environments.toml", f"{environment.name}.safety", "allows no test data", "Learn elsewhere."
-        )
-    known = {journey.name: journey for journey in written() if not journey.admins}
-    unknown = sorted(set(options.journey or ()) - set(known))
-    if unknown:
-        raise ConfigurationError("--journey", "", f"no journey {unknown[0]!r}", f"One of: {', '.join(known)}.")
-    if not 1 <= options.rounds <= 1000:
-        raise ConfigurationError("--rounds", "", f"{options.rounds} rounds", "Between 1 and 1000.")
-    names = list(options.journey or known)
-    seed = options.seed if options.seed is not None else secrets.randbelow(10**6)
-    command = CommandRun(project, environment, "parity learn", planted=planted, reports=options.reports)
-    totals, rules, judged, interrupted = ParityTotals(), None, [], False
-    try:
-        command.become_ready(["legacy"])
-        with parity_run(
-            project, environment, command.client, command.recorder, run=command.run_id, ledger=command.ledger,
-            candidate="legacy", seed=seed,
-        ) as parity:  # fmt: skip
-            rules = parity.rules
-            order = names * options.rounds
-            random.Random(seed).shuffle(order)  # noqa: S311 - the order of journeys
-            for number, name in enumerate(order, 1):
-                parity.play(known[name], "")
-                if number % 10 == 0 or number == len(order):
-                    command.progress(f"{number} of {len(order)} journeys")
-            totals = parity.totals
-            status, reason = _learned(parity)
-            judged = parity.decisions.judge(totals.accepted, set(totals.compared), cases=totals.cases, sides=())
-    except KeyboardInterrupt:
-        interrupted, status, reason = True, Status.NOT_VERIFIED, "interrupted"
-    except Exception as error:  # noqa: BLE001 - what is no outcome is raised again
-        status, reason = command.failed(error)
-    proposals = proposed(totals)
-    return command.conclude(
-        status, reason, totals, rules, systems=("legacy", "legacy"), judged=judged, proposals=proposals,
-        interrupted=interrupted, details=[*_written_out(proposals), f"--seed {seed} plays them in this order again"],
-    )  # fmt: skip
+    return Learn(project, environment, planted, options).execute()
+
+
+class Learn(JourneyCommand):
+    """The command. Each journey is played several times, in an order that the seed decides."""
+
+    def __init__(
+        self, project: Path, environment: Environment, planted: str | None, options: argparse.Namespace
+    ) -> None:
+        """Raises ConfigurationError for options that are out of range."""
+        self._journeys = {journey.name: journey for journey in written() if not journey.admins}
+        unknown = sorted(set(options.journey or ()) - set(self._journeys))
+        if unknown:
+            raise ConfigurationError(
+                "--journey", "", f"unknown journey {unknown[0]!r}", f"Use one of: {', '.join(self._journeys)}."
+            )
+        if not 1 <= options.rounds <= 1000:
+            raise ConfigurationError("--rounds", "", f"expected 1 to 1000, got {options.rounds}", "Change it.")
+        super().__init__(project, NAME, environment, candidate="legacy", planted=planted, reports=options.reports)
+        self._seed = options.seed if options.seed is not None else secrets.randbelow(10**6)
+        self._order = list(options.journey or self._journeys) * options.rounds
+        random.Random(self._seed).shuffle(self._order)  # noqa: S311 - the order of journeys
+
+    def work(self) -> Outcome:
+        """Play all journeys and propose the differences that may be noise."""
+        with self.parity_run(seed=self._seed) as parity:
+            for number, name in enumerate(self._order, 1):
+                parity.play(self._journeys[name], "")
+                if number % 10 == 0 or number == len(self._order):
+                    self.progress(f"{number} of {len(self._order)} journeys")
+            totals = self.totals = parity.totals
+            self.declarations = parity.decisions.judge(
+                totals.accepted, set(totals.compared), cases=totals.cases, sides=()
+            )
+        self.proposals = proposed(totals)
+        return outcome_of(totals)
+
+    def closing_lines(self) -> list[str]:
+        """Return the proposals as TOML, and the seed that repeats the order."""
+        return [*_as_toml(self.proposals), f"repeat this order with --seed {self._seed}"]
 
 
 def proposed(totals: ParityTotals) -> list[dict[str, Any]]:
-    """What differed by itself and may be noise: operation, path, class, in how many answers of how many."""
+    """Return the differences that may be noise: operation, path, class, and in how many of how many responses."""
     found: dict[tuple[str, str, str], Counter[str]] = {}
     for seen in totals.seen.values():
         if seen.decision == "undeclared" and seen.difference.kind in NOISY:
@@ -90,20 +94,24 @@ def proposed(totals: ParityTotals) -> list[dict[str, Any]]:
     ]
 
 
-def _learned(parity: ParityRun) -> tuple[Status, str]:
-    undeclared = [seen.difference for seen in parity.totals.seen.values() if seen.decision == "undeclared"]
-    never = [str(difference) for difference in undeclared if difference.kind not in NOISY]
-    if never:
-        return Status.FAILED, (
-            f"Django differs from itself in what noise may not hide: {'; '.join(never[:5])}. Look for the cause: two "
-            "machines behind one address, a deployment under way, or a defect of the suite."
+def outcome_of(totals: ParityTotals) -> Outcome:
+    """Return FAILED for differences that noise may not hide, NOT_VERIFIED for proposals, else PASSED."""
+    undeclared = [seen.difference for seen in totals.seen.values() if seen.decision == "undeclared"]
+    never_noise = [str(difference) for difference in undeclared if difference.kind not in NOISY]
+    if never_noise:
+        return Outcome(
+            Status.FAILED,
+            f"Django differs from itself where no noise is allowed: {'; '.join(never_noise[:5])}. Possible causes: two "
+            "machines behind one address, a deployment in progress, or an error of the suite.",
         )
     if undeclared:
-        return Status.NOT_VERIFIED, f"{len(undeclared)} differences are proposed as noise and wait for a decision"
-    return Status.PASSED, ""
+        return Outcome(
+            Status.NOT_VERIFIED, f"{len(undeclared)} differences are proposed as noise. A person must decide"
+        )
+    return Outcome(Status.PASSED)
 
 
-def _written_out(proposals: list[dict[str, Any]]) -> list[str]:
+def _as_toml(proposals: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = [f"proposed for {FILE}, for a person to decide:"] if proposals else ["nothing is proposed"]
     for row in proposals:
         lines += [
@@ -111,7 +119,7 @@ def _written_out(proposals: list[dict[str, Any]]) -> list[str]:
             f'operations = ["{row["operation"]}"]',
             f'path = "{row["path"]}"',
             f'class = "{row["kind"]}"',
-            f'reason = "…" # differed in {row["differed"]} of {row["of"]} answers: {", ".join(row["evidence"])}',
+            f'reason = "…" # differed in {row["differed"]} of {row["of"]} responses: {", ".join(row["evidence"])}',
             'owner = "…"',
             "expires = 20…-…-…",
             "",

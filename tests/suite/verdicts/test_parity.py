@@ -2,11 +2,14 @@
 
 import json
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.suite.support.gate_runs import GateRun, run_gate
+from tests.suite.support.gate_runs import GateRun, clean_environment, run_gate
 
 from cutover.config.manifest import CLOSING
 from cutover.config.validation import root
@@ -147,3 +150,39 @@ def test_defect_of_three_steps_is_reported_with_three(own_pair: PairState, repor
     assert found["reproduction"]["legacy"].startswith("curl ")
     assert "${ANN_ACCESS_TOKEN}" in found["reproduction"]["worker"]
     assert f"in 3 steps: {steps[0]}" in done.output
+
+
+@pytest.mark.parametrize(
+    ("command", "fault"),
+    [
+        (["learn", "--rounds=1", "--journey=cut_by_columns"], None),
+        (["explore", "--journeys=1", "--seed=1"], None),
+        (["explore", "--journeys=4", "--seed=1"], "total-with-fraction"),
+    ],
+    ids=["learn", "explore", "NO-GO"],
+)
+def test_command_without_written_verdict_is_invalid(
+    own_pair: PairState, reports: Path, command: list[str], fault: str | None
+) -> None:
+    """A command whose final verdict.json cannot be written ends with 11, whatever it found."""
+    pair.serve(own_pair.name, "worker", fault)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cutover.cli", "parity", *command, "--env=embedded", f"--pair={own_pair.name}",
+             f"--reports={reports}"],
+            cwd=root(), env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        deadline = time.monotonic() + 30
+        while not (unfinished := list(reports.glob("*/verdict.json"))):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        unfinished[0].unlink()
+        unfinished[0].mkdir()  # not even root can replace a folder that is not empty
+        (unfinished[0] / "file").touch()
+        output, _ = process.communicate(timeout=120)
+    finally:
+        pair.serve(own_pair.name, "worker", None)
+    assert process.returncode == 11, output
+    last_line = output.rstrip().rpartition("\n")[2]
+    assert last_line.startswith(f"parity {command[0]} INVALID")
+    assert "evidence could not be written" in output

@@ -1,21 +1,15 @@
-"""The end of a replay: its three checks, the verdict, and what is written and said of it.
-
-Not for how a verdict follows from checks: verdict.py; nor for the page: report/parity_page.py.
-"""
+"""The result of a replay: its three checks, its summary, and the lines for the terminal."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from cutover.config.environments import Environment
 from cutover.core.evidence import Record, Status
-from cutover.core.requirements import RequiredCheck
-from cutover.core.safety import SafetyLevel
-from cutover.core.verdict import GateVerdict, Run, decide
 from cutover.parity.accepted_differences import DeclarationResult
 from cutover.parity.journey_script import command
 from cutover.parity.parity_run import failure
@@ -23,73 +17,42 @@ from cutover.parity.replay import totals as words
 from cutover.parity.replay.totals import ReplayTotals, Uncovered, step_of
 from cutover.parity.rules import Rules
 from cutover.parity.summary import Summary
+from cutover.run.lifecycle import Outcome
 from cutover.systems.target import Target
 
 GATE: Final = "parity replay"
 READ: Final = "replay::every_line_is_read"
 COVERED: Final = "replay::every_request_is_covered"
 DECLARED: Final = "replay::answers_differ_only_as_declared"
-_TEXTS: Final = {
-    READ: "Every line of the recording could be read, to its end.",
-    COVERED: "Every safe request that both systems serve was sent, as an account that exists on both.",
-    DECLARED: "Every answer is equal, or differs as it is declared.",
+CHECKS: Final = {
+    READ: "Every line of the recording is read.",
+    COVERED: "Every safe request that both systems serve is sent, by an account that exists on both.",
+    DECLARED: "Every response is equal, or differs as declared.",
 }
+"""The checks of a replay, with their descriptions."""
 _LINES_SHOWN: Final = 5
 _GROUPS_SHOWN: Final = 12
 
 
-@dataclasses.dataclass(frozen=True)
-class End:
-    """How a replay ended. complete: read to the recording's end; limit: why it was not, "" when it was meant to.
-
-    invalid: why it cannot be trusted; failed: what both systems' preparation was answered, "" when well; error: the
-    tool's own exit code and reason.
-    """
-
-    complete: bool
-    limit: str = ""
-    invalid: Sequence[str] = ()
-    failed: str = ""
-    error: tuple[int, str] | None = None
-
-
-def records_of(sums: ReplayTotals, end: End, environment: Environment, unit: str) -> list[Record]:
-    """The replay's checks."""
+def records_of(
+    totals: ReplayTotals, outcome: Outcome, environment: Environment, unit: str, *, unread: str
+) -> list[Record]:
+    """Return the records of the three checks. unread: why the recording was not read to its end, "" if it was."""
     return [
-        _record(READ, environment, *_read(sums, end, unit)),
-        _record(COVERED, environment, *_covered(sums, unit)),
-        _record(DECLARED, environment, *_declared(sums, end)),
+        _record(READ, environment, *_read(totals, unit, unread)),
+        _record(COVERED, environment, *_covered(totals, unit)),
+        _record(DECLARED, environment, *_declared(totals, outcome)),
     ]
 
 
-def verdict_of(records: Sequence[Record], sums: ReplayTotals, end: End, environment: Environment) -> GateVerdict:
-    """The verdict, by the rules of every gate."""
-    invalid = list(end.invalid)
-    if len(sums.versions) > 1:
-        invalid.append(
-            f"{len(sums.versions)} versions of the Worker answered in one replay ({', '.join(sorted(sums.versions))}): "
-            "a deployment was going on, traffic is split, or it was resumed on another. Replay anew."
-        )
-    entries = [RequiredCheck(GATE, check, None, SafetyLevel.READ_ONLY) for check in _TEXTS]
-    run = Run(
-        environment.name,
-        environment.safety,
-        invalid=invalid,
-        tool_error=end.error,
-        requests=sums.requests,
-        rate_limited=sums.rate_limited,
-    )
-    return decide(GATE, run, entries, records, ())
-
-
-def summary_of(sums: ReplayTotals, rules: Rules, targets: Mapping[str, Target], source: str, unit: str) -> Summary:
-    """What a gate run's report shows, of a replay: it has to cover no cell, and shows no acceptance to be stale."""
-    totals = sums.totals
+def summary_of(replayed: ReplayTotals, rules: Rules, targets: Mapping[str, Target], source: str, unit: str) -> Summary:
+    """Return the summary for the report. A replay has no required coverage, and no declaration is stale."""
+    totals = replayed.totals
     totals.journeys = [
         {
             "name": source,
-            "story": f"A recording of {sums.done:,} {unit}s, replayed in its order.",
-            "steps": sums.outcomes[words.COMPARED],
+            "story": f"A recording of {replayed.done:,} {unit}s, replayed in its order.",
+            "steps": replayed.outcomes[words.COMPARED],
             "differences": sum(seen.count for seen in totals.seen.values()),
             "undeclared": sum(seen.decision == "undeclared" for seen in totals.seen.values()),
             "cut_short": "",
@@ -108,116 +71,126 @@ def summary_of(sums: ReplayTotals, rules: Rules, targets: Mapping[str, Target], 
     by_line: Counter[int] = Counter()
     for (line, _, _), count in totals.accepted.items():
         by_line[line] += count
-    judged = [
+    results = [
         DeclarationResult(rule, "seen" if by_line[rule.line] else "not seen this time", by_line[rule.line])
-        for rule in sums.decisions.acceptances
+        for rule in replayed.decisions.acceptances
     ]
-    return Summary(totals, dataclasses.replace(rules, cells=()), tuple(judged), complete=False, spared={})
+    return Summary(totals, dataclasses.replace(rules, cells=()), tuple(results), complete=False, spared={})
 
 
-def unseen(sums: ReplayTotals, unit: str) -> list[str]:
-    """What this replay could not have seen, for the report: every line that was not sent, by why."""
-    lines = [f"{count:,} {unit}s not replayed: {method}" for method, count in sums.methods.most_common()]
+def could_not_detect(totals: ReplayTotals, unit: str) -> list[str]:
+    """Return lines for the report about everything that the replay could not detect: lines not sent, by reason."""
+    lines = [f"{count:,} {unit}s not replayed: {method}" for method, count in totals.methods.most_common()]
     lines += [
-        f"{count:,} {unit}s of {name}, not on both ({why})" for (name, why), count in sums.elsewhere.most_common()
+        f"{count:,} {unit}s of {name}, not on both ({why})" for (name, why), count in totals.elsewhere.most_common()
     ]
-    lines += [f"{count:,} {unit}s of an unknown path: {path}" for path, count in sums.unknown.most_common(50)]
+    lines += [f"{count:,} {unit}s of an unknown path: {path}" for path, count in totals.unknown.most_common(50)]
     for word in (words.HOST, words.NO_HTTP, words.COLLAPSED):
-        if sums.outcomes[word]:
-            lines.append(f"{sums.outcomes[word]:,} {unit}s not replayed: {word}")
+        if totals.outcomes[word]:
+            lines.append(f"{totals.outcomes[word]:,} {unit}s not replayed: {word}")
     return [
         *lines,
-        "requests that write: no other method than GET and HEAD is replayed",
-        "headers of the recorded requests: none is sent (conditions, ranges, languages)",
+        "requests that write: only GET and HEAD are replayed",
+        "headers of the recorded requests are not sent (conditions, ranges, languages)",
     ]
 
 
-def as_json(sums: ReplayTotals, total: int, form: str) -> dict[str, Any]:
-    """The table "replay" of parity.json and verdict.json."""
+def as_json(totals: ReplayTotals, total: int, form: str) -> dict[str, Any]:
+    """Return the table `replay` of parity.json and verdict.json."""
     return {
         "format": form,
         "lines": total,
-        "done": sums.done,
-        "outcomes": dict(sums.outcomes),
-        "broken": [{"line": number, "reason": reason} for number, reason in sums.broken],
-        "broken_reasons": dict(sums.reasons),
+        "done": totals.done,
+        "outcomes": dict(totals.outcomes),
+        "broken": [{"line": number, "reason": reason} for number, reason in totals.broken],
+        "broken_reasons": dict(totals.reasons),
         "not_coverage": [
             {"operation": name, "reason": why, "count": group.count, "first": group.first}
-            for (why, name), group in sums.uncovered.items()
+            for (why, name), group in totals.uncovered.items()
         ],
         "identities_not_mapped": [
-            {"identity": who, "count": group.count, "first": group.first[:1]} for who, group in _most(sums.people)
+            {"identity": who, "count": group.count, "first": group.first[:1]} for who, group in _most(totals.people)
         ],
-        "methods": dict(sums.methods),
-        "not_on_both": [{"operation": name, "why": why, "count": n} for (name, why), n in sums.elsewhere.items()],
+        "methods": dict(totals.methods),
+        "not_on_both": [{"operation": name, "why": why, "count": n} for (name, why), n in totals.elsewhere.items()],
         "unknown_paths": [
-            {"path": path, "count": count, "answered_well": sums.gaps[path]}
-            for path, count in sums.unknown.most_common()
+            {"path": path, "count": count, "answered_well": totals.gaps[path]}
+            for path, count in totals.unknown.most_common()
         ],
     }
 
 
-def told(sums: ReplayTotals, total: int, unit: str) -> list[str]:
-    """The sums, for the terminal."""
-    lines = [f"{sums.done:,} of {total:,} {unit}s: {sums.outcomes[words.COMPARED]:,} compared"]
-    lines += [f"  {count:,} {word}" for word, count in sums.outcomes.most_common() if word != words.COMPARED]
-    lines += [f"  broken: {unit} {number}: {reason}" for number, reason in sums.broken]
-    if sums.outcomes[words.BROKEN] > len(sums.broken):
-        lines.append(f"  broken: and {sums.outcomes[words.BROKEN] - len(sums.broken):,} more")
-    for (why, name), group in list(sums.uncovered.items())[:_GROUPS_SHOWN]:
+def summary_lines(totals: ReplayTotals, total: int, unit: str) -> list[str]:
+    """Return the counts for the terminal."""
+    lines = [f"{totals.done:,} of {total:,} {unit}s: {totals.outcomes[words.COMPARED]:,} compared"]
+    lines += [f"  {count:,} {word}" for word, count in totals.outcomes.most_common() if word != words.COMPARED]
+    lines += [f"  broken: {unit} {number}: {reason}" for number, reason in totals.broken]
+    if totals.outcomes[words.BROKEN] > len(totals.broken):
+        lines.append(f"  broken: and {totals.outcomes[words.BROKEN] - len(totals.broken):,} more")
+    for (why, name), group in list(totals.uncovered.items())[:_GROUPS_SHOWN]:
         lines.append(f"  not coverage: {group.count:,} of {name}: {why} ({_lines(group, unit)})")
-    for who, group in _most(sums.people)[:_GROUPS_SHOWN]:
+    for who, group in _most(totals.people)[:_GROUPS_SHOWN]:
         lines.append(f"  not mapped: identity {who}, {group.count:,} {unit}s, first in {unit} {group.first[0]}")
-    lines += [f"  {line}" for line in unseen(sums, unit)[:-2]]
-    for seen in sums.totals.seen.values():
+    lines += [f"  {line}" for line in could_not_detect(totals, unit)[:-2]]
+    for seen in totals.totals.seen.values():
         if seen.decision == "undeclared":
             where = ", ".join(str(sample["step"]) for sample in seen.samples[:_LINES_SHOWN])
             lines.append(f"  undeclared: {seen.difference}: {seen.answers:,} answers, {unit} {where}")
     return lines
 
 
-def _read(sums: ReplayTotals, end: End, unit: str) -> tuple[Status, str, str | None]:
+def _read(totals: ReplayTotals, unit: str, unread: str) -> tuple[Status, str, str | None]:
     reasons = []
-    if broken := sums.outcomes[words.BROKEN]:
-        first = ", ".join(f"{unit} {number} ({reason})" for number, reason in sums.broken[:_LINES_SHOWN])
+    if broken := totals.outcomes[words.BROKEN]:
+        first = ", ".join(f"{unit} {number} ({reason})" for number, reason in totals.broken[:_LINES_SHOWN])
         reasons.append(f"{broken:,} {unit}s are broken: {first}{', …' if broken > _LINES_SHOWN else ''}")
-    if not end.complete:
-        reasons.append(end.limit or f"the recording was not read to its end, only to {unit} {sums.done}")
+    if unread:
+        reasons.append(unread)
     return (Status.NOT_VERIFIED, "; ".join(reasons), None) if reasons else (Status.PASSED, "", None)
 
 
-def _covered(sums: ReplayTotals, unit: str) -> tuple[Status, str, str | None]:
+def _covered(totals: ReplayTotals, unit: str) -> tuple[Status, str, str | None]:
     reasons = []
-    if count := sums.outcomes[words.UNCOVERED]:
+    if count := totals.outcomes[words.UNCOVERED]:
         groups = [
             f"{group.count:,} of {name}: {why} ({_lines(group, unit)})"
-            for (why, name), group in list(sums.uncovered.items())[:_GROUPS_SHOWN]
+            for (why, name), group in list(totals.uncovered.items())[:_GROUPS_SHOWN]
         ]
         reasons.append(f"{count:,} {unit}s are not coverage: {'; '.join(groups)}")
-    if count := sum(sums.gaps.values()):
-        paths = [f"{path} ({number:,})" for path, number in sums.gaps.most_common(_GROUPS_SHOWN) if number]
+    if count := sum(totals.gaps.values()):
+        paths = [f"{path} ({number:,})" for path, number in totals.gaps.most_common(_GROUPS_SHOWN) if number]
         reasons.append(
             f"{count:,} {unit}s were answered well then, on paths of no operation: {', '.join(paths)}. Add them to "
             'operations.toml; if they are the front end\'s, say recording.on = "worker" in the identities file'
         )
-    if not sums.outcomes[words.COMPARED]:
+    if not totals.outcomes[words.COMPARED]:
         reasons.append("nothing was compared")
     return (Status.NOT_VERIFIED, "; ".join(reasons), None) if reasons else (Status.PASSED, "", None)
 
 
-def _declared(sums: ReplayTotals, end: End) -> tuple[Status, str, str | None]:
-    if end.failed:
-        return Status.FAILED, end.failed, "replay:preparation"
-    undeclared = [seen.difference for seen in sums.totals.seen.values() if seen.decision == "undeclared"]
-    if not undeclared:
-        return Status.PASSED, "", None
-    found = failure(sums.totals, undeclared)
-    return Status.FAILED, str(found), found.finding
+def _declared(totals: ReplayTotals, outcome: Outcome) -> tuple[Status, str, str | None]:
+    if outcome.status is Status.FAILED:
+        return Status.FAILED, outcome.reason, "replay:preparation"
+    if outcome.status not in (Status.PASSED, Status.NOT_VERIFIED):
+        return outcome.status, outcome.reason, None
+    undeclared = [seen.difference for seen in totals.totals.seen.values() if seen.decision == "undeclared"]
+    found = failure(totals.totals, undeclared) if undeclared else None
+    if len(totals.versions) > 1:
+        reason = (
+            f"{len(totals.versions)} versions of the Worker answered in one replay "
+            f"({', '.join(sorted(totals.versions))}): a deployment was in "
+            "progress, traffic is split, or the replay was resumed on another version. "
+            "Replay again, without --resume."
+        )
+        return Status.IDENTITY_MISMATCH, f"{reason}\n{found}" if found else reason, None
+    if found:
+        return Status.FAILED, str(found), found.finding
+    return outcome.status, outcome.reason, None
 
 
 def _record(check: str, environment: Environment, status: Status, reason: str, finding: str | None) -> Record:
     return Record(
-        check, (GATE,), environment.name, status, time.time(), 0.0, None, reason, finding, None, _TEXTS[check]
+        check, (GATE,), environment.name, status, time.time(), 0.0, None, reason, finding, None, CHECKS[check]
     )
 
 

@@ -106,6 +106,10 @@ class Replay:
         if traffic["requests"]:
             self._append({"x": traffic})
 
+    def note_end(self) -> None:
+        """Record that the recording was replayed to its end. Raises MeasurementError."""
+        self._append({"ended": True})
+
     # --- one line ----------------------------------------------------------------------------------
 
     def _pass(self, number: int, raw: bytes | None) -> None:
