@@ -1,1 +1,1 @@
-"""Load with an open arrival model: schedules, the client, the ledger of every request, statistics, gates, verdict."""
+"""Load runs: profiles, journeys, thresholds, and the verdict on the ledger of all requests."""

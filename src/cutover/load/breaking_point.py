@@ -1,7 +1,4 @@
-"""A stress run step by step: up to which rate every limit held, and which broke first.
-
-Not for other profiles: judgement.py.
-"""
+"""The breaking point of a stress run: the highest rate that keeps all thresholds, and the first one that breaks any."""
 
 from __future__ import annotations
 
@@ -10,29 +7,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from cutover.load.threshold_result import State, ThresholdResult, evaluate_threshold
-from cutover.load.thresholds import EACH_STEP, STEP, Gate
+from cutover.load.thresholds import EACH_STEP, STEP, Threshold
 from cutover.traffic.ledger import LedgerTotals
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step: its phase, the rate that was planned in arrivals a second, the rate at which requests were sent, and
-    each gate's state at it."""
+    """One step: its phase, planned arrivals per second, requests sent, and the result of each threshold."""
 
     phase: str
     rate: float
     sent: int
-    judged: tuple[ThresholdResult, ...]
+    results: tuple[ThresholdResult, ...]
 
     @property
     def held(self) -> bool:
-        """Whether each limit was surely kept."""
-        return all(judged.state is State.KEPT for judged in self.judged)
+        """Return True if each threshold was kept."""
+        return all(result.state is State.KEPT for result in self.results)
 
     @property
     def broken(self) -> tuple[ThresholdResult, ...]:
-        """The limits that were surely broken."""
-        return tuple(judged for judged in self.judged if judged.state is State.BROKEN)
+        """Return the thresholds that were broken."""
+        return tuple(result for result in self.results if result.state is State.BROKEN)
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -41,61 +37,68 @@ class Step:
             "rate": self.rate,
             "sent": self.sent,
             "held": self.held,
-            "broken": [judged.gate.name for judged in self.broken],
-            "gates": [judged.as_json() for judged in self.judged],
+            "broken": [result.threshold.name for result in self.broken],
+            "gates": [result.as_json() for result in self.results],
         }
 
 
 @dataclass(frozen=True)
 class BreakingPoint:
-    """All steps in order. held_rate: the highest rate up to which every step was held, None when not even the first;
-    broke: the first step at which a limit surely broke, None when none did."""
+    """All steps in order. held_rate: the highest rate up to which every step kept all thresholds, None if not even the
+    first did; broken_step: the first step that broke a threshold, None if none did."""
 
     steps: tuple[Step, ...]
     held_rate: float | None
-    broke: Step | None
+    broken_step: Step | None
 
     @property
-    def sentence(self) -> str:
-        """What a stress run is run for, in one sentence."""
-        held = "no rate was surely held" if self.held_rate is None else f"every limit held up to {self.held_rate:g}/s"
-        if self.broke is None:
+    def summary(self) -> str:
+        """Return the result of a stress run in one sentence."""
+        held = (
+            "no rate kept all thresholds"
+            if self.held_rate is None
+            else f"all thresholds kept up to {self.held_rate:g}/s"
+        )
+        if self.broken_step is None:
             last = f"{self.steps[-1].rate:g}/s" if self.steps else "no step"
-            return f"{held}; no limit surely broke up to {last}"
-        broken = "; ".join(judged.reason for judged in self.broke.broken)
-        return f"{held}; at {self.broke.rate:g}/s broke {broken}"
+            return f"{held}; no threshold broke up to {last}"
+        broken = "; ".join(result.reason for result in self.broken_step.broken)
+        return f"{held}; breaking point {self.broken_step.rate:g}/s: {broken}"
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
         return {
-            "sentence": self.sentence,
+            "sentence": self.summary,
             "held_rate": self.held_rate,
-            "broke_at_rate": None if self.broke is None else self.broke.rate,
+            "broke_at_rate": None if self.broken_step is None else self.broken_step.rate,
             "steps": [step.as_json() for step in self.steps],
         }
 
 
 def find_breaking_point(
-    sums: LedgerTotals, gates: Sequence[Gate], phases: Sequence[str], rates: Mapping[str, float]
+    totals: LedgerTotals, thresholds: Sequence[Threshold], phases: Sequence[str], rates: Mapping[str, float]
 ) -> BreakingPoint:
-    """Judge each step by itself, up to the first that breaks a limit: what comes after it is a system under ruins.
+    """Evaluate each step separately, up to the first that breaks a threshold. Later steps say nothing new.
 
-    phases: the run's, in order; rates: arrivals a second by phase.
+    phases: the run's, in order; rates: arrivals per second by phase.
     """
-    mine = [gate for gate in gates if gate.phase == EACH_STEP]
+    mine = [threshold for threshold in thresholds if threshold.phase == EACH_STEP]
     steps: list[Step] = []
     held_rate: float | None = None
-    holding = True
+    all_held = True
     for phase in (phase for phase in phases if phase.startswith(STEP)):
-        cell = sums.quick_total({phase})
+        cell = totals.quick_total({phase})
         if not cell.counted:
-            continue  # the run ended before it
+            continue  # the run ended before this step
         step = Step(
-            phase, rates.get(phase, 0.0), cell.sent, tuple(evaluate_threshold(gate, sums, [phase]) for gate in mine)
+            phase,
+            rates.get(phase, 0.0),
+            cell.sent,
+            tuple(evaluate_threshold(threshold, totals, [phase]) for threshold in mine),
         )
         steps.append(step)
-        holding = holding and step.held
-        if holding:
+        all_held = all_held and step.held
+        if all_held:
             held_rate = step.rate
         if step.broken:
             return BreakingPoint(tuple(steps), held_rate, step)

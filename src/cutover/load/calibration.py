@@ -1,6 +1,6 @@
-"""How many requests a second one process sends without being late: measured on this machine before a run.
+"""Measure how many requests per second one process can send without being late, on this machine before a run.
 
-Half of a core's time, since the other half is what keeps the send lag low. Not for the system's own limit.
+The result is half of a core's capacity, because the other half keeps the send lag low.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from cutover.traffic.ledger_writer import LedgerWriter
 from cutover.traffic.wire import Parser, render
 
 _ROUNDS: Final = 400
-_SHARE: Final = 0.5
-_AROUND: Final = 2.0
-"""What the rounds leave out costs as much again: the hub, the timer, judging the answer (benchmarks/load.py)."""
+_USABLE: Final = 0.5
+_OVERHEAD: Final = 2.0
+"""The rest of the work costs as much again: the hub, the timer, checking the response (benchmarks/load.py)."""
 
-_ANSWER: Final = (
+_RESPONSE: Final = (
     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-served-by: list-cutter-worker\r\n"
     b"content-length: 200\r\n\r\n" + b"x" * 200
 )
 
 
 def clean_rate() -> float:
-    """Requests a second, from the CPU time of rounds over a pair of sockets. Takes about 20 ms."""
-    recorder = LedgerWriter(0)
-    here, there = socket.socketpair()
+    """Return requests per second, from the CPU time of rounds over a pair of sockets. Takes about 20 ms."""
+    ledger = LedgerWriter(0)
+    client, server = socket.socketpair()
     headers = {"accept": "*/*", "authorization": "Bearer " + "x" * 200, "x-request-id": "calibration"}
-    with here, there:
+    with client, server:
         started = time.process_time()
         for number in range(_ROUNDS):
-            here.send(render("GET", "/api/files", "127.0.0.1:1", headers))
-            there.recv(65_536)
-            there.send(_ANSWER)
-            response = Parser().feed(here.recv(65_536))
+            client.send(render("GET", "/api/files", "127.0.0.1:1", headers))
+            server.recv(65_536)
+            server.send(_RESPONSE)
+            response = Parser().feed(client.recv(65_536))
             assert response is not None
-            recorder.schedule("calibration", "warm-up", number)
-            recorder.record("calibration", "warm-up", Outcome.OK, number, number, number, len(response.body))
-        recorder.take()
+            ledger.schedule("calibration", "warm-up", number)
+            ledger.record("calibration", "warm-up", Outcome.OK, number, number, number, len(response.body))
+        ledger.take()
         used = time.process_time() - started
-    return _SHARE * _ROUNDS / max(used * _AROUND, 1e-6)
+    return _USABLE * _ROUNDS / max(used * _OVERHEAD, 1e-6)

@@ -1,7 +1,4 @@
-"""One generating process of a load run: its share of the schedule, sent, counted, and told to the master each second.
-
-Not for Locust's side of it: locust_wiring.py; nor for the verdict: run.py.
-"""
+"""One generator process of a load run: sends its part of the schedule, and reports to the master each second."""
 
 from __future__ import annotations
 
@@ -21,8 +18,8 @@ from cutover.config.environments import Environment, load_environment
 from cutover.core.errors import Stopped
 from cutover.core.safety import KillSwitch, origin_of
 from cutover.load.journeys import journeys_of, refresh_journey
-from cutover.load.load_client import Person, Side, Traffic
-from cutover.load.preparation import materials
+from cutover.load.load_client import LoadAccount, LoadClient, SharedState
+from cutover.load.preparation import load_lists
 from cutover.load.profiles import load_profile
 from cutover.traffic import availability
 from cutover.traffic.arrivals import Schedule
@@ -33,127 +30,127 @@ from cutover.traffic.ledger_writer import LedgerWriter
 
 TICK_S: Final = 1.0
 REFRESH_AFTER_S: Final = 600.0
-"""Access tokens live 900 s (contracts/api.md)."""
+"""Access tokens are valid for 900 s (contracts/api.md)."""
 
 LEAD_S: Final = 0.5
-"""Between the master's word and the first arrival: time in which every process builds its share."""
+"""Seconds between the job and the first arrival, in which every process prepares its part."""
 
 
 class Generator:
-    """Runs one share. `stop` may be called from outside while `run` goes on."""
+    """The sender of one part of a run. `stop` may be called while `run` is running."""
 
-    def __init__(self, project: Path, order: Mapping[str, Any], name: str, watchers: Sequence[Watcher] = ()) -> None:
-        """order: what run.py's `order` made. Raises ConfigurationError when this machine lacks what it names."""
+    def __init__(self, project: Path, job: Mapping[str, Any], name: str, watchers: Sequence[Watcher] = ()) -> None:
+        """job: from LoadRun.prepare. Raises ConfigurationError if this machine lacks something that it names."""
         self.name = name
-        self._order = order
-        profile = load_profile(project, order["profile"], short=order["short"])
-        environment = _environment(project, order)
-        whole = profile.draw(order["seed"])
-        self.plan = whole.part(order["index"], order["of"])
+        self._job = job
+        profile = load_profile(project, job["profile"], short=job["short"])
+        environment = _environment(project, job)
+        whole = profile.schedule(job["seed"])
+        self.plan = whole.part(job["index"], job["of"])
         self._origin_ns = 0
         self._peers = {system: _peer(environment, system) for system in profile.systems}
         caps = environment.load
-        assert caps is not None, "the master judged the caps"
+        assert caps is not None, "the master checked the caps"
         self._kill = KillSwitch(project)
-        self._recorder = LedgerWriter(0)
-        self._traffic = Traffic(f"{order['run']}-{order['index']}")
+        self._ledger = LedgerWriter(0)
+        self._state = SharedState(f"{job['run']}-{job['index']}")
         self._log = availability.AvailabilityLog(0)
-        self._sides = {
-            system: Side(
+        self._clients = {
+            system: LoadClient(
                 system,
                 environment,
-                self._traffic,
-                people=[Person.from_row(row) for row in order["people"].get(system, ())],
-                names=_share(whole, order, system),
-                materials=materials(),
-                version=None if profile.any_version else order["versions"].get(system),
+                self._state,
+                accounts=[LoadAccount.from_row(row) for row in job["accounts"].get(system, ())],
+                reserved=_reserved(whole, job, system),
+                lists=load_lists(),
+                version=None if profile.any_version else job["versions"].get(system),
                 any_system=profile.any_version,
-                in_window=self._in_window,
+                in_maintenance=self._in_maintenance,
             )
             for system in profile.systems
         }
-        self._journeys = journeys_of(self.plan.journeys, self._sides, compared=len(profile.systems) > 1)
+        self._journeys = journeys_of(self.plan.journeys, self._clients, compared=len(profile.systems) > 1)
         self.engine = Engine(
             get_hub().loop,
-            self._recorder,
+            self._ledger,
             self._peers,
             timeout_s=profile.timeout_s,
-            max_connections=max(1, caps.connections // order["of"]),
-            max_bytes=caps.bytes // order["of"],
+            max_connections=max(1, caps.connections // job["of"]),
+            max_bytes=caps.bytes // job["of"],
             stopped=self._stopped,
             watchers=[*watchers, self._log],
         )
         self._parts = 0
 
-    def run(self, tell: Callable[[dict[str, Any]], None]) -> None:
-        """Send the share, until the last request has its outcome. tell: called each second, and at the end."""
-        with _on_time():
-            self._run(tell)
+    def run(self, report: Callable[[dict[str, Any]], None]) -> None:
+        """Send the part until the last request has its outcome. report: called each second and at the end."""
+        with _real_time_priority():
+            self._run(report)
 
-    def _run(self, tell: Callable[[dict[str, Any]], None]) -> None:
+    def _run(self, report: Callable[[dict[str, Any]], None]) -> None:
         gc.collect()
         gc.freeze()
-        gc.disable()  # a collection in the middle would be send lag; what a run allocates is freed by its counts
+        gc.disable()  # a collection would add send lag; reference counts free what a run allocates
         try:
             self._origin_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
-            self._recorder.started_ns = self._origin_ns
+            self._ledger.started_ns = self._origin_ns
             self._log.start(self._origin_ns)
             wall = WallClock()
             self.engine.start(self.plan, self._journeys, self._origin_ns)
             cpu_s, at_ns = time.process_time(), time.monotonic_ns()
             while not self.engine.finished.wait(TICK_S):
                 cpu_s, at_ns = self._tick(cpu_s, at_ns, wall)
-                tell(self._message(wall, last=False))
+                report(self._report(wall, last=False))
             self._tick(cpu_s, at_ns, wall)
-            tell(self._message(wall, last=True))
+            report(self._report(wall, last=True))
         finally:
             gc.enable()
             gc.unfreeze()
 
-    def stop(self, why: str | None) -> None:
-        """End early. why: None when the profile provides for it."""
-        self.engine.stop(why, at_once=why is not None)
+    def stop(self, reason: str | None) -> None:
+        """Stop early. reason: None if the profile intends it."""
+        self.engine.stop(reason, at_once=reason is not None)
 
     def _tick(self, cpu_s: float, at_ns: int, wall: WallClock) -> tuple[float, int]:
         now_ns, now_cpu = time.monotonic_ns(), time.process_time()
-        self._recorder.add_cpu_time(self.name, now_ns, now_cpu - cpu_s, (now_ns - at_ns) / 1e9)
+        self._ledger.add_cpu_time(self.name, now_ns, now_cpu - cpu_s, (now_ns - at_ns) / 1e9)
         wall.check()
-        for side in self._sides.values():
-            for person in side.people:
-                if time.monotonic() - person.got_at > REFRESH_AFTER_S:
-                    person.got_at = time.monotonic()  # once, whatever comes of it
-                    self.engine.begin_unscheduled(refresh_journey(side, person), now_ns)
+        for client in self._clients.values():
+            for account in client.accounts:
+                if time.monotonic() - account.got_at > REFRESH_AFTER_S:
+                    account.got_at = time.monotonic()  # once, whatever its result is
+                    self.engine.begin_unscheduled(refresh_journey(client, account), now_ns)
         for peer in self._peers.values():
             gevent.spawn(_resolve, peer)
         return now_cpu, now_ns
 
-    def _message(self, wall: WallClock, *, last: bool) -> dict[str, Any]:
-        """What the master is told. sums: LedgerTotals since the message before; parts count the messages."""
+    def _report(self, wall: WallClock, *, last: bool) -> dict[str, Any]:
+        """Return a report for the master. totals: since the report before; part: number of the report, from 1."""
         self._parts += 1
         message: dict[str, Any] = {
-            "run": self._order["run"],
+            "run": self._job["run"],
             "part": self._parts,
-            "sums": self._recorder.take(),
+            "totals": self._ledger.take(),
             "started": self.engine.started,
             "last": last,
         }
         if last:
-            engine, traffic = self.engine, self._traffic
+            engine, state = self.engine, self._state
             message |= {
-                "trouble": engine.stop_reason,
+                "stop_reason": engine.stop_reason,
                 "error": None if engine.error is None else f"{type(engine.error).__name__}: {engine.error}",
                 "withdrawn": engine.withdrawn,
                 "duration_s": (time.monotonic_ns() - self._origin_ns) / 1e9,
                 "clock": engine.clock,
                 "clock_step_s": wall.stepped_ns / 1e9,
-                "acknowledged": traffic.acknowledged,
-                "registered": traffic.registered,
-                "unanswered": sorted(traffic.unanswered),
+                "acknowledged": state.acknowledged,
+                "registered": state.registered,
+                "unanswered": sorted(state.unanswered),
                 "versions": {
                     version: [count, first - self._origin_ns, last_ns - self._origin_ns]
-                    for version, (count, first, last_ns) in traffic.versions.items()
+                    for version, (count, first, last_ns) in state.versions.items()
                 },
-                "flips": [[at - self._origin_ns, version] for at, version in traffic.flips],
+                "version_changes": [[at - self._origin_ns, version] for at, version in state.version_changes],
                 "log": self._log.as_message(),
                 "idle_closed": engine.idle_closed,
             }
@@ -166,8 +163,8 @@ class Generator:
             return str(error)
         return None
 
-    def _in_window(self) -> bool:
-        window = self._order["maintenance"]
+    def _in_maintenance(self) -> bool:
+        window = self._job["maintenance"]
         if not window or not self._origin_ns:
             return False
         at_s = (time.monotonic_ns() - self._origin_ns) / 1e9
@@ -175,11 +172,11 @@ class Generator:
 
 
 @contextlib.contextmanager
-def _on_time() -> Iterator[None]:
-    """Run before ordinary processes while sending, where that is allowed: a sender that waits for a core is late.
+def _real_time_priority() -> Iterator[None]:
+    """Give this process a real-time priority while it sends, if allowed: a sender that waits for a core is late.
 
-    SCHED_RR at its lowest priority (sched(7)). It cannot take the machine: rates above half of a core are refused,
-    and Linux leaves ordinary processes 5 % even of a real-time one that never sleeps.
+    SCHED_RR at its lowest priority (sched(7)). It cannot block the machine: rates above half of a core are refused, and
+    Linux reserves 5 % for ordinary processes even if a real-time one never sleeps.
     """
     if not hasattr(os, "sched_setscheduler"):
         yield
@@ -196,21 +193,21 @@ def _on_time() -> Iterator[None]:
         os.sched_setscheduler(0, *before)
 
 
-def _share(whole: Schedule, order: Mapping[str, Any], system: str) -> Sequence[Mapping[str, str]]:
-    """The accounts that this process may register: as many as its share of the schedule does, and nobody else's."""
-    counts = [whole.part(index, order["of"]).count(f"register {system}") for index in range(order["index"] + 1)]
+def _reserved(whole: Schedule, job: Mapping[str, Any], system: str) -> Sequence[Mapping[str, str]]:
+    """Return the accounts that this process may register: as many as its part of the schedule registers."""
+    counts = [whole.part(index, job["of"]).count(f"register {system}") for index in range(job["index"] + 1)]
     begin = sum(counts[:-1])
-    names: Sequence[Mapping[str, str]] = order["names"].get(system, ())[begin : begin + counts[-1]]
-    return names
+    reserved: Sequence[Mapping[str, str]] = job["reserved"].get(system, ())[begin : begin + counts[-1]]
+    return reserved
 
 
-def _environment(project: Path, order: Mapping[str, Any]) -> Environment:
+def _environment(project: Path, job: Mapping[str, Any]) -> Environment:
     pair = None
-    if order["pair"] is not None:
+    if job["pair"] is not None:
         from cutover.embedded import state
 
-        pair = state.read(order["pair"])
-    return load_environment(project, order["environment"], pair=pair)
+        pair = state.read(job["pair"])
+    return load_environment(project, job["environment"], pair=pair)
 
 
 def _peer(environment: Environment, system: str) -> Peer:
@@ -230,4 +227,4 @@ def _resolve(peer: Peer) -> None:
     try:
         peer.resolve()
     except OSError:
-        return  # the address that was found last is used on; connecting to it says whether it answers
+        return  # the last address is kept; a connection to it succeeds or fails

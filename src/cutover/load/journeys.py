@@ -1,4 +1,4 @@
-"""The journeys that an arrival begins: each is a generator of calls that is driven by their responses."""
+"""The journeys of arrivals. Each is a generator of calls that their responses drive."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cutover.core.secrets import remember
-from cutover.load.load_client import Judge, Person, Side
+from cutover.load.load_client import LoadAccount, LoadClient, ResponseCheck
 from cutover.load.profiles import STREAMS
 from cutover.traffic.engine import Call, Journey, Steps
 from cutover.traffic.ledger import Outcome
@@ -21,175 +21,184 @@ FIRST_OPERATION: Final = {
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A journey of one kind on one side."""
+class JourneyKind:
+    """A journey of one kind on one system."""
 
     name: str
-    here: Side
+    client: LoadClient
     side: str | None
-    steps: Callable[[Side, str], Steps | None]
+    steps: Callable[[LoadClient, str], Steps | None]
 
     @property
     def endpoint(self) -> str:
-        """Of its first request."""
+        """Return the endpoint of the first request."""
         operation = FIRST_OPERATION[self.name]
         return f"{self.name}:{operation}" if self.name in STREAMS else operation
 
     def begin(self) -> Steps | None:
-        """The requests of one arrival."""
-        return self.steps(self.here, self.name)
+        """Return the requests of one arrival."""
+        return self.steps(self.client, self.name)
 
 
-def journeys_of(names: Sequence[str], sides: Mapping[str, Side], *, compared: bool) -> list[Journey]:
-    """The journeys by the numbers of a schedule. names: "JOURNEY SYSTEM"; compared: phases are then "old" and "new"."""
+def journeys_of(names: Sequence[str], clients: Mapping[str, LoadClient], *, compared: bool) -> list[Journey]:
+    """Return the journeys by the numbers of a schedule.
+
+    names: "JOURNEY SYSTEM"; compared: the phases of the ledger are then "old" and "new".
+    """
     made: list[Journey] = []
     for text in names:
         name, _, system = text.partition(" ")
         side = ("new" if system == "worker" else "old") if compared else None
-        made.append(Kind(name, sides[system], side, _STEPS[name]))
+        made.append(JourneyKind(name, clients[system], side, _STEPS[name]))
     return made
 
 
-def _looking(operation: str, body: Callable[[Side, Person], Callable[[bytes], bool]]) -> Callable[[Side, str], Steps]:
-    """One request that only looks, with a person's token."""
-    judges: dict[tuple[int, str], Judge] = {}
+def _read(
+    operation: str, body: Callable[[LoadClient, LoadAccount], Callable[[bytes], bool]]
+) -> Callable[[LoadClient, str], Steps]:
+    """Return a journey of one read request with an account's token."""
+    checks: dict[tuple[int, str], ResponseCheck] = {}
 
-    def steps(here: Side, name: str) -> Steps:
-        person = here.person()
-        if person is None:
+    def steps(client: LoadClient, name: str) -> Steps:
+        account = client.next_account()
+        if account is None:
             return
-        judge = judges.get((id(here), person.username))
-        if judge is None:
-            judge = judges[id(here), person.username] = here.judge(operation, body(here, person))
-        path = {"file_id": person.listing}
-        data = here.request(operation, person, path=path, keep_as=name)
-        yield Call(operation, here.system, data, judge)
+        check = checks.get((id(client), account.username))
+        if check is None:
+            check = checks[id(client), account.username] = client.check_of(operation, body(client, account))
+        path = {"file_id": account.listing}
+        data = client.request(operation, account, path=path, keep_as=name)
+        yield Call(operation, client.system, data, check)
 
     return steps
 
 
-def _cut(here: Side, name: str) -> Steps:
-    person = here.person()
-    if person is None:
+def _cut(client: LoadClient, name: str) -> Steps:
+    account = client.next_account()
+    if account is None:
         return
-    wanted = here.materials.own[person.own][1]
-    data = here.request(
+    expected = client.lists.own[account.own][1]
+    data = client.request(
         "export",
-        person,
-        path={"file_id": person.listing},
-        fields={"columns": list(here.materials.columns), "filters": []},
+        account,
+        path={"file_id": account.listing},
+        fields={"columns": list(client.lists.columns), "filters": []},
         keep_as=name,
     )
-    yield Call("export", here.system, data, here.judge("export", lambda body: body == wanted), method="POST")
+    yield Call("export", client.system, data, client.check_of("export", lambda body: body == expected), method="POST")
 
 
-def _login(here: Side, name: str) -> Steps:
+def _login(client: LoadClient, name: str) -> Steps:
     del name
-    person = here.person()
-    if person is None:
+    account = client.next_account()
+    if account is None:
         return
-    data = here.request("login", None, fields={"username": person.username, "password": person.password})
-    yield Call("login", here.system, data, here.judge("login", lambda body: b"." in body), method="POST")
+    data = client.request("login", None, fields={"username": account.username, "password": account.password})
+    yield Call("login", client.system, data, client.check_of("login", lambda body: b"." in body), method="POST")
 
 
-def _register(here: Side, name: str) -> Steps:
+def _register(client: LoadClient, name: str) -> Steps:
     del name
-    new = here.new_name()
+    new = client.next_reserved()
     if new is None:
         return
     fields = {key: new[key] for key in ("username", "email", "password")} | {"password_again": new["password"]}
-    data = here.request("register", None, fields=fields)
-    wanted = new["username"].encode()
-    here.traffic.unanswered.add(new["username"])
+    data = client.request("register", None, fields=fields)
+    expected = new["username"].encode()
+    client.state.unanswered.add(new["username"])
     reply = yield Call(
-        "register", here.system, data, here.judge("register", lambda body: wanted in body), method="POST"
+        "register", client.system, data, client.check_of("register", lambda body: expected in body), method="POST"
     )
     if reply.response is not None:
-        here.traffic.unanswered.discard(new["username"])
-    here.traffic.registered += reply.outcome is Outcome.OK
+        client.state.unanswered.discard(new["username"])
+    client.state.registered += reply.outcome is Outcome.OK
 
 
-def _health(here: Side, name: str) -> Steps:
-    data = here.request("health", None, keep_as=name)
-    yield Call("health", here.system, data, here.judge("health", lambda body: b"status" in body))
+def _health(client: LoadClient, name: str) -> Steps:
+    data = client.request("health", None, keep_as=name)
+    yield Call("health", client.system, data, client.check_of("health", lambda body: b"status" in body))
 
 
-def _stream(here: Side, name: str) -> Steps:
-    """A user's own data, over a connection of its own ("fresh") or over a kept one.
+def _stream(client: LoadClient, name: str) -> Steps:
+    """Request a user's own data, over a new connection ("fresh") or a kept one.
 
-    Not health: its answer is 503 as soon as a part is slow, which drops no user's request.
+    The health endpoint is not used: it answers 503 if any part is slow, although no user's request is dropped.
     """
     fresh = name == "fresh"
-    person = here.person()
-    if person is None:
+    account = client.next_account()
+    if account is None:
         return
-    wanted = person.username.encode()
-    data = here.request("user", person, fresh=fresh, keep_as=name)
-    yield Call(f"{name}:user", here.system, data, here.judge("user", lambda body: wanted in body), fresh=fresh)
+    expected = account.username.encode()
+    data = client.request("user", account, fresh=fresh, keep_as=name)
+    yield Call(f"{name}:user", client.system, data, client.check_of("user", lambda body: expected in body), fresh=fresh)
 
 
-def _new_list(here: Side, name: str) -> Steps:
+def _new_list(client: LoadClient, name: str) -> Steps:
     """Upload a list, then delete it."""
     del name
-    person = here.person()
-    if person is None:
+    account = client.next_account()
+    if account is None:
         return
-    data = here.request("upload", person, file=here.next_upload())
-    reply = yield Call("upload", here.system, data, here.judge("upload", lambda body: b"file" in body), method="POST")
-    made = here.field("upload", reply.response, "file_id") if reply.outcome is Outcome.OK and reply.response else None
-    if made is None:
+    data = client.request("upload", account, file=client.next_upload())
+    reply = yield Call(
+        "upload", client.system, data, client.check_of("upload", lambda body: b"file" in body), method="POST"
+    )
+    file_id = (
+        client.field("upload", reply.response, "file_id") if reply.outcome is Outcome.OK and reply.response else None
+    )
+    if file_id is None:
         return
-    data = here.request("delete", person, path={"file_id": made})
-    yield Call("delete", here.system, data, here.judge("delete"), method="DELETE")
+    data = client.request("delete", account, path={"file_id": file_id})
+    yield Call("delete", client.system, data, client.check_of("delete"), method="DELETE")
 
 
-def _write(here: Side, name: str) -> Steps:
-    """Upload a list under a name of its own, which must be there once when the run is over."""
+def _write(client: LoadClient, name: str) -> Steps:
+    """Upload a list with a unique name. It must exist exactly once after the run."""
     del name
-    person = here.person()
-    if person is None:
+    account = client.next_account()
+    if account is None:
         return
-    own = f"write-{here.traffic.run}-{next(here.traffic.numbers)}.csv"
-    content = f"name,number\r\n{own},1\r\n".encode()
-    data = here.request("upload", person, file=(own, content))
-    reply = yield Call("upload", here.system, data, here.judge("upload"), method="POST")
+    filename = f"write-{client.state.run}-{next(client.state.numbers)}.csv"
+    content = f"name,number\r\n{filename},1\r\n".encode()
+    data = client.request("upload", account, file=(filename, content))
+    reply = yield Call("upload", client.system, data, client.check_of("upload"), method="POST")
     if reply.outcome is Outcome.OK and reply.response is not None:
-        made = here.field("upload", reply.response, "file_id") or ""
-        here.traffic.acknowledged.append([here.system, person.username, own, made])
+        file_id = client.field("upload", reply.response, "file_id") or ""
+        client.state.acknowledged.append([client.system, account.username, filename, file_id])
 
 
-def refresh_journey(here: Side, person: Person) -> Journey:
-    """Get a new access token before the old one expires; it stands in the ledger like any other request."""
+def refresh_journey(client: LoadClient, account: LoadAccount) -> Journey:
+    """Return a journey that gets a new access token before the old one expires. The ledger contains its request too."""
 
-    def steps(_: Side, __: str) -> Steps:
-        data = here.request("refresh", None, fields={"refresh_token": person.refresh})
+    def steps(_: LoadClient, __: str) -> Steps:
+        data = client.request("refresh", None, fields={"refresh_token": account.refresh})
         reply = yield Call(
-            "refresh", here.system, data, here.judge("refresh", lambda body: b"." in body), method="POST"
+            "refresh", client.system, data, client.check_of("refresh", lambda body: b"." in body), method="POST"
         )
-        token = here.field("refresh", reply.response, "access_token") if reply.response else None
+        token = client.field("refresh", reply.response, "access_token") if reply.response else None
         if reply.outcome is Outcome.OK and token is not None:
             remember(token)
-            person.access, person.got_at = token, time.monotonic()
-            person.requests.clear()
+            account.access, account.got_at = token, time.monotonic()
+            account.requests.clear()
 
-    return _Upkeep(here, steps)
+    return _Upkeep(client, steps)
 
 
 @dataclass(frozen=True)
 class _Upkeep:
-    here: Side
-    steps: Callable[[Side, str], Steps]
+    client: LoadClient
+    steps: Callable[[LoadClient, str], Steps]
     endpoint: str = "refresh"
     side: str | None = None
 
     def begin(self) -> Steps:
-        return self.steps(self.here, "refresh")
+        return self.steps(self.client, "refresh")
 
 
-_STEPS: Final[Mapping[str, Callable[[Side, str], Steps | None]]] = {
-    "list": _looking("list_files", lambda _, person: lambda body: person.listing.encode() in body),
-    "account": _looking("user", lambda _, person: lambda body: person.username.encode() in body),
-    "download": _looking("download", lambda here, person: lambda body: body == here.materials.own[person.own][0]),
+_STEPS: Final[Mapping[str, Callable[[LoadClient, str], Steps | None]]] = {
+    "list": _read("list_files", lambda _, account: lambda body: account.listing.encode() in body),
+    "account": _read("user", lambda _, account: lambda body: account.username.encode() in body),
+    "download": _read("download", lambda client, account: lambda body: body == client.lists.own[account.own][0]),
     "cut": _cut,
     "login": _login,
     "register": _register,

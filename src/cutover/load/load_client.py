@@ -18,18 +18,18 @@ from cutover.core.secrets import remember
 from cutover.traffic.ledger import Outcome
 from cutover.traffic.wire import Response, render
 
-Result: TypeAlias = tuple[Outcome, str]
-Judge: TypeAlias = Callable[[Response], Result]
+CheckResult: TypeAlias = tuple[Outcome, str]
+ResponseCheck: TypeAlias = Callable[[Response], CheckResult]
 
 _BOUNDARY: Final = "cutover-load-8f2c1d"
 _OK: Final = (Outcome.OK, "")
 
 
 @dataclass
-class Person:
+class LoadAccount:
     """An account that arrivals take turns with.
 
-    listing: the id of the list that it keeps during the whole run; own: which of Materials.own that is.
+    listing: the id of the list that it keeps during the whole run; own: the index of that list in LoadLists.own.
     """
 
     username: str
@@ -42,20 +42,19 @@ class Person:
     requests: dict[str, bytes] = field(default_factory=dict)
 
     @classmethod
-    def from_row(cls, row: Mapping[str, str]) -> Person:
-        """The person that preparation.py made."""
+    def from_row(cls, row: Mapping[str, str]) -> LoadAccount:
+        """Return the account that preparation.py created."""
         for key in ("password", "access", "refresh"):
             remember(row[key])
         return cls(row["username"], row["password"], row["access"], row["refresh"], row["listing"], int(row["own"]))
 
 
 @dataclass(frozen=True)
-class Materials:
+class LoadLists:
     """The lists that journeys use.
 
-    own: contents of the people's lists, and what cutting `columns` out of each must give. People take turns with
-    them: were all lists the same, nobody would notice another one's. uploads: file names and bytes that new lists take
-    turns with.
+    own: contents of the accounts' lists, and the expected export of `columns` of each. Accounts have different lists,
+    so that a response with another account's list is noticed. uploads: file names and contents for new lists.
     """
 
     own: tuple[tuple[bytes, bytes], ...]
@@ -64,49 +63,49 @@ class Materials:
 
 
 @dataclass
-class Traffic:
-    """What all journeys of one process share: names, numbers, what was acknowledged, who answered.
+class SharedState:
+    """The state that all journeys of one process share: names, numbers, acknowledged writes, and who responded.
 
-    unanswered: names whose registration was sent and not answered: it may come to be all the same.
-    versions: who answered, "SYSTEM VERSION" or "SYSTEM" -> [answers, first and last monotonic_ns]. flips: (ns, who)
-    whenever it changed.
+    unanswered: names whose registration was sent and not answered; the account may still be created. versions: who
+    responded, "SYSTEM VERSION" or "SYSTEM" -> [responses, first and last monotonic_ns]. version_changes: (ns, who) of
+    each change.
     """
 
     run: str
     numbers: Iterator[int] = field(default_factory=itertools.count)
     acknowledged: list[list[str]] = field(default_factory=list)
     versions: dict[str, list[int]] = field(default_factory=dict)
-    flips: list[tuple[int, str]] = field(default_factory=list)
+    version_changes: list[tuple[int, str]] = field(default_factory=list)
     registered: int = 0
     unanswered: set[str] = field(default_factory=set)
 
 
-class Side:
-    """One system, as journeys speak to it."""
+class LoadClient:
+    """The client of one system for all journeys of a process."""
 
     def __init__(
         self,
         system: str,
         environment: Environment,
-        traffic: Traffic,
+        state: SharedState,
         *,
-        people: Sequence[Person],
-        names: Sequence[Mapping[str, str]],
-        materials: Materials,
+        accounts: Sequence[LoadAccount],
+        reserved: Sequence[Mapping[str, str]],
+        lists: LoadLists,
         version: str | None,
         any_system: bool = False,
-        in_window: Callable[[], bool] = lambda: False,
+        in_maintenance: Callable[[], bool] = lambda: False,
     ) -> None:
-        """names: accounts that may be registered, each once; version: the one that must answer, None for any.
+        """reserved: accounts that may be registered, each once; version: the expected one, None for any.
 
-        any_system: whether the other system of the environment may answer as well, for traffic that is switched.
-        in_window: whether maintenance is declared at this moment.
+        any_system: the other system of the environment may respond too, for traffic that is switched. in_maintenance:
+        returns True while maintenance is declared.
         """
-        self.system, self.traffic, self.materials = system, traffic, materials
-        self.people, self._names = list(people), deque(names)
-        self._people = itertools.cycle(self.people) if self.people else None
-        self._uploads = itertools.cycle(materials.uploads)
-        self._environment, self._in_window = environment, in_window
+        self.system, self.state, self.lists = system, state, lists
+        self.accounts, self._reserved = list(accounts), deque(reserved)
+        self._turns = itertools.cycle(self.accounts) if self.accounts else None
+        self._uploads = itertools.cycle(lists.uploads)
+        self._environment, self._in_maintenance = environment, in_maintenance
         url = environment.systems[system].url
         scheme, host, port = origin_of(url)
         default = (scheme, port) in (("http", 80), ("https", 443))
@@ -114,33 +113,33 @@ class Side:
         self._prefix = url.partition("://")[2].partition("/")[1:]
         identity = environment.systems[system].identity
         self._header = identity.header.encode() if identity else None
-        self._answerers = [
+        self._identities = [
             (other, found.header.encode(), found.value.encode(), (found.version_header or "").encode())
             for other in (environment.systems if any_system else [system])
             if (found := environment.systems[other].identity) is not None
         ]
         self._version = f"{system} {version}" if version and identity and identity.version_header else None
-        self._last: str | None = None
+        self._last_origin: str | None = None
         self._requests: dict[str, bytes] = {}
-        self._base = hash(traffic.run) & 0x1FFFF
-        self._poses = system == "worker" and environment.poses_as_clients
+        self._base = hash(state.run) & 0x1FFFF
+        self._simulates_clients = system == "worker" and environment.poses_as_clients
         bypass = environment.secrets.get("limiter_bypass")
-        self._bypass = bypass.reveal() if bypass and not self._poses else None
+        self._bypass = bypass.reveal() if bypass and not self._simulates_clients else None
 
     def operation(self, name: str) -> Operation:
-        """The operation of that name."""
+        """Return the operation of that name."""
         return self._environment.operations[self.system][name]
 
-    def person(self) -> Person | None:
-        """Whose turn it is; None when there is nobody."""
-        return next(self._people) if self._people else None
+    def next_account(self) -> LoadAccount | None:
+        """Return the account whose turn it is; None without accounts."""
+        return next(self._turns) if self._turns else None
 
-    def new_name(self) -> Mapping[str, str] | None:
-        """An account that nobody has registered yet; None when all are used."""
-        return self._names.popleft() if self._names else None
+    def next_reserved(self) -> Mapping[str, str] | None:
+        """Return an account that is not registered yet; None if all are used."""
+        return self._reserved.popleft() if self._reserved else None
 
     def next_upload(self) -> tuple[str, bytes]:
-        """The list whose turn it is to be uploaded."""
+        """Return the next list to upload."""
         return next(self._uploads)
 
     # --- requests --------------------------------------------------------------------------------
@@ -148,7 +147,7 @@ class Side:
     def request(
         self,
         name: str,
-        person: Person | None,
+        account: LoadAccount | None,
         *,
         path: Mapping[str, str] | None = None,
         fields: Mapping[str, Any] | None = None,
@@ -156,21 +155,21 @@ class Side:
         fresh: bool = False,
         keep_as: str | None = None,
     ) -> bytes:
-        """The bytes of a request to an operation. keep_as: but for its id it is the same each time."""
-        held = person.requests if person is not None else self._requests
-        kept = held.get(keep_as) if keep_as else None
+        """Return the bytes of a request to an operation. keep_as: key under which the bytes are kept for reuse."""
+        store = account.requests if account is not None else self._requests
+        kept = store.get(keep_as) if keep_as else None
         if kept is None:
             operation = self.operation(name)
             headers = {"accept": "*/*", "user-agent": "cutover-load"}
             if fresh:
                 headers["connection"] = "close"
-            if person is not None:
-                headers["authorization"] = f"Bearer {person.access}"
+            if account is not None:
+                headers["authorization"] = f"Bearer {account.access}"
             if self._bypass:
                 headers["x-limiter-bypass"] = self._bypass
             body = b""
             if fields is not None:
-                body = json.dumps({operation.request[ours]: value for ours, value in fields.items()}).encode()
+                body = json.dumps({operation.request[key]: value for key, value in fields.items()}).encode()
                 headers["content-type"] = "application/json"
             if file is not None:
                 body = _multipart(operation.request["file"], *file)
@@ -178,68 +177,68 @@ class Side:
             prefix = "".join(self._prefix)
             kept = render(operation.method, prefix + operation.url_path(path or {}), self.host, headers, body)
             if keep_as:
-                held[keep_as] = kept
-        number = next(self.traffic.numbers)
-        extra = f"\r\nx-request-id: {self.traffic.run}-{number}"
-        if self._poses:
+                store[keep_as] = kept
+        number = next(self.state.numbers)
+        extra = f"\r\nx-request-id: {self.state.run}-{number}"
+        if self._simulates_clients:
             other = self._base + number // REQUESTS_AN_ADDRESS
             extra += f"\r\ncf-connecting-ip: 198.{18 + (other >> 16) % 2}.{(other >> 8) % 256}.{other % 256}"
         line = kept.index(b"\r\n")
         return kept[:line] + extra.encode() + kept[line:]
 
-    # --- answers ---------------------------------------------------------------------------------
+    # --- responses -------------------------------------------------------------------------------
 
-    def judge(self, name: str, body: Callable[[bytes], bool] | None = None) -> Judge:
-        """What an answer to that operation is. body: whether the body of a success is the right one."""
+    def check_of(self, name: str, body: Callable[[bytes], bool] | None = None) -> ResponseCheck:
+        """Return the check of responses to that operation. body: returns True for the body of a correct success."""
         operation = self.operation(name)
         statuses, writes = operation.statuses, operation.method not in ("GET", "HEAD", "OPTIONS")
 
-        def judged(response: Response) -> Result:
+        def check(response: Response) -> CheckResult:
             status = response.status
-            wrong = self._answerer(response)
+            wrong = self._wrong_origin(response)
             if wrong is not None:
                 return Outcome.WRONG_VERSION, wrong
             if status not in statuses:
-                if status == 503 and writes and self._in_window() and response.header(b"retry-after") is not None:
+                if status == 503 and writes and self._in_maintenance() and response.header(b"retry-after") is not None:
                     return Outcome.REFUSED_BY_MAINTENANCE, "maintenance"
                 return Outcome.HTTP_ERROR, f"status {status}"
             if body is not None and not body(response.body):
                 return Outcome.WRONG_BODY, f"wrong body of {name}"
             return _OK
 
-        return judged
+        return check
 
-    def _answerer(self, response: Response) -> str | None:
-        """Why this answer is of none that may give it; None when it is.
+    def _wrong_origin(self, response: Response) -> str | None:
+        """Return why the response came from a wrong system or version; None if it is right.
 
-        A bare 5xx or 429 may be an edge's (http.py), and so may a redirect: to a user each of them is an error.
+        A bare 5xx, 429 or redirect may come from an edge (client/http.py). For a user each of them is an error.
         """
         if self._header is None:
             return None
-        found = next((row for row in self._answerers if response.header(row[1]) == row[2]), None)
+        found = next((row for row in self._identities if response.header(row[1]) == row[2]), None)
         if found is None:
             edge = response.status >= 500 or response.status == 429 or 300 <= response.status < 400
-            return None if edge and response.header(self._header) is None else "another system answered"
+            return None if edge and response.header(self._header) is None else "response from another system"
         text, _, _, version_header = found
         if version_header:
             version = response.header(version_header)
             if version is None:
-                return None if response.status >= 500 else "no version in the answer"
+                return None if response.status >= 500 else "no version in the response"
             text += " " + version.decode("latin-1")[:64]
         now = time.monotonic_ns()
-        held = self.traffic.versions.get(text)
-        if held is None:
-            held = self.traffic.versions[text] = [0, now, now]
-        held[0] += 1
-        held[2] = now
-        if text != self._last:
-            if self._last is not None:
-                self.traffic.flips.append((now, text))
-            self._last = text
-        return None if self._version is None or text == self._version else "another version answered"
+        seen = self.state.versions.get(text)
+        if seen is None:
+            seen = self.state.versions[text] = [0, now, now]
+        seen[0] += 1
+        seen[2] = now
+        if text != self._last_origin:
+            if self._last_origin is not None:
+                self.state.version_changes.append((now, text))
+            self._last_origin = text
+        return None if self._version is None or text == self._version else "response from another version"
 
     def field(self, name: str, response: Response, field_name: str) -> str | None:
-        """A field of an answer as text; None when it is not there."""
+        """Return a field of a response as text; None if it is missing."""
         try:
             value = follow_pointer(json.loads(response.body), self.operation(name).response[field_name])
         except (KeyError, ValueError):
@@ -248,7 +247,7 @@ class Side:
 
 
 def _multipart(field_name: str, filename: str, content: bytes) -> bytes:
-    """One file as multipart/form-data (RFC 7578), its name encoded as browsers do (HTML standard)."""
+    """Return one file as multipart/form-data (RFC 7578), its name encoded as browsers do (HTML standard)."""
     name = filename.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
     head = (
         f"--{_BOUNDARY}\r\n"

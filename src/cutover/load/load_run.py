@@ -1,73 +1,64 @@
-"""A load run as its master sees it: judged before it begins, prepared, collected, cleaned up, and concluded.
-
-Not for sending: generator.py; nor for Locust: locust_wiring.py, which calls this.
-"""
+"""A load run in its master process: checks the configuration, prepares, collects reports, cleans up and decides."""
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import datetime
 import json
 import os
 import secrets
-import socket
-import statistics
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from cutover.accounts.cleanup import LEDGER
-from cutover.accounts.registered import Accounts, RemovalError, remove_account, unremoved
+from cutover.accounts.registered import unremoved
 from cutover.client.http import Client
 from cutover.client.rate_limiter import RateLimiter
-from cutover.config.environment_option import named_environment
-from cutover.config.environments import Environment, is_embedded, no_environment
+from cutover.config.environments import no_environment
 from cutover.config.validation import ConfigurationError
-from cutover.core.errors import CheckFailed, IdentityMismatch, MeasurementError, NotVerified, Unreachable
-from cutover.core.evidence import EvidenceLog, Record, Status
+from cutover.core.errors import CheckFailed, MeasurementError, NotVerified
+from cutover.core.evidence import Record, Status
 from cutover.core.recorder import Recorder
 from cutover.core.requirements import RequiredCheck
-from cutover.core.safety import KillSwitch, SafetyLevel, origin_of
+from cutover.core.safety import KillSwitch, SafetyLevel
 from cutover.core.secrets import redact
-from cutover.core.verdict import ExitCode, GateVerdict, Run, Verdict, decide
+from cutover.core.verdict import ExitCode, GateVerdict, Verdict, by_precedence, decide
+from cutover.core.verdict import Run as DecisionFacts
+from cutover.embedded.folders import base
+from cutover.load.availability_figures import availability_figures
 from cutover.load.calibration import clean_rate
+from cutover.load.early_stop import EarlyStop
 from cutover.load.journeys import FIRST_OPERATION
-from cutover.load.load_verdict import COULD_NOT_DETECT, NO_FRESH_CONNECTIONS, EarlyStop, LoadVerdict, judge
-from cutover.load.metrics import dropped_share
-from cutover.load.preparation import Preparation
-from cutover.load.profiles import STREAMS, Profile, as_words, load_profile, processes_needed, refuse_what_does_not_fit
+from cutover.load.load_verdict import COULD_NOT_DETECT, NO_FRESH_CONNECTIONS, LoadVerdict, decide_load
+from cutover.load.network_latency import network_latency_ms
+from cutover.load.process_reports import ProcessReports
+from cutover.load.profiles import STREAMS, Profile, check_caps, describe_plan, load_profile, processes_needed
 from cutover.load.report_files import write_load_files
+from cutover.load.run_accounts import RunAccounts, lost_write_findings
+from cutover.load.run_environment import open_environment
 from cutover.load.run_facts import RunFacts
-from cutover.load.thresholds import Gate, gates_of, load_gates
-from cutover.report.step_summary import append_step_summary
-from cutover.report.terminal import last_line
-from cutover.run.verdict_file import facts, finished, unfinished
-from cutover.systems.target import Target, become_ready
-from cutover.traffic import availability
+from cutover.load.thresholds import Threshold, load_thresholds, thresholds_of
+from cutover.run.lifecycle import Outcome, Run, new_run_id, outcome_of, say
 from cutover.traffic.arrivals import WARM_UP, Schedule
-from cutover.traffic.ledger import LedgerTotals
 
-if TYPE_CHECKING:
-    from cutover.embedded.pair import PairHandle
+ENDED_EARLY: Final = "the run was ended by a signal or by a user before its planned end"
 
-_PAIR_TIMEOUT_S: Final = 120.0
-_FLOOR_TRIES: Final = 15
-SILENCE_S: Final = 5.0
-"""A generating process tells something each second; after so many seconds without it is lost."""
+_STATUS: Final = {
+    Verdict.GO: Status.PASSED, Verdict.NO_GO: Status.FAILED, Verdict.INCONCLUSIVE: Status.NOT_VERIFIED,
+    Verdict.INVALID: Status.INVALID,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line asks for. maintenance: from and to, seconds of the run; processes: that will send."""
+    """The options of the command line. confirmed: --load-on; maintenance: from and to, seconds of the run; processes:
+    the number of generator processes."""
 
     env: str | None
     pair: str | None = None
     short: bool = False
-    meant: str | None = None
+    confirmed: str | None = None
     seed: int | None = None
     nonce: str | None = None
     reports: str | None = None
@@ -75,479 +66,82 @@ class Options:
     processes: int = 1
 
 
-@dataclass
-class _Heard:
-    """What the master has from one generating process."""
-
-    parts: int = 0
-    at: float = field(default_factory=time.monotonic)
-    last: Mapping[str, Any] | None = None
-
-
-class LoadRun:
-    """One run. The order of its methods is the order in which they are called."""
+class LoadRun(Run):
+    """One load run. The order of its methods is the order of the calls."""
 
     def __init__(self, project: Path, profile: str, options: Options) -> None:
-        """Reads and judges all configuration. Raises ConfigurationError; no system was sent anything."""
-        self.project, self.options = project, options
+        """Read and check all configuration. Raises ConfigurationError before anything is sent to a system."""
         name = options.env or os.environ.get("CUTOVER_ENV")
         if not name:
             raise no_environment(project)
+        self.options = options
         self.profile: Profile = load_profile(project, profile, short=options.short)
         self.seed = options.seed if options.seed is not None else secrets.randbelow(1 << 32)
-        self.plan: Schedule = self.profile.draw(self.seed)
-        self.gates: Sequence[Gate] = gates_of(load_gates(project), project, profile, self.phases, self.endpoints)
-        self.run_id = os.urandom(4).hex()
-        self._pair: PairHandle | None = None
-        self._pair_name: str | None = None
-        self.environment, self._planted = self._named(name)
-        refuse_what_does_not_fit(project, self.environment, self.profile, self.plan, meant=options.meant)
-        rate = clean_rate()
-        needed = processes_needed(self.profile, rate)
-        if needed > options.processes:
-            raise ConfigurationError(
-                "--processes",
-                "",
-                f"{profile} sends up to {self.profile.peak:g} arrivals/s, and one process on this machine about "
-                f"{rate:.0f}/s without being late",
-                f"Use --processes {needed} (and as many cores), or lower the profile in load.toml.",
-            )
-        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
-        reports = Path(options.reports) if options.reports else project / "reports"
-        self.folder = reports / f"{stamp}-{self.run_id}"
-        self.started = time.time()
-        self.log = EvidenceLog(self.folder)
-        if self.log.failure is not None:
-            raise ConfigurationError("--reports", "", f"cannot be written: {self.log.failure}", "Name another folder.")
-        self.recorder = Recorder()
-        self.log.event("started", run=self.run_id, environment=self.environment.name, gates=[self.gate])
-        self.log.write("verdict.json", unfinished(self._told([])))
-        self.client = Client(
-            self.environment,
-            recorder=self.recorder,
-            rate_limiter=RateLimiter(self._base() / "pacing", self.environment.url, self.environment.budget),
-            kill_switch=KillSwitch(project),
-            run=self.run_id,
+        self.plan: Schedule = self.profile.schedule(self.seed)
+        self.thresholds: Sequence[Threshold] = thresholds_of(
+            load_thresholds(project), project, profile, self.phases, self.endpoints
         )
-        self.sums = LedgerTotals()
-        self.expected: dict[str, _Heard] = {}
-        self.cut_short: str | None = None
-        self.broke: str | None = None
-        self.exit_code: int | None = None
-        self._line = ""
-        self._accounts: dict[str, Accounts] = {}
-        self._preparations: dict[str, Preparation] = {}
-        self._people: dict[str, list[dict[str, str]]] = {}
-        self._versions: dict[str, str | None] = {}
-        self._floor_ms: float | None = None
-        self._ended: tuple[Status, str] | None = None
-        self._early = EarlyStop(self.gates, self.phases)
-        self._begun_at = 0.0
+        run_id = new_run_id()
+        self._opened = open_environment(project, name, options.pair, run_id)
+        target_environment = self.target_environment = self._opened.environment
+        try:
+            check_caps(project, target_environment, self.profile, self.plan, confirmed=options.confirmed)
+            _check_processes(self.profile, options.processes)
+        except ConfigurationError:
+            self._opened.close()
+            raise
+        super().__init__(
+            project,
+            [f"load {profile}"],
+            target_environment.name,
+            reports=Path(options.reports) if options.reports else None,
+            run_id=run_id,
+            nonce=options.nonce,
+        )
+        self.environment, self.planted = target_environment, self._opened.planted
+        log = self.begin()
+        if log.failure is not None:
+            raise ConfigurationError("--reports", "", f"cannot write {log.failure}", "Name another folder.")
+        self._log = log
+        self.recorder = Recorder()
+        self.client = Client(
+            target_environment,
+            recorder=self.recorder,
+            rate_limiter=RateLimiter(base() / "pacing", target_environment.url, target_environment.budget),
+            kill_switch=KillSwitch(project),
+            run=run_id,
+        )
+        self.reports = ProcessReports(run_id)
+        self._accounts = RunAccounts(target_environment, self.profile, self.client, self.recorder, self.progress)
+        self._cut_short: str | None = None
+        self._broken_threshold: str | None = None
+        self._network_latency_ms: float | None = None
+        self._failed_preparation: Outcome | None = None
+        self._early_stop = EarlyStop(self.thresholds, self.phases)
+        self._began_at = 0.0
 
     @property
     def gate(self) -> str:
-        """The verdict's name."""
+        """Return the name of the verdict."""
         return f"load {self.profile.name}"
 
     @property
     def phases(self) -> tuple[str, ...]:
-        """All phases of the ledger, in order; a comparison knows but the warm-up, the old and the new system."""
+        """Return all phases of the ledger, in order; those of a comparison are warm-up, old and new system."""
         if len(self.profile.systems) > 1:
             return ("warm-up", "old", "new")
         return self.plan.phases
 
     @property
     def endpoints(self) -> tuple[str, ...]:
-        """All endpoints that journeys send to."""
+        """Return all endpoints that the journeys send requests to."""
         names = [name for name, weight in self.profile.mix if weight]
         found = [f"{name}:user" if name in STREAMS else FIRST_OPERATION[name] for name in names]
         return tuple(dict.fromkeys([*found, *(["delete"] if "new_list" in names else [])]))
 
-    # --- before the first arrival ----------------------------------------------------------------
-
-    def prepare(self) -> dict[str, Any] | None:
-        """Make what the arrivals need. What every generating process gets, but for its index; None when it failed."""
-        try:
-            return self._prepared()
-        except (MeasurementError, NotVerified, CheckFailed) as error:
-            status = Status.FAILED if isinstance(error, CheckFailed) else Status.NOT_VERIFIED
-            self._ended = (Status(error.status) if isinstance(error, MeasurementError) else status, str(error))
-            return None
-
-    def _prepared(self) -> dict[str, Any]:
-        environment = self.environment
-        self.progress(as_words(self.profile, self.plan))
-        names: dict[str, list[dict[str, str]]] = {}
-        for system in self.profile.systems:
-            target = self._answers_first(system)
-            become_ready(target, self.progress)
-            health = target.call("health")
-            self._versions[system] = health.answer.version
-            if self.profile.needs_accounts:
-                accounts = Accounts(target, self.run_id, self.folder / LEDGER, label=secrets.token_hex(3))
-                self._accounts[system] = accounts
-                preparation = self._preparations[system] = Preparation(accounts, target, self.progress)
-                self._people[system] = preparation.people(self.profile.accounts)
-                names[system] = preparation.names(self.plan.count(f"register {system}"))
-        self._floor_ms = max(_floor_ms(environment.systems[system].url) for system in self.profile.systems)
-        self.progress(f"network's floor {self._floor_ms:.2f} ms; the load begins")
-        return {
-            "run": self.run_id,
-            "environment": environment.name,
-            "pair": self._pair_name,
-            "profile": self.profile.name,
-            "short": self.profile.short,
-            "seed": self.seed,
-            "people": self._people,
-            "names": names,
-            "versions": self._versions,
-            "maintenance": self.options.maintenance,
-        }
-
-    def begin(self, processes: Sequence[str]) -> None:
-        """These processes have their orders."""
-        self.expected = {name: _Heard() for name in processes}
-        self._begun_at = time.monotonic()
-
-    # --- while it goes on ------------------------------------------------------------------------
-
-    def received(self, process: str, message: Mapping[str, Any]) -> None:
-        """Take what a generating process tells. What is out of order or cannot be read cuts the run short."""
-        heard = self.expected.get(process)
-        if heard is None or message.get("run") != self.run_id or heard.last is not None:
-            return
-        heard.at = time.monotonic()
-        try:
-            if "crashed" in message:
-                raise ValueError(message["crashed"])
-            if message["part"] != heard.parts + 1:
-                raise ValueError(f"part {message['part']} came after {heard.parts}")
-            heard.parts += 1
-            sums = message["sums"]  # a process of its own sends it as plain data
-            self.sums.merge(sums if isinstance(sums, LedgerTotals) else LedgerTotals.from_json(sums))
-            if message["last"]:
-                heard.last = message
-        except (KeyError, TypeError, ValueError) as error:
-            self.cut_short = self.cut_short or f"a message of {process} cannot be used: {error}"
-
-    @property
-    def over(self) -> bool:
-        """Whether every process has told its last, or the run is cut short."""
-        return self.cut_short is not None or all(heard.last is not None for heard in self.expected.values())
-
-    def look(self) -> str | None:
-        """Once a second: is a process lost, is a limit surely broken? Why all should stop now, None to go on."""
-        now = time.monotonic()
-        for name, heard in self.expected.items():
-            if heard.last is None and now - heard.at > SILENCE_S:
-                self.cut_short = (
-                    self.cut_short or f"the generating process {name} was lost: nothing came for {SILENCE_S:g} s"
-                )
-        if self.cut_short is None and self.broke is None:
-            self.broke = self._early.look(self.sums, now - self._begun_at)
-        return self.cut_short or self.broke
-
-    def lost(self, process: str) -> None:
-        """That process ended before it told its last."""
-        heard = self.expected.get(process)
-        if heard is not None and heard.last is None:
-            self.cut_short = self.cut_short or f"the generating process {process} ended before its share was sent"
-
-    @property
-    def progress_line(self) -> str:
-        """Where the run stands."""
-        whole = self.sums.quick_total()
-        p95 = whole.latency.quantile(0.95)
-        shown = f", p95 {p95 / 1000:.1f} ms" if p95 is not None else ""
-        at = time.monotonic() - self._begun_at
-        return f"{at:.0f} of {self.profile.duration_s:.0f} s: {whole.sent} sent, {whole.errors} errors{shown}"
-
-    def progress(self, text: str) -> None:
-        """One line for the person who waits, on standard error."""
-        print(redact(text), file=sys.stderr, flush=True)  # noqa: T201 - a command's progress
-
-    # --- at the end ------------------------------------------------------------------------------
-
-    def conclude(self) -> int:
-        """Clean up, judge, write everything, and only then say how the process shall end. Called once."""
-        if not self.over and self._ended is None:
-            self.cut_short = self.cut_short or "the run was ended from outside before its planned time"
-        elif self._ended is None and not self.expected:
-            self.cut_short = self.cut_short or "it ended before the first arrival"
-        findings, seen = self._availability()
-        run_facts = self._facts()
-        judged = judge(self.sums, run_facts, self.gates)
-        if self._ended is not None:
-            judged = dataclasses.replace(judged, verdict=self._decided(*self._ended))
-        elif findings and judged.verdict.verdict is not Verdict.INVALID:
-            judged = dataclasses.replace(judged, verdict=_failed(judged.verdict, findings))
-        left = self._removed()
-        self.client.close()
-        status = _STATUS.get(judged.verdict.verdict, Status.NOT_VERIFIED)
-        observed = self.recorder.take()
-        observed.leftovers += left
-        observed.could_not_detect += COULD_NOT_DETECT
-        if not dict(self.profile.mix).get("fresh"):
-            observed.could_not_detect.append(NO_FRESH_CONNECTIONS)
-        record = Record(
-            self.gate, (self.gate,), self.environment.name, status, self.started, time.time() - self.started, None,
-            redact("; ".join(judged.verdict.reasons)), None, None, self.profile.description, observed,
-        )  # fmt: skip
-        self.log.record(record)
-        told = self._told([record])
-        told["leftovers"] += unremoved(self.folder / LEDGER, told["leftovers"])
-        told["requests"] += self.sums.total().sent
-        told["load"] = run_facts.as_json()
-        if seen is not None:
-            told["availability"] = seen
-        lines = write_load_files(
-            self.log,
-            self.sums,
-            run_facts,
-            judged,
-            self.gates,
-            availability=seen,
-            could_not_detect=told["could_not_detect"],
-            leftovers=told["leftovers"],
-        )
-        judged = self._if_written(judged)
-        code = int(judged.verdict.exit_code)
-        self.log.write("verdict.json", finished(told, [judged.verdict], code))
-        self.log.close()
-        judged = self._if_written(judged)  # when verdict.json is what could not be: it still says "unfinished"
-        code = int(judged.verdict.exit_code)
-        append_step_summary([judged.verdict], [record], told)
-        self._show(judged, told, lines)
-        self.exit_code = code
-        return code
-
-    def say(self) -> None:
-        """The verdict, as the last line of all."""
-        if self._line:
-            print(self._line, flush=True)  # noqa: T201 - the verdict
-
-    def close(self) -> None:
-        """End the pair that was started for this run."""
-        if self._pair is not None:
-            self._pair.stop()
-            self._pair = None
-
-    def crashed(self, error: BaseException) -> int:
-        """An exception of ours: verdict.json says so as well as the exit code. What was made is removed, or listed."""
-        reason = redact(f"{type(error).__name__}: {error}")
-        verdict = GateVerdict(self.gate, Verdict.TOOL_ERROR, int(ExitCode.CRASHED), (reason,), _COUNTS)
-        told = self._told([])
-        try:
-            told["leftovers"] += self._removed()
-        except Exception as another:  # noqa: BLE001 - the crash may be of this very removal
-            told["leftovers"].append(f"accounts, since their removal crashed as well: {redact(str(another))}")
-        told["leftovers"] += unremoved(self.folder / LEDGER, told["leftovers"])
-        for line in told["leftovers"]:
-            self.progress(f"left over: {line}")
-        self.log.write("verdict.json", finished(told, [verdict], int(ExitCode.CRASHED)))
-        self._line = redact(f"{self.gate} {verdict.verdict.value}: {reason}; exit {int(verdict.exit_code)}")
-        return int(ExitCode.CRASHED)
-
-    # --- parts of the above ----------------------------------------------------------------------
-
-    def _named(self, name: str) -> tuple[Environment, str | None]:
-        """The environment; the embedded one with a pair that is up, or one of this run's own."""
-        from cutover.embedded import pair, state
-        from cutover.embedded.pair_error import PairError
-
-        if "://" in name or not is_embedded(self.project, name):
-            return named_environment(self.project, name, self.options.pair)
-        asked = self.options.pair or os.environ.get("CUTOVER_PAIR")
-        if asked is not None:
-            self._pair_name = asked
-            return named_environment(self.project, name, asked)
-        running = state.read("default")
-        if running is None or not running.healthy:
-            asked = f"load-{self.run_id}"
-            try:
-                self._pair = pair.start(asked, owned=True, options=pair.PairOptions())
-                self._pair.wait(_PAIR_TIMEOUT_S)
-            except PairError as error:
-                raise ConfigurationError(
-                    "--env", "", f"the pair did not come up: {error}", "Try `cutover pair up`."
-                ) from None
-        self._pair_name = asked or "default"
-        return named_environment(self.project, name, self._pair_name)
-
-    @staticmethod
-    def _base() -> Path:
-        from cutover.embedded.folders import base
-
-        return base()
-
-    def _facts(self) -> RunFacts:
-        last = [heard.last for heard in self.expected.values() if heard.last is not None]
-        trouble = [str(row["trouble"]) for row in last if row["trouble"]]
-        trouble += [str(row["error"]) for row in last if row["error"]]
-        rates: dict[str, float] = {
-            part.name: (part.rate + part.end_rate) / 2 for shape in self.profile.shapes for part in shape.phases()
-        }
-        versions: dict[str, set[str]] = {}
-        for system, _, version in (who.partition(" ") for row in last for who in row["versions"]):
-            versions.setdefault(system, set()).update([version] if version else [])
-        return RunFacts(
-            profile=self.profile.name,
-            environment=self.environment.name,
-            run=self.run_id,
-            phases=self.phases,
-            endpoints=self.endpoints,
-            planned=len(self.plan),
-            begun=sum(int(row["started"]) for row in last),
-            planned_s=self.profile.duration_s,
-            duration_s=max((float(row["duration_s"]) for row in last), default=0.0),
-            workers_planned=max(1, len(self.expected)),
-            workers_reported=len(last),
-            cut_short=self.cut_short or (trouble[0] if trouble else None),
-            broke=self.broke,
-            clock_step_s=max((float(row["clock_step_s"]) for row in last), default=0.0),
-            network_floor_ms=self._floor_ms,
-            rates=rates,
-            marks=("--short",) if self.profile.short else (),
-            local=self._pair_name is not None,
-            seed=self.seed,
-            nonce=self.options.nonce,
-            started=self.started,
-            url=self.environment.url,
-            versions={system: sorted(told) for system, told in versions.items()},
-            clock=", ".join(sorted({str(row["clock"]) for row in last})),
-            planted=self._planted,
-            maintenance=self.options.maintenance,
-        )
-
-    def _availability(self) -> tuple[list[str], dict[str, Any] | None]:
-        """Findings that make the run NO-GO, and what the streams saw (report/load_outages.py); None without streams."""
-        last = [heard.last for heard in self.expected.values() if heard.last is not None]
-        streams = {
-            stream: {
-                "requests": len(rows),
-                "windows": [window.as_json() for window in availability.find_outages(stream, rows)],
-                "longest_gap_ms": availability.longest_gap_ms(rows),
-            }
-            for stream, rows in availability.merged(row["log"] for row in last).items()
-        }
-        if not streams:
-            return [], None
-        judged = self.sums.total(frozenset(self.phases) - {WARM_UP})
-        versions: dict[str, list[int]] = {}
-        for row in last:
-            for version, (count, first, end) in row["versions"].items():
-                held = versions.setdefault(version, [0, first, end])
-                held[:] = [held[0] + count, min(held[1], first), max(held[2], end)]
-        seen: dict[str, Any] = {
-            "streams": streams,
-            "versions": {
-                version: {"answers": count, "first_s": round(first / 1e9, 4), "last_s": round(end / 1e9, 4)}
-                for version, (count, first, end) in versions.items()
-            },
-            "changes_of_version": sum(len(row["flips"]) for row in last),
-            "dropped": dropped_share(judged),
-            "connections_closed_while_idle_without_a_request": sum(row["idle_closed"] for row in last),
-        }
-        acknowledged = [entry for row in last for entry in row["acknowledged"]]
-        return self._looked_for(acknowledged, seen) if acknowledged else [], seen
-
-    def _looked_for(self, acknowledged: Sequence[Sequence[str]], seen: dict[str, Any]) -> list[str]:
-        """Look for each write that was acknowledged; what is lost or doubled, in words."""
-        self.log.write("acknowledged.jsonl", "".join(json.dumps(entry) + "\n" for entry in acknowledged))
-        lost: list[str] = []
-        doubled: list[str] = []
-        for system, preparation in self._preparations.items():
-            mine = [entry[1:] for entry in acknowledged if entry[0] == system]
-            try:
-                where = self._answers_now(system)
-                gone, twice = preparation.lost_and_doubled(where, self._people[system], mine)
-            except (MeasurementError, NotVerified, CheckFailed) as error:
-                self.cut_short = self.cut_short or f"the acknowledged writes could not be looked for: {error}"
-                return []
-            lost += gone
-            doubled += twice
-        seen["writes"] = {"acknowledged": len(acknowledged), "lost": lost, "doubled": doubled}
-        found = []
-        if lost:
-            found.append(f"{len(lost)} of {len(acknowledged)} acknowledged writes are lost: {', '.join(lost[:5])}")
-        if doubled:
-            found.append(
-                f"{len(doubled)} of {len(acknowledged)} acknowledged writes are there twice: {', '.join(doubled[:5])}"
-            )
-        return found
-
-    def _if_written(self, judged: LoadVerdict) -> LoadVerdict:
-        """The same while all evidence is there; INVALID without it, but for a NO-GO, which stands."""
-        verdict = judged.verdict
-        if self.log.failure is None or verdict.verdict in (Verdict.NO_GO, Verdict.INVALID):
-            return judged
-        reason = f"evidence could not be written: {self.log.failure}. Free the disk and run again"
-        invalid = dataclasses.replace(
-            verdict, verdict=Verdict.INVALID, exit_code=int(ExitCode.INVALID), reasons=(reason, *verdict.reasons)
-        )
-        return dataclasses.replace(judged, verdict=invalid)
-
-    def _removed(self) -> list[str]:
-        """Remove every account, as far as the kill switch and the system let us; what is left over."""
-        left: list[str] = []
-        for system, accounts in self._accounts.items():
-            self.progress(f"removing the accounts of {system}")
-            now, preparation = self._answers_now(system), self._preparations[system]
-            with contextlib.suppress(RemovalError, MeasurementError, NotVerified, CheckFailed):  # said by remove_all
-                preparation.remove_late(now, self._unanswered(), self.profile.timeout_s)
-            if now.system != accounts.system:
-                self._remove_after_a_switch(now, accounts, preparation)
-            left += accounts.remove_all()
-        return left
-
-    def _unanswered(self) -> set[str]:
-        last = [heard.last for heard in self.expected.values() if heard.last is not None]
-        return {name for row in last for name in row["unanswered"]}
-
-    def _answers_first(self, system: str) -> Target:
-        """Who is to make the accounts: the system itself; before a switch the other one, at its own address."""
-        target = Target(system, self.environment, self.client, self.recorder)
-        others = [name for name in self.environment.systems if name != system]
-        if self.profile.any_version and others:
-            try:
-                target.call("health")
-            except IdentityMismatch:
-                return Target(others[0], self.environment, self.client, self.recorder)
-            except (Unreachable, CheckFailed):
-                pass  # become_ready waits for it, and says what it saw
-        return target
-
-    def _answers_now(self, system: str) -> Target:
-        """Who answers where the arrivals for that system went: the last one that did, the other one after a switch."""
-        last = [
-            (end, who.partition(" ")[0])
-            for heard in self.expected.values()
-            if heard.last is not None and self.profile.any_version
-            for who, (_, _, end) in heard.last["versions"].items()
-        ]
-        return Target(max(last)[1] if last else system, self.environment, self.client, self.recorder)
-
-    def _remove_after_a_switch(self, now: Target, accounts: Accounts, preparation: Preparation) -> None:
-        """Remove what moved along with the traffic; what did not is tried, and listed, by its own system's accounts."""
-        for account in (*preparation.made, *preparation.named):
-            try:
-                if remove_account(now, account.username, account.password):
-                    accounts.forget(account)
-            except (RemovalError, MeasurementError, NotVerified, CheckFailed):
-                continue
-
-    def _decided(self, status: Status, reason: str) -> GateVerdict:
-        """The verdict of a run that ended before its first arrival."""
-        record = Record(self.gate, (self.gate,), self.environment.name, status, self.started, 0.0, None, redact(reason))
-        run = Run(environment=self.environment.name, safety=self.environment.safety, absent=self.environment.absent)
-        return decide(self.gate, run, [RequiredCheck(self.gate, self.gate, None, SafetyLevel.READ_ONLY)], [record], ())
-
-    def _told(self, records: Sequence[Record]) -> dict[str, Any]:
-        told = facts(
-            environment=self.environment, name=self.environment.name, run=self.run_id, nonce=self.options.nonce,
-            started=self.started, records=records, asked_version=None, planted=self._planted, project=self.project,
-        )  # fmt: skip
-        return told | {
+    def facts(self) -> dict[str, Any]:
+        """Return the facts of the run so far, with the plan."""
+        return super().facts() | {
             "profile": self.profile.name,
             "short": self.profile.short,
             "seed": self.seed,
@@ -555,41 +149,248 @@ class LoadRun:
             "planned_arrivals": len(self.plan),
         }
 
-    def _show(self, judged: LoadVerdict, told: dict[str, Any], lines: Sequence[str]) -> None:
-        for line in (*lines, *(f"  - {reason}" for reason in judged.verdict.reasons), f"evidence: {self.folder}"):
-            print(redact(line), flush=True)  # noqa: T201 - a command's output
-        short = " (--short)" if self.profile.short else ""
-        self._line = redact(last_line(judged.verdict, told)).replace(self.gate, self.gate + short, 1)
+    # --- before the first arrival ----------------------------------------------------------------
 
+    def prepare(self) -> dict[str, Any] | None:
+        """Create what the arrivals need. Return the job of the generator processes, without index and number of parts.
 
-_STATUS: Final = {
-    Verdict.GO: Status.PASSED, Verdict.NO_GO: Status.FAILED, Verdict.INCONCLUSIVE: Status.NOT_VERIFIED,
-    Verdict.INVALID: Status.CRASHED,
-}  # fmt: skip
-_COUNTS: Final = {"required": 1, "passed": 0, "failed": 0, "waived": 0, "not_verified": 0, "missing": 1}
-
-
-def _failed(verdict: GateVerdict, findings: Sequence[str]) -> GateVerdict:
-    """The verdict with findings that no sum of the ledger shows."""
-    counts = dict(verdict.counts)
-    counts["failed"] += 1
-    counts["required"] += 1
-    reasons = tuple(findings) + (verdict.reasons if verdict.verdict is Verdict.NO_GO else ())
-    return dataclasses.replace(
-        verdict, verdict=Verdict.NO_GO, exit_code=int(ExitCode.NO_GO), reasons=reasons, counts=counts,
-        failed=(*verdict.failed, "acknowledged writes"),
-    )  # fmt: skip
-
-
-def _floor_ms(url: str) -> float:
-    """The median time of a bare TCP handshake with the host, in ms: no answer can be faster. Raises Unreachable."""
-    _, host, port = origin_of(url)
-    times = []
-    for _ in range(_FLOOR_TRIES):
-        began = time.perf_counter()
+        None if the preparation failed: `conclude` decides what that means.
+        """
         try:
-            with socket.create_connection((host, port), timeout=10):
-                times.append((time.perf_counter() - began) * 1000)
-        except OSError as error:
-            raise Unreachable(f"{host}:{port} cannot be reached: {error}") from None
-    return statistics.median(times)
+            return self._prepare()
+        except Exception as error:
+            self._failed_preparation = outcome_of(error)
+            if self._failed_preparation is None:
+                raise
+            return None
+
+    def _prepare(self) -> dict[str, Any]:
+        environment = self.target_environment
+        self.progress(describe_plan(self.profile, self.plan))
+        self._accounts.prepare(self.plan, self.run_id, self.ledger)
+        self._network_latency_ms = max(
+            network_latency_ms(environment.systems[system].url) for system in self.profile.systems
+        )
+        self.progress(f"minimum network latency {self._network_latency_ms:.2f} ms; sending begins")
+        return {
+            "run": self.run_id,
+            "environment": environment.name,
+            "pair": self._opened.pair_name,
+            "profile": self.profile.name,
+            "short": self.profile.short,
+            "seed": self.seed,
+            "accounts": self._accounts.created,
+            "reserved": self._accounts.reserved,
+            "versions": self._accounts.versions,
+            "maintenance": self.options.maintenance,
+        }
+
+    def start(self, processes: Sequence[str]) -> None:
+        """Expect reports of these generator processes, which have their jobs."""
+        self.reports.expect(processes)
+        self._began_at = time.monotonic()
+
+    # --- during the run --------------------------------------------------------------------------
+
+    @property
+    def complete(self) -> bool:
+        """Return True if every process has sent its last report, or the run is cut short."""
+        return self.cut_short is not None or self.reports.complete
+
+    @property
+    def cut_short(self) -> str | None:
+        """Return why the run ends early and is INVALID, None if it does not."""
+        return self._cut_short or self.reports.failure
+
+    def cut(self, reason: str) -> None:
+        """Cut the run short. The first reason counts."""
+        self._cut_short = self.cut_short or reason
+
+    def check(self) -> str | None:
+        """Look for lost processes and broken thresholds. Return why all processes should stop now, None to go on."""
+        self.reports.check_silence()
+        if self.cut_short is None and self._broken_threshold is None:
+            self._broken_threshold = self._early_stop.check(self.reports.totals, time.monotonic() - self._began_at)
+        return self.cut_short or self._broken_threshold
+
+    @property
+    def progress_line(self) -> str:
+        """Return the state of the run in one line."""
+        total = self.reports.totals.quick_total()
+        p95 = total.latency.quantile(0.95)
+        latency = f", p95 {p95 / 1000:.1f} ms" if p95 is not None else ""
+        at = time.monotonic() - self._began_at
+        return f"{at:.0f} of {self.profile.duration_s:.0f} s: {total.sent} sent, {total.errors} errors{latency}"
+
+    def progress(self, text: str) -> None:
+        """Print one line of progress on standard error."""
+        print(redact(text), file=sys.stderr, flush=True)  # noqa: T201 - a command's progress
+
+    # --- at the end ------------------------------------------------------------------------------
+
+    def conclude(self) -> int:
+        """Clean up, decide, write all files and print the results. Return the exit code. Call it once."""
+        if self._failed_preparation is None:
+            if not self.complete:
+                self.cut(ENDED_EARLY)
+            elif not self.reports.names:
+                self.cut("the run ended before the first arrival")
+        figures, findings = self._availability()
+        run_facts = self._run_facts()
+        leftovers = self._accounts.remove(self.reports)
+        self.client.close()
+        decided = self._decide(run_facts, findings)
+        record = self._record(decided.verdict, leftovers)
+        self.record(record)
+        known = self.facts()
+        known["leftovers"] += unremoved(self.ledger, known["leftovers"])
+        known["requests"] += self.reports.totals.total().sent
+        known["load"] = run_facts.as_json()
+        if figures is not None:
+            known["availability"] = figures
+
+        def present(verdicts: Sequence[GateVerdict], known: Mapping[str, Any]) -> list[str]:
+            return write_load_files(
+                self._log,
+                self.reports.totals,
+                run_facts,
+                LoadVerdict(verdicts[0], decided.results, decided.breaking_point),
+                self.thresholds,
+                availability=figures,
+                could_not_detect=known["could_not_detect"],
+                leftovers=known["leftovers"],
+            )
+
+        lines = self.finish([decided.verdict], known, present=present)
+        for line in (*lines, *(f"  - {reason}" for reason in self.verdicts[0].reasons), f"report: {self.folder}"):
+            say(redact(line))
+        return self.code
+
+    def last_lines(self) -> list[str]:
+        """Return the verdict as the last line of the output."""
+        short = " (--short)" if self.profile.short else ""
+        return [line.replace(self.gate, self.gate + short, 1) for line in super().last_lines()]
+
+    def close(self) -> None:
+        """Stop the pair that was started for this run."""
+        self._opened.close()
+
+    def crashed(self, error: BaseException) -> int:
+        """End the run after an exception of the suite: verdict.json states it, and accounts are removed or listed."""
+        reason = redact(f"internal error: {type(error).__name__}: {error}")
+        verdict, code, reasons = by_precedence(tool_error=(int(ExitCode.CRASHED), reason))
+        known = self.facts()
+        try:
+            known["leftovers"] += self._accounts.remove(self.reports)
+        except Exception as another:  # noqa: BLE001 - the removal itself may be what raised the exception
+            known["leftovers"].append(f"accounts: their removal failed too: {redact(str(another))}")
+        known["leftovers"] += unremoved(self.ledger, known["leftovers"])
+        for line in known["leftovers"]:
+            self.progress(f"left over: {line}")
+        counts = {"required": 1, "passed": 0, "failed": 0, "waived": 0, "not_verified": 0, "missing": 1}
+        self.finish([GateVerdict(self.gate, verdict, code, reasons, counts)], known)
+        return self.code
+
+    # --- parts of the steps above ----------------------------------------------------------------
+
+    def _decide(self, run_facts: RunFacts, findings: Sequence[str]) -> LoadVerdict:
+        """Return the verdict. Evidence that could not be written makes it INVALID, also if thresholds are broken."""
+        failure = self.write_failure()
+        invalid = [failure] if failure else []
+        decided = decide_load(self.reports.totals, run_facts, self.thresholds, findings=findings, invalid=invalid)
+        if self._failed_preparation is None:
+            return decided
+        outcome = self._failed_preparation
+        environment = self.target_environment
+        verdict = decide(
+            self.gate,
+            DecisionFacts(
+                environment=environment.name, safety=environment.safety, absent=environment.absent, invalid=invalid
+            ),
+            [RequiredCheck(self.gate, self.gate, None, SafetyLevel.READ_ONLY)],
+            [Record(self.gate, (self.gate,), environment.name, outcome.status, self.started, 0.0, None,
+                    redact(outcome.reason))],
+            (),
+        )  # fmt: skip
+        return LoadVerdict(verdict, decided.results, decided.breaking_point)
+
+    def _record(self, verdict: GateVerdict, leftovers: Sequence[str]) -> Record:
+        observed = self.recorder.take()
+        observed.leftovers += leftovers
+        observed.could_not_detect += COULD_NOT_DETECT
+        if not dict(self.profile.mix).get("fresh"):
+            observed.could_not_detect.append(NO_FRESH_CONNECTIONS)
+        return Record(
+            self.gate, (self.gate,), self.environment_name, _STATUS.get(verdict.verdict, Status.NOT_VERIFIED),
+            self.started, time.time() - self.started, reason=redact("; ".join(verdict.reasons)),
+            summary=self.profile.description, observations=observed,
+        )  # fmt: skip
+
+    def _availability(self) -> tuple[dict[str, Any] | None, Sequence[str]]:
+        """Return the figures of the streams, None without streams; and findings that make the run NO-GO."""
+        figures = availability_figures(self.reports, self.reports.totals.total(frozenset(self.phases) - {WARM_UP}))
+        acknowledged = self.reports.acknowledged()
+        if figures is None or not acknowledged:
+            return figures, []
+        self._log.write("acknowledged.jsonl", "".join(json.dumps(row) + "\n" for row in acknowledged))
+        try:
+            writes = self._accounts.find_lost_and_doubled(self.reports)
+        except (MeasurementError, NotVerified, CheckFailed) as error:
+            self.cut(f"the acknowledged writes could not be looked up: {error}")
+            return figures, []
+        figures["writes"] = writes
+        return figures, lost_write_findings(writes)
+
+    def _run_facts(self) -> RunFacts:
+        last = self.reports.last_reports
+        stopped = [str(report["stop_reason"]) for report in last if report["stop_reason"]]
+        stopped += [str(report["error"]) for report in last if report["error"]]
+        versions: dict[str, set[str]] = {}
+        for system, _, version in (origin.partition(" ") for origin in self.reports.versions()):
+            versions.setdefault(system, set()).update([version] if version else [])
+        return RunFacts(
+            profile=self.profile.name,
+            environment=self.environment_name,
+            run=self.run_id,
+            phases=self.phases,
+            endpoints=self.endpoints,
+            planned=len(self.plan),
+            begun=sum(int(report["started"]) for report in last),
+            planned_s=self.profile.duration_s,
+            duration_s=max((float(report["duration_s"]) for report in last), default=0.0),
+            workers_planned=max(1, len(self.reports.names)),
+            workers_reported=len(last),
+            cut_short=self.cut_short or (stopped[0] if stopped else None),
+            broken_threshold=self._broken_threshold,
+            clock_step_s=max((float(report["clock_step_s"]) for report in last), default=0.0),
+            network_latency_ms=self._network_latency_ms,
+            rates={
+                phase.name: (phase.rate + phase.end_rate) / 2
+                for shape in self.profile.shapes
+                for phase in shape.phases()
+            },
+            marks=("--short",) if self.profile.short else (),
+            local=self._opened.pair_name is not None,
+            seed=self.seed,
+            nonce=self.nonce,
+            started=self.started,
+            url=self.target_environment.url,
+            versions={system: sorted(seen) for system, seen in versions.items()},
+            clock=", ".join(sorted({str(report["clock"]) for report in last})),
+            planted=self.planted,
+            maintenance=self.options.maintenance,
+        )
+
+
+def _check_processes(profile: Profile, processes: int) -> None:
+    """Raise ConfigurationError if the profile needs more processes on this machine."""
+    rate = clean_rate()
+    needed = processes_needed(profile, rate)
+    if needed > processes:
+        raise ConfigurationError(
+            "--processes",
+            "",
+            f"{profile.name} sends up to {profile.peak:g} arrivals/s, but one process on this machine sends about "
+            f"{rate:.0f}/s without being late",
+            f"Use --processes {needed} (and as many cores), or lower the profile in load.toml.",
+        )

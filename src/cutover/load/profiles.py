@@ -1,7 +1,4 @@
-"""The load profiles of load.toml, and whether an environment grants what one of them asks for.
-
-Not for drawing the arrivals: schedule.py; nor for what must hold: gates.toml.
-"""
+"""The load profiles of load.toml, and the check of a profile against the caps of an environment."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ JOURNEYS: Final = (
     "list", "account", "download", "cut", "login", "register", "health", "new_list", "fresh", "kept", "write",
 )  # fmt: skip
 STREAMS: Final = ("fresh", "kept")
-"""Journeys that stand in the ledger under their own name and that of their operation, "fresh:user"."""
+"""Journeys that the ledger lists under their own name and that of their operation, "fresh:user"."""
 
 _KEYS: Final = {
     "description", "phases", "short", "mix", "systems", "accounts", "timeout_s", "any_version",
@@ -31,7 +28,7 @@ _SHAPE_KEYS: Final = {"name", "shape", "seconds", "rate", "to_rate", "steps"}
 
 @dataclass(frozen=True)
 class Profile:
-    """One profile, whole or shortened. timeout_s in seconds."""
+    """One profile, in its full or its short form. timeout_s in seconds."""
 
     name: str
     description: str
@@ -45,31 +42,31 @@ class Profile:
 
     @property
     def peak(self) -> float:
-        """The highest rate of arrivals a second."""
+        """Return the highest rate of arrivals per second."""
         return max(shape.peak for shape in self.shapes)
 
     @property
     def duration_s(self) -> float:
-        """How long arrivals are planned for, in s."""
+        """Return the planned duration in s."""
         return sum(shape.seconds for shape in self.shapes)
 
     @property
     def needs_accounts(self) -> bool:
-        """Whether any journey is a user's."""
+        """Return True if any journey needs an account."""
         return any(name != "health" for name, _ in self.mix)
 
     @property
     def writes(self) -> bool:
-        """Whether any journey changes what a system holds."""
+        """Return True if any journey changes data of a system."""
         return self.needs_accounts
 
-    def draw(self, seed: int) -> Schedule:
-        """All arrivals of a run with that seed; its journeys are named "JOURNEY SYSTEM"."""
+    def schedule(self, seed: int) -> Schedule:
+        """Return the schedule of a run with that seed; its journeys are named "JOURNEY SYSTEM"."""
         return generate_schedule(self.shapes, self.mix, seed, sides=self.systems)
 
 
 def load_profile(project: Path, name: str, *, short: bool) -> Profile:
-    """The profile of that name. Raises ConfigurationError."""
+    """Return the profile of that name. Raises ConfigurationError."""
     file = project / FILE
     tables = read_toml(file)
     if name not in tables:
@@ -80,10 +77,14 @@ def load_profile(project: Path, name: str, *, short: bool) -> Profile:
     mix = table_of(file, f"{name}.mix", row.get("mix"), set(JOURNEYS))
     weights = tuple((kind, number_of(file, f"{name}.mix.{kind}", weight, most=1e6)) for kind, weight in mix.items())
     if not sum(weight for _, weight in weights) > 0:
-        raise ConfigurationError(file, f"{name}.mix", "no journey has a weight", "Give at least one.")
+        raise ConfigurationError(
+            file, f"{name}.mix", "no journey has a weight above zero", "Give at least one a weight."
+        )
     systems = typed(file, f"{name}.systems", row.get("systems", ["worker"]), list, "a list of systems")
     if not systems or not all(system in SYSTEMS and systems.count(system) == 1 for system in systems):
-        raise ConfigurationError(file, f"{name}.systems", f"{systems!r}", f"Name one or both of {', '.join(SYSTEMS)}.")
+        raise ConfigurationError(
+            file, f"{name}.systems", f"got {systems!r}", f"Name one or both of {', '.join(SYSTEMS)}."
+        )
     return Profile(
         name=name,
         description=typed(file, f"{name}.description", row.get("description", ""), str, "a text"),
@@ -98,7 +99,7 @@ def load_profile(project: Path, name: str, *, short: bool) -> Profile:
 
 
 def known_profiles(project: Path) -> tuple[str, ...]:
-    """The suite's own, and those that load.toml has beside them. Raises ConfigurationError."""
+    """Return the names of the suite's own profiles and of further ones in load.toml. Raises ConfigurationError."""
     return tuple(dict.fromkeys([*PROFILES, *read_toml(project / FILE)]))
 
 
@@ -109,12 +110,14 @@ def _shapes(file: Path, key: str, value: object) -> tuple[Shape, ...]:
         table = table_of(file, where, row, _SHAPE_KEYS)
         shape = typed(file, f"{where}.shape", table.get("shape"), str, "a shape")
         if shape not in SHAPES:
-            raise ConfigurationError(file, f"{where}.shape", f"{shape!r} is no shape", f"One of: {', '.join(SHAPES)}.")
+            raise ConfigurationError(
+                file, f"{where}.shape", f"unknown shape {shape!r}", f"One of: {', '.join(SHAPES)}."
+            )
         rising = shape in ("ramp", "step", "spike")
         rate = number_of(file, f"{where}.rate", table.get("rate"), least=0 if rising else 0.001, most=1e5)
         if ("to_rate" in table) != rising:
-            word = "missing" if rising else f"a {shape} shape has none"
-            raise ConfigurationError(file, f"{where}.to_rate", word, "Mend the phase.")
+            problem = "missing" if rising else f"not allowed for a {shape} shape"
+            raise ConfigurationError(file, f"{where}.to_rate", problem, "Correct the phase.")
         shapes.append(
             Shape(
                 typed(file, f"{where}.name", table.get("name"), str, "a text"),
@@ -125,31 +128,36 @@ def _shapes(file: Path, key: str, value: object) -> tuple[Shape, ...]:
                 whole_of(file, f"{where}.steps", table.get("steps", 1), least=1, most=100),
             )
         )
-    names = [part.name for shape in shapes for part in shape.phases()]
+    names = [phase.name for shape in shapes for phase in shape.phases()]
     if len(set(names)) < len(names) or not names:
-        raise ConfigurationError(file, key, f"phases {names}", "Name each phase once, and at least one.")
+        raise ConfigurationError(
+            file, key, f"got the phases {names}", "Use at least one phase, each with a unique name."
+        )
     return tuple(shapes)
 
 
-def refuse_what_does_not_fit(
-    project: Path, environment: Environment, profile: Profile, plan: Schedule, *, meant: str | None
+def check_caps(
+    project: Path, environment: Environment, profile: Profile, plan: Schedule, *, confirmed: str | None
 ) -> None:
-    """Raise ConfigurationError when the environment's caps do not grant this run. Nothing has been sent.
+    """Raise ConfigurationError if the environment's caps do not allow this run. Nothing has been sent yet.
 
-    meant: what --load-on says.
+    confirmed: the value of --load-on.
     """
     file, name, caps = project / "environments.toml", environment.name, environment.load
     key = f"{name}.load"
     if caps is None:
         raise ConfigurationError(
-            file, key, "missing: without caps there is no load", "Name rate, seconds, accounts, connections and bytes."
+            file,
+            key,
+            "missing: an environment without caps gets no load",
+            "Add rate, seconds, accounts, connections and bytes.",
         )
-    if not caps.unattended and meant != name:
+    if not caps.unattended and confirmed != name:
         raise ConfigurationError(
             file,
             f"{key}.unattended",
-            f"false: load on {name} is meant only when it is said twice",
-            f"Say --load-on {name} beside --env {name}.",
+            f"false: load on {name} must be confirmed",
+            f"Add --load-on {name} to --env {name}.",
         )
     for system in profile.systems:
         if system not in environment.systems:
@@ -160,17 +168,17 @@ def refuse_what_does_not_fit(
         raise ConfigurationError(
             file,
             f"{name}.safety",
-            f"{environment.safety.label}, and {profile.name} makes accounts and lists",
-            "Use an environment that may be written to.",
+            f"{environment.safety.label}, but {profile.name} creates accounts and lists",
+            "Use an environment that allows test data.",
         )
     if profile.needs_accounts and "registration" in environment.absent:
         raise ConfigurationError(
             file,
             f"{name}.absent.registration",
-            f"{profile.name} makes accounts of its own, and nobody may register here",
+            f"{profile.name} registers accounts, but this environment has no registration",
             "Use another environment.",
         )
-    for what, asked, granted, unit in (
+    for cap, asked, granted, unit in (
         ("rate", profile.peak, caps.rate, "arrivals/s"),
         ("seconds", profile.duration_s, caps.seconds, "s"),
         ("accounts", _accounts(profile, plan), caps.accounts, "accounts"),
@@ -178,43 +186,46 @@ def refuse_what_does_not_fit(
         if asked > granted:
             raise ConfigurationError(
                 file,
-                f"{key}.{what}",
-                f"{profile.name} asks for {asked:g} {unit}, {granted:g} are granted",
+                f"{key}.{cap}",
+                f"{profile.name} needs {asked:g} {unit}, the cap is {granted:g}",
                 "Lower the profile in load.toml, or raise the cap.",
             )
-    refuse_what_the_limiter_would(file, environment, profile, plan)
+    check_request_budget(file, environment, profile, plan)
 
 
 def _accounts(profile: Profile, plan: Schedule) -> int:
-    """How many accounts a system gets: those that arrivals take turns with, and those that arrivals register."""
-    made = max((plan.count(f"register {system}") for system in profile.systems), default=0)
-    return profile.accounts + made if profile.needs_accounts else 0
+    """Return the number of accounts on a system: created before the run, and registered by arrivals."""
+    registered = max((plan.count(f"register {system}") for system in profile.systems), default=0)
+    return profile.accounts + registered if profile.needs_accounts else 0
 
 
-def refuse_what_the_limiter_would(file: Path, environment: Environment, profile: Profile, plan: Schedule) -> None:
-    """Raise ConfigurationError when the run's own rate would meet the limiter: its figures would be the limiter's."""
+def check_request_budget(file: Path, environment: Environment, profile: Profile, plan: Schedule) -> None:
+    """Raise ConfigurationError if the run exceeds the request budget: the rate limiter would then answer it."""
     if environment.poses_as_clients or "limiter_bypass" in environment.secrets:
         return
-    # Each arrival is one request, but for new_list, which is two.
+    # Each arrival is one request, except new_list, which is two.
     requests = 1 + (dict(profile.mix).get("new_list", 0) > 0)
     budget = environment.budget
-    most = plan.max_in_window(budget.window_s) * requests
-    if most > budget.requests:
+    peak = plan.max_in_window(budget.window_s) * requests
+    if peak > budget.requests:
         raise ConfigurationError(
             file,
             f"{environment.name}.budget",
-            f"{profile.name} sends up to {most} requests in {budget.window_s:g} s, {budget.requests} are granted: the "
-            "limiter would answer",
-            "Name secrets.limiter_bypass, or lower the profile in load.toml.",
+            f"{profile.name} sends up to {peak} requests in {budget.window_s:g} s, the request budget is "
+            f"{budget.requests}: the rate limiter would answer",
+            "Set secrets.limiter_bypass, or lower the profile in load.toml.",
         )
 
 
 def processes_needed(profile: Profile, clean_rate: float) -> int:
-    """How many processes send the profile's peak without lagging. clean_rate: requests/s of one (calibration.py)."""
+    """Return the number of processes that send the profile's peak without being late.
+
+    clean_rate: requests per second of one process (calibration.py).
+    """
     return max(1, int(-(-profile.peak // clean_rate)))
 
 
-def as_words(profile: Profile, plan: Schedule) -> str:
-    """The plan in one line, said before anything is sent."""
+def describe_plan(profile: Profile, plan: Schedule) -> str:
+    """Return the plan in one line, printed before anything is sent."""
     mix = ", ".join(f"{plan.count(name)} {name}" for name in plan.journeys if plan.count(name))
     return f"{profile.name}: {len(plan)} arrivals in {profile.duration_s:g} s, at most {profile.peak:g}/s: {mix}"

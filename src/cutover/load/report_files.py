@@ -11,7 +11,7 @@ from cutover.core.secrets import redact_all
 from cutover.load.load_json import FILE, as_json
 from cutover.load.load_verdict import LoadVerdict
 from cutover.load.run_facts import RunFacts
-from cutover.load.thresholds import Gate
+from cutover.load.thresholds import Threshold
 from cutover.report.load_page import load_page
 from cutover.report.load_terminal import summary
 from cutover.traffic.ledger import LedgerTotals
@@ -24,7 +24,7 @@ def write_load_files(
     totals: LedgerTotals,
     facts: RunFacts,
     verdict: LoadVerdict,
-    gates: Sequence[Gate],
+    thresholds: Sequence[Threshold],
     *,
     availability: Mapping[str, Any] | None = None,
     could_not_detect: Sequence[str] = (),
@@ -37,7 +37,7 @@ def write_load_files(
     """
     data = redact_all(
         as_json(
-            totals, facts, verdict, gates, availability=availability, could_not_detect=could_not_detect,
+            totals, facts, verdict, thresholds, availability=availability, could_not_detect=could_not_detect,
             leftovers=leftovers,
         )
     )  # fmt: skip

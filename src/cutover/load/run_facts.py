@@ -1,7 +1,4 @@
-"""What a load run was meant to do and did, as far as the ledger does not say: for its judgement and its report.
-
-Not for deciding anything: validity.py, judgement.py.
-"""
+"""The facts of a load run that are not in the ledger: the plan, and how the run went."""
 
 from __future__ import annotations
 
@@ -14,15 +11,15 @@ from typing import Any
 class RunFacts:
     """One run, over all its processes.
 
-    phases, endpoints: all that the profile plans, phases in order. rates: phase -> arrivals a second that it plans.
-    planned: arrivals of the schedule; begun: those of which the first request was sent. planned_s, duration_s: as
-    planned, as it was. workers_planned, workers_reported: generating processes, and those whose last sums arrived.
-    cut_short: why the run ended early, None when it did not. broke: the gate for which it was ended on purpose
-    (abort_after, or the first limit of a stress run). clock_step_s: how far the wall clock moved against the monotonic
-    one. network_floor_ms: the median time of a bare round trip, None when it was not measured. marks: why the run
-    shows less than the profile's own form ("--short"), whatever its figures. maintenance: the
-    seconds of the run, from and to, in which writes might be refused. local: the deployment is the suite's own pair,
-    on which shortened runs are judged.
+    phases, endpoints: all that the profile plans, phases in order. rates: phase -> planned arrivals per second.
+    planned: arrivals of the schedule; begun: arrivals whose first request was sent. planned_s, duration_s: planned and
+    actual length. workers_planned, workers_reported: generator processes, and those whose last report arrived.
+    cut_short: why the run ended early, None if it did not. broken_threshold: the threshold for which the run was ended
+    on purpose (abort_after, or the first one that broke in a stress run). clock_step_s: how far the wall clock moved
+    against the monotonic one. network_latency_ms: the median time of a TCP handshake, None if it was not measured.
+    marks: options that make the run prove less than the profile's own form ("--short"). maintenance: from and to, the
+    seconds of the run in which writes may be refused. local: the deployment is the embedded pair, on which shortened
+    runs are judged.
     """
 
     profile: str
@@ -37,9 +34,9 @@ class RunFacts:
     workers_planned: int = 1
     workers_reported: int = 1
     cut_short: str | None = None
-    broke: str | None = None
+    broken_threshold: str | None = None
     clock_step_s: float = 0.0
-    network_floor_ms: float | None = None
+    network_latency_ms: float | None = None
     rates: Mapping[str, float] = field(default_factory=dict)
     marks: tuple[str, ...] = ()
     local: bool = False
@@ -54,12 +51,15 @@ class RunFacts:
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
+        data = dict(vars(self))
+        data["broke"] = data.pop("broken_threshold")
+        data["network_floor_ms"] = data.pop("network_latency_ms")
         return {
-            **vars(self),
+            **data,
             "phases": list(self.phases),
             "endpoints": list(self.endpoints),
             "rates": dict(self.rates),
             "marks": list(self.marks),
             "maintenance": None if self.maintenance is None else list(self.maintenance),
-            "versions": {system: list(told) for system, told in self.versions.items()},
+            "versions": {system: list(seen) for system, seen in self.versions.items()},
         }

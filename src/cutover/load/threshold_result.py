@@ -1,7 +1,4 @@
-"""One load gate against the ledger: kept, broken, or not to be told apart from its limit.
-
-Not for a whole run: judgement.py.
-"""
+"""The result of one threshold on the ledger: kept, broken or undecided."""
 
 from __future__ import annotations
 
@@ -13,23 +10,23 @@ from typing import Any
 
 from cutover.load.compare import NEW, OLD
 from cutover.load.metrics import Measured
-from cutover.load.thresholds import Gate
+from cutover.load.thresholds import Threshold
 from cutover.traffic.ledger import LedgerTotals
 
 
 class State(StrEnum):
-    """What a gate's samples say."""
+    """The state of a threshold after the run."""
 
     KEPT = "kept"  # the whole interval keeps the limit
     BROKEN = "broken"  # the whole interval breaks it
-    UNDECIDED = "undecided"  # the interval holds the limit, or there are too few samples
+    UNDECIDED = "undecided"  # the interval includes the limit, or there are too few samples
 
 
 @dataclass(frozen=True)
 class ThresholdResult:
-    """A gate with what was measured. phases: those that it looked at; reason: one sentence, for each state."""
+    """A threshold with its measured value. phases: the phases that it covered; reason: one sentence, for each state."""
 
-    gate: Gate
+    threshold: Threshold
     state: State
     measured: Measured
     phases: tuple[str, ...]
@@ -38,7 +35,7 @@ class ThresholdResult:
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
         return {
-            **self.gate.as_json(),
+            **self.threshold.as_json(),
             **self.measured.as_json(),
             "state": self.state.value,
             "phases": list(self.phases),
@@ -46,54 +43,61 @@ class ThresholdResult:
         }
 
 
-def evaluate_threshold(gate: Gate, sums: LedgerTotals, phases: Sequence[str]) -> ThresholdResult:
-    """Compare one gate's figure with its limit. phases: the run's phases, or those of them that are to be looked at.
+def evaluate_threshold(threshold: Threshold, totals: LedgerTotals, phases: Sequence[str]) -> ThresholdResult:
+    """Compare one metric with its limit. phases: the run's phases, or those of them to be covered.
 
-    Kept or broken only when the interval lies wholly on one side; a point estimate decides nothing.
+    A threshold is kept or broken only if the whole interval is on one side; a point estimate decides nothing.
     """
-    looked_at = gate.phases_of(phases)
-    if gate.metric.compares:
-        measured = gate.metric.of(sums.quick_total({NEW}, gate.members), sums.quick_total({OLD}, gate.members))
-    elif gate.metric.by_row:
-        measured = gate.metric.of(sums.select(looked_at, gate.members))
+    covered = threshold.phases_of(phases)
+    if threshold.metric.compares:
+        measured = threshold.metric.measure(
+            totals.quick_total({NEW}, threshold.members), totals.quick_total({OLD}, threshold.members)
+        )
+    elif threshold.metric.by_row:
+        measured = threshold.metric.measure(totals.select(covered, threshold.members))
     else:
-        summed = sums.total_by_second if gate.metric.over_time else sums.quick_total
-        measured = gate.metric.of(summed(looked_at, gate.members))
+        add_up = totals.total_by_second if threshold.metric.over_time else totals.quick_total
+        measured = threshold.metric.measure(add_up(covered, threshold.members))
     interval = measured.interval
-    shown = written(measured, gate.metric.unit)
-    ordered = tuple(phase for phase in phases if phase in looked_at)
-    if gate.kept_by(interval.high) and measured.samples >= gate.minimum:
-        state, reason = State.KEPT, f"{gate.name}: {shown} keeps {gate.written}"
-    elif not gate.kept_by(interval.low) and (measured.samples >= gate.minimum or not gate.metric.sampled):
-        # What is counted in full is broken by the first of them, however few there were.
-        state, reason = State.BROKEN, f"{gate.name}: {shown} breaks {gate.written}"
-    elif measured.samples < gate.minimum:
+    value = value_text(measured, threshold.metric.unit)
+    ordered = tuple(phase for phase in phases if phase in covered)
+    if threshold.is_kept_by(interval.high) and measured.samples >= threshold.minimum:
+        state, reason = State.KEPT, f"{threshold.name}: {value}, threshold {threshold.condition} kept"
+    elif not threshold.is_kept_by(interval.low) and (
+        measured.samples >= threshold.minimum or not threshold.metric.sampled
+    ):
+        # A metric that is counted completely can break with any number of requests.
+        state, reason = State.BROKEN, f"{threshold.name}: {value}, threshold {threshold.condition} broken"
+    elif measured.samples < threshold.minimum:
         state = State.UNDECIDED
         reason = (
-            f"{gate.name}: {measured.samples:,} requests, and {gate.written} needs {gate.minimum:,}. Run it for longer "
-            f"or at a higher rate. So far {shown}"
+            f"{threshold.name}: {measured.samples:,} requests, threshold {threshold.condition} needs "
+            f"{threshold.minimum:,}. Run longer or at a higher rate. So far {value}"
         )
     else:
         state = State.UNDECIDED
-        reason = f"{gate.name}: {shown} cannot be told apart from {gate.written}. More requests narrow the interval"
+        reason = (
+            f"{threshold.name}: {value}, threshold {threshold.condition} undecided: the interval includes the limit. "
+            "More requests narrow it"
+        )
     note = f" ({measured.note})" if measured.note else ""
-    return ThresholdResult(gate, state, measured, ordered, reason + note)
+    return ThresholdResult(threshold, state, measured, ordered, reason + note)
 
 
-def written(measured: Measured, unit: str) -> str:
-    """A figure as a reader takes it: with its interval, where it has one."""
+def value_text(measured: Measured, unit: str) -> str:
+    """Return a value as text, with its interval if it has one."""
     interval = measured.interval
     if not math.isfinite(interval.estimate):
-        return amount(interval.estimate)
+        return number_text(interval.estimate)
     if interval.low == interval.high:
-        return f"{amount(interval.estimate)} {unit}"
-    return f"{amount(interval.estimate)} {unit} [{amount(interval.low)}, {amount(interval.high)}]"
+        return f"{number_text(interval.estimate)} {unit}"
+    return f"{number_text(interval.estimate)} {unit} [{number_text(interval.low)}, {number_text(interval.high)}]"
 
 
-def amount(value: float) -> str:
-    """A number in as many digits as its limit could need; what is not finite in words."""
+def number_text(value: float) -> str:
+    """Return a number as text, with as many digits as its limit may need; a value that is not finite in words."""
     if math.isnan(value):
         return "no value"
     if math.isinf(value):
-        return "without bound"
+        return "unbounded"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -1,7 +1,4 @@
-"""Whether a load run measured the system at all, and not its own generator: the reasons why it is INVALID.
-
-Not for what the system did: judgement.py.
-"""
+"""The validity of a load run: the reasons why it measured its own generator and not the system (INVALID)."""
 
 from __future__ import annotations
 
@@ -9,124 +6,126 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from cutover.load.run_facts import RunFacts
-from cutover.load.thresholds import Gate
+from cutover.load.thresholds import Threshold
 from cutover.traffic.ledger import Cell, LedgerTotals, Outcome
 
 LAG_MS: Final = 5.0
-LAG_SHARE: Final = 0.1
-"""The 99th percentile of the send lag may be 5 ms, and at most a tenth of the tightest latency that a gate asks for."""
+LAG_FRACTION: Final = 0.1
+"""The p99 of the send lag may be 5 ms, and at most a tenth of the smallest latency threshold."""
 
 LAG_SAMPLES: Final = 100
-"""Requests from which a phase's own p99 of the lag is looked at; smaller phases count in the whole run's."""
+"""Requests that a phase needs for a p99 of its own. Smaller phases count only in the whole run."""
 
-CPU_SHARE: Final = 0.8
+CPU_FRACTION: Final = 0.8
 CPU_WINDOW_S: Final = 10
-"""A generator may use at most 80 % of a core over any ten seconds; above it, requests wait for it and not for the
-system."""
+"""A generator may use at most 80 % of a core over any ten seconds. Above that, requests wait for the generator."""
 
-SENT_SHARE: Final = 0.995
-DURATION_SHARE: Final = 0.99
+SENT_FRACTION: Final = 0.995
+DURATION_FRACTION: Final = 0.99
 CLOCK_STEP_S: Final = 0.1
-"""The wall clock may be stepped by 100 ms in all. What NTP slews is no step, however long the run: clock.py."""
+"""The wall clock may be stepped by 100 ms in total. Slewing by NTP is no step (traffic/clock.py)."""
 
-FLOOR_SHARE: Final = 0.5
+NETWORK_FRACTION: Final = 0.5
 
 
-def untrusted(
-    sums: LedgerTotals, facts: RunFacts, gates: Sequence[Gate], phases: frozenset[str] | None = None
+def invalid_reasons(
+    totals: LedgerTotals, facts: RunFacts, thresholds: Sequence[Threshold], phases: frozenset[str] | None = None
 ) -> Iterator[str]:
-    """Each reason why the run's figures cannot be trusted. phases: those that are judged, None for all.
+    """Yield each reason why the run's figures are not valid. phases: those that thresholds cover, None for all.
 
-    Nothing here can be outweighed by good figures: a run with one reason is INVALID.
+    Good figures do not outweigh a reason: a run with one reason is INVALID.
     """
-    whole = sums.total()
+    whole = totals.total()
     if not whole.sent:
         yield "no request was sent"
     if facts.cut_short is not None:
         yield f"the run was cut short: {facts.cut_short}"
-    elif facts.broke is None and facts.duration_s < DURATION_SHARE * facts.planned_s:
+    elif facts.broken_threshold is None and facts.duration_s < DURATION_FRACTION * facts.planned_s:
         yield f"the run lasted {facts.duration_s:.1f} s of the planned {facts.planned_s:.1f} s"
     if facts.workers_reported != facts.workers_planned:
         yield (
-            f"{facts.workers_planned} generating processes were started, the last sums came from "
-            f"{facts.workers_reported}: what the others sent is unknown"
+            f"{facts.workers_planned} generator processes were started, {facts.workers_reported} sent a last report: "
+            "the requests of the others are unknown"
         )
-    if facts.broke is None and facts.begun < SENT_SHARE * facts.planned:
+    if facts.broken_threshold is None and facts.begun < SENT_FRACTION * facts.planned:
         yield (
-            f"{facts.begun:,} of {facts.planned:,} planned arrivals were sent, less than {SENT_SHARE:.1%}: the "
-            "generator could not keep to its schedule. Plan a lower rate or more processes."
+            f"{facts.begun:,} of {facts.planned:,} planned arrivals were sent, less than {SENT_FRACTION:.1%}: the "
+            "generator could not keep to its schedule. Use a lower rate or more processes."
         )
-    elif (due := sums.total(phases)).sent < SENT_SHARE * due.scheduled:
+    elif (due := totals.total(phases)).sent < SENT_FRACTION * due.scheduled:
         yield (
-            f"{due.sent:,} of {due.scheduled:,} requests that fell due were sent, less than {SENT_SHARE:.1%}: the "
-            'generator lacked what "said" below the ledger names.'
+            f"{due.sent:,} of {due.scheduled:,} due requests were sent, less than {SENT_FRACTION:.1%}. The error table "
+            "below the ledger says what the generator lacked."
         )
-    yield from sums.unbalanced()
+    yield from totals.unbalanced()
     if whole.backwards:
         yield f"{whole.backwards} requests have time stamps that go backwards"
     if abs(facts.clock_step_s) > CLOCK_STEP_S:
         yield f"the clock was stepped by {facts.clock_step_s:+.3f} s during the run"
     if wrong := whole.outcomes[Outcome.WRONG_VERSION]:
         yield (
-            f"{wrong:,} answers came from another system or version than was named: a deployment was going on, or "
-            "traffic is split. What was measured is not the one that is to be judged."
+            f"{wrong:,} responses came from another system or version. Check for a deployment during the run or split "
+            "traffic."
         )
-    yield from _lagging(sums, gates, phases)
-    for name, share in cpu_peaks(sums.generators).items():
-        if share > CPU_SHARE:
+    yield from _lag(totals, thresholds, phases)
+    for name, fraction in cpu_peaks(totals.generators).items():
+        if fraction > CPU_FRACTION:
             yield (
-                f"the generator {name} used {share:.0%} of a core over {CPU_WINDOW_S} s, more than {CPU_SHARE:.0%}: "
-                "its own queue is part of the latency. Plan a lower rate or more processes."
+                f"the generator {name} used {fraction:.0%} of a core over {CPU_WINDOW_S} s, more than "
+                f"{CPU_FRACTION:.0%}: the latency includes its own queue. Use a lower rate or more processes."
             )
-    yield from _floor(facts, gates)
+    yield from _network_latency(facts, thresholds)
 
 
-def lag_limit_ms(gates: Iterable[Gate]) -> float:
-    """How far the p99 of sent - intended may be behind, in ms."""
-    limits = [gate.limit for gate in gates if gate.metric.is_latency]
-    return min([LAG_MS, *(LAG_SHARE * limit for limit in limits)])
+def lag_limit_ms(thresholds: Iterable[Threshold]) -> float:
+    """Return the limit of the p99 of sent - intended, in ms."""
+    limits = [threshold.limit for threshold in thresholds if threshold.metric.is_latency]
+    return min([LAG_MS, *(LAG_FRACTION * limit for limit in limits)])
 
 
 def cpu_peaks(generators: Mapping[str, Mapping[int, Sequence[float]]]) -> dict[str, float]:
-    """Of each generator the largest share of a core that it used over any ten seconds (or its whole, shorter time)."""
+    """Return the largest fraction of a core that each generator used over ten seconds (or its whole run)."""
     peaks = {}
     for name, seconds in generators.items():
         numbers = sorted(seconds)
         last = max(numbers[-1] - CPU_WINDOW_S + 1, numbers[0]) if numbers else 0
-        shares = []
+        fractions = []
         for begin in (number for number in numbers if number <= last):
             used = [seconds[number] for number in range(begin, begin + CPU_WINDOW_S) if number in seconds]
             wall_s = sum(wall for _, wall in used)
-            shares.append(sum(cpu for cpu, _ in used) / wall_s if wall_s > 0 else 0.0)
-        peaks[name] = max(shares, default=0.0)
+            fractions.append(sum(cpu for cpu, _ in used) / wall_s if wall_s > 0 else 0.0)
+        peaks[name] = max(fractions, default=0.0)
     return peaks
 
 
-def _lagging(sums: LedgerTotals, gates: Sequence[Gate], phases: frozenset[str] | None) -> Iterator[str]:
-    limit_ms = lag_limit_ms(gates)
-    cells: dict[str, Cell] = {"the run": sums.total(phases)}
-    for phase in sorted({phase for _, phase in sums.cells if phases is None or phase in phases}):
-        cell = sums.total({phase})
+def _lag(totals: LedgerTotals, thresholds: Sequence[Threshold], phases: frozenset[str] | None) -> Iterator[str]:
+    limit_ms = lag_limit_ms(thresholds)
+    cells: dict[str, Cell] = {"the run": totals.total(phases)}
+    for phase in sorted({phase for _, phase in totals.cells if phases is None or phase in phases}):
+        cell = totals.total({phase})
         if cell.lag.total >= LAG_SAMPLES:
             cells[phase] = cell
     for name, cell in cells.items():
         lag_us = cell.lag.quantile(0.99)
         if lag_us is not None and lag_us / 1000 > limit_ms:
             yield (
-                f"requests of {name} were sent late: the 99th percentile of the lag is {lag_us / 1000:.1f} ms, more "
-                f"than {limit_ms:g} ms. The generator or its machine was too busy; the latencies are not the system's."
+                f"requests of {name} were sent late: the p99 of the send lag is {lag_us / 1000:.1f} ms, more than "
+                f"{limit_ms:g} ms. The generator or its machine was too busy; the latencies are not the system's."
             )
             return
 
 
-def _floor(facts: RunFacts, gates: Sequence[Gate]) -> Iterator[str]:
-    for gate in gates:
-        if not gate.floor:
+def _network_latency(facts: RunFacts, thresholds: Sequence[Threshold]) -> Iterator[str]:
+    for threshold in thresholds:
+        if not threshold.needs_network_latency:
             continue
-        if facts.network_floor_ms is None:
-            yield f"{gate.name}: the network's floor was not measured, so the limit of {gate.limit:g} ms means nothing"
-        elif facts.network_floor_ms > FLOOR_SHARE * gate.limit:
+        if facts.network_latency_ms is None:
             yield (
-                f"{gate.name}: the network alone takes {facts.network_floor_ms:.1f} ms, more than half of the limit of "
-                f"{gate.limit:g} ms. Run it from nearer to the deployment."
+                f"{threshold.name}: the network's minimum latency was not measured, so the limit of "
+                f"{threshold.limit:g} ms proves nothing"
+            )
+        elif facts.network_latency_ms > NETWORK_FRACTION * threshold.limit:
+            yield (
+                f"{threshold.name}: the network alone takes {facts.network_latency_ms:.1f} ms, more than half of the "
+                f"limit of {threshold.limit:g} ms. Run from a place nearer to the deployment."
             )

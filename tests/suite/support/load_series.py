@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cutover.load.run_facts import RunFacts
-from cutover.load.thresholds import Gate, gates_of, load_gates
+from cutover.load.thresholds import Threshold, load_thresholds, thresholds_of
 from cutover.traffic.ledger import LedgerTotals, Outcome
 from cutover.traffic.ledger_writer import LedgerWriter
 
@@ -49,12 +49,12 @@ def slower(each: int, times: float, milliseconds: float = 3.0) -> Callable[[int,
 class Series:
     """A run with its ledger, for `judge`."""
 
-    sums: LedgerTotals
+    totals: LedgerTotals
     facts: RunFacts
 
     def with_facts(self, **changes: Any) -> Series:
         """The same requests with other facts."""
-        return Series(self.sums, replace(self.facts, **changes))
+        return Series(self.totals, replace(self.facts, **changes))
 
 
 def series(
@@ -84,20 +84,20 @@ def series(
             began += seconds
     for second in range(round(began)):
         recorder.add_cpu_time("generator", second * SECOND, cpu, 1.0)
-    sums = recorder.take()
+    totals = recorder.take()
     facts = RunFacts(
         profile=profile, environment="embedded", run="a-run", phases=tuple(dict.fromkeys(part[0] for part in parts)),
-        endpoints=endpoints, planned=planned, begun=sums.total().sent, planned_s=began, duration_s=began,
-        network_floor_ms=0.2, rates={part[0]: part[2] for part in parts}, local=True, seed=1,
+        endpoints=endpoints, planned=planned, begun=totals.total().sent, planned_s=began, duration_s=began,
+        network_latency_ms=0.2, rates={part[0]: part[2] for part in parts}, local=True, seed=1,
     )  # fmt: skip
-    return Series(sums, facts)
+    return Series(totals, facts)
 
 
-def profile_gates(run: Series) -> tuple[Gate, ...]:
+def profile_thresholds(run: Series) -> tuple[Threshold, ...]:
     """The gates of the project's gates.toml for this run's profile."""
-    return gates_of(load_gates(ROOT), ROOT, run.facts.profile, run.facts.phases, run.facts.endpoints)
+    return thresholds_of(load_thresholds(ROOT), ROOT, run.facts.profile, run.facts.phases, run.facts.endpoints)
 
 
-def through_json(sums: LedgerTotals) -> LedgerTotals:
-    """The sums as another process receives them."""
-    return LedgerTotals.from_json(json.loads(json.dumps(sums.as_json())))
+def through_json(totals: LedgerTotals) -> LedgerTotals:
+    """The totals as another process receives them."""
+    return LedgerTotals.from_json(json.loads(json.dumps(totals.as_json())))

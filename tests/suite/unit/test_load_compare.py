@@ -1,4 +1,4 @@
-"""Comparing old and new on drawn latencies: how often equal systems are called worse, and worse ones are found."""
+"""Comparison of old and new on generated latencies: equal systems are not worse, and worse ones are found."""
 
 from functools import partial
 from random import Random
@@ -6,9 +6,9 @@ from random import Random
 import pytest
 from tests.suite.support.load_series import ROOT
 
-from cutover.load.compare import MINIMUM_A_SIDE
+from cutover.load.compare import MIN_REQUESTS_PER_SIDE
 from cutover.load.threshold_result import State, ThresholdResult, evaluate_threshold
-from cutover.load.thresholds import Gate, load_gates
+from cutover.load.thresholds import Threshold, load_thresholds
 from cutover.traffic.ledger import LedgerTotals, Outcome
 
 pytestmark = pytest.mark.unit
@@ -17,76 +17,78 @@ RUNS = 30
 MEDIAN_US = 12_000
 
 
-def drawn(
-    draw: Random, sums: LedgerTotals, side: str, *, slower: float = 1.0, tail: float = 0.0, errors: float = 0.0
+def record_generated(
+    random: Random, totals: LedgerTotals, side: str, *, slower: float = 1.0, tail: float = 0.0, errors: float = 0.0
 ) -> None:
-    """5,000 lognormal latencies. slower: all of them by that factor; tail: the share that takes 8 times as long."""
-    cell = sums.cell("list_files", side)
-    failed = sum(draw.random() < errors for _ in range(MINIMUM_A_SIDE))
+    """Record 5,000 lognormal latencies. slower: factor for all; tail: fraction that takes 8 times as long."""
+    cell = totals.cell("list_files", side)
+    failed = sum(random.random() < errors for _ in range(MIN_REQUESTS_PER_SIDE))
     cell.latency.record_all(
         [
-            int(MEDIAN_US * draw.lognormvariate(0, 0.5) * slower * (8 if draw.random() < tail else 1))
-            for _ in range(MINIMUM_A_SIDE - failed)
+            int(MEDIAN_US * random.lognormvariate(0, 0.5) * slower * (8 if random.random() < tail else 1))
+            for _ in range(MIN_REQUESTS_PER_SIDE - failed)
         ]
     )
-    cell.outcomes[Outcome.OK], cell.outcomes[Outcome.HTTP_ERROR] = MINIMUM_A_SIDE - failed, failed
+    cell.outcomes[Outcome.OK], cell.outcomes[Outcome.HTTP_ERROR] = MIN_REQUESTS_PER_SIDE - failed, failed
 
 
-def judged(seed: int, **new: float) -> dict[str, ThresholdResult]:
-    """Each gate of a comparison by its metric."""
-    draw, sums = Random(seed), LedgerTotals()  # noqa: S311 - repeatable samples, no secret
-    drawn(draw, sums, "old", errors=0.001)
-    drawn(draw, sums, "new", **{"errors": 0.001, **new})
-    return {gate.metric.name: evaluate_threshold(gate, sums, ("old", "new")) for gate in gates()}
+def results_of(seed: int, **new: float) -> dict[str, ThresholdResult]:
+    """Return the result of each threshold of a comparison by its metric."""
+    random, totals = Random(seed), LedgerTotals()  # noqa: S311 - repeatable samples, not secrets
+    record_generated(random, totals, "old", errors=0.001)
+    record_generated(random, totals, "new", **{"errors": 0.001, **new})
+    return {threshold.metric.name: evaluate_threshold(threshold, totals, ("old", "new")) for threshold in comparing()}
 
 
-def gates() -> list[Gate]:
-    return [gate for gate in load_gates(ROOT) if gate.metric.compares]
+def comparing() -> list[Threshold]:
+    return [threshold for threshold in load_thresholds(ROOT) if threshold.metric.compares]
 
 
 def states(**new: float) -> list[dict[str, State]]:
-    return [{name: one.state for name, one in judged(seed, **new).items()} for seed in range(RUNS)]
+    return [{name: one.state for name, one in results_of(seed, **new).items()} for seed in range(RUNS)]
 
 
-def test_equal_systems_are_never_called_worse() -> None:
-    """In 30 comparisons of 5,000 a side; and nearly always they are shown to be no worse."""
+def test_equal_systems_are_never_worse() -> None:
+    """No threshold breaks in 30 comparisons of 5,000 requests per side; at least 90 % keep all."""
     found = states()
     assert not [each for each in found if State.BROKEN in each.values()]
     assert sum(set(each.values()) == {State.KEPT} for each in found) >= 0.9 * RUNS
 
 
-def test_a_harmless_difference_is_not_called_worse() -> None:
-    """2 % slower, which a rank test calls different in a third of comparisons."""
+def test_harmless_difference_is_not_worse() -> None:
+    """A rank test calls 2 % slower different in a third of comparisons."""
     assert not [each for each in states(slower=1.02) if State.BROKEN in each.values()]
 
 
-def test_a_quarter_slower_is_always_found() -> None:
-    """By the p95's ratio."""
+def test_quarter_slower_is_always_found() -> None:
+    """The ratio of the p95 finds it."""
     assert all(each["p95_ratio"] is State.BROKEN for each in states(slower=1.25))
 
 
-def test_three_per_cent_eight_times_slower_are_always_found() -> None:
-    """By the share above the old p99."""
+def test_slow_tail_is_always_found() -> None:
+    """The fraction above the old p99 finds 3 % of requests that are 8 times slower."""
     assert all(each["share_above_old_p99_percent"] is State.BROKEN for each in states(tail=0.03))
 
 
-def test_three_per_cent_more_errors_are_always_found() -> None:
-    """By the increase of the error rate."""
+def test_more_errors_are_always_found() -> None:
+    """The increase of the error rate finds 3 % more errors."""
     assert all(each["error_rate_increase_percent"] is State.BROKEN for each in states(errors=0.031))
 
 
-def test_a_ratio_at_its_limit_is_rarely_decided() -> None:
-    """10 % slower: at most 5 % of comparisons may say "kept", and as many "broken", for each bound is one-sided."""
+def test_ratio_at_its_limit_is_rarely_decided() -> None:
+    """10 % slower: at most 5 % of comparisons are kept, and as many broken, because each bound is one-sided."""
     found = [each["p95_ratio"] for each in states(slower=1.1)]
     most = 0.05 * RUNS + 3 * (0.05 * 0.95 * RUNS) ** 0.5
     assert found.count(State.KEPT) <= most
     assert found.count(State.BROKEN) <= most
 
 
-def test_one_request_fewer_a_side_says_nothing() -> None:
-    """4,999 are no verdict, however clear it looks."""
-    sums, draw = LedgerTotals(), partial(Random, 1)
-    drawn(draw(), sums, "old")
-    drawn(draw(), sums, "new", slower=3)
-    sums.cell("list_files", "old").outcomes[Outcome.OK] -= 1
-    assert {evaluate_threshold(gate, sums, ("old", "new")).state for gate in gates()} == {State.UNDECIDED}
+def test_too_few_requests_per_side_are_undecided() -> None:
+    """4,999 requests are undecided, however clear the difference is."""
+    totals, random = LedgerTotals(), partial(Random, 1)
+    record_generated(random(), totals, "old")
+    record_generated(random(), totals, "new", slower=3)
+    totals.cell("list_files", "old").outcomes[Outcome.OK] -= 1
+    assert {evaluate_threshold(threshold, totals, ("old", "new")).state for threshold in comparing()} == {
+        State.UNDECIDED
+    }

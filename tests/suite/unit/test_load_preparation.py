@@ -1,4 +1,4 @@
-"""Accounts whose registration nobody answered: removed as soon as they come to be."""
+"""Accounts whose registration had no response are removed as soon as they exist."""
 
 import time
 from collections.abc import Callable
@@ -15,36 +15,36 @@ from cutover.systems.target import Target
 pytestmark = pytest.mark.unit
 
 
-class Noted:
-    """Accounts that only write down what was forgotten, which means removed."""
+class FakeAccounts:
+    """Accounts that record which ones were forgotten (removed)."""
 
     def __init__(self) -> None:
         self.forgotten: list[str] = []
         self.names = iter(("late", "never", "answered"))
 
     def name(self) -> Account:
-        """One more."""
+        """Return the next account."""
         return Account(next(self.names), "a@example.invalid", Secret("a"))
 
     def forget(self, account: Account) -> None:
-        """It is gone."""
+        """Record the removal."""
         self.forgotten.append(account.username)
 
 
-def removing(there_at: float) -> Callable[[Any, str, Secret], bool]:
-    """The system makes "late" at that moment, and nothing else."""
-    return lambda _, username, __: username == "late" and time.monotonic() >= there_at
+def removing(exists_at: float) -> Callable[[Any, str, Secret], bool]:
+    """Return a removal that succeeds for "late" from that moment on."""
+    return lambda _, username, __: username == "late" and time.monotonic() >= exists_at
 
 
-def test_registration_that_was_cut_off_is_removed_when_it_has_come_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a second after the run; what never comes is given up at the deadline, what was answered is not asked for."""
-    noted = Noted()
-    prepared = Preparation(cast("Accounts", noted), cast("Target", None), print)
-    prepared.names(3)
+def test_late_registration_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account that appears after 0.5 s is removed; one that never appears is given up at the deadline."""
+    fake = FakeAccounts()
+    prepared = Preparation(cast("Accounts", fake), cast("Target", None), print)
+    prepared.reserve(3)
     began = time.monotonic()
     monkeypatch.setattr(preparation, "remove_account", removing(began + 0.5))
     prepared.remove_late(cast("Target", None), {"late", "never"}, within_s=1.0)
-    assert noted.forgotten == ["late"]
+    assert fake.forgotten == ["late"]
     assert 1.0 <= time.monotonic() - began < 3
     prepared.remove_late(cast("Target", None), set(), within_s=100)
     assert time.monotonic() - began < 3

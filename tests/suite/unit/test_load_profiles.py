@@ -1,4 +1,4 @@
-"""Profiles and caps: what is wrong in them ends a run with one message, before anything is sent."""
+"""Load profiles and caps: a mistake ends a run with one message before anything is sent."""
 
 import dataclasses
 import shutil
@@ -9,14 +9,14 @@ import pytest
 
 from cutover.config.environments import LoadCaps, load_environment
 from cutover.config.validation import ConfigurationError, root
-from cutover.load.preparation import materials
+from cutover.load.preparation import load_lists
 from cutover.load.profiles import (
     PROFILES,
+    check_caps,
     load_profile,
     processes_needed,
-    refuse_what_does_not_fit,
 )
-from cutover.load.thresholds import gates_of, load_gates
+from cutover.load.thresholds import load_thresholds, thresholds_of
 
 pytestmark = pytest.mark.unit
 
@@ -38,23 +38,23 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", PROFILES)
 @pytest.mark.parametrize("short", [False, True])
-def test_checked_in_profiles_fit_embedded_and_have_their_locustfile(name: str, short: bool) -> None:
-    """Each is within the caps, is judged by a gate that matches it, and begins with what is not judged."""
+def test_profile_fits_embedded_and_has_a_locustfile(name: str, short: bool) -> None:
+    """Each is within the caps, has a threshold, and begins with the warm-up."""
     profile = load_profile(root(), name, short=short)
-    plan = profile.draw(1)
+    plan = profile.schedule(1)
     assert (root() / "locustfiles" / f"{name}.py").is_file()
     assert plan.phases[0] == "warm-up"
     caps = tomllib.loads((root() / "environments.toml").read_text())["embedded"]["load"]
     local = dataclasses.replace(load_environment(root(), "local"), load=LoadCaps(**caps), poses_as_clients=True)
-    refuse_what_does_not_fit(root(), local, profile, plan, meant=None)
-    assert any(name in gate.profiles for gate in load_gates(root()))
+    check_caps(root(), local, profile, plan, confirmed=None)
+    assert any(name in threshold.profiles for threshold in load_thresholds(root()))
 
 
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
         ("[smoke]", "[other]", "no profile 'smoke'"),
-        ('"poisson"', '"wave"', "no shape"),
+        ('"poisson"', '"wave"', "unknown shape"),
         ("rate = 10", "rate = 0", "phases 1.rate"),
         ("rate = 10", "rate = 10, to_rate = 20", "to_rate"),
         ('"poisson"', '"ramp"', "to_rate"),
@@ -65,18 +65,18 @@ def test_checked_in_profiles_fit_embedded_and_have_their_locustfile(name: str, s
         ("mix =", 'systems = [["worker"]]\nmix =', "systems"),
         ("mix =", "accounts = 0\nmix =", "accounts"),
         ("mix =", "tempo = 3\nmix =", "tempo"),
-        ("phases = [", 'phases = [{ name = "steady", shape = "constant", rate = 1, seconds = 1 }, ', "once"),
+        ("phases = [", 'phases = [{ name = "steady", shape = "constant", rate = 1, seconds = 1 }, ', "unique"),
     ],
 )
-def test_wrong_profile_is_named(project: Path, old: str, new: str, says: str) -> None:
-    """File, key and what to do."""
+def test_wrong_profile_is_refused_with_its_key(project: Path, old: str, new: str, says: str) -> None:
+    """The message names file, key and fix."""
     (project / "load.toml").write_text(GOOD.replace(old, new))
     with pytest.raises(ConfigurationError, match=says):
         load_profile(project, "smoke", short=False)
 
 
 @pytest.mark.parametrize(
-    ("changes", "meant", "says"),
+    ("changes", "confirmed", "says"),
     [
         ({"load": None}, None, "without caps"),
         ({"rate": 5}, None, "rate"),
@@ -88,34 +88,34 @@ def test_wrong_profile_is_named(project: Path, old: str, new: str, says: str) ->
         ({"poses": False}, None, "limiter"),
     ],
 )
-def test_run_that_does_not_fit_is_refused(
-    project: Path, changes: dict[str, object], meant: str | None, says: str
+def test_run_above_a_cap_is_refused(
+    project: Path, changes: dict[str, object], confirmed: str | None, says: str
 ) -> None:
-    """Each cap by itself; and 50 arrivals of up to two requests are more than 90 in 60 s."""
+    """Each cap is checked; 50 arrivals of up to two requests are more than 90 in 60 s."""
     caps = LoadCaps(100, 60, 10, 100, 10**9, unattended=True)
     own = {key: value for key, value in changes.items() if key in ("rate", "seconds", "accounts", "unattended")}
     environment = dataclasses.replace(
         load_environment(project, "local"),
         load=None if "load" in changes else dataclasses.replace(caps, **own),  # type: ignore[arg-type]  # by key
         poses_as_clients=changes.get("poses", True) is True,
-        absent=changes.get("absent", {}),  # type: ignore[arg-type]  # the same
+        absent=changes.get("absent", {}),  # type: ignore[arg-type]  # as above
     )
     profile = load_profile(project, "smoke", short=False)
     with pytest.raises(ConfigurationError, match=says):
-        refuse_what_does_not_fit(project, environment, profile, profile.draw(3), meant=meant)
+        check_caps(project, environment, profile, profile.schedule(3), confirmed=confirmed)
     fitting = dataclasses.replace(environment, load=caps, poses_as_clients=True, absent={})
-    refuse_what_does_not_fit(project, fitting, profile, profile.draw(3), meant=None)
+    check_caps(project, fitting, profile, profile.schedule(3), confirmed=None)
 
 
-def test_processes_are_as_many_as_the_rate_needs(project: Path) -> None:
-    """10/s at 4/s a process are three."""
+def test_number_of_processes_follows_the_rate(project: Path) -> None:
+    """10/s at 4/s per process need three."""
     profile = load_profile(project, "smoke", short=False)
     assert [processes_needed(profile, rate) for rate in (4, 5, 10, 1000)] == [3, 2, 1, 1]
 
 
-def test_what_a_cut_must_give_is_stated_by_the_rules_of_the_contract() -> None:
-    """A record for each row, CRLF, quotes only where the contract wants them."""
-    lists = materials()
+def test_expected_export_follows_the_contract() -> None:
+    """One record per row, CRLF, and quotes only where the contract requires them."""
+    lists = load_lists()
     for content, cut in lists.own:
         lines = cut.decode().split("\r\n")
         assert lines[0] == ",".join(lists.columns)
@@ -125,16 +125,16 @@ def test_what_a_cut_must_give_is_stated_by_the_rules_of_the_contract() -> None:
     assert len(lists.uploads) > 5
 
 
-def test_people_have_different_lists_of_one_length() -> None:
-    """So a list that was mixed up with another one's is found, and costs the same."""
-    own = materials().own
+def test_accounts_have_different_lists_of_one_length() -> None:
+    """A mixed-up list is detected, and all cost the same time."""
+    own = load_lists().own
     assert len({content for content, _ in own}) == len({cut for _, cut in own}) == len(own)
     assert len({len(content) for content, _ in own}) == 1
 
 
-def test_gates_of_every_profile_match_its_plan() -> None:
-    """As the run itself asks before it starts."""
+def test_thresholds_match_every_profile() -> None:
+    """The run makes the same check before it starts."""
     for name in PROFILES:
         profile = load_profile(root(), name, short=True)
-        phases = ("warm-up", "old", "new") if len(profile.systems) > 1 else profile.draw(1).phases
-        assert gates_of(load_gates(root()), root(), name, phases, ("list_files", "health", "upload"))
+        phases = ("warm-up", "old", "new") if len(profile.systems) > 1 else profile.schedule(1).phases
+        assert thresholds_of(load_thresholds(root()), root(), name, phases, ("list_files", "health", "upload"))

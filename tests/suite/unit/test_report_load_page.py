@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.suite.support.load_series import Series, failing, profile_gates, series, slower, stalling, steady
+from tests.suite.support.load_series import Series, failing, profile_thresholds, series, slower, stalling, steady
 from tests.suite.support.report_pages import HOSTILE, any_json, places, replaced, shown, sound
 
 from cutover.core.evidence import EvidenceLog
 from cutover.load.load_json import BINS, as_json
-from cutover.load.load_verdict import judge
+from cutover.load.load_verdict import decide_load
 from cutover.load.report_files import write_load_files
 from cutover.report.html.charts import Line, Mark, line_chart
 from cutover.report.html.rendering import environment
@@ -45,8 +45,8 @@ OUTAGES = {
 
 def figures(run: Series, **more: Any) -> dict[str, Any]:
     """Return load.json of a run."""
-    gates = profile_gates(run)
-    data = as_json(run.sums, run.facts, judge(run.sums, run.facts, gates), gates, **more)
+    thresholds = profile_thresholds(run)
+    data = as_json(run.totals, run.facts, decide_load(run.totals, run.facts, thresholds), thresholds, **more)
     read: dict[str, Any] = json.loads(json.dumps(data, allow_nan=False))
     return read
 
@@ -93,7 +93,7 @@ def test_page_shows_verdict_thresholds_and_stalls() -> None:
     text = shown(page)
     assert "NO-GO load profile baseline on embedded, exit code 1" in text
     assert "✗ broken" in text
-    assert "no standstill: 2,003 ms breaks longest_stall_ms < 1000" in text
+    assert "no standstill: 2,003 ms, threshold longest_stall_ms < 1000 broken" in text
     assert text.index("no standstill") < text.index("errors before the switch")
     for name in ("Refused by maintenance", "Closed while idle", "Unsent", "Wrong version"):
         assert name in text
@@ -122,7 +122,7 @@ def test_comparison_steps_and_outages_have_sections() -> None:
     assert "no response afterwards" in compared
     assert "list-17.csvlost" in compared.replace(" ", "")
     assert "v1 5,000 0.0 s 10.0 s" in compared
-    assert "every limit held up to 80/s; at 160/s broke response time of a step" in stressed
+    assert "all thresholds kept up to 80/s; breaking point 160/s: response time of a step" in stressed
     assert "Outages" not in stressed
     assert "Old and new" not in stressed
     assert "Breaking point" not in compared
@@ -131,10 +131,10 @@ def test_comparison_steps_and_outages_have_sections() -> None:
 def test_terminal_lines_agree_with_the_page() -> None:
     """The lines contain each threshold with its state, the counts and the breaking point."""
     lines = "\n".join(summary(STALLED))
-    assert "broken     no standstill: 2,003 ms breaks longest_stall_ms < 1000" in lines
+    assert "broken     no standstill: 2,003 ms, threshold longest_stall_ms < 1000 broken" in lines
     assert "6,000 scheduled = 6,000 ok" in lines
     assert "p95" in lines
-    assert "every limit held up to 80/s" in "\n".join(summary(STRESSED))
+    assert "all thresholds kept up to 80/s" in "\n".join(summary(STRESSED))
     outages = "\n".join(summary(COMPARED))
     assert "fresh: 6,000 requests, 1 outages, longest time without a response 154.2 ms" in outages
     assert "outage from second 10.0: at least 148.0 ms, at most 152.0 ms, 75 failed" in outages
@@ -144,7 +144,7 @@ def test_terminal_lines_agree_with_the_page() -> None:
 def test_unbalanced_ledger_is_reported_on_the_page() -> None:
     """The notice names the endpoint and both counts."""
     run = series(("steady", 30, 200, steady()))
-    run.sums.cell("upload", "steady").scheduled += 3
+    run.totals.cell("upload", "steady").scheduled += 3
     text = shown(sound(load_page(figures(run))))
     assert "does not balance" in text
     assert "upload in steady: 2003 requests were scheduled, 2000 have an outcome" in text
@@ -154,9 +154,9 @@ def test_files_are_written_with_secrets_masked(tmp_path: Path) -> None:
     """A token in an error's text is neither in load.json nor in load.html."""
     run = series(("steady", 30, 200, steady()))
     token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
-    run.sums.cell("upload", "steady").add_detail(f"said {token}", 1)
-    log, gates = EvidenceLog(tmp_path), profile_gates(run)
-    lines = write_load_files(log, run.sums, run.facts, judge(run.sums, run.facts, gates), gates)
+    run.totals.cell("upload", "steady").add_detail(f"said {token}", 1)
+    log, thresholds = EvidenceLog(tmp_path), profile_thresholds(run)
+    lines = write_load_files(log, run.totals, run.facts, decide_load(run.totals, run.facts, thresholds), thresholds)
     log.close()
     assert log.failure is None
     data = json.loads((tmp_path / "load.json").read_text())
