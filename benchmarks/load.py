@@ -1,12 +1,12 @@
-"""What a request costs the load generator, and whether its latencies are true, beside what a user would pick instead.
+"""Compare the load generator with other tools: CPU time per request, and correct latencies during a stall.
 
     .venv/bin/python benchmarks/load.py [--rounds 5] [--quick]
 
-Target and generator have a core each. CPU a request is the slope between a short and a long run, so that starting up
-does not count. Then a stall of 2 s in 28 s at 200/s: what the ledger says against theory, and what stock Locust says.
-The last line is one JSON object: vs_X is X's CPU time a request over ours (null where X could not be had), lag_p99_ms
-the send lag at 500/s, stall_error the largest deviation of p95, p99 and p99.9 from theory. Counts that differ from the
-target's, or a stall_error above 2 %, end with 1.
+Target and generator have a core each. The CPU time per request is the slope between a short and a long run, so that
+start-up does not count. Then a stall of 2 s in 28 s at 200/s: quantiles of the ledger and of stock Locust against
+theory. The last line is one JSON object: vs_X is X's CPU time per request divided by ours (null if X is not available),
+lag_p99_ms the send lag at 500/s, stall_error the largest deviation of p95, p99 and p99.9 from theory. Exit code 1 if
+counts differ from the target's, or stall_error is above 2 %.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCUST = Path(sys.executable).with_name("locust")
 CORES = sorted(os.sched_getaffinity(0))
 AUTOCANNON = "autocannon@8"
-RATE = 3000  # near what one process sends: waking up for a single request costs more than the request
+RATE = 3000  # near the capacity of one process: waking up for a single request costs more than the request
 STALL_S, STALL_LONG_S, STALL_RATE = 2.0, 28.0, 200
 
 
 def pinned(core: int) -> Callable[[], None]:
-    """For preexec_fn: this core alone."""
+    """Return a preexec_fn that pins the process to this core."""
     return lambda: os.sched_setaffinity(0, {CORES[core % len(CORES)]})
 
 
@@ -50,20 +50,20 @@ class Target:
         self.port, self.url = port, f"http://127.0.0.1:{port}"
 
     def ask(self, path: str) -> str:
-        """GET, over a connection of its own."""
+        """Return the response to GET, over a new connection."""
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
             connection.request("GET", path)
             return connection.getresponse().read().decode()
 
     @property
     def counted(self) -> int:
-        """Requests so far."""
+        """Return the number of requests so far."""
         return int(self.ask("/count"))
 
 
 @contextlib.contextmanager
 def target() -> Generator[Target]:
-    """Started and ended."""
+    """Start the target for the block."""
     with subprocess.Popen(
         [str(node.find().program), str(ROOT / "benchmarks" / "load_target.mjs")],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=pinned(0),
@@ -78,10 +78,10 @@ def target() -> Generator[Target]:
 
 
 def cpu_of(command: list[str], **variables: str) -> tuple[float, str, int]:
-    """CPU seconds of a command and its children on the second core, its standard output, its exit code."""
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as complaints:
+    """Return CPU seconds of a command and its children on the second core, its standard output and exit code."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=complaints, cwd=ROOT,
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, cwd=ROOT,
             env={**os.environ, **variables}, preexec_fn=pinned(1),
         )  # fmt: skip
         _, status, usage = os.wait4(process.pid, 0)
@@ -89,14 +89,14 @@ def cpu_of(command: list[str], **variables: str) -> tuple[float, str, int]:
         out.seek(0)
         text = out.read()
         if process.returncode not in (0, 1, 4, 10, 11):
-            complaints.seek(0)
-            raise SystemExit(f"{command[0]} ended with {process.returncode}: {complaints.read()[-2000:]}")
+            errors.seek(0)
+            raise SystemExit(f"{command[0]} ended with {process.returncode}: {errors.read()[-2000:]}")
         return usage.ru_utime + usage.ru_stime, text, process.returncode
 
 
 @contextlib.contextmanager
 def project(url: str, rate: float, seconds: float) -> Generator[Path]:
-    """A project folder with one profile, which asks for health alone."""
+    """Yield a project folder with one profile that requests only health."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(ROOT / "contracts", folder / "contracts")
@@ -115,7 +115,7 @@ def project(url: str, rate: float, seconds: float) -> Generator[Path]:
 
 
 def ours(up: Target, rate: float, seconds: float) -> dict[str, Any]:
-    """One run of ours: CPU seconds, load.json's totals, whether its counts are the target's."""
+    """Run our generator: CPU seconds, totals of load.json, and `exact` if its counts are the target's."""
     before = up.counted
     with project(up.url, rate, seconds) as folder:
         cpu_s, text, code = cpu_of(
@@ -123,23 +123,23 @@ def ours(up: Target, rate: float, seconds: float) -> dict[str, Any]:
              f"--reports={folder / 'reports'}"],
             CUTOVER_ROOT=str(folder),
         )  # fmt: skip
-        if code == 4:  # more than one process sends cleanly: refused before the first arrival
-            return {"code": code, "exact": False, "last": "refused: more than one process sends without being late"}
+        if code == 4:  # refused before the first arrival: needs more than one process
+            return {"code": code, "exact": False, "last": "refused: needs more than one process"}
         (run,) = (folder / "reports").iterdir()
-        told = json.loads((run / "load.json").read_text())
-    ready = 2  # what the run itself asks before its first arrival
-    exact = told["totals"]["sent"] == up.counted - before - ready and told["balanced"]
+        found = json.loads((run / "load.json").read_text())
+    ready = 2  # requests of the run before its first arrival
+    exact = found["totals"]["sent"] == up.counted - before - ready and found["balanced"]
     return {
         "cpu_s": cpu_s,
-        "requests": told["totals"]["sent"],
+        "requests": found["totals"]["sent"],
         "exact": exact,
         "code": code,
         "last": text.splitlines()[-1],
-    } | {key: told["totals"][key] for key in ("p50_ms", "p95_ms", "p99_ms", "p99.9_ms", "lag_p99_ms")}
+    } | {key: found["totals"][key] for key in ("p50_ms", "p95_ms", "p99_ms", "p99.9_ms", "lag_p99_ms")}
 
 
 def stock(client: str, up: Target, users: int, rate: float, seconds: float) -> dict[str, Any]:
-    """One run of stock Locust: CPU seconds, requests, latencies as it tells them."""
+    """Run stock Locust: CPU seconds, requests and latencies as it reports them."""
     cpu_s, text, _ = cpu_of(
         [str(LOCUST), "-f", str(ROOT / "benchmarks" / "load_stock.py"), "--headless", "--json", "-u", str(users),
          "-r", "1000", "-t", f"{seconds:g}s", "-H", up.url, "--only-summary"],
@@ -155,7 +155,7 @@ def stock(client: str, up: Target, users: int, rate: float, seconds: float) -> d
 
 
 def quantile(times: list[tuple[float, int]], share: float) -> float:
-    """Of a histogram, by the nearest rank."""
+    """Return a quantile of a histogram, by the nearest rank."""
     total = sum(count for _, count in times)
     seen = 0
     for ms, count in times:
@@ -166,7 +166,7 @@ def quantile(times: list[tuple[float, int]], share: float) -> float:
 
 
 def cannon(folder: Path) -> list[str] | None:
-    """autocannon by the pair's npm, in a folder of its own; None where it cannot be installed."""
+    """Return the command of autocannon, installed by the pair's npm; None if it cannot be installed."""
     program = folder / "node_modules" / "autocannon" / "autocannon.js"
     if not program.is_file():
         found = node.find()
@@ -184,21 +184,21 @@ def cannon(folder: Path) -> list[str] | None:
 
 
 def slope(short: tuple[float, int], long: tuple[float, int]) -> float:
-    """µs of CPU a request, from (CPU seconds, requests) of a short and a long run."""
+    """Return µs of CPU per request, from (CPU seconds, requests) of a short and a long run."""
     return (long[0] - short[0]) / max(1, long[1] - short[1]) * 1e6
 
 
 def measured(name: str, rounds: int, one: Callable[[float], tuple[float, int]], short: float, long: float) -> float:
-    """The median of so many slopes."""
+    """Return the median of several slopes."""
     figures = [slope(one(short), one(long)) for _ in range(rounds)]
     figure = statistics.median(figures)
-    print(f"  {name:<14} {figure:8.1f} µs a request, a core sends {1e6 / figure if figure > 0 else 0:8.0f}/s   "
+    print(f"  {name:<14} {figure:8.1f} µs per request, a core sends {1e6 / figure if figure > 0 else 0:8.0f}/s   "
           f"({', '.join(f'{value:.1f}' for value in sorted(figures))})", flush=True)  # fmt: skip
     return figure
 
 
 def stalled(up: Target, run: Callable[[], dict[str, Any]], starts: Callable[[], bool]) -> dict[str, Any]:
-    """A run in whose middle the target stands still for STALL_S."""
+    """Run with a stall of STALL_S of the target in the middle."""
 
     def stall() -> None:
         deadline = time.monotonic() + 60
@@ -209,13 +209,13 @@ def stalled(up: Target, run: Callable[[], dict[str, Any]], starts: Callable[[], 
 
     thread = threading.Thread(target=stall)
     thread.start()
-    told = run()
+    found = run()
     thread.join()
-    return told
+    return found
 
 
 def theory() -> dict[str, float]:
-    """Arrivals in the stall wait for its end: uniform from 0 to STALL_S, a share of STALL_S / STALL_LONG_S of all."""
+    """Return the theoretical quantiles: waits are uniform from 0 to STALL_S for STALL_S / STALL_LONG_S of arrivals."""
     return {
         name: STALL_S * 1000 * (1 - (1 - share) * STALL_LONG_S / STALL_S)
         for name, share in (("p95_ms", 0.95), ("p99_ms", 0.99), ("p99.9_ms", 0.999))
@@ -223,10 +223,10 @@ def theory() -> dict[str, float]:
 
 
 def main() -> int:
-    """The table, then the JSON line."""
+    """Print the table, then the JSON line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="short runs: shows that it works, not what it costs")
+    parser.add_argument("--quick", action="store_true", help="short runs: checks that it works, without valid figures")
     options = parser.parse_args()
     rounds = 1 if options.quick else options.rounds
     short, long = (2.0, 4.0) if options.quick else (2.0, 8.0)
@@ -235,19 +235,19 @@ def main() -> int:
         print("CPU of the generator:", flush=True)
 
         def our_run(seconds: float) -> tuple[float, int]:
-            told = ours(up, RATE, seconds)
-            if told["code"] == 4:
-                raise SystemExit(f"{RATE}/s: {told['last']}; the machine is too busy to measure anything")
-            exact.append(told["exact"])
-            return told["cpu_s"], told["requests"]
+            found = ours(up, RATE, seconds)
+            if found["code"] == 4:
+                raise SystemExit(f"{RATE}/s: {found['last']}; the machine is too busy to measure anything")
+            exact.append(found["exact"])
+            return found["cpu_s"], found["requests"]
 
         mine = measured("ours", rounds, our_run, short, long)
         others: dict[str, float | None] = {}
         for client in ("FastHttpUser", "HttpUser"):
 
             def stock_run(seconds: float, client: str = client) -> tuple[float, int]:
-                told = stock(client, up, 20, 0, seconds)
-                return told["cpu_s"], told["requests"]
+                found = stock(client, up, 20, 0, seconds)
+                return found["cpu_s"], found["requests"]
 
             others[client.lower()] = measured(client, rounds, stock_run, short, long)
         others |= {"autocannon": None, "wrk": None}
@@ -269,14 +269,14 @@ def main() -> int:
 
             others["wrk"] = measured("wrk", rounds, wrk_run, short, long)
         steady = [ours(up, 500, long) for _ in range(rounds)]
-        exact += [told["exact"] for told in steady]
-        lag = statistics.median(told["lag_p99_ms"] for told in steady)
+        exact += [found["exact"] for found in steady]
+        lag = statistics.median(found["lag_p99_ms"] for found in steady)
         print(f"at 500/s: send lag p99 {lag:.2f} ms, counts exact: {all(exact)}")
         clean = 0
         for rate in (1000, 2000, 3000, 4000, 6000, 8000):
-            told = ours(up, rate, long)
-            if told["code"] == 11 or not told["exact"]:
-                print(f"at {rate}/s: {told['last']}")
+            found = ours(up, rate, long)
+            if found["code"] == 11 or not found["exact"]:
+                print(f"at {rate}/s: {found['last']}")
                 break
             clean = rate
         print(f"clean up to {clean}/s in one process (a step above it was refused or INVALID)")

@@ -1,7 +1,7 @@
-"""What a user of Locust would write, against load_target.mjs. For load.py.
+"""A plain Locust user against load_target.mjs, as Locust's documentation shows it. For load.py.
 
-BENCH_CLIENT: HttpUser or FastHttpUser. BENCH_RATE: requests a second of each user (constant_throughput), 0 for as fast
-as it goes.
+BENCH_CLIENT: HttpUser or FastHttpUser. BENCH_RATE: requests per second of each user (constant_throughput), 0 for no
+limit.
 """
 
 import os
@@ -12,7 +12,7 @@ rate = float(os.environ.get("BENCH_RATE", "0"))
 
 
 class Stock(getattr(locust, os.environ["BENCH_CLIENT"])):  # type: ignore[misc]  # the class is the caller's choice
-    """One user that asks for the same page again and again."""
+    """A user that requests the same page repeatedly."""
 
     wait_time = locust.constant_throughput(rate) if rate else locust.constant(0)
 

@@ -1,6 +1,6 @@
-"""Counts every request that is dropped while traffic is switched, and looks for every write that was acknowledged.
+"""Count every request dropped during a traffic switch, and look for every acknowledged write.
 
-locust -f locustfiles/availability.py --env NAME [--short]; docs/load.md.
+Run it with: locust -f locustfiles/availability.py --env NAME [--short]. See docs/load.md.
 """
 
 from cutover.locust_plugin.wiring import profile

@@ -1,6 +1,6 @@
-"""An ordinary day: the figures that later runs are held against.
+"""Send the load of an ordinary day: reference figures for later runs.
 
-locust -f locustfiles/baseline.py --env NAME [--short]; docs/load.md.
+Run it with: locust -f locustfiles/baseline.py --env NAME [--short]. See docs/load.md.
 """
 
 from cutover.locust_plugin.wiring import profile

@@ -1,6 +1,6 @@
-"""Django and the Worker on one schedule, arrival by arrival: is the new one slower, and by how much.
+"""Send the same load to Django and the Worker, and compare response times and errors.
 
-locust -f locustfiles/compare.py --env NAME [--short]; docs/load.md.
+Run it with: locust -f locustfiles/compare.py --env NAME [--short]. See docs/load.md.
 """
 
 from cutover.locust_plugin.wiring import profile

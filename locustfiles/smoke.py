@@ -1,6 +1,6 @@
-"""Every journey at a rate that nobody notices: does the load run work at all.
+"""Send every journey at a low rate: checks that load runs work in an environment.
 
-locust -f locustfiles/smoke.py --env NAME [--short]; docs/load.md.
+Run it with: locust -f locustfiles/smoke.py --env NAME [--short]. See docs/load.md.
 """
 
 from cutover.locust_plugin.wiring import profile

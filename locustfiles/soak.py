@@ -1,6 +1,6 @@
-"""An ordinary load for long: what grows, leaks or runs out.
+"""Send an ordinary load for an hour: finds growth, leaks and exhausted resources.
 
-locust -f locustfiles/soak.py --env NAME [--short]; docs/load.md.
+Run it with: locust -f locustfiles/soak.py --env NAME [--short]. See docs/load.md.
 """
 
 from cutover.locust_plugin.wiring import profile

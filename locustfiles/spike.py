@@ -1,6 +1,6 @@
-"""Ten times the ordinary load at once, and whether it is over when it is over.
+"""Send ten times the ordinary load at once, and check the recovery afterwards.
 
-locust -f locustfiles/spike.py --env NAME [--short]; docs/load.md.
+Run it with: locust -f locustfiles/spike.py --env NAME [--short]. See docs/load.md.
 """
 
 from cutover.locust_plugin.wiring import profile

@@ -1,6 +1,6 @@
-"""One step after the other until a limit breaks; the verdict says which, and at what rate.
+"""Increase the rate step by step until a threshold breaks, and report the breaking point.
 
-locust -f locustfiles/stress.py --env NAME [--short]; docs/load.md.
+Run it with: locust -f locustfiles/stress.py --env NAME [--short]. See docs/load.md.
 """
 
 from cutover.locust_plugin.wiring import profile

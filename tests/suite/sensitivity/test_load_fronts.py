@@ -1,7 +1,7 @@
-"""Each defect of reference/faults/load.toml, by itself, ends a load run with the verdict that its row asks for.
+"""Each fault of reference/faults/load.toml ends a load run with the verdict of its row.
 
-Whoever planted them had not read the gates. By default two of them run; with CUTOVER_SENSITIVITY=full all do (about
-ten minutes, one run at a time: two at once would make each other's generator late).
+The faults were written without knowledge of the thresholds. By default two of them run; with CUTOVER_SENSITIVITY=full
+all run (about ten minutes, one run at a time, because two at once delay each other's generator).
 """
 
 import contextlib
@@ -37,7 +37,7 @@ FULL = os.environ.get("CUTOVER_SENSITIVITY") == "full"
 FOLDER = root() / "reference" / "faults" / "load"
 FAULTS = {row["name"]: row for row in tomllib.loads(FOLDER.with_suffix(".toml").read_text())["fault"]}
 CODES = {"GO": {0}, "NO-GO": {1}, "INCONCLUSIVE": {10}, "INVALID": {11}, "tool error": {3, 4}}
-GATES = {
+THRESHOLDS = {
     "error rate < 1 %": ("errors before the switch",),
     "error rate <= 5 %": ("errors while watching",),
     "p95 < 100 ms": ("response time of reads after the cutover",),
@@ -45,7 +45,7 @@ GATES = {
     "average < 200 ms": ("health's average response time",),
     "zero dropped": ("nothing dropped",),
 }
-"""What load.toml calls the gates of gates.toml. A run is judged by those of its profile alone."""
+"""Names of thresholds in load.toml and in gates.toml. A run has the thresholds of its profile only."""
 
 READS = "list = 35, account = 30, download = 20, cut = 10, health = 5"
 STREAMS = "fresh = 50, kept = 50"
@@ -54,58 +54,57 @@ WRITES = "fresh = 35, kept = 35, write = 30"
 
 @dataclass(frozen=True)
 class Seen:
-    """What a run left: its end, load.json, and the front's own log."""
+    """The results of a run: output, load.json, and the log of the proxy."""
 
     run: GateRun
     folder: Path
 
     @cached_property
     def data(self) -> dict[str, Any]:
-        """load.json."""
+        """Return load.json."""
         data: dict[str, Any] = json.loads((self.run.folder / "load.json").read_text())
         return data
 
     @cached_property
     def log(self) -> list[dict[str, Any]]:
-        """The front's lines."""
+        """Return the lines of the proxy's log."""
         return [json.loads(line) for line in (self.folder / "front.log").read_text().splitlines()]
 
     def count(self, outcome: str, *endpoints: str) -> int:
-        """Requests with that outcome, of all endpoints or of those that begin so."""
+        """Return the number of requests with that outcome, of all endpoints or of those with these prefixes."""
         rows = [row for row in self.data["ledger"] if not endpoints or row["endpoint"].startswith(endpoints)]
         return sum(int(row["outcomes"][outcome]) for row in rows)
 
     def share(self, outcome: str, *endpoints: str) -> float:
-        """The same in per cent of what was sent to them."""
+        """Return the same in per cent of the sent requests."""
         rows = [row for row in self.data["ledger"] if not endpoints or row["endpoint"].startswith(endpoints)]
         return 100 * self.count(outcome, *endpoints) / max(1, sum(row["sent"] for row in rows))
 
     def harmed(self, name: str) -> int:
-        """Requests that the front's log says it did this to."""
+        """Return the number of requests that the proxy changed with this fault."""
         return sum(line.get("harm") == name for line in self.log)
 
-    def gate(self, name: str) -> dict[str, Any]:
-        """A gate of load.json."""
+    def threshold(self, name: str) -> dict[str, Any]:
+        """Return a threshold of load.json."""
         (found,) = [gate for gate in self.data["gates"] if gate["name"] == name]
         return found
 
     def p95(self) -> float:
-        """Of what the gate of reads judges, in ms."""
+        """Return the p95 of the threshold of reads, in ms."""
         return float(self.gate("response time of reads after the cutover")["interval"]["estimate"])
 
     def says(self, text: str) -> bool:
-        """Whether the output does."""
+        """Return True if the output contains the pattern."""
         return re.search(text, self.run.output) is not None
 
 
 @dataclass(frozen=True)
 class Run:
-    """A defect and the profile that is to see it.
+    """A fault and the profile that must detect it.
 
-    rate, seconds: of its one phase; accounts: that arrivals take turns with. sees: what load.toml's `sees` says, as
-    far as a machine can tell. codes, because: an end that this suite's design gives instead of load.toml's, and why.
-    broken: the words of the gate or of the reason. declared: whether what is planned was declared; twin: whether the
-    control front is run as well.
+    rate, seconds: of its phase; accounts: that arrivals take turns with. sees: the testable part of `sees` in
+    load.toml. codes, because: an exit code that differs from load.toml by design, and why. broken: text in the reason.
+    declared: the maintenance was declared; with_control: the control runs as well.
     """
 
     fault: str
@@ -121,33 +120,33 @@ class Run:
     phase: str = ""
     codes: frozenset[int] = frozenset()
     because: str = ""
-    twin: bool = False
+    with_control: bool = False
     declared: bool = True
 
     @property
     def name(self) -> str:
-        """Of the test."""
+        """Return the name of the test case."""
         return f"{self.fault} by {self.profile}{'' if self.declared else ', undeclared'}"
 
     @property
     def row(self) -> Mapping[str, Any]:
-        """Of load.toml."""
+        """Return the row of load.toml."""
         return FAULTS[self.fault]
 
     @property
     def expected(self) -> frozenset[int]:
-        """The exit codes that it may end with."""
+        """Return the accepted exit codes."""
         words = [self.row["verdict"], *([self.row["may_be"]] if "may_be" in self.row else [])]
         return self.codes or frozenset().union(*(CODES[word] for word in words))
 
     @property
     def holds(self) -> tuple[str, ...]:
-        """What must not be red, as load.toml calls it. That is said of what was declared."""
+        """Return the thresholds that must not break, by their names in load.toml; none without declaration."""
         return tuple(self.row.get("holds", ())) if self.declared else ()
 
     @property
     def toml(self) -> str:
-        """The profile."""
+        """Return the profile as TOML."""
         phase = self.phase or f'name = "steady", shape = "constant", rate = {self.rate}, seconds = {self.seconds}'
         systems = 'systems = ["worker", "legacy"]' if self.profile == "compare" else ""
         version = "any_version = true" if self.profile == "availability" else ""
@@ -158,18 +157,18 @@ class Run:
 
     @property
     def seed(self) -> int:
-        """The front's, such that it harms none of the requests that prepare the run: those are not what is judged."""
+        """Return the seed of the proxy. It leaves the requests of the preparation unchanged, which are not measured."""
         share = self.row.get("parameters", {}).get("share")
         prepared = self.accounts + 2
         if share is None:
             return 1
         first = round(1 / share)
-        # S311: to be repeated, not to be secret.
+        # S311: repeatable, not secret.
         return next(seed for seed in itertools.count(1) if random.Random(seed).randrange(first) >= prepared)  # noqa: S311
 
 
 def outage_is_found(seen: Seen) -> bool:
-    """One window a stream, whose bounds hold the time between the front's own shut and open."""
+    """Return True if each stream has one outage whose bounds enclose the proxy's own times."""
     times = {event: [line["monotonic"] for line in seen.log if line["event"] == event] for event in ("shut", "open")}
     lasted_ms = 1000 * (times["open"][-1] - times["shut"][0])
     streams = seen.data["availability"]["streams"].values()
@@ -177,8 +176,8 @@ def outage_is_found(seen: Seen) -> bool:
     return len(windows) == len(streams) and all(w["lower_ms"] <= lasted_ms <= w["upper_ms"] for w in windows)
 
 
-def maintenance_is_told_apart(seen: Seen) -> bool:
-    """Refused by maintenance are writes alone, as many as the front's log has; reads that it refused are errors."""
+def maintenance_is_separate(seen: Seen) -> bool:
+    """Return True if exactly the refused writes count as refused by maintenance, and refused reads as errors."""
     refused = seen.count("refused_by_maintenance")
     errors = seen.count("http_error")
     of_reads = sum(line.get("harm") == "Maintenance" and line["method"] == "GET" for line in seen.log)
@@ -186,44 +185,45 @@ def maintenance_is_told_apart(seen: Seen) -> bool:
 
 
 def grows(seen: Seen) -> bool:
-    """The median of the last bins is far above the first ones'."""
+    """Return True if the median at the end is far above that at the start."""
     medians = [row["p50_ms"] for row in seen.data["timeline"]["bins"] if row["p50_ms"] is not None]
     return float(medians[-2]) - float(medians[1]) > 60
 
 
 def writes(seen: Seen, kind: str, harm: str) -> bool:
-    """As many writes are found lost or doubled as the front did it to."""
+    """Return True if as many writes are reported as the proxy lost or doubled."""
     return len(seen.data["availability"]["writes"][kind]) == seen.harmed(harm) > 0
 
 
 def worker_of(process: subprocess.Popen[str]) -> int:
-    """One of the processes that it forked, which send."""
+    """Return the id of one of its forked generator processes."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     found = [int(child) for child in children if b"locust" in Path(f"/proc/{child}/cmdline").read_bytes()]
     return found[0]
 
 
 STEPS = 'name = "step", shape = "step", rate = 70, to_rate = 220, steps = 3, seconds = 18'
-DESIGN = "docs/load-verdict.md: wrong version makes the run INVALID, since somebody else was measured"
+DESIGN = "docs/load-verdict.md: wrong version makes the run INVALID, because another system was measured"
 FLOOR = (
-    "the floor is a TCP handshake's time, which a front that holds back answers does not change; the limit is kept "
-    "with these 60 ms in it, so GO says no more than is true"
+    "the minimum network latency is the time of a TCP handshake, which a delay of responses does not change; the "
+    "threshold is kept with these 60 ms, so GO is correct"
 )
 ERRORS, LIMITS = "errors before the switch", "response time of reads after the cutover"
 RUNS = (
-    Run("stall", "baseline", 100, 15, lambda seen: seen.p95() > 500 and seen.says("stall"), "no standstill", twin=True),
+    Run("stall", "baseline", 100, 15, lambda seen: seen.p95() > 500 and seen.says("stall"), "no standstill",
+        with_control=True),
     Run("errors-1-percent", "baseline", 60, 12, lambda seen: 0.7 < seen.share("http_error") < 1.3, ERRORS),
     Run("errors-6-percent", "smoke", 130, 26, lambda seen: 5 < seen.share("http_error") < 7, "errors while watching",
-        mix="list = 36, account = 32, download = 20, cut = 10, health = 2", twin=True),
+        mix="list = 36, account = 32, download = 20, cut = 10, health = 2", with_control=True),
     Run("p95-at-105-ms", "baseline", 100, 14, lambda seen: 100 < seen.p95() < 150, LIMITS),
     Run("tail-eight-times", "compare", 440, 24,
-        lambda seen: seen.gate("p95 against the old system")["state"] != "broken",
-        "slow requests against the old system", mix="list = 40, account = 40, download = 20", twin=True),
+        lambda seen: seen.threshold("p95 against the old system")["state"] != "broken",
+        "slow requests against the old system", mix="list = 40, account = 40, download = 20", with_control=True),
     Run("slow-above-150", "baseline", 200, 11, lambda seen: grows(seen) and seen.count("http_error") == 0,
         "response time", mix="list = 45, account = 45, health = 10", timeout_s=10),
     Run("slow-above-150", "stress", 220, 18, lambda seen: 145 <= float(seen.data["breaking"]["broke_at_rate"]) <= 220,
         "breaking point", mix="list = 50, account = 50", timeout_s=10, phase=STEPS, codes=frozenset({0}),
-        because="docs/load-verdict.md: a stress run is there to break something, and names where", twin=True),
+        because="docs/load-verdict.md: a stress run looks for the breaking point", with_control=True),
     Run("growing-latency", "baseline", 20, 28, grows, LIMITS),
     Run("body-cut", "availability", 60, 10, lambda seen: 0.4 < seen.share("network_error") < 1.6, "nothing dropped",
         mix=STREAMS),
@@ -238,7 +238,7 @@ RUNS = (
     Run("redirected", "baseline", 80, 12,
         lambda seen: seen.count("http_error") == seen.harmed("Redirected") and not seen.says("redirected.invalid"),
         ERRORS),
-    Run("outage-150-ms", "availability", 100, 11, outage_is_found, "nothing dropped", mix=STREAMS, twin=True),
+    Run("outage-150-ms", "availability", 100, 11, outage_is_found, "nothing dropped", mix=STREAMS, with_control=True),
     Run("kept-alive-reset", "availability", 50, 10,
         lambda seen: seen.count("network_error", "kept") > 0 == seen.count("network_error", "fresh"),
         "nothing dropped", mix=STREAMS),
@@ -261,14 +261,14 @@ RUNS = (
         mix=WRITES),
     Run("late-body", "baseline", 70, 12, lambda seen: seen.p95() > 300, LIMITS),
     Run("late-connections", "baseline", 40, 12,
-        lambda seen: seen.p95() > 250 and seen.gate("health's average response time")["state"] == "kept",
+        lambda seen: seen.p95() > 250 and seen.threshold("health's average response time")["state"] == "kept",
         LIMITS, mix="list = 35, account = 30, fresh = 20, health = 15"),
-    Run("maintenance-of-writes", "availability", 35, 13, maintenance_is_told_apart, "", mix=WRITES,
+    Run("maintenance-of-writes", "availability", 35, 13, maintenance_is_separate, "", mix=WRITES,
         arguments=("--maintenance", "2.5-10.5")),
     Run("maintenance-of-writes", "availability", 35, 11, lambda seen: seen.count("refused_by_maintenance") == 0,
-        "nothing dropped", mix=WRITES, codes=frozenset({1}), because="the same without the window that was declared",
+        "nothing dropped", mix=WRITES, codes=frozenset({1}), because="the same without a declared window",
         declared=False),
-    Run("maintenance-of-reads", "availability", 35, 13, maintenance_is_told_apart, "nothing dropped", mix=WRITES,
+    Run("maintenance-of-reads", "availability", 35, 13, maintenance_is_separate, "nothing dropped", mix=WRITES,
         arguments=("--maintenance", "2.5-10.5")),
     Run("floor-over-half", "baseline", 40, 11,
         lambda seen: 60 < seen.p95() < 100 and float(seen.data["network_floor_ms"]) < 5, "",
@@ -293,7 +293,7 @@ ALWAYS = ("body-of-another", "few-samples")
 
 @contextlib.contextmanager
 def front(name: str, upstream: str, log: Path, *arguments: str) -> Generator[str]:
-    """A front with that defect before a system; its address."""
+    """Start a proxy with that fault in front of a system; yield its address."""
     command = [sys.executable, str(FOLDER / "front.py"), name, "--upstream", upstream, "--log", str(log), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -305,13 +305,13 @@ def front(name: str, upstream: str, log: Path, *arguments: str) -> Generator[str
 
 
 def play(run: Run, folder: Path, *, control: bool) -> Seen:
-    """One run of its profile against targets of its own."""
+    """Run the profile once against new targets."""
     with contextlib.ExitStack() as stack:
         worker, legacy = stack.enter_context(target()), stack.enter_context(target("legacy"))
         worker_url, legacy_url = worker.url, legacy.url
         if run.profile == "compare":
-            for system in (worker, legacy):  # so that what a front itself takes is no tenth of an answer
-                system.does_wrong(delay_s=0.02)
+            for system in (worker, legacy):  # so that the proxy's own time is less than a tenth of a response
+                system.set_faults(delay_s=0.02)
             quiet = front(run.fault, legacy.url, folder / "legacy.log", "--control")
             legacy_url = stack.enter_context(quiet)
         if run.row["on"] == "front":
@@ -347,12 +347,12 @@ def play(run: Run, folder: Path, *, control: bool) -> Seen:
 
 @contextlib.contextmanager
 def _harm(run: Run, process: subprocess.Popen[str], worker: Target, *, control: bool) -> Generator[None]:
-    """Do to the generator what is to be done, from its first arrivals on."""
+    """Apply the fault to the generator from its first arrivals on."""
     done: list[subprocess.Popen[bytes]] = []
 
     def meanwhile() -> None:
         deadline = time.monotonic() + 60
-        while sum(worker.told["counts"].values()) < 5 and process.poll() is None and time.monotonic() < deadline:
+        while sum(worker.state["counts"].values()) < 5 and process.poll() is None and time.monotonic() < deadline:
             threading.Event().wait(0.02)
         whom = worker_of(process) if run.fault == "worker-killed" else process.pid
         more = ["--control"] if control else []
@@ -373,7 +373,7 @@ def _free_port() -> int:
         return port
 
 
-def _told_row(run: Run) -> dict[str, str]:
+def _table_row(run: Run) -> dict[str, str]:
     return {"system": "load", "name": run.name}
 
 
@@ -382,33 +382,33 @@ def _cases() -> list[Any]:
 
 
 @pytest.mark.parametrize("run", _cases())
-def test_defect_ends_a_load_run_as_its_row_asks(run: Run, fault_table: FaultTableWriter, tmp_path: Path) -> None:
-    """The exit code, the reason, the gates that must not be red, and what the report has to show."""
+def test_load_fault_has_its_verdict(run: Run, fault_table: FaultTableWriter, tmp_path: Path) -> None:
+    """The exit code, the reason, the thresholds that must be kept, and the figures of the report."""
     seen = play(run, tmp_path, control=False)
     fault_table.add(
-        _told_row(run), f"{run.profile}: {run.broken or run.row['gate']}", "planted", f"exit {seen.run.code}"
+        _table_row(run), f"{run.profile}: {run.broken or run.row['gate']}", "planted", f"exit {seen.run.code}"
     )
     output = f"{run.row['sees']}\n{run.because}\n{seen.run.output}"
     assert seen.run.code in run.expected, output
     if seen.run.code != 4:
         assert run.broken in seen.run.output, output
-        for name in itertools.chain.from_iterable(GATES[held] for held in run.holds):
+        for name in itertools.chain.from_iterable(THRESHOLDS[held] for held in run.holds):
             red = [gate for gate in seen.data["gates"] if gate["name"] == name and gate["state"] == "broken"]
             assert not red, output
     assert run.sees(seen), output
 
 
-@pytest.mark.parametrize("run", [pytest.param(run, id=run.name) for run in RUNS if FULL and run.twin])
-def test_honest_front_is_go(run: Run, fault_table: FaultTableWriter, tmp_path: Path) -> None:
-    """The same profile through a front that draws, measures and counts the same, and changes nothing."""
+@pytest.mark.parametrize("run", [pytest.param(run, id=run.name) for run in RUNS if FULL and run.with_control])
+def test_load_control_is_go(run: Run, fault_table: FaultTableWriter, tmp_path: Path) -> None:
+    """The same profile through a proxy that makes the same random choices and changes nothing."""
     seen = play(run, tmp_path, control=True)
-    fault_table.add(_told_row(run), f"{run.profile}: {run.broken}", "control", f"exit {seen.run.code}")
+    fault_table.add(_table_row(run), f"{run.profile}: {run.broken}", "control", f"exit {seen.run.code}")
     assert seen.run.code == 0, seen.run.output
 
 
-def test_every_defect_of_the_list_has_a_run() -> None:
-    """None is left out, and each gate that must hold is one that gates.toml has."""
+def test_every_load_fault_has_a_run() -> None:
+    """No fault is left out, and each threshold that must be kept exists in gates.toml."""
     assert {run.fault for run in RUNS} == set(FAULTS)
     known = {gate["name"] for gate in tomllib.loads((root() / "gates.toml").read_text())["load"]["gate"]}
-    assert {name for names in GATES.values() for name in names} <= known
-    assert {held for row in FAULTS.values() for held in row.get("holds", ())} <= set(GATES)
+    assert {name for names in THRESHOLDS.values() for name in names} <= known
+    assert {held for row in FAULTS.values() for held in row.get("holds", ())} <= set(THRESHOLDS)

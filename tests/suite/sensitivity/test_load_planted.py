@@ -1,7 +1,7 @@
-"""Each defect that is planted in a target turns its load run from GO into what it must be, whole runs from outside.
+"""Each fault of a target changes the verdict of its load run, tested with whole runs from outside.
 
-By default two of them run; with CUTOVER_SENSITIVITY=full all do (about six minutes). Written against
-tests/load_target.py, which counts and misbehaves as it is told; the honest run of each profile stands beside it.
+By default two of them run; with CUTOVER_SENSITIVITY=full all run (about six minutes). The target
+(tests/suite/support/load_target.py) counts requests and has faults on demand. Each profile also runs without a fault.
 """
 
 import os
@@ -55,24 +55,24 @@ systems = ["worker", "legacy"]
 
 @dataclass(frozen=True)
 class Planted:
-    """A defect. defects: what the target does; codes: exit codes that the run may end with; said: what it must say.
+    """A fault. faults: of the target; codes: accepted exit codes; text: expected in the output.
 
-    during: done to the generating process while it runs. late: planted with the first arrival, for what is told in
-    seconds from then.
+    during: applied to the generator process while it runs. late: planted with the first arrival, for faults at a given
+    second. honest: settings of the target in the run without the fault.
     """
 
     name: str
     profile: str
-    defects: dict[str, Any]
+    faults: dict[str, Any]
     codes: tuple[int, ...]
-    said: str
+    text: str
     late: bool = False
     during: Callable[[subprocess.Popen[str]], None] | None = None
     honest: dict[str, Any] = field(default_factory=dict)
 
 
 def starve(process: subprocess.Popen[str]) -> None:
-    """The generator stands still for 0.4 s, three times: what it then measures is its own."""
+    """Stop the generator for 0.4 s, three times: it then measures its own delay."""
     for _ in range(3):
         process.send_signal(signal.SIGSTOP)
         threading.Event().wait(0.4)
@@ -81,12 +81,12 @@ def starve(process: subprocess.Popen[str]) -> None:
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    """SIGTERM in the middle."""
+    """Send SIGTERM during the run."""
     process.send_signal(signal.SIGTERM)
 
 
 def kill(process: subprocess.Popen[str]) -> None:
-    """The process is gone without a word."""
+    """Kill the process."""
     process.kill()
 
 
@@ -128,17 +128,17 @@ ALWAYS = ("a stall of 2 s", "the generator is starved")
 
 
 def run(planted: Planted, folder: Path, *, honest: bool) -> GateRun:
-    """One run of the profile, against targets of its own."""
+    """Run the profile once against new targets."""
     with target() as worker, target("legacy") as legacy:
         project = load_project(folder, worker.url, profiles=PROFILES)
         table = project / "environments.toml"
         identity = '{ header = "x-served-by", value = "list-cutter-django" }'
         named = f'legacy = {{ url = "{legacy.url}", identity = {identity} }}'
         table.write_text(table.read_text().replace('legacy = { absent = "a target is one system" }', named))
-        legacy.does_wrong(**planted.honest)
-        wrong = planted.honest if honest else planted.defects
+        legacy.set_faults(**planted.honest)
+        wrong = planted.honest if honest else planted.faults
         if not planted.late:
-            worker.does_wrong(**wrong)
+            worker.set_faults(**wrong)
         reports = folder / "reports"
         process = subprocess.Popen(
             locust_command(planted.profile, ["--env", "target", "--seed", "7", f"--reports={reports}"]),
@@ -159,42 +159,40 @@ def run(planted: Planted, folder: Path, *, honest: bool) -> GateRun:
 def _meanwhile(
     planted: Planted, process: subprocess.Popen[str], worker: Target, wrong: dict[str, Any], honest: bool
 ) -> None:
-    """Plant what begins with the first arrival, and do to the generator what is to be done."""
+    """Plant late faults with the first arrival, and apply faults of the generator."""
     if not planted.late and (planted.during is None or honest):
         return
     deadline = time.monotonic() + 60
-    while sum(worker.told["counts"].values()) < 20 and process.poll() is None and time.monotonic() < deadline:
+    while sum(worker.state["counts"].values()) < 20 and process.poll() is None and time.monotonic() < deadline:
         threading.Event().wait(0.02)
     if planted.late:
-        worker.does_wrong(**wrong)
+        worker.set_faults(**wrong)
     if planted.during is not None and not honest:
         planted.during(process)
 
 
 def _row(planted: Planted) -> dict[str, str]:
-    """Its place in the table of planted defects."""
+    """Return its row in the table of planted faults."""
     return {"system": "load", "name": planted.name}
 
 
 @pytest.mark.parametrize("planted", [pytest.param(one, id=one.name) for one in PLANTED if FULL or one.name in ALWAYS])
-def test_planted_defect_of_a_load_run_is_caught(
-    planted: Planted, fault_table: FaultTableWriter, tmp_path: Path
-) -> None:
-    """Its exit code, and the limit or the reason that names it."""
+def test_planted_load_fault_is_detected(planted: Planted, fault_table: FaultTableWriter, tmp_path: Path) -> None:
+    """The exit code and the reason name the fault."""
     done = run(planted, tmp_path, honest=False)
-    fault_table.add(_row(planted), f"{planted.profile}: {planted.said}", "planted", f"exit {done.code}")
+    fault_table.add(_row(planted), f"{planted.profile}: {planted.text}", "planted", f"exit {done.code}")
     assert done.code in planted.codes, done.output
-    assert planted.said in done.output, done.output
+    assert planted.text in done.output, done.output
     if planted.codes != (0,):
-        assert planted.said in " ".join(done.verdict["reasons"]), done.output
+        assert planted.text in " ".join(done.verdict["reasons"]), done.output
 
 
 @pytest.mark.parametrize("profile", sorted({one.profile for one in PLANTED} - {"smoke"}) if FULL else ["baseline"])
-def test_honest_target_is_go(profile: str, fault_table: FaultTableWriter, tmp_path: Path) -> None:
-    """The same profile against a target that does nothing wrong, and as slow as the defects' honest part."""
+def test_load_target_without_fault_is_go(profile: str, fault_table: FaultTableWriter, tmp_path: Path) -> None:
+    """The same profile against a target without the fault."""
     first = next(one for one in PLANTED if one.profile == profile)
     done = run(first, tmp_path, honest=True)
     for one in PLANTED:
         if one.profile == profile and (FULL or one.name in ALWAYS):
-            fault_table.add(_row(one), f"{one.profile}: {one.said}", "control", f"exit {done.code}")
+            fault_table.add(_row(one), f"{one.profile}: {one.text}", "control", f"exit {done.code}")
     assert done.code == 0, done.output

@@ -1,4 +1,4 @@
-"""Load runs as a caller starts them: Locust as a process, against a target that counts for itself (load_target.py)."""
+"""Load runs as a user starts them: Locust as a subprocess, against a target that counts requests (load_target.py)."""
 
 import contextlib
 import http.client
@@ -33,7 +33,7 @@ any_version = true
 
 ENVIRONMENT = """
 [target]
-description = "a target that counts for itself"
+description = "a target that counts requests"
 safety = "disposable"
 worker = {{ url = "{url}", identity = {identity} }}
 legacy = {{ absent = "a target is one system" }}
@@ -49,20 +49,20 @@ CAPS = "rate = 2000, seconds = 60, accounts = 100, connections = 2000, bytes = 1
 
 @dataclass(frozen=True)
 class Target:
-    """A target that is up."""
+    """A running target."""
 
     url: str
     port: int
 
-    def does_wrong(self, **defects: Any) -> None:
-        """From now on."""
-        self._ask("POST", json.dumps(defects))
+    def set_faults(self, **faults: Any) -> None:
+        """Set the faults of the target from now on."""
+        self._ask("POST", json.dumps(faults))
 
     @property
-    def told(self) -> dict[str, Any]:
-        """counts by operation, of a run's arrivals alone; files and users that are there."""
-        told: dict[str, Any] = self._ask("GET")
-        return told
+    def state(self) -> dict[str, Any]:
+        """Return request counts by operation (arrivals only), and the numbers of stored files and users."""
+        state: dict[str, Any] = self._ask("GET")
+        return state
 
     def _ask(self, method: str, body: str = "") -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -73,7 +73,7 @@ class Target:
 
 @contextlib.contextmanager
 def target(*arguments: str) -> Generator[Target]:
-    """A target, for as long as the block goes on. arguments: "legacy" makes it say that it is Django."""
+    """Start a target for the block. arguments: "legacy" makes it identify itself as Django."""
     program = Path(__file__).with_name("load_target.py")
     with subprocess.Popen(
         [sys.executable, str(program), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -89,7 +89,7 @@ def target(*arguments: str) -> Generator[Target]:
 
 
 def load_project(folder: Path, url: str, *, load: str = CAPS, profiles: str = PROFILES, more: str = "") -> Path:
-    """A project folder with this one's contracts and gates, short profiles, and the target as its environment."""
+    """Return a project folder with this project's contracts and thresholds, short profiles, and the target."""
     project = folder / "project"
     shutil.copytree(root() / "contracts", project / "contracts")
     shutil.copy(root() / "gates.toml", project)
@@ -100,7 +100,7 @@ def load_project(folder: Path, url: str, *, load: str = CAPS, profiles: str = PR
 
 
 def locust_command(profile: str, arguments: Sequence[str]) -> list[str]:
-    """Locust of this environment with one of our locustfiles."""
+    """Return the command line of Locust with one of our locustfiles."""
     locust = Path(sys.executable).with_name("locust")
     return [str(locust), "-f", str(root() / "locustfiles" / f"{profile}.py"), *arguments]
 
@@ -109,7 +109,7 @@ def run_load(profile: str, *arguments: str, project: Path, reports: Path, **vari
     """Run a profile and wait for its end."""
     done = subprocess.run(
         locust_command(profile, [*arguments, f"--reports={reports}"]),
-        cwd=root(),  # whose pyproject.toml says headless
+        cwd=root(),  # its pyproject.toml makes headless the default
         env=clean_environment(CUTOVER_ROOT=str(project), **variables),
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -120,9 +120,9 @@ def run_load(profile: str, *arguments: str, project: Path, reports: Path, **vari
     return GateRun(done.returncode, done.stderr + done.stdout, reports)
 
 
-def until(happens: Callable[[], bool], seconds: float = 90) -> None:
-    """Poll until it is so, or fail."""
+def until(condition: Callable[[], bool], seconds: float = 90) -> None:
+    """Poll until the condition is true, or fail."""
     deadline = time.monotonic() + seconds
-    while not happens():
-        assert time.monotonic() < deadline, "it did not happen"
+    while not condition():
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.02)

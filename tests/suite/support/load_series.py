@@ -1,4 +1,4 @@
-"""Requests whose latencies are known by construction, entered into a ledger as an engine would: for tests."""
+"""Series of requests with known latencies, entered into a ledger as an engine does it."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from cutover.traffic.ledger_writer import LedgerWriter
 
 ROOT = Path(__file__).parents[3]
 SECOND = 1_000_000_000
-Answer = tuple[Outcome, float]
+Result = tuple[Outcome, float]
 
 
-def steady(milliseconds: float = 3.0) -> Callable[[int, float], Answer]:
-    """Every request is answered in as long, but for a little that makes them differ."""
+def steady(milliseconds: float = 3.0) -> Callable[[int, float], Result]:
+    """Return responses of almost constant latency."""
     return lambda number, _: (Outcome.OK, milliseconds * (1 + number % 7 / 1000))
 
 
-def stalling(at_s: float, length_s: float, milliseconds: float = 3.0) -> Callable[[int, float], Answer]:
-    """Nothing is answered from at_s on; then everything at once."""
+def stalling(at_s: float, length_s: float, milliseconds: float = 3.0) -> Callable[[int, float], Result]:
+    """Return responses with a stall from at_s on; all waiting requests are answered at its end."""
 
-    def answer(number: int, intended_s: float) -> Answer:
+    def answer(number: int, intended_s: float) -> Result:
         waited_s = at_s + length_s - intended_s if at_s <= intended_s < at_s + length_s else 0.0
         return Outcome.OK, 1000 * waited_s + milliseconds * (1 + number % 7 / 1000)
 
     return answer
 
 
-def failing(each: int, outcome: Outcome = Outcome.HTTP_ERROR) -> Callable[[int, float], Answer]:
-    """One request of so many does not end well."""
+def failing(each: int, outcome: Outcome = Outcome.HTTP_ERROR) -> Callable[[int, float], Result]:
+    """Return responses of which one in `each` fails."""
     return lambda number, _: (outcome if number % each == each - 1 else Outcome.OK, 3.0 + number % 7 / 1000)
 
 
-def slower(each: int, times: float, milliseconds: float = 3.0) -> Callable[[int, float], Answer]:
-    """One request of so many takes so many times as long."""
+def slower(each: int, times: float, milliseconds: float = 3.0) -> Callable[[int, float], Result]:
+    """Return responses of which one in `each` takes `times` as long."""
     return lambda number, _: (
         Outcome.OK, milliseconds * (times if number % each == each - 1 else 1) * (1 + number % 7 / 1000),
     )  # fmt: skip
@@ -47,24 +47,24 @@ def slower(each: int, times: float, milliseconds: float = 3.0) -> Callable[[int,
 
 @dataclass
 class Series:
-    """A run with its ledger, for `judge`."""
+    """A run with its ledger, for `decide_load`."""
 
     totals: LedgerTotals
     facts: RunFacts
 
     def with_facts(self, **changes: Any) -> Series:
-        """The same requests with other facts."""
+        """Return the same requests with other facts."""
         return Series(self.totals, replace(self.facts, **changes))
 
 
 def series(
-    *parts: tuple[str, float, float, Callable[[int, float], Answer]],
+    *parts: tuple[str, float, float, Callable[[int, float], Result]],
     profile: str = "baseline",
     endpoints: tuple[str, ...] = ("list_files", "upload", "health"),
     lag_ms: float = 0.1,
     cpu: float = 0.2,
 ) -> Series:
-    """parts: phase, seconds, requests a second, and the answer to request number n at its time in the phase, in s."""
+    """Return a run. parts: phase, seconds, requests per second, response to request n at its time in the phase (s)."""
     recorder, began, planned = LedgerWriter(0), 0.0, 0
     for phase, seconds, rate, answer in parts:
         for number in range(round(seconds * rate)):
@@ -94,10 +94,10 @@ def series(
 
 
 def profile_thresholds(run: Series) -> tuple[Threshold, ...]:
-    """The gates of the project's gates.toml for this run's profile."""
+    """Return the thresholds of the project's gates.toml for this run's profile."""
     return thresholds_of(load_thresholds(ROOT), ROOT, run.facts.profile, run.facts.phases, run.facts.endpoints)
 
 
 def through_json(totals: LedgerTotals) -> LedgerTotals:
-    """The totals as another process receives them."""
+    """Return the totals as another process receives them."""
     return LedgerTotals.from_json(json.loads(json.dumps(totals.as_json())))

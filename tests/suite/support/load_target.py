@@ -1,8 +1,8 @@
-"""A system in memory that answers as the Worker must, counts for itself, and misbehaves when it is told to.
+"""A system in memory that responds like the Worker, counts requests, and has faults on demand.
 
-Run as a process: prints its port, and ends with its stdin; called with "legacy" it says that it is Django. `/control`
-is not counted: GET gives the counts, POST sets what it does wrong. Standard library alone, so that nothing of the
-suite counts for it.
+Run it as a process: it prints its port, and ends with its stdin; with the argument "legacy" it identifies itself as
+Django. `/control` is not counted: GET returns the counts, POST sets the faults. It uses only the standard library, so
+that its counts do not depend on the suite.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ LEGACY = "legacy" in sys.argv[1:]
 
 
 class Target:
-    """What is stored, what was counted, and what is to go wrong."""
+    """The stored data, the counts and the faults."""
 
     def __init__(self) -> None:
         self.users: dict[str, dict[str, Any]] = {}
@@ -31,29 +31,29 @@ class Target:
         self.files: dict[str, dict[str, Any]] = {}
         self.counts: dict[str, int] = {}
         self.addresses: set[str] = set()
-        self.defects: dict[str, Any] = {}
+        self.faults: dict[str, Any] = {}
         self.since = time.monotonic()
-        self.random = random.Random(1)  # noqa: S311 - which answers go wrong is the same each time
+        self.random = random.Random(1)  # noqa: S311 - the same responses are faulty each time
         self.acknowledged = 0
-        self.lately: deque[float] = deque()
+        self.recent: deque[float] = deque()
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[str, int, bytes]:
-        """Operation, status, body."""
+        """Return operation, status and body."""
         user = self.tokens.get(headers.get("authorization", "").removeprefix("Bearer "))
         if path == "/health":
             return "health", 200, _json({"status": "healthy", "version": {"id": VERSION}})
         if path == "/api/accounts/register":
-            told = json.loads(body)
-            if told["username"] in self.users:
+            data = json.loads(body)
+            if data["username"] in self.users:
                 return "register", 400, _json({"error": {"code": "taken"}})
-            self.users[told["username"]] = {"password": told["password"]}
-            return "register", 201, self.session(told["username"])
+            self.users[data["username"]] = {"password": data["password"]}
+            return "register", 201, self.session(data["username"])
         if path == "/api/accounts/login":
-            told = json.loads(body)
-            known = self.users.get(told["username"])
-            if known is None or known["password"] != told["password"]:
+            data = json.loads(body)
+            known = self.users.get(data["username"])
+            if known is None or known["password"] != data["password"]:
                 return "login", 401, b"{}"
-            return "login", 200, self.session(told["username"])
+            return "login", 200, self.session(data["username"])
         if user is None:
             return "refused", 401, b"{}"
         if path == "/api/accounts/user":
@@ -79,7 +79,7 @@ class Target:
         return "delete", 204, b""
 
     def session(self, username: str) -> bytes:
-        """New tokens for that user."""
+        """Return new tokens for that user."""
         access = f"access.{uuid.uuid4().hex}"
         self.tokens[access] = username
         user = {"id": 1, "username": username}
@@ -89,7 +89,7 @@ class Target:
         )
 
     def upload(self, user: str, headers: dict[str, str], body: bytes) -> tuple[str, int, bytes]:
-        """Store a file; with lose_write_every, acknowledge every so many writes of a run without storing them."""
+        """Store a file; with lose_write_every, acknowledge every nth write of a run without storing it."""
         head = f"content-type: {headers['content-type']}\r\n\r\n".encode()
         (part,) = BytesParser().parsebytes(head + body).get_payload()
         name, content = part.get_filename() or "", part.get_payload(decode=True)
@@ -98,37 +98,37 @@ class Target:
         copies = 1
         if name.startswith("write-"):
             self.acknowledged += 1
-            copies = 0 if self.now_and_then("lose_write_every", self.acknowledged) else 1
-            copies += self.now_and_then("double_write_every", self.acknowledged)
+            copies = 0 if self.is_due("lose_write_every", self.acknowledged) else 1
+            copies += self.is_due("double_write_every", self.acknowledged)
         for number in range(copies):
             key = made if number == 0 else str(uuid.uuid4())
             self.files[key] = {"user": user, "content": content, "shown": {**shown, "file_id": key}}
         return "upload", 201, _json({"success": True, "file": shown})
 
-    def now_and_then(self, name: str, number: int) -> bool:
-        """Whether it is the turn of this one."""
-        every = self.defects.get(name)
+    def is_due(self, name: str, number: int) -> bool:
+        """Return True if the fault applies to this number."""
+        every = self.faults.get(name)
         return bool(every) and number % int(every) == 0
 
     def within(self, name: str) -> float:
-        """Seconds until the end of the window [from, to] of that defect, counted from when it was set; 0 outside."""
-        window = self.defects.get(name)
+        """Return the seconds until the end of a fault's window [from, to], counted from when it was set; 0 outside."""
+        window = self.faults.get(name)
         at = time.monotonic() - self.since
         return window[1] - at if window and window[0] <= at < window[1] else 0.0
 
     def delay_s(self) -> float:
-        """How long this answer is held back: always, growing, or above so many requests in the last second."""
-        now, defects = time.monotonic(), self.defects
-        self.lately.append(now)
-        while self.lately[0] < now - 1:
-            self.lately.popleft()
-        delay: float = defects.get("delay_s", 0) + defects.get("grow_s", 0) * (now - self.since)
-        above, held = defects.get("slow_above", (1e9, 0))
-        return delay + (held if len(self.lately) > above else 0)
+        """Return the delay of this response: constant, growing, or above a number of requests in the last second."""
+        now, faults = time.monotonic(), self.faults
+        self.recent.append(now)
+        while self.recent[0] < now - 1:
+            self.recent.popleft()
+        delay: float = faults.get("delay_s", 0) + faults.get("grow_s", 0) * (now - self.since)
+        above, held = faults.get("slow_above", (1e9, 0))
+        return delay + (held if len(self.recent) > above else 0)
 
     def chance(self, name: str) -> bool:
-        """Whether it happens now, with the probability that was set."""
-        return self.random.random() < float(self.defects.get(name, 0))
+        """Return True with the probability that was set."""
+        return self.random.random() < float(self.faults.get(name, 0))
 
 
 class Connection(asyncio.Protocol):
@@ -141,24 +141,24 @@ class Connection(asyncio.Protocol):
         self.served = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep it."""
+        """Keep the transport."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Whatever is still to be answered is not."""
+        """Cancel pending responses."""
         del error
         if self.busy is not None:
             self.busy.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Answer each whole request."""
+        """Respond to each complete request."""
         self.buffer += data
         if self.busy is None or self.busy.done():
             self.busy = asyncio.get_running_loop().create_task(self.work())
 
     async def work(self) -> None:
-        """Requests one after the other."""
+        """Process requests one by one."""
         while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
             lines = self.buffer[:end].decode("latin-1").split("\r\n")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
@@ -170,21 +170,21 @@ class Connection(asyncio.Protocol):
             await self.one(method, path, headers, body)
 
     async def one(self, method: str, path: str, headers: dict[str, str], body: bytes) -> None:
-        """One request, with what is to go wrong."""
+        """Process one request, with the faults."""
         target = self.target
         if path == "/control":
             if method == "POST":
-                target.defects, target.since = json.loads(body), time.monotonic()
+                target.faults, target.since = json.loads(body), time.monotonic()
             self.write(200, _json({"counts": target.counts, "files": len(target.files), "users": len(target.users)}))
             return
         operation, status, answer = target.answer(method, _as_worker(path), headers, body)
         measured = re.fullmatch(r"[0-9a-f]{8}-\d+-\d+", headers.get("x-request-id", "")) is not None
-        if not measured:  # the suite's own preparation, which nothing goes wrong for
+        if not measured:  # the suite's own preparation has no faults
             self.write(status, answer)
             return
         target.counts[operation] = target.counts.get(operation, 0) + 1
-        defects, self.served = target.defects, self.served + 1
-        if defects.get("only", operation) != operation:
+        faults, self.served = target.faults, self.served + 1
+        if faults.get("only", operation) != operation:
             self.write(status, answer)
             return
         if (stall := target.within("stall")) > 0:
@@ -192,7 +192,7 @@ class Connection(asyncio.Protocol):
         if (delay := target.delay_s()) > 0:
             await asyncio.sleep(delay)
         if target.chance("slow_share"):
-            await asyncio.sleep(defects["slow_s"])
+            await asyncio.sleep(faults["slow_s"])
         if target.within("drop") > 0 or target.chance("drop_share"):
             self.transport.abort()
             return
@@ -214,10 +214,10 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
     def write(self, status: int, body: bytes, version: str = VERSION, *, cut: bool = False) -> None:
-        """Send an answer; cut: without its last half."""
+        """Send a response; cut: without its second half."""
         length = f"content-length: {len(body)}\r\n" if status != 204 else ""
         retry = "retry-after: 1\r\n" if status == 429 else ""
-        served_by = self.target.defects.get("served_by", "django" if LEGACY else "worker")
+        served_by = self.target.faults.get("served_by", "django" if LEGACY else "worker")
         head = (
             f"HTTP/1.1 {status} X\r\nx-served-by: list-cutter-{served_by}\r\n"
             f"x-worker-version: {version}\r\n"
@@ -227,7 +227,7 @@ class Connection(asyncio.Protocol):
 
 
 def _as_worker(path: str) -> str:
-    """Django's path as the Worker's."""
+    """Return Django's path as the Worker's."""
     found = re.fullmatch(r"/api/list_cutter/(?:(upload|list_saved_files)|(download|delete|export_csv)/([^/]+))/", path)
     if found is None:
         return path.rstrip("/")
@@ -254,7 +254,7 @@ async def main() -> None:
     loop = asyncio.get_running_loop()
     port = next((int(argument) for argument in sys.argv[1:] if argument.isdigit()), 0)
     server = await loop.create_server(lambda: Connection(target), "127.0.0.1", port)
-    print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - whoever started this reads it
+    print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - the process that started this reads it
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
 

@@ -1,4 +1,4 @@
-"""Load runs from outside: real Locust processes against a target that counts for itself."""
+"""Load runs from outside: real Locust processes against a target that counts requests."""
 
 import json
 import os
@@ -32,21 +32,21 @@ pytestmark = [pytest.mark.verdicts, pytest.mark.alone]
 
 @pytest.fixture
 def system() -> Generator[Target]:
-    """A target of the test's own."""
+    """A running target."""
     with target() as up:
         yield up
 
 
 @pytest.fixture
 def project(tmp_path: Path, system: Target) -> Path:
-    """A project whose environment "target" is that target."""
+    """A project with the target as environment "target"."""
     return load_project(tmp_path, system.url)
 
 
 def scheduled_and_counted(run: GateRun) -> tuple[int, dict[str, int]]:
-    """From load.json: how many requests were scheduled, and by endpoint how many were sent."""
-    told = json.loads((run.folder / "load.json").read_text())
-    cells = told["ledger"]
+    """Return the scheduled requests and the sent requests by endpoint, from load.json."""
+    data = json.loads((run.folder / "load.json").read_text())
+    cells = data["ledger"]
     sent: dict[str, int] = {}
     for cell in cells:
         count = sum(cell["outcomes"].values()) - cell["outcomes"]["unsent"]
@@ -56,10 +56,8 @@ def scheduled_and_counted(run: GateRun) -> tuple[int, dict[str, int]]:
     return sum(cell["scheduled"] for cell in cells), sent
 
 
-def test_smoke_run_is_go_and_the_ledger_is_what_the_target_counted(
-    system: Target, project: Path, tmp_path: Path
-) -> None:
-    """One process: GO, every request is in both counts, nothing is left behind, and no secret stands anywhere."""
+def test_smoke_run_is_go_and_its_ledger_is_exact(system: Target, project: Path, tmp_path: Path) -> None:
+    """One process: GO, both counts agree, nothing is left behind, and no file contains a secret."""
     run = run_load("smoke", "--env", "target", "--run-nonce", "n-1", project=project, reports=tmp_path / "reports")
     assert run.code == 0, run.output
     assert run.last_line.startswith("load smoke GO: target ")
@@ -70,19 +68,17 @@ def test_smoke_run_is_go_and_the_ledger_is_what_the_target_counted(
     assert 3 <= verdict["load"]["duration_s"] < 6
     assert verdict["leftovers"] == []
     scheduled, sent = scheduled_and_counted(run)
-    told = system.told
-    assert sent == told["counts"]
-    assert scheduled == sum(told["counts"].values())
-    assert (told["users"], told["files"]) == (0, 0)
+    state = system.state
+    assert sent == state["counts"]
+    assert scheduled == sum(state["counts"].values())
+    assert (state["users"], state["files"]) == (0, 0)
     for file in run.folder.iterdir():
         assert not re.search(r"Cutover-pw-|(access|refresh)\.[0-9a-f]{32}", file.read_text()), file
     assert not re.search(r"Cutover-pw-|(access|refresh)\.[0-9a-f]{32}", run.output)
 
 
-def test_two_processes_send_one_schedule_and_short_is_no_go_elsewhere(
-    system: Target, project: Path, tmp_path: Path
-) -> None:
-    """--processes 2 --short: counts to the one, and outside the embedded pair a shortened run is INCONCLUSIVE."""
+def test_two_processes_send_one_schedule(system: Target, project: Path, tmp_path: Path) -> None:
+    """Counts agree with --processes 2; outside the embedded pair a short run is INCONCLUSIVE."""
     run = run_load(
         "smoke", "--env", "target", "--short", "--processes", "2", project=project, reports=tmp_path / "reports"
     )
@@ -91,13 +87,13 @@ def test_two_processes_send_one_schedule_and_short_is_no_go_elsewhere(
     assert any("--short" in reason for reason in run.verdict["reasons"])
     assert run.verdict["load"]["workers_reported"] == 2
     scheduled, sent = scheduled_and_counted(run)
-    assert sent == system.told["counts"]
-    assert scheduled == sum(system.told["counts"].values())
+    assert sent == system.state["counts"]
+    assert scheduled == sum(system.state["counts"].values())
 
 
-def test_cap_on_connections_is_of_all_processes_together(system: Target, tmp_path: Path) -> None:
-    """Two processes have one of two connections each; what found none free was not sent, and the run is INVALID."""
-    system.does_wrong(delay_s=0.1)
+def test_connection_cap_is_shared_by_all_processes(system: Target, tmp_path: Path) -> None:
+    """Two processes get one of two connections each; requests without a connection are unsent: INVALID."""
+    system.set_faults(delay_s=0.1)
     project = load_project(tmp_path, system.url, load=CAPS.replace("connections = 2000", "connections = 2"))
     run = run_load("smoke", "--env", "target", "--processes", "2", project=project, reports=tmp_path / "reports")
     assert run.code == 11, run.output
@@ -105,34 +101,34 @@ def test_cap_on_connections_is_of_all_processes_together(system: Target, tmp_pat
     assert "planned arrivals were sent" in " ".join(run.verdict["reasons"])
 
 
-def test_master_and_two_workers_count_what_the_target_counted(system: Target, project: Path, tmp_path: Path) -> None:
-    """Three processes that were started by themselves, as on three machines."""
+def test_distributed_run_has_an_exact_ledger(system: Target, project: Path, tmp_path: Path) -> None:
+    """Three processes are started separately, as on three machines."""
     with distributed(project, tmp_path / "reports") as (master, _):
         output, _ = master.communicate(timeout=60)
     run = GateRun(master.returncode, output, tmp_path / "reports")
     assert run.code == 0, run.output
     assert run.last_line.startswith("load smoke GO: target ")
     scheduled, sent = scheduled_and_counted(run)
-    assert sent == system.told["counts"]
-    assert scheduled == sum(system.told["counts"].values())
-    assert system.told["users"] == 0
+    assert sent == system.state["counts"]
+    assert scheduled == sum(system.state["counts"].values())
+    assert system.state["users"] == 0
 
 
-def test_worker_that_is_killed_makes_the_run_invalid(system: Target, project: Path, tmp_path: Path) -> None:
-    """What it sent is unknown, so no figure holds; the accounts are removed all the same."""
+def test_killed_worker_makes_the_run_invalid(system: Target, project: Path, tmp_path: Path) -> None:
+    """Its requests are unknown, so the run is INVALID; the accounts are removed."""
     with distributed(project, tmp_path / "reports") as (master, workers):
-        until(lambda: sum(system.told["counts"].values()) > 50)
+        until(lambda: sum(system.state["counts"].values()) > 50)
         workers[0].kill()
         output, _ = master.communicate(timeout=60)
     run = GateRun(master.returncode, output, tmp_path / "reports")
     assert run.code == 11, run.output
     assert "was lost" in " ".join(run.verdict["reasons"])
-    assert system.told["users"] == 0
+    assert system.state["users"] == 0
 
 
 @pytest.mark.parametrize("ending", ["SIGTERM", "STOP"])
-def test_run_that_is_ended_early_is_invalid(system: Target, project: Path, tmp_path: Path, ending: str) -> None:
-    """By a signal or by the kill switch: 11, and what was sent by then is in the ledger to the one."""
+def test_early_end_is_invalid(system: Target, project: Path, tmp_path: Path, ending: str) -> None:
+    """A signal and the kill switch: 11, and the ledger contains exactly the requests sent so far."""
     reports, stop = tmp_path / "reports", tmp_path / "STOP"
     process = subprocess.Popen(
         locust_command("smoke", ["--env", "target", f"--reports={reports}"]),
@@ -143,7 +139,7 @@ def test_run_that_is_ended_early_is_invalid(system: Target, project: Path, tmp_p
         stderr=subprocess.STDOUT,
         text=True,
     )
-    until(lambda: sum(system.told["counts"].values()) > 50)
+    until(lambda: sum(system.state["counts"].values()) > 50)
     if ending == "STOP":
         stop.write_text("")
     else:
@@ -154,24 +150,24 @@ def test_run_that_is_ended_early_is_invalid(system: Target, project: Path, tmp_p
     assert run.last_line.startswith("load smoke INVALID: ")
     assert run.verdict["exit_code"] == 11
     _, sent = scheduled_and_counted(run)
-    assert sent == system.told["counts"]
-    assert (system.told["users"] == 0) == (ending == "SIGTERM")  # the kill switch stops the removal as well
+    assert sent == system.state["counts"]
+    assert (system.state["users"] == 0) == (ending == "SIGTERM")  # the kill switch stops the removal as well
     assert bool(run.verdict["leftovers"]) == (ending == "STOP")
 
 
-def test_errors_above_the_limit_are_no_go(system: Target, project: Path, tmp_path: Path) -> None:
-    """A fifth of all answers is 500."""
-    system.does_wrong(error_share=0.2)
+def test_errors_above_the_threshold_are_no_go(system: Target, project: Path, tmp_path: Path) -> None:
+    """A fifth of all responses is 500."""
+    system.set_faults(error_share=0.2)
     run = run_load("smoke", "--env", "target", project=project, reports=tmp_path / "reports")
     assert run.code == 1, run.output
     assert "errors while watching" in " ".join(run.verdict["reasons"])
 
 
 def test_outage_is_found_with_both_bounds(system: Target, project: Path, tmp_path: Path) -> None:
-    """Every request is cut off for 0.4 s: one outage on each stream, whose bounds enclose that time."""
-    began = watch_for_start(system, lambda: system.does_wrong(drop=[0.6, 1.0]))
+    """Every request fails for 0.4 s: one outage in each stream, with bounds that enclose this time."""
+    watcher = watch_for_start(system, lambda: system.set_faults(drop=[0.6, 1.0]))
     run = run_load("availability", "--env", "target", project=project, reports=tmp_path / "reports")
-    began.join()
+    watcher.join()
     assert run.code == 1, run.output
     streams: dict[str, Any] = run.verdict["availability"]["streams"]
     for stream in ("fresh", "kept"):
@@ -182,12 +178,12 @@ def test_outage_is_found_with_both_bounds(system: Target, project: Path, tmp_pat
 
 
 def test_lost_and_doubled_writes_are_no_go(system: Target, project: Path, tmp_path: Path) -> None:
-    """Acknowledged and not there, or there twice: found after the run, by name."""
-    system.does_wrong(lose_write_every=20, double_write_every=30)
+    """Acknowledged writes that are missing or exist twice are found after the run, by name."""
+    system.set_faults(lose_write_every=20, double_write_every=30)
     run = run_load("availability", "--env", "target", project=project, reports=tmp_path / "reports")
     assert run.code == 1, run.output
     writes = run.verdict["availability"]["writes"]
-    assert writes["acknowledged"] == system.told["counts"]["upload"]
+    assert writes["acknowledged"] == system.state["counts"]["upload"]
     assert len(writes["lost"]) == writes["acknowledged"] // 20 - writes["acknowledged"] // 60
     assert len(writes["doubled"]) == writes["acknowledged"] // 30 - writes["acknowledged"] // 60
 
@@ -205,21 +201,19 @@ Smoke = profile("smoke")
 
 
 @pytest.mark.parametrize("stopped", [False, True])
-def test_crash_of_ours_removes_the_accounts_or_lists_them(
-    system: Target, project: Path, tmp_path: Path, stopped: bool
-) -> None:
-    """3, and nothing is left that nobody is told of: the kill switch keeps the accounts, verdict.json names them."""
+def test_crash_removes_or_lists_the_accounts(system: Target, project: Path, tmp_path: Path, stopped: bool) -> None:
+    """Exit code 3; the kill switch keeps the accounts, and verdict.json names them."""
     own, stop = tmp_path / "smoke.py", tmp_path / "STOP"
     own.write_text(CRASHING)
-    began = watch_for_start(system, lambda: stop.write_text("") if stopped else None)
+    watcher = watch_for_start(system, lambda: stop.write_text("") if stopped else None)
     run = run_load(
         "smoke", "-f", str(own), "--env", "target", project=project, reports=tmp_path / "reports",
         CUTOVER_STOP_FILE=str(stop),
     )  # fmt: skip
-    began.join()
+    watcher.join()
     assert run.code == 3, run.output
     assert run.verdict["verdict"] == "TOOL ERROR"
-    assert (system.told["users"] > 0) == bool(run.verdict["leftovers"]) == stopped
+    assert (system.state["users"] > 0) == bool(run.verdict["leftovers"]) == stopped
 
 
 @pytest.mark.parametrize("error_share", [0.0, 0.2], ids=["GO", "NO-GO"])
@@ -229,15 +223,15 @@ def test_file_that_cannot_be_written_is_invalid(
 ) -> None:
     """A file of the run that cannot be written makes every verdict INVALID, also a NO-GO."""
     reports = tmp_path / "reports"
-    system.does_wrong(error_share=error_share)
+    system.set_faults(error_share=error_share)
 
-    def in_the_way() -> None:
+    def block() -> None:
         (folder,) = reports.iterdir()
         (folder / f".{file}.partial").mkdir()
 
-    began = watch_for_start(system, in_the_way)
+    watcher = watch_for_start(system, block)
     run = run_load("smoke", "--env", "target", project=project, reports=reports)
-    began.join()
+    watcher.join()
     assert run.code == 11, run.output
     assert "evidence could not be written" in run.output
     assert run.last_line.startswith("load smoke INVALID: ")
@@ -266,7 +260,7 @@ def test_file_that_cannot_be_written_is_invalid(
         (["--env", "embedded", "--pair", "revA"], "revA"),
     ],
 )
-def test_wrong_usage_ends_with_4_before_anything_is_sent(
+def test_wrong_usage_ends_with_4_before_sending(
     system: Target, tmp_path: Path, arguments: list[str], says: str
 ) -> None:
     """One message, no request, no traceback."""
@@ -284,13 +278,13 @@ def test_wrong_usage_ends_with_4_before_anything_is_sent(
     assert run.code == 4, run.output
     assert says in run.output
     assert "Traceback" not in run.output
-    assert system.told["counts"] == {}
-    assert system.told["users"] == 0
+    assert system.state["counts"] == {}
+    assert system.state["users"] == 0
 
 
 @pytest.mark.skipif(os.environ.get("CUTOVER_LOAD") != "full", reason="CUTOVER_LOAD=full: ten seconds of waiting")
-def test_page_of_locust_shows_the_same_requests(system: Target, project: Path, tmp_path: Path) -> None:
-    """--web: the run starts from the page, which counts what the ledger counts; the exit code is the verdict."""
+def test_web_page_shows_the_same_requests(system: Target, project: Path, tmp_path: Path) -> None:
+    """--web: the run starts from the page, which counts the same requests; the exit code is the verdict."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
@@ -323,11 +317,11 @@ def test_page_of_locust_shows_the_same_requests(system: Target, project: Path, t
     run = GateRun(process.returncode, output, reports)
     assert run.code == 0, run.output
     assert run.last_line.startswith("load smoke GO: target ")
-    assert {name: count for name, count in rows.items() if name != "Aggregated"} == system.told["counts"]
+    assert {name: count for name, count in rows.items() if name != "Aggregated"} == system.state["counts"]
 
 
-def test_workers_that_do_not_come_make_the_run_invalid(system: Target, project: Path, tmp_path: Path) -> None:
-    """Locust itself would end with 1, which is NO-GO."""
+def test_missing_workers_make_the_run_invalid(system: Target, project: Path, tmp_path: Path) -> None:
+    """Locust itself would end with 1, which means NO-GO."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -338,13 +332,11 @@ def test_workers_that_do_not_come_make_the_run_invalid(system: Target, project: 
     assert run.code == 11, run.output
     assert "0 of 2 workers connected" in run.output
     assert run.verdict["exit_code"] == 11
-    assert system.told["counts"] == {}
+    assert system.state["counts"] == {}
 
 
-def test_profile_beyond_one_process_and_folder_that_cannot_be_written_end_with_4(
-    system: Target, tmp_path: Path
-) -> None:
-    """Both before anything is sent; the first says how many processes it takes."""
+def test_fast_profile_and_read_only_reports_end_with_4(system: Target, tmp_path: Path) -> None:
+    """Both end before anything is sent; the first message says how many processes are needed."""
     fast = CAPS.replace("rate = 2000", "rate = 100000").replace("accounts = 100", "accounts = 1000")
     profiles = PROFILES.replace("rate = 150", "rate = 60000").replace("register = 1 ", "register = 0 ")
     project = load_project(tmp_path, system.url, load=fast, profiles=profiles)
@@ -353,11 +345,11 @@ def test_profile_beyond_one_process_and_folder_that_cannot_be_written_end_with_4
         run = run_load(profile, "--env", "target", project=project, reports=tmp_path / reports)
         assert run.code == 4, run.output
         assert says in run.output
-    assert system.told["users"] == 0
+    assert system.state["users"] == 0
 
 
 class distributed:  # noqa: N801 - a context manager, read like a function
-    """A master and two workers, started one by one, on a port of their own."""
+    """A master and two workers, started separately, on a free port."""
 
     def __init__(self, project: Path, reports: Path) -> None:
         with socket.socket() as free:
@@ -368,7 +360,7 @@ class distributed:  # noqa: N801 - a context manager, read like a function
         self._all: list[subprocess.Popen[str]] = []
 
     def __enter__(self) -> tuple[subprocess.Popen[str], list[subprocess.Popen[str]]]:
-        """The master, whose output is kept, and the workers."""
+        """Return the master, whose output is kept, and the workers."""
         own = ["--master-bind-host", "127.0.0.1", "--master-bind-port", self._port]
         master = self._start(
             "--env", "target", "--master", "--expect-workers", "2", *own, f"--reports={self._reports}",
@@ -379,7 +371,7 @@ class distributed:  # noqa: N801 - a context manager, read like a function
         return master, workers
 
     def __exit__(self, *_: object) -> None:
-        """Whatever is still there ends."""
+        """End all processes."""
         for process in self._all:
             if process.poll() is None:
                 process.kill()
@@ -401,12 +393,12 @@ class distributed:  # noqa: N801 - a context manager, read like a function
         return process
 
 
-def watch_for_start(system: Target, then: Callable[[], object]) -> Any:
-    """Do something as soon as the target counts the first arrival."""
+def watch_for_start(system: Target, action: Callable[[], object]) -> Any:
+    """Call a function as soon as the target counts the first arrival."""
 
     def watch() -> None:
-        until(lambda: bool(system.told["counts"]))
-        then()
+        until(lambda: bool(system.state["counts"]))
+        action()
 
     thread = threading.Thread(target=watch)
     thread.start()

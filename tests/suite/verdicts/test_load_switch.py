@@ -1,6 +1,6 @@
-"""Availability over a TCP front that notes when it closed: what the run says, against the front's own times.
+"""Availability through a TCP proxy that records when it closed: the run's bounds against the proxy's own times.
 
-CUTOVER_LOAD=full asks for more, on a quiet machine: 500/s, windows to 5 ms, and nginx's reload where there is nginx.
+CUTOVER_LOAD=full runs stricter tests, on a quiet machine: 500/s, bounds within 5 ms, and a reload of nginx.
 """
 
 import contextlib
@@ -26,29 +26,29 @@ RATE, SECONDS = (500, 6) if FULL else (250, 2.5)
 AVAILABILITY = PROFILES.replace("rate = 300, seconds = 2.5", f"rate = {RATE}, seconds = {SECONDS}").replace(
     "write = 10", "write = 1"
 )
-if FULL:  # a gap's ends are known as exactly as requests of one stream follow each other: every 2.2 ms
+if FULL:  # the ends of an outage are known to the gap between two requests of a stream: 2.2 ms
     AVAILABILITY = AVAILABILITY.replace("fresh = 45, kept = 45", "fresh = 90, kept = 9")
 
 
 class Front:
-    """A front that is up."""
+    """A running TCP proxy."""
 
     def __init__(self, process: subprocess.Popen[str], port: int) -> None:
         self._process, self.port = process, port
         self.times: dict[str, int] = {}
 
-    def do(self, **words: Any) -> None:
-        """And keep the times that it answers."""
+    def send(self, **command: Any) -> None:
+        """Send a command and keep the times in its response."""
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(json.dumps(words) + "\n")
+        self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
         self.times = json.loads(self._process.stdout.readline())
 
 
 @contextlib.contextmanager
 def front(port: int) -> Generator[Front]:
-    """A front before that port."""
+    """Start a proxy in front of that port."""
     program = root() / "tests" / "suite" / "support" / "tcp_front.py"
     with subprocess.Popen(
         [sys.executable, str(program), str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -64,10 +64,10 @@ def front(port: int) -> Generator[Front]:
 
 @contextlib.contextmanager
 def later(system: Target, arrivals: int, then: Any) -> Generator[None]:
-    """Do something once the target has counted so many arrivals."""
+    """Call a function once the target has counted so many arrivals."""
 
     def wait() -> None:
-        until(lambda: sum(system.told["counts"].values()) >= arrivals)
+        until(lambda: sum(system.state["counts"].values()) >= arrivals)
         then()
 
     thread = threading.Thread(target=wait)
@@ -76,16 +76,16 @@ def later(system: Target, arrivals: int, then: Any) -> Generator[None]:
     thread.join()
 
 
-def test_closed_front_is_found_with_its_true_length(tmp_path: Path) -> None:
-    """Closed for 0.15 s: NO-GO, and the bounds of the fresh stream enclose the front's own times."""
+def test_outage_of_a_proxy_is_found_with_its_length(tmp_path: Path) -> None:
+    """Closed for 0.15 s: NO-GO, and the bounds of the fresh stream enclose the proxy's own times."""
     with target() as system, front(system.port) as before:
         project = load_project(tmp_path, f"http://127.0.0.1:{before.port}", profiles=AVAILABILITY)
-        with later(system, RATE, lambda: before.do(close_s=0.15)):
+        with later(system, RATE, lambda: before.send(close_s=0.15)):
             run = run_load("availability", "--env", "target", project=project, reports=tmp_path / "reports")
     assert run.code == 1, run.output
     true_ms = (before.times["open"] - before.times["closed"]) / 1e6
     (window,) = run.verdict["availability"]["streams"]["fresh"]["windows"]
-    spare = 5 if FULL else 100  # a machine that other tests keep busy accepts late
+    spare = 5 if FULL else 100  # a busy machine accepts connections late
     assert window["lower_ms"] <= true_ms + 1 <= window["upper_ms"] + 2, (window, true_ms)
     assert window["lower_ms"] >= true_ms - spare, (window, true_ms)
     assert window["upper_ms"] <= true_ms + spare, (window, true_ms)
@@ -95,7 +95,7 @@ def test_switch_without_a_gap_drops_nothing(tmp_path: Path) -> None:
     """New connections go elsewhere from one moment on, kept ones stay: GO, no request is dropped."""
     with target() as system, front(system.port) as before, front(system.port) as other:
         project = load_project(tmp_path, f"http://127.0.0.1:{before.port}", profiles=AVAILABILITY)
-        with later(system, RATE, lambda: before.do(switch=other.port)):
+        with later(system, RATE, lambda: before.send(switch=other.port)):
             run = run_load("availability", "--env", "target", project=project, reports=tmp_path / "reports")
     assert run.code == 0, run.output
     assert run.verdict["availability"]["dropped"].startswith("0 of ")
@@ -104,16 +104,16 @@ def test_switch_without_a_gap_drops_nothing(tmp_path: Path) -> None:
 
 
 def test_switch_from_django_to_the_worker_is_go(tmp_path: Path) -> None:
-    """At the Worker's address Django answers first; lists move along, and are looked for where they are then."""
+    """At the Worker's address Django responds first; lists move too, and are looked up on the Worker."""
     with target("legacy") as system, front(system.port) as before:
         project = load_project(tmp_path, f"http://127.0.0.1:{before.port}", profiles=AVAILABILITY)
         table = project / "environments.toml"
         identity = '{ header = "x-served-by", value = "list-cutter-django" }'
         django = f'legacy = {{ url = "{system.url}", identity = {identity} }}'
         table.write_text(table.read_text().replace('legacy = { absent = "a target is one system" }', django))
-        with later(system, RATE, lambda: system.does_wrong(served_by="worker")):
+        with later(system, RATE, lambda: system.set_faults(served_by="worker")):
             run = run_load("availability", "--env", "target", project=project, reports=tmp_path / "reports")
-        left = system.told
+        left = system.state
     assert run.code == 0, run.output
     seen = run.verdict["availability"]
     assert set(seen["versions"]) == {"legacy", "worker version-1"}
@@ -124,10 +124,10 @@ def test_switch_from_django_to_the_worker_is_go(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not (FULL and shutil.which("nginx")), reason="CUTOVER_LOAD=full, and nginx")
-def test_nginx_reload_drops_nothing_on_fresh_connections(tmp_path: Path) -> None:
-    """What a real front does when its configuration is read anew."""
+def test_nginx_reload_drops_nothing_on_new_connections(tmp_path: Path) -> None:
+    """A reload of its configuration, as a real proxy does it."""
     with target() as system, front(system.port) as spare:
-        port = spare.port  # a port that is free once the front is gone
+        port = spare.port  # free once the proxy has ended
     with target() as system:
         config = tmp_path / "nginx.conf"
         config.write_text(
