@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The reference folder with planted defects of this test's own, one for each system."""
+    """Return a copy of the reference folder with small planted faults, one or more for each system."""
     there = packages.reference()
     copied = tmp_path_factory.mktemp("checkout") / "reference"
     shutil.copytree(there / "legacy", copied / "legacy", ignore=shutil.ignore_patterns("__pycache__"))
@@ -49,14 +49,14 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "    return honest(environ, start)\n"
     )
     (copied / "faults/legacy/broken.py").write_text(
-        "from config.wsgi import application\nraise RuntimeError('this defect cannot be imported')\n"
+        "from config.wsgi import application\nraise RuntimeError('this fault cannot be imported')\n"
     )
     return copied
 
 
 @pytest.fixture
-def starting(reference: Path) -> Iterator[Callable[..., PairHandle]]:
-    """Starts pairs and ends them after the test: `starting(**options)`."""
+def pair_factory(reference: Path) -> Iterator[Callable[..., PairHandle]]:
+    """Yield a function that starts a pair (`pair_factory(**options)`), and stop all of them after the test."""
     handles: list[PairHandle] = []
 
     def start(name: str | None = None, *, owned: bool = True, **options: object) -> PairHandle:
@@ -72,8 +72,8 @@ def starting(reference: Path) -> Iterator[Callable[..., PairHandle]]:
 
 
 @pytest.fixture(scope="module")
-def pair_up(reference: Path) -> Iterator[PairState]:
-    """One pair for the tests of a module that change nothing in it for good."""
+def running_pair(reference: Path) -> Iterator[PairState]:
+    """Yield a pair for the tests of a module that leave it as it was."""
     handle = pair.start(pair.anonymous_name(), owned=True, options=pair.PairOptions(reference_dir=reference))
     yield handle.wait()
     handle.stop()

@@ -1,6 +1,6 @@
-"""The migration program and the generator of legacy data as subprocesses on a real pair, and what both sides hold.
+"""The migration program and the generator of legacy data as subprocesses, and the stored data of both systems.
 
-Not for judging a migration as the gate does: tests compare with an oracle of their own.
+Tests compare with an oracle of their own and not with the migration gate.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ GENERATOR = root() / "reference" / "generate_legacy.py"
 
 @dataclass(frozen=True)
 class Programs:
-    """Both programs on one pair. state: folder of the journal."""
+    """Both programs on one pair. state: the folder of the program's journal."""
 
     pair: PairState
     state: Path
@@ -51,7 +51,10 @@ class Programs:
         return [sys.executable, str(PROGRAM), *words, "--state", str(self.state), "--quiet"]
 
     def migrate(self, *words: str, code: int = 0, **variables: str) -> dict[str, Any]:
-        """The last line of its output. Fails when it ends with another code, or tells a secret."""
+        """Run the migration and return the last line of its output.
+
+        Fail if it ends with another code, prints a secret or a traceback.
+        """
         run = subprocess.run(
             self.command(*words),
             capture_output=True,
@@ -64,7 +67,7 @@ class Programs:
         for secret in ("MIGRATE_PG_DSN", "MIGRATE_S3_SECRET_KEY"):
             assert self.environment[secret] not in run.stdout + run.stderr
         assert "Traceback" not in run.stderr
-        return json.loads(run.stdout.splitlines()[-1]) if run.stdout else {"told": run.stderr}
+        return json.loads(run.stdout.splitlines()[-1]) if run.stdout else {"message": run.stderr}
 
     def generate(self, *words: str) -> dict[str, Any]:
         run = subprocess.run(
@@ -79,7 +82,7 @@ class Programs:
         return json.loads(run.stdout.splitlines()[-1])  # type: ignore[no-any-return]
 
     def target(self) -> dict[str, Any]:
-        """All that D1 and R2 hold of users and files. Objects: size, MD5, type and metadata."""
+        """Return all users, files and filters of D1 and all objects of R2 (size and MD5)."""
         with sqlite3.connect(f"file:{self.pair.d1_file}?mode=ro", uri=True) as database:
             held: dict[str, Any] = {
                 table: database.execute(f"SELECT * FROM {table} ORDER BY id").fetchall()  # noqa: S608 - names of this list
@@ -96,7 +99,7 @@ class Programs:
         return held
 
     def source_rows(self) -> dict[str, Any]:
-        """All that Django's tables hold of users and files."""
+        """Return all rows of Django's tables of users and files."""
         with psycopg.connect(self.pair.pg_dsn, options="-c timezone=UTC") as connection:
             return {
                 table: [row[0] for row in connection.execute(query).fetchall()]
@@ -107,7 +110,7 @@ class Programs:
             }
 
     def source(self) -> dict[str, Any]:
-        """The same with the SHA-256 of each file of the media folder."""
+        """Return the same rows, with the SHA-256 of each file of the media folder."""
         held = self.source_rows()
         media = Path(self.pair.media_root)
         held["media"] = {
@@ -118,7 +121,7 @@ class Programs:
 
     @property
     def s3(self) -> Any:
-        """Its client, without looking at who asks: variables of the caller lead nowhere."""
+        """Return an S3 client that ignores the caller's environment variables."""
         pair = self.pair
         return boto3.client(
             "s3", endpoint_url=pair.s3_url, aws_access_key_id=pair.s3_access_key, region_name="auto",

@@ -1,4 +1,4 @@
-"""Which processes belong to a pair, and whether they are gone. Not a test."""
+"""The processes of a pair, and functions that wait for their end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Processes:
-    """A supervisor and everything below it, recorded so that they can be told from later processes."""
+    """A supervisor and all its descendants, identified so that later processes with the same pid do not count."""
 
     def __init__(self, supervisor: int) -> None:
         pids = [supervisor, *descendants(supervisor)]
@@ -27,7 +27,7 @@ class Processes:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
 
     def left(self, timeout_s: float) -> list[str]:
-        """Commands of those that still run after the time."""
+        """Wait for the processes to end. Return the commands of those that still run after the time."""
         deadline = time.monotonic() + timeout_s
         while (alive := [found.alive() for found in self.all]) and any(alive):
             if time.monotonic() > deadline:
@@ -36,14 +36,14 @@ class Processes:
         return []
 
     def shared_memory(self) -> list[str]:
-        """Shared memory segments that one of them made (sysvipc(7); column 5 is the maker's pid)."""
+        """Return the shared memory segments that they created (sysvipc(7); column 5 is the creator's pid)."""
         pids = {str(found.pid) for found in self.all}
         lines = Path("/proc/sysvipc/shm").read_text(encoding="ascii").splitlines()[1:]
         return [line for line in lines if line.split()[4] in pids]
 
 
 def pid_of(found: PairState, part: str) -> int:
-    """The process to kill when a part is to die."""
+    """Return the pid of the process to kill to end that part."""
     if part == "workerd":
         return next(
             pid for pid in descendants(found.pids["worker"]) if "workerd" in Path(f"/proc/{pid}/exe").readlink().name
@@ -52,7 +52,7 @@ def pid_of(found: PairState, part: str) -> int:
 
 
 def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> bool:
-    """Whether a condition came true in time."""
+    """Wait until a condition is true. Return False if it is not true in time."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:

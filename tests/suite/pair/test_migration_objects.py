@@ -1,4 +1,4 @@
-"""Files against objects on the pair's own R2: what was spoiled is found at its place, and nothing else is."""
+"""Files compared with objects on the pair's own R2: each planted difference is found at its place, and nothing else."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ pytestmark = pytest.mark.pair
 FILES = {
     1: ("list.csv", b"a,b\n1,2\n3,4\n"),
     2: ("žluťoučký 100%.csv", b"name\r\n"),
-    3: ('quo"te & a%20b.csv', b'a,"b\n'),  # malformed: a quote that is never closed
+    3: ('quo"te & a%20b.csv', b'a,"b\n'),  # malformed: an unclosed quote
     4: ("empty.csv", b""),
     5: ("big.csv", b"a;b\n" + b"x;y\n" * 700_000),
 }
 OWNERS = {1: 7, 2: 7, 3: 8, 4: 9, 5: 9}
-CALCULATED = {
+DERIVED = {
     1: ("completed", None, 2, 2),
     2: ("completed", None, 0, 1),
     3: ("error", "A quote is never closed.", None, None),
@@ -51,32 +51,32 @@ CALCULATED = {
 
 
 def file_id(number: int) -> str:
-    """The same in each run."""
+    """Return an id that is the same in each run."""
     return f"00000000-0000-4000-8000-{number:012d}"
 
 
 @dataclasses.dataclass
-class Migrated:
-    """A media folder and a bucket that belong together, and the rows of both sides; tests spoil one thing of it."""
+class MigratedFiles:
+    """A media folder, its bucket, and the rows of both systems. Each test changes one thing."""
 
     mapping: MigrationMapping
     pair: PairState
     folder: Path
-    client: Any
+    s3_client: Any
     legacy: dict[int, dict[str, Any]]
     worker: dict[int, dict[str, Any]]
     opened: list[BulkObjects] = dataclasses.field(default_factory=list)
 
     def key(self, number: int) -> str:
-        """Of its object."""
+        """Return the key of the object."""
         return f"uploads/user-{OWNERS[number]}/{file_id(number)}.csv"
 
     def path(self, number: int) -> str:
-        """Of its file."""
+        """Return the path of the file."""
         return f"uploads/{OWNERS[number]}/{file_id(number)}.csv"
 
     def put(self, number: int, content: bytes | None = None, *, key: str = "", **changes: Any) -> None:
-        """Write its object, with some things otherwise; one that is None is left out."""
+        """Write the object, with changes. A value of None removes that header or metadata field."""
         name, own = FILES[number]
         metadata = {
             "originalName": quote(name, safe=""),
@@ -86,7 +86,7 @@ class Migrated:
             **changes.pop("metadata", {}),
         }
         described = {"ContentType": "text/csv", "CacheControl": "private, no-store", **changes}
-        self.client.put_object(
+        self.s3_client.put_object(
             Bucket=self.pair.s3_bucket,
             Key=key or self.key(number),
             Body=own if content is None else content,
@@ -95,26 +95,26 @@ class Migrated:
         )
 
     def put_in_parts(self, number: int) -> None:
-        """The same bytes by a multipart upload: the ETag is no MD5."""
+        """Write the same bytes by a multipart upload, whose ETag is no MD5."""
         name = FILES[number][0]
         where = {"Bucket": self.pair.s3_bucket, "Key": self.key(number)}
         metadata = {"originalName": quote(name), "userId": str(OWNERS[number]), "fileId": file_id(number)}
-        begun = self.client.create_multipart_upload(
+        begun = self.s3_client.create_multipart_upload(
             **where,
             ContentType="text/csv",
             CacheControl="private, no-store",
             Metadata={**metadata, "migratedAt": "2026-11-22T20:00:00Z"},
         )
-        part = self.client.upload_part(**where, UploadId=begun["UploadId"], PartNumber=1, Body=FILES[number][1])
+        part = self.s3_client.upload_part(**where, UploadId=begun["UploadId"], PartNumber=1, Body=FILES[number][1])
         parts = {"Parts": [{"ETag": part["ETag"], "PartNumber": 1}]}
-        self.client.complete_multipart_upload(**where, UploadId=begun["UploadId"], MultipartUpload=parts)
+        self.s3_client.complete_multipart_upload(**where, UploadId=begun["UploadId"], MultipartUpload=parts)
 
     def delete(self, number: int) -> None:
-        """Remove its object."""
-        self.client.delete_object(Bucket=self.pair.s3_bucket, Key=self.key(number))
+        """Remove the object."""
+        self.s3_client.delete_object(Bucket=self.pair.s3_bucket, Key=self.key(number))
 
     def bucket(self, *, secret: str = "") -> BulkObjects:
-        """The bucket as the reconciliation reads it, closed after the test."""
+        """Return the bucket as the reconciliation reads it. It is closed after the test."""
         keys = Secret(self.pair.s3_access_key), Secret(secret or self.pair.s3_secret_key)
         named = Bucket(self.pair.s3_url, self.pair.s3_bucket, *keys)
         made = BulkObjects(named, AllowList({"r2": self.pair.s3_url}), retry_s=5)
@@ -122,7 +122,7 @@ class Migrated:
         return made
 
     def found(self, *, thorough: bool = True, reverse: bool = False) -> tuple[list[Finding], ObjectNumbers]:
-        """Everything that a reconciliation finds, and its numbers."""
+        """Return everything that a reconciliation finds, and its numbers."""
         columns, found = file_columns(self.mapping), list[Finding]()
         numbers = reconcile_objects(
             self.mapping,
@@ -138,8 +138,8 @@ class Migrated:
 
 
 @pytest.fixture(scope="module")
-def client(own_pair: PairState) -> Iterator[Any]:
-    """Another client, to write."""
+def s3_client(own_pair: PairState) -> Iterator[Any]:
+    """Yield another S3 client, to write."""
     made = boto3.client(
         "s3",
         endpoint_url=own_pair.s3_url,
@@ -153,12 +153,12 @@ def client(own_pair: PairState) -> Iterator[Any]:
 
 
 @pytest.fixture
-def migrated(own_pair: PairState, client: Any, tmp_path: Path) -> Iterator[Migrated]:
-    """Five files, each with its object and its rows."""
+def migrated_files(own_pair: PairState, s3_client: Any, tmp_path: Path) -> Iterator[MigratedFiles]:
+    """Yield five files with their objects and rows."""
     legacy, worker = {}, {}
     for number, (name, content) in FILES.items():
         owned = {"id": number, "user_id": OWNERS[number], "file_id": file_id(number), "file_size": len(content)}
-        status, error, rows, columns = CALCULATED[number]
+        status, error, rows, columns = DERIVED[number]
         legacy[number] = {**owned, "file_path": f"uploads/{OWNERS[number]}/{file_id(number)}.csv"}
         worker[number] = {
             **owned,
@@ -170,7 +170,7 @@ def migrated(own_pair: PairState, client: Any, tmp_path: Path) -> Iterator[Migra
             "column_count": columns,
             "checksum": hashlib.sha256(content).hexdigest(),
         }
-    made = Migrated(load_mapping(root()), own_pair, tmp_path, client, legacy, worker)
+    made = MigratedFiles(load_mapping(root()), own_pair, tmp_path, s3_client, legacy, worker)
     for number in FILES:
         file = tmp_path / made.path(number)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -179,29 +179,29 @@ def migrated(own_pair: PairState, client: Any, tmp_path: Path) -> Iterator[Migra
     yield made
     for bucket in made.opened:
         bucket.close()
-    listed = client.list_objects_v2(Bucket=own_pair.s3_bucket, Prefix="uploads/").get("Contents", ())
+    listed = s3_client.list_objects_v2(Bucket=own_pair.s3_bucket, Prefix="uploads/").get("Contents", ())
     for entry in listed:
-        client.delete_object(Bucket=own_pair.s3_bucket, Key=entry["Key"])
+        s3_client.delete_object(Bucket=own_pair.s3_bucket, Key=entry["Key"])
 
 
-def test_what_was_migrated_well_is_clean_in_both_forms(migrated: Migrated) -> None:
-    """Names, empty and malformed files, and a size of several pieces; the numbers are exact."""
+def test_correct_migration_has_no_finding(migrated_files: MigratedFiles) -> None:
+    """Awkward names, empty and malformed files and a multi-piece size give no finding, and the numbers are exact."""
     total = sum(len(content) for _, content in FILES.values())
     for reverse in (False, True):
-        found, numbers = migrated.found(thorough=True, reverse=reverse)
+        found, numbers = migrated_files.found(thorough=True, reverse=reverse)
         assert found == []
         assert (numbers.pairs, numbers.by_bytes, numbers.described, numbers.by_md5) == (5, 5, 5, 0)
         assert numbers.compared_bytes == numbers.file_bytes == numbers.object_bytes == total
         assert numbers.calculated == (0 if reverse else 5)
         assert (numbers.not_verified, numbers.unsettled) == ([], [])
-    found, numbers = migrated.found(thorough=False)
+    found, numbers = migrated_files.found(thorough=False)
     assert found == []
     assert (numbers.pairs, numbers.by_md5, numbers.by_bytes, numbers.described) == (5, 5, 0, 0)
     assert len(numbers.not_verified) == 2
     assert "metadata of 5 objects" in numbers.not_verified[0]
 
 
-SPOILED: dict[str, tuple[Callable[[Migrated], object], list[tuple[str, Kind, str | None]]]] = {
+CHANGES: dict[str, tuple[Callable[[MigratedFiles], object], list[tuple[str, Kind, str | None]]]] = {
     "object missing": (lambda m: m.delete(1), [("files", Kind.MISSING, None)]),
     "object of other size": (
         lambda m: m.put(1, b"a,b\n1,2\n"), [("files", Kind.CHANGED, "size"), ("files", Kind.CHANGED, "sha256")]
@@ -286,90 +286,92 @@ SPOILED: dict[str, tuple[Callable[[Migrated], object], list[tuple[str, Kind, str
         [("files", Kind.CHANGED, "upload_status"), ("files", Kind.CHANGED, "processing_error")],
     ),
 }  # fmt: skip
-SEEN_IN_LISTS = {
+DETECTED_IN_LISTS = {
     "object missing", "object of other size", "object truncated to nothing", "one bit at equal size",
     "an object of no row", "a file of no row", "a file that is gone", "a folder in a file's place",
     "a path that leads out", "the key of another user", "two rows at one file", "a size that no side has",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("spoiled", SPOILED)
-def test_each_spoiled_thing_is_found_where_it_is(migrated: Migrated, spoiled: str) -> None:
-    """Thorough: each thing, and nothing beside it. List form: what it promises to see, at the same place."""
-    spoil, wanted = SPOILED[spoiled]
-    spoil(migrated)
-    found, _ = migrated.found(thorough=True)
+@pytest.mark.parametrize("spoiled", CHANGES)
+def test_each_change_is_found_at_its_place(migrated_files: MigratedFiles, spoiled: str) -> None:
+    """The thorough form finds each change and nothing else. The list form finds the ones that it can detect."""
+    spoil, wanted = CHANGES[spoiled]
+    spoil(migrated_files)
+    found, _ = migrated_files.found(thorough=True)
     assert sorted((f.table, f.kind, str(f.column)) for f in found) == sorted((t, k, str(c)) for t, k, c in wanted)
     assert {f.part for f in found} <= {Part.OBJECTS, Part.ROWS}
-    found, _ = migrated.found(thorough=False)
-    assert bool(found) == (spoiled in SEEN_IN_LISTS)
+    found, _ = migrated_files.found(thorough=False)
+    assert bool(found) == (spoiled in DETECTED_IN_LISTS)
     assert {(f.table, f.kind, f.column) for f in found} <= set(wanted)
 
 
-def test_a_row_that_is_lost_does_not_make_its_object_an_orphan(migrated: Migrated) -> None:
-    """That the row is gone is found where rows are compared; its object is no stranger."""
-    del migrated.worker[1]
-    assert migrated.found()[0] == []
+def test_object_of_a_lost_row_is_no_orphan(migrated_files: MigratedFiles) -> None:
+    """The comparison of rows finds the lost row. Its object is not reported again."""
+    del migrated_files.worker[1]
+    assert migrated_files.found()[0] == []
 
 
-def test_a_multipart_object_is_told_in_lists_and_read_when_thorough(migrated: Migrated) -> None:
-    """Its ETag says nothing about its bytes."""
-    migrated.put_in_parts(1)
-    found, numbers = migrated.found(thorough=False)
+def test_multipart_object_is_read_in_the_thorough_form(migrated_files: MigratedFiles) -> None:
+    """The ETag of a multipart object is no MD5: the list form reports it, the thorough form reads its bytes."""
+    migrated_files.put_in_parts(1)
+    found, numbers = migrated_files.found(thorough=False)
     assert (found, numbers.multipart, numbers.by_md5) == ([], 1, 4)
     assert "1 multipart" in numbers.not_verified[0]
-    found, numbers = migrated.found(thorough=True)
+    found, numbers = migrated_files.found(thorough=True)
     assert (found, numbers.by_bytes) == ([], 5)
-    (migrated.folder / migrated.path(1)).write_bytes(b"a,b\n1,2\n3,5\n")
-    assert [f.column for f in migrated.found(thorough=True)[0]] == ["sha256", "checksum"]
+    (migrated_files.folder / migrated_files.path(1)).write_bytes(b"a,b\n1,2\n3,5\n")
+    assert [f.column for f in migrated_files.found(thorough=True)[0]] == ["sha256", "checksum"]
 
 
-def test_backward_the_files_are_the_target(migrated: Migrated) -> None:
-    """A file that did not come back is told by its path; the Worker's own uploads have no migratedAt."""
-    migrated.put(1, metadata={"migratedAt": None})
-    assert migrated.found(reverse=True)[0] == []
-    (migrated.folder / migrated.path(1)).write_bytes(b"a,b\n1,2\n3,5\n")
-    (finding,) = migrated.found(reverse=True)[0]
-    assert (finding.table, finding.key, finding.column) == ("list_cutter_savedfile", migrated.path(1), "sha256")
+def test_reverse_compares_files_as_the_target(migrated_files: MigratedFiles) -> None:
+    """A file that was not migrated back is named by its path. Uploads to the Worker have no migratedAt."""
+    migrated_files.put(1, metadata={"migratedAt": None})
+    assert migrated_files.found(reverse=True)[0] == []
+    (migrated_files.folder / migrated_files.path(1)).write_bytes(b"a,b\n1,2\n3,5\n")
+    (finding,) = migrated_files.found(reverse=True)[0]
+    assert (finding.table, finding.key, finding.column) == ("list_cutter_savedfile", migrated_files.path(1), "sha256")
     assert finding.expected == f'"{hashlib.sha256(FILES[1][1]).hexdigest()}"'
-    (migrated.folder / migrated.path(1)).unlink()
-    assert [(f.kind, f.key) for f in migrated.found(reverse=True)[0]] == [(Kind.MISSING, migrated.path(1))]
+    (migrated_files.folder / migrated_files.path(1)).unlink()
+    assert [(f.kind, f.key) for f in migrated_files.found(reverse=True)[0]] == [(Kind.MISSING, migrated_files.path(1))]
 
 
-def test_without_a_media_folder_every_file_is_missing(migrated: Migrated) -> None:
-    """Nothing there is not nothing wrong."""
-    shutil.rmtree(migrated.folder / "uploads")
-    found, numbers = migrated.found()
+def test_missing_media_folder_means_missing_files(migrated_files: MigratedFiles) -> None:
+    """Without the media folder every file is missing."""
+    shutil.rmtree(migrated_files.folder / "uploads")
+    found, numbers = migrated_files.found()
     assert [f.kind for f in found] == [Kind.MISSING] * 5
     assert (numbers.files, numbers.pairs) == (0, 0)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
-def test_a_folder_that_may_not_be_read_ends_it(migrated: Migrated) -> None:
-    """What is in there would not be seen."""
-    (migrated.folder / "uploads/7").chmod(0)
+@pytest.mark.skipif(
+    os.geteuid() == 0, reason="The test needs a folder that its user cannot read, and root can read every folder."
+)
+def test_unreadable_folder_ends_the_run(migrated_files: MigratedFiles) -> None:
+    """The content of a folder without read permission cannot be compared, so the run ends."""
+    (migrated_files.folder / "uploads/7").chmod(0)
     with pytest.raises(CheckFailed, match="media folder that can be read"):
-        migrated.found()
-    (migrated.folder / "uploads/7").chmod(0o700)
+        migrated_files.found()
+    (migrated_files.folder / "uploads/7").chmod(0o700)
 
 
-def test_wrong_keys_end_it_with_what_to_do(migrated: Migrated) -> None:
-    """R2 checks our signature, and what it refuses has shown nothing."""
-    bucket = migrated.bucket(secret="another secret key")
+def test_wrong_s3_keys_end_the_run(migrated_files: MigratedFiles) -> None:
+    """R2 refuses the signature, and the message says what to do."""
+    bucket = migrated_files.bucket(secret="another secret key")
     with pytest.raises(CheckFailed, match=r"status 403 while listing(?s:.*)are the keys in"):
         list(bucket.listing("uploads/"))
-    assert len(next(iter(migrated.bucket().listing("uploads/")))) == 5
+    assert len(next(iter(migrated_files.bucket().listing("uploads/")))) == 5
 
 
-def test_a_bucket_that_is_not_named_gets_no_request(migrated: Migrated) -> None:
-    """The address comes from the environment's list alone."""
+def test_unnamed_bucket_gets_no_request(migrated_files: MigratedFiles) -> None:
+    """The client refuses an address that the environment does not name."""
     with pytest.raises(Refused, match="not a host of this environment"):
-        BulkObjects(migrated.bucket()._bucket, AllowList({"worker": "https://elsewhere.example"}))  # noqa: SLF001 - the same bucket
+        BulkObjects(migrated_files.bucket()._bucket, AllowList({"worker": "https://elsewhere.example"}))  # noqa: SLF001 - the same bucket
 
 
-def test_the_listing_comes_in_pages(migrated: Migrated) -> None:
-    """Page by page it is the same."""
-    bucket = migrated.bucket()
+def test_listing_in_pages_is_complete(migrated_files: MigratedFiles) -> None:
+    """A listing in pages of two keys has the same content."""
+    bucket = migrated_files.bucket()
     pages = list(bucket.listing("uploads/", page_keys=2))
     assert [len(page) for page in pages] == [2, 2, 1]
     assert [each for page in pages for each in page] == next(bucket.listing("uploads/"))

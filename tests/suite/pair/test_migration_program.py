@@ -1,4 +1,4 @@
-"""Full, delta, reverse, restart and undo on a real pair, held against an oracle of the tests' own."""
+"""The migration program on a real pair (full, delta, reverse, resume, undo), compared with an oracle of the tests."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ SMALL = ("--users", "40", "--files", "80")
 
 
 @pytest.fixture(scope="module")
-def whole_pair() -> Iterator[PairState]:
-    """A pair of which these tests own every row."""
+def empty_pair() -> Iterator[PairState]:
+    """Yield a pair without other rows than those of these tests."""
     handle = pair.start(pair.anonymous_name(), owned=True, options=pair.PairOptions())
     yield handle.wait(90)
     handle.stop()
 
 
 @pytest.fixture
-def programs(whole_pair: PairState, tmp_path: Path) -> Programs:
-    """Both programs, on small legacy data and an empty target."""
-    made = Programs(whole_pair, tmp_path / "journal")
+def programs(empty_pair: PairState, tmp_path: Path) -> Programs:
+    """Return both programs, on a small set of legacy data and an empty target."""
+    made = Programs(empty_pair, tmp_path / "journal")
     made.generate("--clear", "--users", "0", "--files", "0")
     if made.target()["users"]:
-        Programs(whole_pair, tmp_path / "emptying").migrate("full", "--replace")
+        Programs(empty_pair, tmp_path / "emptying").migrate("full", "--replace")
     assert [made.target()[name] for name in ("users", "files", "objects")] == [[], [], {}]
     made.generate(*SMALL, "--accounts", str(tmp_path / "accounts.json"))
     return made
 
 
-def assert_carried(programs: Programs) -> None:
-    """The target holds what the source does, as contracts/migration.toml has it; said anew, without the program."""
+def assert_migrated(programs: Programs) -> None:
+    """Assert that the target has the source's data as contracts/migration.toml says, without using the program."""
     source, target = programs.source(), programs.target()
     users = [json.loads(text) for text in source["auth_user"]]
     assert [row[:4] for row in target["users"]] == [
@@ -82,16 +82,16 @@ def assert_carried(programs: Programs) -> None:
         assert target["objects"][held[7]][0] == held[5]
 
 
-def test_full_carries_everything_and_undo_takes_it_back(programs: Programs, tmp_path: Path) -> None:
-    """Rows and objects as the mapping says; a second full is refused; undo leaves nothing; accounts log in."""
+def test_full_migrates_everything_and_undo_removes_it(programs: Programs, tmp_path: Path) -> None:
+    """Rows and objects follow the mapping, accounts log in, a second full is refused, and undo leaves nothing."""
     empty = programs.target()
     programs.migrate("full", "--dry-run")
     assert programs.target() == empty
     done = programs.migrate("full")
     assert (done["written"], done["left_out"]) == ({"users": 40, "files": 80}, [])
-    assert_carried(programs)
+    assert_migrated(programs)
     assert_objects_are_as_the_worker_writes_them(programs)
-    assert "holds rows" in programs.migrate("full", code=4)["told"]
+    assert "holds rows" in programs.migrate("full", code=4)["message"]
     assert programs.migrate("undo")["not_undone"] == {}
     assert programs.target() == empty
     programs.migrate("full")
@@ -99,7 +99,7 @@ def test_full_carries_everything_and_undo_takes_it_back(programs: Programs, tmp_
 
 
 def assert_objects_are_as_the_worker_writes_them(programs: Programs) -> None:
-    """Bytes, type, cache control and metadata."""
+    """Assert that bytes, type, cache control and metadata of the objects are those of the Worker's own uploads."""
     for row in programs.target()["files"][::5]:
         found = programs.s3.get_object(Bucket=programs.pair.s3_bucket, Key=row[7])
         media = Path(programs.pair.media_root) / f"uploads/{row[1]}/{row[2]}.csv"
@@ -112,7 +112,7 @@ def assert_objects_are_as_the_worker_writes_them(programs: Programs) -> None:
 
 
 def assert_accounts_log_in(programs: Programs, accounts: list[dict[str, Any]]) -> None:
-    """On both systems with the generator's passwords, one of each; disabled ones on neither."""
+    """Assert that active accounts log in on both systems with the generator's passwords, and disabled ones do not."""
     active = [account for account in accounts if account["is_active"]]
     disabled = [account for account in accounts if not account["is_active"]]
     assert disabled
@@ -126,8 +126,8 @@ def assert_accounts_log_in(programs: Programs, accounts: list[dict[str, Any]]) -
                 assert client.post(url, json=body).status_code == (200 if account["is_active"] else 401)
 
 
-def test_delta_carries_what_changed_and_undo_takes_it_back(programs: Programs) -> None:
-    """Deletions, changed passwords, swapped names, other bytes; a second delta finds nothing."""
+def test_delta_migrates_changes_and_undo_reverts_them(programs: Programs) -> None:
+    """Deletions, new passwords, swapped names and changed bytes are migrated. A second delta finds nothing."""
     programs.migrate("full")
     before = programs.target()
     changed = programs.generate("--change", "--seed", "5")
@@ -138,48 +138,48 @@ def test_delta_carries_what_changed_and_undo_takes_it_back(programs: Programs) -
     assert {table: count for table, count in done["written"].items() if table != "objects"} == {
         table: count for table, count in planned.items() if table != "objects"
     }
-    assert_carried(programs)
+    assert_migrated(programs)
     assert programs.migrate("delta", "--dry-run")["would_write"] == {"objects": {"delete": 0}}
     assert programs.migrate("undo")["not_undone"] == {}
     assert programs.target() == before
 
 
-def test_killed_full_goes_on(programs: Programs) -> None:
-    """Killed half way, it writes the rest and nothing twice; another command is refused until then."""
+def test_killed_full_is_resumed(programs: Programs) -> None:
+    """After SIGKILL it writes the rest and nothing twice. Another command is refused until then."""
     empty = programs.target()
     _kill(programs, "full", lambda: 4 <= len(programs.target()["files"]) < 80)
     there = len(programs.target()["files"])
-    assert "was cut short" in programs.migrate("delta", code=4)["told"]
+    assert "was cut short" in programs.migrate("delta", code=4)["message"]
     done = programs.migrate("full", "--batch", "4")
     assert done["went_on"] is True
     assert (done["written"]["users"], done["written"]["files"]) == (0, pytest.approx(80 - there, abs=4))
-    assert_carried(programs)
+    assert_migrated(programs)
     assert programs.migrate("undo")["not_undone"] == {}
     assert programs.target() == empty
 
 
-def test_killed_delta_and_reverse_go_on(programs: Programs, tmp_path: Path) -> None:
-    """Killed as soon as they have written something; undo knows what was there before the first of both runs."""
+def test_killed_delta_and_reverse_are_resumed(programs: Programs, tmp_path: Path) -> None:
+    """After SIGKILL both are resumed, and undo restores the state before the first run."""
     programs.migrate("full")
     before = programs.target()
-    for seed in "6789":  # enough to be in the middle of
+    for seed in "6789":  # enough changes to be interrupted
         programs.generate("--change", "--seed", seed)
     changed = programs.source()
     _kill(programs, "delta", lambda: programs.target() != before)
     assert programs.migrate("delta", "--batch", "4")["went_on"] is True
-    assert_carried(programs)
+    assert_migrated(programs)
     assert programs.migrate("undo")["not_undone"] == {}
     assert programs.target() == before
     reverse = Programs(programs.pair, tmp_path / "reverse")
     _kill(reverse, "reverse", lambda: not programs.source_rows().items() <= changed.items())
     assert reverse.migrate("reverse", "--batch", "4")["went_on"] is True
-    assert_carried(programs)
+    assert_migrated(programs)
     assert reverse.migrate("undo")["not_undone"] == {}
     assert programs.source() == changed
 
 
 def _kill(programs: Programs, command: str, has_begun: Callable[[], bool]) -> None:
-    """Start it with small batches, and end it with SIGKILL at the first sign."""
+    """Start a command with small batches, and kill it with SIGKILL as soon as it has written something."""
     with subprocess.Popen(programs.command(command, "--batch", "2"), env=programs.environment) as process:
         deadline = time.monotonic() + 60
         while not has_begun():
@@ -190,7 +190,7 @@ def _kill(programs: Programs, command: str, has_begun: Callable[[], bool]) -> No
 
 
 def _worker_writes(programs: Programs, account: dict[str, Any]) -> dict[str, Any]:
-    """What users do at the Worker after the cutover: a new account with a file, an old one that deletes one."""
+    """Write at the Worker as users do after the cutover: a new account with a file, and a deleted file."""
     api = f"{programs.pair.worker_url}/api"
     with httpx.Client(trust_env=False) as client:
         fields = {
@@ -219,8 +219,8 @@ def _worker_writes(programs: Programs, account: dict[str, Any]) -> dict[str, Any
     return {"file_id": sent.json()["file"]["file_id"], "content": content, "gone": files[0]["file_id"]}
 
 
-def test_reverse_brings_back_what_the_worker_gained(programs: Programs, tmp_path: Path) -> None:
-    """Its account logs in at Django and downloads its file there; undo leaves Django as it was."""
+def test_reverse_migrates_writes_of_the_worker(programs: Programs, tmp_path: Path) -> None:
+    """The new account logs in at Django and downloads its file there. Undo leaves Django as it was."""
     programs.migrate("full")
     accounts = json.loads((tmp_path / "accounts.json").read_text())
     owners = {row[1] for row in programs.target()["files"]}
@@ -243,7 +243,7 @@ def test_reverse_brings_back_what_the_worker_gained(programs: Programs, tmp_path
         assert got.content == written["content"]
     assert not list(Path(programs.pair.media_root).rglob(f"{written['gone']}.csv"))
     with psycopg.connect(programs.pair.pg_dsn, autocommit=True) as connection:
-        # The login just now wrote Django's row, and a token: what is not the run's own is not undone.
+        # The login above changed Django's row and added a token. Undo reverts only the run's own writes.
         assert reverse.migrate("undo", code=1)["not_undone"] == {"auth_user": 1}
         connection.execute(
             "DELETE FROM token_blacklist_outstandingtoken WHERE user_id = (SELECT max(id) FROM auth_user)"
@@ -252,14 +252,14 @@ def test_reverse_brings_back_what_the_worker_gained(programs: Programs, tmp_path
     assert programs.source() == before
 
 
-def test_awkward_kinds_end_as_their_list_says(programs: Programs) -> None:
-    """Nothing is written while one of them cannot be carried; then the rest is, and just those are left out."""
+def test_awkward_data_is_refused_or_left_out(programs: Programs) -> None:
+    """Nothing is written while one row cannot be migrated. With --leave-out only those rows are missing."""
     kinds = tomllib.loads((root() / "reference/migration/awkward.toml").read_text())["awkward"]
     wanted = [word for kind in kinds for word in ("--awkward", kind["name"]) if kind["name"] != "largest-file"]
     made = programs.generate("--clear", "--users", "5", "--files", "5", *wanted)["awkward"]
     empty = programs.target()
-    told = programs.migrate("full", code=1)["told"]
-    assert "nothing was written" in told
+    message = programs.migrate("full", code=1)["message"]
+    assert "nothing was written" in message
     assert {name: programs.target()[name] for name in ("users", "files", "objects")} == {
         name: empty[name] for name in ("users", "files", "objects")
     }
@@ -276,10 +276,12 @@ def test_awkward_kinds_end_as_their_list_says(programs: Programs) -> None:
         assert (kind["migrate"] == "leaves out") == bool(lost or "in-use" in kind["name"]), kind["name"]
 
 
-def test_settings_that_are_missing_or_wrong_are_named(programs: Programs) -> None:
-    """4 with the variable's name; 11 for a side that does not answer; no secret in either."""
-    assert "MIGRATE_S3_SECRET_KEY" in programs.migrate("full", code=4, MIGRATE_S3_SECRET_KEY="")["told"]
-    assert "MIGRATE_PG_DSN" in programs.migrate("full", code=4, MIGRATE_PG_DSN="postgresql://x:y@127.0.0.1:1/z")["told"]
-    assert "D1" in programs.migrate("full", "--d1-url", "http://127.0.0.1:1/d1", code=11)["told"]
-    wrong = programs.migrate("full", code=11, MIGRATE_S3_SECRET_KEY="wrong")["told"]
+def test_missing_or_wrong_settings_are_named(programs: Programs) -> None:
+    """A missing variable gives 4 with its name, an unreachable side 11. No message contains a secret."""
+    assert "MIGRATE_S3_SECRET_KEY" in programs.migrate("full", code=4, MIGRATE_S3_SECRET_KEY="")["message"]
+    assert (
+        "MIGRATE_PG_DSN" in programs.migrate("full", code=4, MIGRATE_PG_DSN="postgresql://x:y@127.0.0.1:1/z")["message"]
+    )
+    assert "D1" in programs.migrate("full", "--d1-url", "http://127.0.0.1:1/d1", code=11)["message"]
+    wrong = programs.migrate("full", code=11, MIGRATE_S3_SECRET_KEY="wrong")["message"]
     assert "R2" in wrong

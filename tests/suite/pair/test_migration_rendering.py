@@ -1,4 +1,4 @@
-"""PostgreSQL and SQLite write one JSON for one value: what the comparison of bytes rests on."""
+"""PostgreSQL and SQLite render equal values as equal JSON. The comparison of bytes depends on this."""
 
 import datetime
 import json
@@ -31,15 +31,15 @@ TYPES = {Form.TEXT: "text", Form.EMPTY_IS_NULL: "text", Form.INTEGER: "bigint", 
 
 @pytest.fixture(scope="module")
 def legacy(own_pair: PairState) -> Generator[psycopg.Connection[Any]]:
-    """A connection of PostgreSQL, in UTC as the reader's."""
+    """Yield a connection to PostgreSQL in UTC, as the reader uses it."""
     with psycopg.connect(own_pair.pg_dsn, autocommit=True, options="-c timezone=UTC") as connection:
         yield connection
 
 
-def by_legacy(legacy: psycopg.Connection[Any], form: Form, values: list[Any]) -> bytes:
-    """The values as PostgreSQL renders them."""
+def rendered_by_postgres(legacy: psycopg.Connection[Any], form: Form, values: list[Any]) -> bytes:
+    """Return the values as PostgreSQL renders them."""
     column = ColumnMapping("x", Origin.COLUMN, source="x", form=form)
-    if form is Form.TEXT_ARRAY:  # an array of arrays would have to be square
+    if form is Form.TEXT_ARRAY:  # PostgreSQL's arrays of arrays are rectangular
         rows = "(SELECT ARRAY(SELECT jsonb_array_elements_text(value)) AS x, at FROM jsonb_array_elements(%s::jsonb) "
         query, given_values = rows + "WITH ORDINALITY AS given(value, at)) t", json.dumps(values)
     else:
@@ -52,8 +52,8 @@ def by_legacy(legacy: psycopg.Connection[Any], form: Form, values: list[Any]) ->
     return str(text[0]).encode()
 
 
-def by_d1(form: Form, values: list[Any]) -> bytes:
-    """The values as SQLite renders them."""
+def rendered_by_sqlite(form: Form, values: list[Any]) -> bytes:
+    """Return the values as SQLite renders them."""
     column = ColumnMapping("x", Origin.COLUMN, source="x", form=form)
     connection = sqlite3.connect(":memory:")
     connection.text_factory = bytes
@@ -67,37 +67,41 @@ def by_d1(form: Form, values: list[Any]) -> bytes:
 
 @given(st.lists(st.none() | TEXT, min_size=1, max_size=20))
 @ONCE
-def test_texts_are_rendered_alike(legacy: psycopg.Connection[Any], values: list[str | None]) -> None:
-    """Every character that PostgreSQL holds, and NULL; read back they are what they were."""
-    rendered = by_legacy(legacy, Form.TEXT, values)
-    assert rendered == by_d1(Form.TEXT, values)
+def test_texts_are_rendered_equally(legacy: psycopg.Connection[Any], values: list[str | None]) -> None:
+    """Every character that PostgreSQL can store, and NULL, are rendered equally and can be read back."""
+    rendered = rendered_by_postgres(legacy, Form.TEXT, values)
+    assert rendered == rendered_by_sqlite(Form.TEXT, values)
     assert read_column(rendered) == values
-    assert by_legacy(legacy, Form.EMPTY_IS_NULL, values) == by_d1(Form.TEXT, [value or None for value in values])
+    assert rendered_by_postgres(legacy, Form.EMPTY_IS_NULL, values) == rendered_by_sqlite(
+        Form.TEXT, [value or None for value in values]
+    )
 
 
 @given(st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), min_size=1), st.lists(st.booleans(), min_size=1))
 @ONCE
-def test_numbers_are_rendered_alike(
+def test_numbers_are_rendered_equally(
     legacy: psycopg.Connection[Any], numbers: list[int | None], flags: list[bool]
 ) -> None:
-    """Beyond 2^53, too; a boolean is 1 or 0."""
-    assert by_legacy(legacy, Form.INTEGER, numbers) == by_d1(Form.INTEGER, numbers)
-    assert by_legacy(legacy, Form.BOOLEAN, flags) == by_d1(Form.INTEGER, [int(flag) for flag in flags])
+    """Numbers beyond 2^53 are exact. A boolean is 1 or 0."""
+    assert rendered_by_postgres(legacy, Form.INTEGER, numbers) == rendered_by_sqlite(Form.INTEGER, numbers)
+    assert rendered_by_postgres(legacy, Form.BOOLEAN, flags) == rendered_by_sqlite(
+        Form.INTEGER, [int(flag) for flag in flags]
+    )
 
 
 @given(st.lists(st.datetimes(timezones=st.just(datetime.UTC)), min_size=1))
 @ONCE
-def test_instants_are_rendered_alike(legacy: psycopg.Connection[Any], moments: list[datetime.datetime]) -> None:
-    """All six digits from year 1 to 9999; the Worker's three where the rest is zero."""
+def test_instants_are_rendered_equally(legacy: psycopg.Connection[Any], moments: list[datetime.datetime]) -> None:
+    """Years 1 to 9999 have six digits, and the Worker's three digits are equal if the rest is zero."""
     texts = [f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z" for moment in moments]
-    assert by_legacy(legacy, Form.TIMESTAMP, moments) == by_d1(Form.TIMESTAMP, texts)
+    assert rendered_by_postgres(legacy, Form.TIMESTAMP, moments) == rendered_by_sqlite(Form.TIMESTAMP, texts)
     whole = [moment.replace(microsecond=moment.microsecond // 1000 * 1000) for moment in moments]
     short = [f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z" for moment in whole]
-    assert by_legacy(legacy, Form.TIMESTAMP, whole) == by_d1(Form.TIMESTAMP, short)
+    assert rendered_by_postgres(legacy, Form.TIMESTAMP, whole) == rendered_by_sqlite(Form.TIMESTAMP, short)
 
 
-def test_null_stands_for_what_the_mapping_says_on_the_way_back_alone() -> None:
-    """Forward it is NULL, and told where Django has {}."""
+def test_null_is_replaced_only_in_reverse() -> None:
+    """Forward a NULL stays NULL. In reverse it is the value that the mapping states."""
     column = ColumnMapping("x", Origin.COLUMN, source="x", form=Form.JSON, null=True, back_null="{}")
     connection = sqlite3.connect(":memory:")
     for reverse, expected in ((False, None), (True, "{}")):
@@ -107,27 +111,27 @@ def test_null_stands_for_what_the_mapping_says_on_the_way_back_alone() -> None:
 
 
 def test_infinity_is_not_null(legacy: psycopg.Connection[Any]) -> None:
-    """to_char has no word for it and gives NULL, which a NULL on the other side would equal."""
+    """to_char returns NULL for infinity, which must not equal a NULL on the other side."""
     values = ["infinity", "-infinity", None, "20260-01-01"]
-    assert read_column(by_legacy(legacy, Form.TIMESTAMP, values))[:3] == ["infinity", "-infinity", None]
+    assert read_column(rendered_by_postgres(legacy, Form.TIMESTAMP, values))[:3] == ["infinity", "-infinity", None]
 
 
 @given(st.lists(st.lists(TEXT, max_size=4), min_size=1, max_size=6))
 @ONCE
-def test_lists_of_texts_are_rendered_alike(legacy: psycopg.Connection[Any], lists: list[list[str]]) -> None:
-    """However D1's text is spaced; as the text that it is and not as JSON in JSON."""
-    ours = by_legacy(legacy, Form.TEXT_ARRAY, lists)
+def test_lists_of_texts_are_rendered_equally(legacy: psycopg.Connection[Any], lists: list[list[str]]) -> None:
+    """Lists are rendered as JSON text, however D1's text is spaced, and not as JSON within JSON."""
+    ours = rendered_by_postgres(legacy, Form.TEXT_ARRAY, lists)
     spaced = [json.dumps(each, ensure_ascii=False, indent=1) for each in lists]
     assert [json.loads(str(each)) for each in read_column(ours)] == lists
-    theirs = by_d1(Form.TEXT_ARRAY, spaced)
+    theirs = rendered_by_sqlite(Form.TEXT_ARRAY, spaced)
     assert [json.loads(str(each)) for each in read_column(theirs)] == lists
     plain = [each for each in lists if all(text.isprintable() for text in each)]
     if plain == lists:
         assert ours == theirs
 
 
-class Asked:
-    """A reader of one connection, for rows.py."""
+class ConnectionReader:
+    """A reader of one connection, for the comparison of rows."""
 
     batch_bytes, where = 1000, "a test"
 
@@ -137,18 +141,18 @@ class Asked:
             connection.adapters.register_loader("json", TextLoader)
 
     def query(self, sql: str) -> list[Any]:
-        """The rows, texts as bytes."""
+        """Return the rows, with texts as bytes."""
         rows = self._connection.execute(sql).fetchall()
         return [tuple(cell.encode() if isinstance(cell, str) else cell for cell in row) for row in rows]
 
     def close(self) -> None:
-        """Left to the test."""
+        """Do nothing. The test closes the connection."""
 
 
 AWKWARD = st.text(st.sampled_from('ab",\\[]\n\x01:n '), max_size=6) | st.sampled_from(
     ["null", '","', '"', "a", "\\n", '",', ',"', "[]"]
 )
-# Texts which, joined without escapes, would be JSON for another text.
+# Texts that would be the JSON of another text if they were joined without escapes.
 CONFUSED = [("\\n", "\n"), ("\\\\", "\\"), ("\\u0001", "\x01")]
 AWKWARD_ROWS = st.lists(st.none() | AWKWARD, min_size=1, max_size=12)
 
@@ -158,10 +162,10 @@ AWKWARD_ROWS = st.lists(st.none() | AWKWARD, min_size=1, max_size=12)
 @example([CONFUSED[1][0], "a"], [(0, CONFUSED[1][1])])
 @example([CONFUSED[2][0]], [(0, CONFUSED[2][1])])
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_rows_differ_where_their_texts_do_and_nowhere_else(
+def test_only_rows_with_different_texts_differ(
     legacy: psycopg.Connection[Any], values: list[str | None], changes: list[tuple[int, str | None]]
 ) -> None:
-    """Whatever quotes, separators, backslashes and control characters make of texts that are joined without escapes."""
+    """Quotes, separators, backslashes and control characters in joined texts hide no difference and add none."""
     theirs = list(values)
     for place, value in changes:
         theirs[place % len(theirs)] = value
@@ -174,7 +178,7 @@ def test_rows_differ_where_their_texts_do_and_nowhere_else(
     d1.executemany("INSERT INTO awkward VALUES (?, ?)", enumerate(theirs))
     column = Compared("x", Form.TEXT, '"x"::text', '"x"')
     queries = TableQueries("awkward", "awkward", "awkward", "id", "id", (column,))
-    readers = Asked(legacy, Dialect.POSTGRES), Asked(d1, Dialect.SQLITE)
+    readers = ConnectionReader(legacy, Dialect.POSTGRES), ConnectionReader(d1, Dialect.SQLITE)
     sides = [SimpleNamespace(label=reader.where, dialect=reader.dialect) for reader in readers]
     found: set[int] = set()
     findings = Findings(sink=lambda finding: found.add(int(finding.key)))

@@ -1,4 +1,4 @@
-"""The sides of a migration on the pair's own databases: read-only, one moment, and what was written is noticed."""
+"""The databases as sides of a migration: read-only, on one snapshot, and writes of others are detected."""
 
 import sqlite3
 from collections.abc import Generator
@@ -27,7 +27,7 @@ STOP = KillSwitch(root())
 
 @pytest.fixture
 def legacy(own_pair: PairState) -> Generator[PostgresSide]:
-    """Django's database as a side."""
+    """Yield Django's database as a side."""
     environment = environment_of(own_pair)
     assert environment.postgres is not None
     side = PostgresSide(environment.postgres, environment, STOP)
@@ -36,7 +36,7 @@ def legacy(own_pair: PairState) -> Generator[PostgresSide]:
 
 
 def add_account(own_pair: PairState, name: str) -> None:
-    """Written by another, and committed."""
+    """Insert an account from another connection and commit."""
     with psycopg.connect(own_pair.pg_dsn) as connection:
         connection.execute(
             "INSERT INTO auth_user (password, is_superuser, username, first_name, last_name, email, is_staff,"
@@ -46,13 +46,13 @@ def add_account(own_pair: PairState, name: str) -> None:
 
 
 def remove_account(own_pair: PairState, name: str) -> None:
-    """The same taken back."""
+    """Delete that account."""
     with psycopg.connect(own_pair.pg_dsn) as connection:
         connection.execute("DELETE FROM auth_user WHERE username = %s", [name])
 
 
-def test_readers_see_one_moment_and_write_nothing(legacy: PostgresSide, own_pair: PairState) -> None:
-    """A row that is committed later is in no reader's sight; PostgreSQL itself refuses to write."""
+def test_readers_share_a_read_only_snapshot(legacy: PostgresSide, own_pair: PairState) -> None:
+    """No reader sees a row that is committed later, and PostgreSQL refuses to write."""
     first, second = legacy.reader(), legacy.reader()
     legacy.mark(TABLES)
     count = "SELECT count(*) FROM auth_user WHERE username = 'later'"
@@ -68,7 +68,7 @@ def test_readers_see_one_moment_and_write_nothing(legacy: PostgresSide, own_pair
 
 
 def test_transactions_of_other_tables_are_no_writes(legacy: PostgresSide, own_pair: PairState) -> None:
-    """Statistics and sessions are written all the time: then the tables themselves are asked."""
+    """If other transactions ended, the tables themselves are compared, so statistics and sessions do not count."""
     legacy.mark(TABLES)
     with psycopg.connect(own_pair.pg_dsn) as connection:
         connection.execute("ANALYZE auth_user")
@@ -77,8 +77,8 @@ def test_transactions_of_other_tables_are_no_writes(legacy: PostgresSide, own_pa
     assert legacy.written_meanwhile(TABLES) is None
 
 
-def test_server_that_ends_the_session_is_unreachable(legacy: PostgresSide, own_pair: PairState) -> None:
-    """As a restart does: what was read belongs to a snapshot that is gone."""
+def test_ended_session_is_unreachable(legacy: PostgresSide, own_pair: PairState) -> None:
+    """After a restart of the server the snapshot is gone, so the read data cannot be used."""
     reader = legacy.reader()
     pid = reader.query("SELECT pg_backend_pid()")[0][0]
     with psycopg.connect(own_pair.pg_dsn) as connection:
@@ -87,8 +87,8 @@ def test_server_that_ends_the_session_is_unreachable(legacy: PostgresSide, own_p
         reader.query("SELECT 1")
 
 
-def test_file_tells_what_others_committed(tmp_path: Path) -> None:
-    """While it is read, and to a later process; a BLOB and a missing table are told from a broken file."""
+def test_commits_to_the_d1_file_are_detected(tmp_path: Path) -> None:
+    """Commits during the reading and before a later process are detected. A BLOB is not a broken file."""
     file = tmp_path / "d1.sqlite"
     other = sqlite3.connect(file)
     other.executescript("PRAGMA journal_mode = WAL; CREATE TABLE users(id INTEGER PRIMARY KEY, x)")
@@ -110,8 +110,8 @@ def test_file_tells_what_others_committed(tmp_path: Path) -> None:
     other.close()
 
 
-def test_d1_tells_writes_of_others_by_its_counter(own_pair: PairState) -> None:
-    """Our own queries move it, too, and are taken off; one that another sends is seen."""
+def test_writes_to_d1_are_detected_by_its_counter(own_pair: PairState) -> None:
+    """The counter without our own queries shows the writes of others."""
     environment = environment_of(own_pair)
     assert environment.d1 is not None
     clients = [
@@ -121,7 +121,7 @@ def test_d1_tells_writes_of_others_by_its_counter(own_pair: PairState) -> None:
     side, other = (D1RestSide(environment.d1, client) for client in clients)
     for _ in range(5):
         side.reader().query("SELECT count(*) FROM users")
-    assert side.written_meanwhile(["users"]) is not None  # the other side asked when it was made
+    assert side.written_meanwhile(["users"]) is not None  # the other side sent a query when it was created
     fresh = D1RestSide(environment.d1, clients[0])
     fresh.reader().query("SELECT count(*) FROM users")
     assert fresh.written_meanwhile(["users"]) is None

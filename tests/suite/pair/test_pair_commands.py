@@ -1,4 +1,4 @@
-"""`cutover pair …` as a user calls it: exit codes and messages."""
+"""`cutover pair …` as a user runs it: exit codes and messages."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.pair
 
 
 @pytest.fixture
-def command() -> Iterator[Callable[..., int]]:
-    """Runs `cutover pair WORD... --name NAME` and returns its exit code; ends the pair after the test."""
+def pair_command() -> Iterator[Callable[..., int]]:
+    """Yield a function that runs `cutover pair WORD... --name NAME` and returns the exit code. End the pair."""
     parser = argparse.ArgumentParser()
     pair_commands.add_parser(parser.add_subparsers(required=True))
     name = pair.anonymous_name()
@@ -37,51 +37,51 @@ def command() -> Iterator[Callable[..., int]]:
     pair.stop(name)
 
 
-def test_commands_from_up_to_down(command: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
-    """up, up again, status, logs, down, down again, status."""
-    assert command("up", "--rate-limit", "100/60", "--version-id", "v-1", "--json") == 0
+def test_commands_from_up_to_down(pair_command: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    """up, a second up, status, logs, fault, down, a second down and status have their exit codes and messages."""
+    assert pair_command("up", "--rate-limit", "100/60", "--version-id", "v-1", "--json") == 0
     shown = json.loads(capsys.readouterr().out)
     assert (shown["healthy"], shown["rate_limit"], shown["version_id"]) == (True, [100, 60], "v-1")
     assert 0 < shown["seconds"] < 60
     assert not {"jwt_secret", "pg_dsn", "s3_secret_key", "limiter_bypass"} & set(shown)
-    assert command("up") == 0
+    assert pair_command("up") == 0
     assert "already up" in capsys.readouterr().out
-    assert command("status") == 0
+    assert pair_command("status") == 0
     assert shown["worker_url"] in capsys.readouterr().out
-    assert command("logs", "--part", "supervisor") == 0
+    assert pair_command("logs", "--part", "supervisor") == 0
     assert "legacy healthy" in capsys.readouterr().out
-    assert command("fault", "none") == 0
+    assert pair_command("fault", "none") == 0
     assert "both systems are honest" in capsys.readouterr().out
-    assert command("down") == 0
+    assert pair_command("down") == 0
     assert "has ended" in capsys.readouterr().out
-    assert command("down") == 0
+    assert pair_command("down") == 0
     assert "nothing to end" in capsys.readouterr().out
-    assert command("status") == 11
-    assert command("logs") == 11
-    assert command("fault", "none") == 11
+    assert pair_command("status") == 11
+    assert pair_command("logs") == 11
+    assert pair_command("fault", "none") == 11
     assert "cutover pair up" in capsys.readouterr().err
 
 
-def test_status_tells_of_a_dead_part(command: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit code 11, and which part it is."""
-    assert command("up", "--json") == 0
+def test_status_names_a_dead_part(pair_command: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code is 11, and the part is named."""
+    assert pair_command("up", "--json") == 0
     found = state.read(json.loads(capsys.readouterr().out)["name"])
     assert found is not None
     os.kill(found.pids["legacy"], signal.SIGKILL)
-    assert until(lambda: command("status") == 11)
+    assert until(lambda: pair_command("status") == 11)
     assert "legacy is dead ended by SIGKILL" in capsys.readouterr().out
 
 
-def test_status_sweeps_what_a_killed_supervisor_left(
-    command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+def test_status_removes_the_folder_of_a_dead_pair(
+    pair_command: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The stale folder is gone afterwards, and the name can be used again."""
-    assert command("up", "--json") == 0
+    """The stale folder of a killed supervisor is removed, and the name can be used again."""
+    assert pair_command("up", "--json") == 0
     found = state.read(json.loads(capsys.readouterr().out)["name"])
     assert found is not None
     os.kill(found.pid, signal.SIGKILL)
     assert until(lambda: state.read(found.name) is None)
     assert folders.pair_folder(found.name).exists()
-    assert command("status") == 11
+    assert pair_command("status") == 11
     assert not folders.pair_folder(found.name).exists()
-    assert command("up") == 0
+    assert pair_command("up") == 0

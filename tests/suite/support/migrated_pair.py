@@ -9,7 +9,7 @@ from cutover.config.environments import Database, Environment, load_environment
 from cutover.config.validation import root
 from cutover.core.recorder import Recorder
 from cutover.core.safety import AllowList
-from cutover.embedded import migrated
+from cutover.embedded import pair_migration
 from cutover.embedded.state import PairState
 from cutover.migration.assembly import reconciliation
 from cutover.migration.findings import Finding, Findings
@@ -19,8 +19,8 @@ from cutover.migration.reconciliation_result import Reconciliation
 
 def fill(pair: PairState, users: int, files: int) -> None:
     """Generate that many accounts and files on the pair, and migrate them."""
-    migrated.generate(pair, "--users", str(users), "--files", str(files))
-    migrated.migrate(pair, "full")
+    pair_migration.generate(pair, "--users", str(users), "--files", str(files))
+    pair_migration.migrate(pair, "full")
 
 
 def environment_of(pair: PairState, *, d1_url: str | None = None, by_file: bool = False) -> Environment:

@@ -1,4 +1,4 @@
-"""Tests that want the machine for themselves, among others, in two processes."""
+"""Tests marked `alone` run while no other test runs, with two processes."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ import pytest
 def test_one(name):
     began = time.monotonic()
     time.sleep(0.05)
-    Path(__file__).with_name(f"{name}.told").write_text(f"{began} {time.monotonic()}")
+    Path(__file__).with_name(f"{name}.span").write_text(f"{began} {time.monotonic()}")
 """
 MARKING = """
 def pytest_itemcollected(item):
@@ -36,8 +36,8 @@ def pytest_itemcollected(item):
 """
 
 
-def test_nothing_runs_beside_what_runs_alone(tmp_path: Path) -> None:
-    """And all the rest does run side by side."""
+def test_exclusive_test_runs_alone(tmp_path: Path) -> None:
+    """No other test overlaps a test marked `alone`, and other tests do overlap each other."""
     (tmp_path / "conftest.py").write_text(CONFTEST + MARKING)
     (tmp_path / "test_them.py").write_text(TESTS)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  alone\n")
@@ -52,7 +52,7 @@ def test_nothing_runs_beside_what_runs_alone(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    spans = {file.stem: tuple(float(part) for part in file.read_text().split()) for file in tmp_path.glob("*.told")}
+    spans = {file.stem: tuple(float(part) for part in file.read_text().split()) for file in tmp_path.glob("*.span")}
     assert len(spans) == 14
 
     def beside(name: str) -> list[str]:

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cutover.accounts.cleanup import SETTLED_S, Leftover, Outcome, Row, Sweep, leftovers, seconds_of
-from cutover.accounts.registered import Accounts, RemovalError, cleanup, derived_password, key_id, note
+from cutover.accounts.cleanup import LEDGER, SETTLED_S, Leftover, Outcome, Row, Sweep, leftovers, seconds_of
+from cutover.accounts.registered import Accounts, RemovalError, derived_password, key_id, note
 from cutover.config.environments import load_environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.core.errors import CheckFailed, IdentityMismatch, RateLimited, Stopped, Unreachable
@@ -272,4 +272,4 @@ def test_ledger_lines_are_json_of_one_line(ledger: Path) -> None:
     note(ledger, "named", "x", "worker", NAME, key_id(KEY))
     (line,) = ledger.read_text().splitlines()
     assert list(json.loads(line)) == ["at", "event", "environment", "system", "account", "key"]
-    assert ledger.name == cleanup.LEDGER
+    assert ledger.name == LEDGER

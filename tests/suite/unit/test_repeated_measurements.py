@@ -1,4 +1,4 @@
-"""What is done again, and what is not, in one process and in two."""
+"""The tests that are repeated, and those that are not, with one process and with two."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ import pytest
 
 @pytest.fixture
 def count(request):
-    file = Path(__file__).with_name(request.node.name + ".told")
+    file = Path(__file__).with_name(request.node.name + ".count")
     file.write_text(str(int(file.read_text()) + 1 if file.exists() else 1))
     return int(file.read_text())
 
@@ -46,8 +46,8 @@ def test_with_others_beside_it(count):
 
 
 @pytest.mark.parametrize("processes", [[], ["-n", "2"]])
-def test_only_a_late_generator_is_measured_again(tmp_path: Path, processes: list[str]) -> None:
-    """With new fixtures, at most twice, only alone, and said at the end."""
+def test_only_a_late_generator_is_repeated(tmp_path: Path, processes: list[str]) -> None:
+    """A test is repeated at most twice, with new fixtures, only if marked `alone`, and the summary lists it."""
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_them.py").write_text(TESTS)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  alone\n")
@@ -61,8 +61,8 @@ def test_only_a_late_generator_is_measured_again(tmp_path: Path, processes: list
         timeout=60,
         check=False,
     )
-    told = {file.stem: int(file.read_text()) for file in tmp_path.glob("*.told")}
-    assert told == {
+    counts = {file.stem: int(file.read_text()) for file in tmp_path.glob("*.count")}
+    assert counts == {
         "test_late_once": 2,
         "test_late_always": 3,
         "test_wrong_for_another_reason": 1,

@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 import pytest
 from tests.suite.support.gate_runs import GateRun, clean_environment, run_gate
-from tests.suite.verdicts.conftest import MakeProject
+from tests.suite.verdicts.conftest import ProjectFactory
 
 from cutover.config.validation import root
 from cutover.embedded import pair, pair_migration
@@ -356,11 +356,11 @@ def truncated_store() -> Generator[str]:
 
 
 def test_truncated_listing_is_invalid_in_the_gate(
-    filled_pair: PairState, truncated_store: str, make_project: MakeProject, reports: Path
+    filled_pair: PairState, truncated_store: str, project_factory: ProjectFactory, reports: Path
 ) -> None:
     """Every check of the gate reads the reconciliation, so each is INVALID, and the run ends with 11."""
     environment = TRUNCATED_ENVIRONMENT.format(pair=filled_pair, endpoint=truncated_store)
-    project = make_project(manifest=(root() / "manifest.toml").read_text(), environments=environment)
+    project = project_factory(manifest=(root() / "manifest.toml").read_text(), environments=environment)
     with (project / "pyproject.toml").open("a") as settings:
         settings.write('pythonpath = ["."]\n')
     text = (project / "pyproject.toml").read_text().replace('"unit: no gate"', '"unit: no gate", "migration: gate"')

@@ -1,4 +1,4 @@
-"""What a pair is like while it is up: addresses, secrets, planted defects, dead parts, neighbours."""
+"""A running pair: addresses, secrets, planted faults, dead parts, several pairs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.pair
 
 
 def get(url: str) -> tuple[int, Message, bytes]:
-    """Status, headers and body, without a proxy."""
+    """Return status, headers and body of a GET without a proxy."""
     try:
         with build_opener(ProxyHandler({})).open(url, timeout=5) as answer:
             return answer.status, answer.headers, answer.read()
@@ -42,41 +42,41 @@ def get(url: str) -> tuple[int, Message, bytes]:
             return error.code, error.headers, error.read()
 
 
-def test_state_names_both_systems_which_are_healthy(pair_up: PairState) -> None:
-    """The addresses in the state answer /health with 200, each as itself and with its version."""
+def test_state_has_the_addresses_of_both_systems(running_pair: PairState) -> None:
+    """Both addresses in the state answer /health with 200 and with their own identity and version."""
     for url, who, version in (
-        (pair_up.worker_url, "list-cutter-worker", pair_up.version_id),
-        (pair_up.legacy_url, "list-cutter-django", pair_up.legacy_version),
+        (running_pair.worker_url, "list-cutter-worker", running_pair.version_id),
+        (running_pair.legacy_url, "list-cutter-django", running_pair.legacy_version),
     ):
         status, headers, body = get(f"{url}/health")
         assert (status, headers["X-Served-By"]) == (200, who)
         assert json.loads(body)["version"]["id"] == version
 
 
-def test_state_reaches_the_stores(pair_up: PairState) -> None:
-    """The DSN opens the migrated database, the D1 file the Worker's."""
-    with psycopg.connect(pair_up.pg_dsn) as connection:
+def test_state_has_the_addresses_of_the_stores(running_pair: PairState) -> None:
+    """The DSN opens the migrated database, and the D1 file is the Worker's."""
+    with psycopg.connect(running_pair.pg_dsn) as connection:
         assert connection.execute("select count(*) from list_cutter_savedfile").fetchone() == (0,)
         assert connection.execute("show max_connections").fetchone() == ("60",)
-    d1 = sqlite3.connect(f"file:{pair_up.d1_file}?mode=ro", uri=True)
+    d1 = sqlite3.connect(f"file:{running_pair.d1_file}?mode=ro", uri=True)
     try:
         assert d1.execute("select count(*) from users").fetchone() == (0,)
     finally:
         d1.close()
-    assert Path(pair_up.media_root).is_dir()
+    assert Path(running_pair.media_root).is_dir()
 
 
-def test_database_wants_the_password(pair_up: PairState) -> None:
-    """Without it nobody gets in, over loopback neither."""
+def test_database_requires_the_password(running_pair: PairState) -> None:
+    """A connection without the password is refused, also over loopback."""
     with pytest.raises(psycopg.OperationalError, match="password"):
-        psycopg.connect(pair_up.pg_dsn, password="wrong")
+        psycopg.connect(running_pair.pg_dsn, password="wrong")
 
 
-def test_parts_listen_on_loopback_only(pair_up: PairState) -> None:
+def test_parts_listen_on_loopback_only(running_pair: PairState) -> None:
     """No socket of the pair is bound to another address."""
     inodes = set()
-    for found in Processes(pair_up.pid).all:
-        # A child of PostgreSQL may end, and a file be closed, while we look.
+    for found in Processes(running_pair.pid).all:
+        # A child of PostgreSQL can end, and a file can be closed, during the loop.
         with contextlib.suppress(OSError):
             for fd in Path(f"/proc/{found.pid}/fd").iterdir():
                 with contextlib.suppress(OSError):
@@ -91,93 +91,95 @@ def test_parts_listen_on_loopback_only(pair_up: PairState) -> None:
     assert [address for address in listening if not address.startswith("0100007F:")] == []
 
 
-def test_state_file_is_readable_by_its_owner_only(pair_up: PairState) -> None:
-    """State, control socket, logs and media cannot be read by others."""
-    folder = folders.pair_folder(pair_up.name)
+def test_state_file_is_readable_by_its_owner_only(running_pair: PairState) -> None:
+    """Only the owner can read state, control socket, logs and media."""
+    folder = folders.pair_folder(running_pair.name)
     for name in ("state.json", "control.sock"):
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
     for name in ("logs", "media", "postgres", "tmp", "worker"):
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o700
 
 
-def test_secrets_are_in_no_command_line_or_log(pair_up: PairState) -> None:
-    """Neither `ps` nor the pair's logs, nor the state's repr, show one."""
+def test_secrets_are_in_no_command_line_or_log(running_pair: PairState) -> None:
+    """No command line, no log and no repr of the state contains a secret."""
     secrets = [
-        pair_up.jwt_secret,
-        pair_up.jwt_refresh_secret,
-        pair_up.legacy_secret_key,
-        pair_up.limiter_bypass,
-        pair_up.s3_secret_key,
-        str(urlsplit(pair_up.pg_dsn).password),
+        running_pair.jwt_secret,
+        running_pair.jwt_refresh_secret,
+        running_pair.legacy_secret_key,
+        running_pair.limiter_bypass,
+        running_pair.s3_secret_key,
+        str(urlsplit(running_pair.pg_dsn).password),
     ]
     shown = "\n".join(
         [
-            *Processes(pair_up.pid).commands,
-            *(file.read_text(errors="replace") for file in Path(pair_up.log_dir).iterdir()),
-            repr(pair_up),
-            json.dumps(pair_up.shown()),
+            *Processes(running_pair.pid).commands,
+            *(file.read_text(errors="replace") for file in Path(running_pair.log_dir).iterdir()),
+            repr(running_pair),
+            json.dumps(running_pair.shown()),
         ]
     )
     assert len(set(secrets)) == len(secrets)
     assert [secret for secret in secrets if secret in shown] == []
 
 
-def test_callers_variables_reach_no_part(starting: Callable[..., PairHandle], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the caller has set for itself does not change how the systems behave."""
+def test_callers_variables_reach_no_part(
+    pair_factory: Callable[..., PairHandle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caller's environment variables do not reach the systems."""
     monkeypatch.setenv("CUTOVER_TEST_LEAK", "leaked")
-    found = starting().wait()
+    found = pair_factory().wait()
     for process in Processes(found.pid).all:
         try:
             assert b"CUTOVER_TEST_LEAK" not in Path(f"/proc/{process.pid}/environ").read_bytes()
-        except PermissionError:  # of PostgreSQL's user
+        except PermissionError:  # a process of PostgreSQL's own user
             continue
 
 
-def test_worker_serves_a_planted_defect_and_its_honest_self_again(pair_up: PairState) -> None:
-    """The switch shows in the answers and in the state; the port stays."""
-    assert get(f"{pair_up.worker_url}/health")[1]["X-Planted"] is None
+def test_worker_switches_to_a_fault_and_back(running_pair: PairState) -> None:
+    """Responses and state contain the switch, and the port stays the same."""
+    assert get(f"{running_pair.worker_url}/health")[1]["X-Planted"] is None
     for mode, marked in (("planted", "yes"), ("control", None)):
-        pair.serve(pair_up.name, "worker", "marked", mode)  # type: ignore[arg-type]
-        found = state.read(pair_up.name)
+        pair.serve(running_pair.name, "worker", "marked", mode)  # type: ignore[arg-type]
+        found = state.read(running_pair.name)
         assert found is not None
         assert (found.fault, found.planted_systems) == (f"worker marked {mode}", ["worker"])
-        assert get(f"{pair_up.worker_url}/health")[1]["X-Planted"] == marked
-    pair.serve_variant(pair_up.name, "teapot")
-    assert get(pair_up.worker_url)[::2] == (418, b"undefined")
-    pair.serve(pair_up.name, "worker", None)
-    assert get(f"{pair_up.worker_url}/health")[0] == 200
-    found = state.read(pair_up.name)
+        assert get(f"{running_pair.worker_url}/health")[1]["X-Planted"] == marked
+    pair.serve_variant(running_pair.name, "teapot")
+    assert get(running_pair.worker_url)[::2] == (418, b"undefined")
+    pair.serve(running_pair.name, "worker", None)
+    assert get(f"{running_pair.worker_url}/health")[0] == 200
+    found = state.read(running_pair.name)
     assert found is not None
     assert found.fault is None
     assert found.healthy
 
 
-def test_legacy_serves_a_planted_defect_and_its_honest_self_again(pair_up: PairState) -> None:
-    """gunicorn is restarted on the same port; connections meanwhile wait and are not refused."""
+def test_legacy_switches_to_a_fault_and_back(running_pair: PairState) -> None:
+    """gunicorn restarts on the same port. Connections wait meanwhile and are not refused."""
     for mode, marked in (("planted", "yes"), ("control", None)):
-        pair.serve(pair_up.name, "legacy", "marked", mode)  # type: ignore[arg-type]
-        assert get(f"{pair_up.legacy_url}/health")[1]["X-Planted"] == marked
-    pair.serve(pair_up.name, "legacy", None)
-    status, headers, _ = get(f"{pair_up.legacy_url}/health")
+        pair.serve(running_pair.name, "legacy", "marked", mode)  # type: ignore[arg-type]
+        assert get(f"{running_pair.legacy_url}/health")[1]["X-Planted"] == marked
+    pair.serve(running_pair.name, "legacy", None)
+    status, headers, _ = get(f"{running_pair.legacy_url}/health")
     assert (status, headers["X-Planted"]) == (200, None)
-    found = state.read(pair_up.name)
+    found = state.read(running_pair.name)
     assert found is not None
     assert found.healthy
     assert Path(f"/proc/{found.pids['legacy']}").exists()
 
 
-def test_unknown_defect_lists_those_there_are(pair_up: PairState) -> None:
-    """The message can be acted on, and nothing was switched."""
+def test_unknown_fault_lists_the_existing_ones(running_pair: PairState) -> None:
+    """The message lists the existing faults, and nothing is switched."""
     with pytest.raises(PairError, match="choose one of: marked") as caught:
-        pair.serve(pair_up.name, "worker", "../../worker/src/index")
+        pair.serve(running_pair.name, "worker", "../../worker/src/index")
     assert caught.value.exit_code == USAGE
-    assert get(f"{pair_up.worker_url}/health")[0] == 200
+    assert get(f"{running_pair.worker_url}/health")[0] == 200
 
 
-def test_defect_that_cannot_start_says_why(starting: Callable[..., PairHandle]) -> None:
-    """The message holds the end of the log, and the honest system can be had again."""
-    found = starting().wait()
-    with pytest.raises(PairError, match="this defect cannot be imported"):
+def test_fault_that_cannot_start_gives_the_reason(pair_factory: Callable[..., PairHandle]) -> None:
+    """The message contains the end of the log, and the unchanged system can be restored."""
+    found = pair_factory().wait()
+    with pytest.raises(PairError, match="this fault cannot be imported"):
         pair.serve(found.name, "legacy", "broken")
     pair.serve(found.name, "legacy", None)
     assert get(f"{found.legacy_url}/health")[0] == 200
@@ -185,9 +187,9 @@ def test_defect_that_cannot_start_says_why(starting: Callable[..., PairHandle]) 
 
 
 @pytest.mark.parametrize("part", ["postgres", "legacy", "worker", "workerd"])
-def test_supervisor_notices_a_dead_part(starting: Callable[..., PairHandle], part: str) -> None:
-    """The state says which part died and how; the others go on."""
-    found = starting().wait()
+def test_supervisor_notices_a_dead_part(pair_factory: Callable[..., PairHandle], part: str) -> None:
+    """The state contains the part that died. The others continue to run."""
+    found = pair_factory().wait()
     os.kill(pid_of(found, part), signal.SIGKILL)
     assert until(lambda: not (state.read(found.name) or found).healthy)
     after = state.read(found.name)
@@ -196,9 +198,9 @@ def test_supervisor_notices_a_dead_part(starting: Callable[..., PairHandle], par
     assert Processes(found.pid).all
 
 
-def test_two_pairs_run_side_by_side(starting: Callable[..., PairHandle]) -> None:
-    """Started at once, they share neither ports nor secrets nor data."""
-    handles = [starting(), starting()]
+def test_two_pairs_share_nothing(pair_factory: Callable[..., PairHandle]) -> None:
+    """Two pairs that start at once have different ports, secrets and data."""
+    handles = [pair_factory(), pair_factory()]
     one, two = (handle.wait() for handle in handles)
     assert {one.name, two.name} <= set(state.names())
     for field in ("worker_url", "legacy_url", "pg_dsn", "jwt_secret", "media_root", "d1_file", "version_id"):
@@ -209,10 +211,10 @@ def test_two_pairs_run_side_by_side(starting: Callable[..., PairHandle]) -> None
     assert get(f"{two.legacy_url}/health")[0] == 200
 
 
-def test_second_starter_of_a_name_is_told(starting: Callable[..., PairHandle]) -> None:
-    """The one that comes second gets a message, the first its pair."""
+def test_second_start_of_a_name_is_refused(pair_factory: Callable[..., PairHandle]) -> None:
+    """The second start gets a message, and the first one gets its pair."""
     name = pair.anonymous_name()
-    first = starting(name)
+    first = pair_factory(name)
     assert until(lambda: folders.supervisor(name) is not None)
     second = pair.start(name, owned=True)
     with pytest.raises(PairError, match="already being started") as caught:
@@ -225,24 +227,24 @@ def test_second_starter_of_a_name_is_told(starting: Callable[..., PairHandle]) -
 
 
 @pytest.mark.parametrize("system", ["worker", "legacy"])
-def test_taken_port_is_named(starting: Callable[..., PairHandle], system: str) -> None:
+def test_port_in_use_is_named(pair_factory: Callable[..., PairHandle], system: str) -> None:
     """The message names the port and the option."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        handle = starting(**{f"{system}_port": port})
+        handle = pair_factory(**{f"{system}_port": port})
         with pytest.raises(PairError, match=rf"Port {port} .* taken.\nFix: .*--{system}-port") as caught:
             handle.wait()
     assert caught.value.exit_code == USAGE
 
 
-def test_options_reach_the_systems(starting: Callable[..., PairHandle]) -> None:
-    """Ports, version, build and rate limit are those that were asked for."""
+def test_options_reach_the_systems(pair_factory: Callable[..., PairHandle]) -> None:
+    """Ports, version, build and rate limit are the requested ones."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    found = starting(legacy_port=port, version_id="v-7", build_id="b-9", rate_limit=(5, 60)).wait()
+    found = pair_factory(legacy_port=port, version_id="v-7", build_id="b-9", rate_limit=(5, 60)).wait()
     assert found.legacy_url == f"http://127.0.0.1:{port}"
     assert json.loads(get(f"{found.worker_url}/health")[2])["version"] == {"id": "v-7", "build": "b-9"}
     statuses = [get(f"{found.worker_url}/api/v1/nothing")[0] for _ in range(8)]

@@ -1,4 +1,4 @@
-"""Nothing is left of a pair, however it or its owner ends."""
+"""No process and no folder of a pair is left, however the pair or its owner ends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.pair
 
-GONE_S = 1.5
+GONE_S = 1.5  # the longest time that a pair may take to end
 
 OWNER = """
 import sys, time
@@ -37,8 +37,8 @@ time.sleep(60)
 
 
 @pytest.fixture
-def owner() -> Iterator[Callable[[str, str], subprocess.Popen[str]]]:
-    """Starts a process that owns a pair and has said "ready"."""
+def owner_factory() -> Iterator[Callable[[str, str], subprocess.Popen[str]]]:
+    """Yield a function that starts a process that owns a pair, and returns when it has printed "ready"."""
     owners: list[subprocess.Popen[str]] = []
 
     def start(name: str, how: str) -> subprocess.Popen[str]:
@@ -60,10 +60,10 @@ def owner() -> Iterator[Callable[[str, str], subprocess.Popen[str]]]:
 
 
 @pytest.mark.parametrize("how", ["kill -9", "Ctrl-C"])
-def test_nothing_is_left_when_the_owner_ends(owner: Callable[[str, str], subprocess.Popen[str]], how: str) -> None:
-    """kill -9 of the owner, or Ctrl-C to its whole group: all processes and the folder are gone."""
+def test_ended_owner_leaves_nothing(owner_factory: Callable[[str, str], subprocess.Popen[str]], how: str) -> None:
+    """After kill -9 of the owner, or SIGINT to its process group, all processes and the folder are gone."""
     name = pair.anonymous_name()
-    process = owner(name, "wait")
+    process = owner_factory(name, "wait")
     found = state.read(name)
     assert found is not None
     recorded = Processes(found.pid)
@@ -79,12 +79,12 @@ def test_nothing_is_left_when_the_owner_ends(owner: Callable[[str, str], subproc
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.1, 0.4, 0.8])
-def test_nothing_is_left_when_the_owner_dies_while_it_starts(
-    owner: Callable[[str, str], subprocess.Popen[str]], delay_s: float
+def test_owner_killed_during_the_start_leaves_nothing(
+    owner_factory: Callable[[str, str], subprocess.Popen[str]], delay_s: float
 ) -> None:
-    """At any moment of the start, too."""
+    """The owner is killed at several moments of the start."""
     name = pair.anonymous_name()
-    process = owner(name, "go on")
+    process = owner_factory(name, "go on")
     until(lambda: folders.supervisor(name) is not None)
     time.sleep(delay_s)
     supervisor = folders.supervisor(name)
@@ -95,9 +95,9 @@ def test_nothing_is_left_when_the_owner_dies_while_it_starts(
     assert until(lambda: not folders.pair_folder(name).exists(), 1)
 
 
-def test_nothing_is_left_when_the_supervisor_is_killed(starting: Callable[..., PairHandle]) -> None:
-    """kill -9 of the supervisor ends all parts; its folder is swept by the next who looks."""
-    found = starting().wait()
+def test_killed_supervisor_leaves_nothing(pair_factory: Callable[..., PairHandle]) -> None:
+    """kill -9 of the supervisor ends all parts. The next call that looks for pairs removes its folder."""
+    found = pair_factory().wait()
     recorded = Processes(found.pid)
     os.kill(found.pid, signal.SIGKILL)
     assert recorded.left(GONE_S) == []
@@ -110,9 +110,9 @@ def test_nothing_is_left_when_the_supervisor_is_killed(starting: Callable[..., P
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_signal_ends_the_pair_in_time(starting: Callable[..., PairHandle], number: signal.Signals) -> None:
-    """SIGTERM, SIGINT and SIGHUP end everything within 1.5 s, the folder included."""
-    found = starting().wait()
+def test_signal_ends_the_pair_in_time(pair_factory: Callable[..., PairHandle], number: signal.Signals) -> None:
+    """SIGTERM, SIGINT and SIGHUP end everything, including the folder, within 1.5 s."""
+    found = pair_factory().wait()
     recorded = Processes(found.pid)
     began = time.monotonic()
     os.kill(found.pid, number)
@@ -122,9 +122,9 @@ def test_signal_ends_the_pair_in_time(starting: Callable[..., PairHandle], numbe
     assert not folders.pair_folder(found.name).exists()
 
 
-def test_stop_while_starting_leaves_nothing(starting: Callable[..., PairHandle]) -> None:
+def test_stop_during_the_start_leaves_nothing(pair_factory: Callable[..., PairHandle]) -> None:
     """A handle can be stopped before the pair is up, and more than once."""
-    handle = starting()
+    handle = pair_factory()
     assert until(lambda: folders.supervisor(handle.name) is not None)
     supervisor = folders.supervisor(handle.name)
     assert supervisor is not None
@@ -137,7 +137,7 @@ def test_stop_while_starting_leaves_nothing(starting: Callable[..., PairHandle])
 
 
 def test_detached_pair_outlives_its_starter() -> None:
-    """A pair that is not owned goes on until it is stopped; the second stop finds none."""
+    """A pair that is not owned runs until it is stopped. The second stop finds none."""
     name = pair.anonymous_name()
     code = f"from cutover.embedded import pair; pair.start({name!r}, owned=False).wait()"
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
@@ -151,9 +151,9 @@ def test_detached_pair_outlives_its_starter() -> None:
     assert not pair.stop(name)
 
 
-def test_reused_pid_is_not_taken_for_the_supervisor(starting: Callable[..., PairHandle]) -> None:
-    """A dead pair whose supervisor's pid now belongs to another is dead, and the other gets no signal."""
-    found = starting().wait()
+def test_reused_pid_is_not_the_supervisor(pair_factory: Callable[..., PairHandle]) -> None:
+    """If another process has a dead supervisor's pid, the pair is dead and that process gets no signal."""
+    found = pair_factory().wait()
     folder = folders.pair_folder(found.name)
     os.kill(found.pid, signal.SIGKILL)
     assert until(lambda: Identity.of(found.pid) is None)
@@ -170,9 +170,9 @@ def test_reused_pid_is_not_taken_for_the_supervisor(starting: Callable[..., Pair
         other.wait()
 
 
-def test_failed_start_leaves_nothing(starting: Callable[..., PairHandle]) -> None:
-    """A part that cannot come up: one message with the end of its log, and no process or folder."""
-    handle = starting(worker_vars={"JWT_SECRET": ""})
+def test_failed_start_leaves_nothing(pair_factory: Callable[..., PairHandle]) -> None:
+    """A part that cannot start gives one message with the end of its log, and leaves no process and no folder."""
+    handle = pair_factory(worker_vars={"JWT_SECRET": ""})
     with pytest.raises(PairError, match=r"The Worker did not start: vars\.JWT_SECRET is missing") as caught:
         handle.wait()
     assert "Traceback" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""After the same journey both systems hold the same, and whatever is changed behind them is seen in the document."""
+"""The documents of stored data are equal on both systems after the same journey, and contain every later change."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ TAGS = ["ü", "a\"b\\c'", "\U0001f44d\U0001f3fd", "{x,y}", "null", "1", "zero\u2
 
 
 @dataclass
-class Both:
-    """Both systems of a pair, by their APIs and behind them."""
+class BothSystems:
+    """Both systems of a pair, through their APIs and through their stores."""
 
     state: PairState
     targets: dict[str, Target]
@@ -51,15 +51,15 @@ class Both:
     object_store: ObjectStore
 
     def legacy(self, *usernames: str) -> dict[str, Any]:
-        """What the legacy holds of these users."""
+        """Return the legacy system's document of these users."""
         return held_by_legacy(self.legacy_rows, self.media, usernames)
 
     def worker(self, *usernames: str) -> dict[str, Any]:
-        """What the Worker holds of them."""
+        """Return the Worker's document of these users."""
         return held_by_worker(self.row_store, self.object_store, usernames)
 
     def register(self, username: str, email: str | None = None) -> dict[str, Any]:
-        """The same account on both; its tokens by system."""
+        """Register the same account on both systems and return its tokens by system."""
         fields = {
             "username": username,
             "email": email or email_of(username),
@@ -72,7 +72,7 @@ class Both:
         }
 
     def upload(self, tokens: dict[str, Any], name: str, content: bytes) -> dict[str, str]:
-        """The same file on both; its ids by system."""
+        """Upload the same file to both systems and return its ids by system."""
         return {
             system: str(
                 target.call("upload", token=tokens[system], file=(name, content, "text/csv"))
@@ -83,19 +83,19 @@ class Both:
         }
 
     def postgres(self, query: Any, *parameters: Any) -> Any:
-        """Change something behind Django's back; the first row, if there is one."""
+        """Execute a statement on PostgreSQL and return the first row, if there is one."""
         with psycopg.connect(self.state.pg_dsn) as connection:
             done = connection.execute(query, parameters)
             return done.fetchone() if done.description else None
 
     def d1(self, query: str, *parameters: str) -> list[dict[str, Any]]:
-        """The same behind the Worker's, by D1's REST."""
+        """Execute a statement on D1 through its REST interface and return the rows."""
         return self.row_store.rows(query, *parameters)
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
-    """A pair of these tests alone, since its tables are changed under it."""
+def both_systems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BothSystems]:
+    """Yield a pair of these tests, which change its tables."""
     handle = pair.start(pair.anonymous_name(), owned=True)
     with contextlib.ExitStack() as ends:
         ends.callback(handle.stop)
@@ -110,7 +110,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
         ends.callback(client.close)
         rows = LegacyRows(environment.postgres, environment, recorder=recorder, kill_switch=stop)
         ends.callback(rows.close)
-        yield Both(
+        yield BothSystems(
             state,
             {system: Target(system, environment, client, recorder) for system in SYSTEMS},
             rows,
@@ -122,17 +122,17 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
 
 @pytest.fixture
 def username() -> str:
-    """A name of this test's own."""
+    """Return a username for this test only."""
     return f"held-{secrets.token_hex(4)}"
 
 
 def email_of(username: str) -> str:
-    """An address in ASCII, as both systems want it, one for each name."""
+    """Return an ASCII e-mail address for a username. Both systems require ASCII."""
     return f"{username.encode().hex()}@example.invalid"
 
 
 def without_ids_and_instants(document: dict[str, Any]) -> dict[str, Any]:
-    """What must be equal on both; an instant stays as whether there is one."""
+    """Return the document without ids, and with instants replaced by True or False (present or not)."""
     for user in document["users"]:
         user |= {"created_at": user["created_at"] is not None, "last_login": user["last_login"] is not None}
     for file in document["files"]:
@@ -140,27 +140,28 @@ def without_ids_and_instants(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def test_both_hold_the_same_after_the_same_journey(both: Both) -> None:
-    """Two users, every awkward name and content, tags, a deleted file, a login: equal but for ids and instants."""
+def test_same_journey_stores_the_same_data(both_systems: BothSystems) -> None:
+    """Two users, awkward names and contents, tags, a deletion and a login give equal documents."""
     first, second = f"Zoë-{secrets.token_hex(3)}", f"aña.@+_{secrets.token_hex(3)}"
     lists = [kind for kind in corpus.list_files() if kind.accepted and kind.size < 2_000_000]
-    tokens = both.register(first)
+    tokens = both_systems.register(first)
     for kind in lists:
-        both.upload(tokens, kind.filename, kind.content)
-    tokens = both.register(second)
+        both_systems.upload(tokens, kind.filename, kind.content)
+    tokens = both_systems.register(second)
     for name in ("same.csv", "same.csv", "gone.csv"):
-        ids = both.upload(tokens, name, b"\xef\xbb\xbfa;b\r\n1;2\r\n")
-        for system, target in both.targets.items():
+        ids = both_systems.upload(tokens, name, b"\xef\xbb\xbfa;b\r\n1;2\r\n")
+        for system, target in both_systems.targets.items():
             path = {"file_id": ids[system]}
             if name == "gone.csv":
                 target.call("delete", token=tokens[system], path=path).expect_status()
             else:
                 target.call("tags", token=tokens[system], path=path, fields={"tags": TAGS}).expect_status()
-    for target in both.targets.values():
+    for target in both_systems.targets.values():
         target.call("login", fields={"username": second, "password": PASSWORD}).expect_status()
 
     legacy, worker = (
-        without_ids_and_instants(held(second, first, "nobody", first)) for held in (both.legacy, both.worker)
+        without_ids_and_instants(held(second, first, "nobody", first))
+        for held in (both_systems.legacy, both_systems.worker)
     )
     assert legacy == worker
     assert json.loads(json.dumps(legacy)) == legacy
@@ -177,30 +178,30 @@ def test_both_hold_the_same_after_the_same_journey(both: Both) -> None:
     assert legacy["orphans"] == []
 
 
-def test_what_the_systems_keep_differently_is_shown(both: Both, username: str) -> None:
-    """Django lowers the domain of an e-mail address, the Worker keeps it as it was sent: the document says so."""
-    both.register(username, f"{username}@Example.Invalid")
-    emails = [held(username)["users"][0]["email"] for held in (both.legacy, both.worker)]
+def test_different_email_domains_are_in_the_documents(both_systems: BothSystems, username: str) -> None:
+    """Django lowers the domain of an e-mail address, the Worker does not. The documents contain both forms."""
+    both_systems.register(username, f"{username}@Example.Invalid")
+    emails = [held(username)["users"][0]["email"] for held in (both_systems.legacy, both_systems.worker)]
     assert emails == [f"{username}@example.invalid", f"{username}@Example.Invalid"]
 
 
-def test_instants_are_as_each_system_keeps_them(both: Both, username: str) -> None:
-    """Microseconds on the legacy, milliseconds on the Worker, both with Z."""
-    both.upload(both.register(username), "a.csv", b"a\n")
-    for held, digits in ((both.legacy(username), 6), (both.worker(username), 3)):
+def test_instants_keep_each_systems_precision(both_systems: BothSystems, username: str) -> None:
+    """Instants have microseconds on legacy and milliseconds on the Worker, both with Z."""
+    both_systems.upload(both_systems.register(username), "a.csv", b"a\n")
+    for held, digits in ((both_systems.legacy(username), 6), (both_systems.worker(username), 3)):
         for row in (*held["users"], *held["files"]):
             date, _, fraction = row["created_at"].partition(".")
             assert (len(date), date[10], len(fraction), fraction[-1]) == (19, "T", digits + 1, "Z")
 
 
-def test_no_secret_is_in_the_document(both: Both, username: str) -> None:
-    """Of the password: algorithm and iterations, neither salt nor hash."""
-    both.register(username)
+def test_document_contains_no_secret(both_systems: BothSystems, username: str) -> None:
+    """The document has a password's algorithm and iterations, but neither salt nor hash."""
+    both_systems.register(username)
     hashes = [
-        both.postgres("SELECT password FROM auth_user WHERE username = %s", username)[0],
-        both.d1("SELECT password FROM users WHERE username = ?1", username)[0]["password"],
+        both_systems.postgres("SELECT password FROM auth_user WHERE username = %s", username)[0],
+        both_systems.d1("SELECT password FROM users WHERE username = ?1", username)[0]["password"],
     ]
-    shown = json.dumps([both.legacy(username), both.worker(username)])
+    shown = json.dumps([both_systems.legacy(username), both_systems.worker(username)])
     for stored in hashes:
         assert [part for part in stored.split("$")[2:] if part in shown] == []
 
@@ -224,12 +225,12 @@ def test_no_secret_is_in_the_document(both: Both, username: str) -> None:
         ("", "of no known form"),
     ],
 )
-def test_form_of_a_password(both: Both, username: str, password: str, form: str) -> None:
-    """Equal on both, whatever is stored; of what is not known nothing is shown."""
-    both.register(username)
-    both.postgres("UPDATE auth_user SET password = %s WHERE username = %s", password, username)
-    both.d1("UPDATE users SET password = ?1 WHERE username = ?2", password, username)
-    for held in (both.legacy(username), both.worker(username)):
+def test_form_of_a_password(both_systems: BothSystems, username: str, password: str, form: str) -> None:
+    """The form of a stored password is equal on both systems. Unknown forms are not shown."""
+    both_systems.register(username)
+    both_systems.postgres("UPDATE auth_user SET password = %s WHERE username = %s", password, username)
+    both_systems.d1("UPDATE users SET password = ?1 WHERE username = ?2", password, username)
+    for held in (both_systems.legacy(username), both_systems.worker(username)):
         assert held["users"][0]["password_form"] == form
 
 
@@ -252,21 +253,23 @@ def test_form_of_a_password(both: Both, username: str, password: str, form: str)
         ("password = x'00'", "password_form", {"blob": "of no known form"}),
     ],
 )
-def test_changed_user_in_d1_is_seen(both: Both, username: str, change: str, column: str, shown: Any) -> None:
-    """The value, or its storage class where that is another than the column's; the rest stays."""
-    both.register(username)
-    (before,) = both.worker(username)["users"]
-    both.d1(f"UPDATE users SET {change} WHERE username = ?1", username)  # noqa: S608 - of the list above
-    (after,) = both.worker(username)["users"]
+def test_changed_user_in_d1_is_in_the_document(
+    both_systems: BothSystems, username: str, change: str, column: str, shown: Any
+) -> None:
+    """The document has the new value, or its storage class if it differs from the column's. The rest is unchanged."""
+    both_systems.register(username)
+    (before,) = both_systems.worker(username)["users"]
+    both_systems.d1(f"UPDATE users SET {change} WHERE username = ?1", username)  # noqa: S608 - of the list above
+    (after,) = both_systems.worker(username)["users"]
     assert after == before | {column: shown}
     assert type(after[column]) is type(shown)
 
 
-def test_name_that_is_stored_as_a_blob_is_seen(both: Both, username: str) -> None:
-    """Neither missing nor taken for the text that it looks like; its files are still its own."""
-    both.upload(both.register(username), "a.csv", b"a\n")
-    both.d1("UPDATE users SET username = CAST(username AS BLOB) WHERE username = ?1", username)
-    held = both.worker(username)
+def test_username_as_blob_is_in_the_document(both_systems: BothSystems, username: str) -> None:
+    """A username stored as a BLOB is neither missing nor equal to the text, and the user's files are found."""
+    both_systems.upload(both_systems.register(username), "a.csv", b"a\n")
+    both_systems.d1("UPDATE users SET username = CAST(username AS BLOB) WHERE username = ?1", username)
+    held = both_systems.worker(username)
     blob = {"blob": username.encode().hex().upper()}
     assert [row["username"] for row in (*held["users"], *held["files"])] == [blob, blob]
 
@@ -292,12 +295,14 @@ def test_name_that_is_stored_as_a_blob_is_seen(both: Both, username: str) -> Non
         ("created_at = 'soon'", "created_at", "soon"),
     ],
 )
-def test_changed_file_in_d1_is_seen(both: Both, username: str, change: str, column: str, shown: Any) -> None:
-    """The same for a file's row."""
-    ids = both.upload(both.register(username), "a.csv", b"a,b\n")
-    (before,) = both.worker(username)["files"]
-    both.d1(f"UPDATE files SET {change} WHERE file_id = ?1", ids["worker"])  # noqa: S608 - of the list above
-    (after,) = both.worker(username)["files"]
+def test_changed_file_in_d1_is_in_the_document(
+    both_systems: BothSystems, username: str, change: str, column: str, shown: Any
+) -> None:
+    """The document has the new value of the file's row."""
+    ids = both_systems.upload(both_systems.register(username), "a.csv", b"a,b\n")
+    (before,) = both_systems.worker(username)["files"]
+    both_systems.d1(f"UPDATE files SET {change} WHERE file_id = ?1", ids["worker"])  # noqa: S608 - of the list above
+    (after,) = both_systems.worker(username)["files"]
     assert after == before | {column: shown}
     assert type(after[column]) is type(shown)
 
@@ -315,84 +320,86 @@ def test_changed_file_in_d1_is_seen(both: Both, username: str, change: str, colu
         ("last_login = '1970-01-01T00:00:00.000001Z'", "last_login", "1970-01-01T00:00:00.000001Z"),
     ],
 )
-def test_changed_user_in_postgres_is_seen(both: Both, username: str, change: Any, column: str, shown: Any) -> None:
-    """The value of the changed column, and the rest stays."""
-    both.register(username)
-    (before,) = both.legacy(username)["users"]
-    both.postgres(f"UPDATE auth_user SET {change} WHERE username = %s", username)  # noqa: S608 - of the list above
-    (after,) = both.legacy(username)["users"]
+def test_changed_user_in_postgres_is_in_the_document(
+    both_systems: BothSystems, username: str, change: Any, column: str, shown: Any
+) -> None:
+    """The document has the new value of the column. The rest is unchanged."""
+    both_systems.register(username)
+    (before,) = both_systems.legacy(username)["users"]
+    both_systems.postgres(f"UPDATE auth_user SET {change} WHERE username = %s", username)  # noqa: S608 - of the list above
+    (after,) = both_systems.legacy(username)["users"]
     assert after == before | {column: shown}
 
 
-def test_changed_file_in_postgres_is_seen(both: Both, username: str) -> None:
-    """Name, size, tags and path."""
-    ids = both.upload(both.register(username), "a.csv", b"a,b\n")
-    (before,) = both.legacy(username)["files"]
-    both.postgres(
+def test_changed_file_in_postgres_is_in_the_document(both_systems: BothSystems, username: str) -> None:
+    """The document has the new name, size and tags."""
+    ids = both_systems.upload(both_systems.register(username), "a.csv", b"a,b\n")
+    (before,) = both_systems.legacy(username)["files"]
+    both_systems.postgres(
         "UPDATE list_cutter_savedfile SET file_name = 'b.csv', file_size = 5, user_tags = ARRAY['x', NULL] "
         "WHERE file_id = %s",
         ids["legacy"],
     )
-    (after,) = both.legacy(username)["files"]
+    (after,) = both_systems.legacy(username)["files"]
     assert after == before | {"filename": "b.csv", "file_size": 5, "tags": ["x", None]}
 
 
-def test_changed_bytes_are_seen(both: Both, username: str) -> None:
-    """A cut-off file, another byte, nothing at all: each in bytes and stored_size, while the row says what it said."""
-    tokens, content = both.register(username), b"a,b\n1,2\n"
-    ids = both.upload(tokens, "a.csv", content)
-    user_id = both.postgres("SELECT id FROM auth_user WHERE username = %s", username)[0]
-    place = Path(both.state.media_root, f"uploads/{user_id}/{ids['legacy']}.csv")
-    (before,) = both.legacy(username)["files"]
+def test_changed_bytes_are_in_the_document(both_systems: BothSystems, username: str) -> None:
+    """A truncated, changed or missing file changes bytes and stored_size. The row's own columns stay."""
+    tokens, content = both_systems.register(username), b"a,b\n1,2\n"
+    ids = both_systems.upload(tokens, "a.csv", content)
+    user_id = both_systems.postgres("SELECT id FROM auth_user WHERE username = %s", username)[0]
+    place = Path(both_systems.state.media_root, f"uploads/{user_id}/{ids['legacy']}.csv")
+    (before,) = both_systems.legacy(username)["files"]
     os.truncate(place, 5)
     cut = {"bytes": hashlib.sha256(content[:5]).hexdigest(), "stored_size": 5}
-    assert both.legacy(username)["files"] == [before | cut]
+    assert both_systems.legacy(username)["files"] == [before | cut]
     place.unlink()
     lost = {"bytes": None, "stored_size": None, "content_type": None}
-    assert both.legacy(username)["files"] == [before | lost]
+    assert both_systems.legacy(username)["files"] == [before | lost]
 
-    (before,) = both.worker(username)["files"]
-    with writing(both.state) as bucket:
-        (key,) = [listed.key for listed in both.object_store.list("uploads/") if ids["worker"] in listed.key]
+    (before,) = both_systems.worker(username)["files"]
+    with bucket_writer(both_systems.state) as bucket:
+        (key,) = [listed.key for listed in both_systems.object_store.list("uploads/") if ids["worker"] in listed.key]
         bucket("put_object", Key=key, Body=b"a,b\n1,3\n", ContentType=before["content_type"])
         changed = {"bytes": hashlib.sha256(b"a,b\n1,3\n").hexdigest()}
-        assert both.worker(username)["files"] == [before | changed]
+        assert both_systems.worker(username)["files"] == [before | changed]
         bucket("delete_object", Key=key)
-        assert both.worker(username)["files"] == [before | lost]
-        assert both.worker(username)["orphans"] == []
+        assert both_systems.worker(username)["files"] == [before | lost]
+        assert both_systems.worker(username)["orphans"] == []
 
 
-def test_wrong_path_or_key_is_seen(both: Both, username: str) -> None:
-    """A row that points elsewhere is marked; what it left behind is an orphan; what lies outside is not read."""
-    tokens = both.register(username)
-    ids = both.upload(tokens, "a.csv", b"a,b\n")
-    (before,) = both.legacy(username)["files"]
+def test_wrong_path_or_key_is_in_the_document(both_systems: BothSystems, username: str) -> None:
+    """A row with a wrong path is marked, its file is an orphan, and paths outside the folder are not read."""
+    tokens = both_systems.register(username)
+    ids = both_systems.upload(tokens, "a.csv", b"a,b\n")
+    (before,) = both_systems.legacy(username)["files"]
     lost = {"bytes": None, "stored_size": None, "content_type": None, "path_or_key_ok": False}
     name = f"{ids['legacy']}.csv"
     for path in ("../../../../../../etc/hostname", "/etc/hostname", "uploads/none.csv", ""):
-        both.postgres("UPDATE list_cutter_savedfile SET file_path = %s WHERE file_id = %s", path, ids["legacy"])
-        held = both.legacy(username)
+        both_systems.postgres("UPDATE list_cutter_savedfile SET file_path = %s WHERE file_id = %s", path, ids["legacy"])
+        held = both_systems.legacy(username)
         assert held["files"] == [before | lost]
         assert held["orphans"] == [{"username": username, "name": name}]
 
-    (before,) = both.worker(username)["files"]
+    (before,) = both_systems.worker(username)["files"]
     for key in ("uploads/none.csv", "", "../x"):
-        both.d1("UPDATE files SET r2_key = ?1 WHERE file_id = ?2", key, ids["worker"])
-        held = both.worker(username)
+        both_systems.d1("UPDATE files SET r2_key = ?1 WHERE file_id = ?2", key, ids["worker"])
+        held = both_systems.worker(username)
         assert held["files"] == [before | lost]
         assert held["orphans"] == [{"username": username, "name": f"{ids['worker']}.csv"}]
-    both.d1("UPDATE files SET r2_key = x'00' WHERE file_id = ?1", ids["worker"])
-    assert both.worker(username)["files"] == [before | lost]
+    both_systems.d1("UPDATE files SET r2_key = x'00' WHERE file_id = ?1", ids["worker"])
+    assert both_systems.worker(username)["files"] == [before | lost]
 
 
-def test_orphans_are_named(both: Both, username: str) -> None:
-    """What lies in a user's place and has no row, relative to it; a neighbour's (7 and 70) is not his."""
-    both.register(username)
-    legacy_id = both.postgres("SELECT id FROM auth_user WHERE username = %s", username)[0]
-    worker_id = both.d1("SELECT CAST(id AS TEXT) AS id FROM users WHERE username = ?1", username)[0]["id"]
-    assert both.legacy(username)["orphans"] == both.worker(username)["orphans"] == []
-    place = Path(both.state.media_root, "uploads")
-    with writing(both.state) as bucket:
+def test_orphans_are_named(both_systems: BothSystems, username: str) -> None:
+    """Files in a user's folder without a row are named relative to it. Those of user 70 do not belong to user 7."""
+    both_systems.register(username)
+    legacy_id = both_systems.postgres("SELECT id FROM auth_user WHERE username = %s", username)[0]
+    worker_id = both_systems.d1("SELECT CAST(id AS TEXT) AS id FROM users WHERE username = ?1", username)[0]["id"]
+    assert both_systems.legacy(username)["orphans"] == both_systems.worker(username)["orphans"] == []
+    place = Path(both_systems.state.media_root, "uploads")
+    with bucket_writer(both_systems.state) as bucket:
         for name in ("b & c.csv", "a/inner ä.csv"):
             (place / str(legacy_id) / name).parent.mkdir(parents=True, exist_ok=True)
             (place / str(legacy_id) / name).touch()
@@ -401,31 +408,33 @@ def test_orphans_are_named(both: Both, username: str) -> None:
         (place / f"{legacy_id}0" / "not-his.csv").touch()
         bucket("put_object", Key=f"uploads/user-{worker_id}0/not-his.csv", Body=b"")
     orphans = [{"username": username, "name": name} for name in ("a/inner ä.csv", "b & c.csv")]
-    assert both.legacy(username)["orphans"] == both.worker(username)["orphans"] == orphans
+    assert both_systems.legacy(username)["orphans"] == both_systems.worker(username)["orphans"] == orphans
 
 
-def test_files_are_ordered_by_instant(both: Both, username: str) -> None:
-    """Not by how an instant is written: one with a space or an offset has its place; what is none comes last."""
-    tokens = both.register(username)
+def test_files_are_ordered_by_instant(both_systems: BothSystems, username: str) -> None:
+    """Files are ordered by instant, in any notation. Values that are not instants come last."""
+    tokens = both_systems.register(username)
     instants = ["soon", "2026-01-01T02:00:00.000Z", "2026-01-01 01:00:00", "2026-01-01T02:30:00+02:00"]
     for number, instant in enumerate(instants):
-        ids = both.upload(tokens, f"{number}.csv", b"a\n")
-        both.d1("UPDATE files SET created_at = ?1 WHERE file_id = ?2", instant, ids["worker"])
-    assert [file["created_at"] for file in both.worker(username)["files"]] == instants[::-1]
+        ids = both_systems.upload(tokens, f"{number}.csv", b"a\n")
+        both_systems.d1("UPDATE files SET created_at = ?1 WHERE file_id = ?2", instant, ids["worker"])
+    assert [file["created_at"] for file in both_systems.worker(username)["files"]] == instants[::-1]
 
 
-def test_other_form_of_keys_is_followed(both: Both, username: str) -> None:
-    """As an environment declares it; without a place of the user's own nothing can be said of orphans."""
-    both.upload(both.register(username), "a.csv", b"a\n")
-    other = held_by_worker(both.row_store, both.object_store, [username], object_key="u/{user_id}/{file_id}")
-    assert other["files"] == [both.worker(username)["files"][0] | {"path_or_key_ok": False}]
+def test_other_object_key_is_used(both_systems: BothSystems, username: str) -> None:
+    """The environment's form of object keys is used. Without a folder per user, orphans are not verified."""
+    both_systems.upload(both_systems.register(username), "a.csv", b"a\n")
+    other = held_by_worker(
+        both_systems.row_store, both_systems.object_store, [username], object_key="u/{user_id}/{file_id}"
+    )
+    assert other["files"] == [both_systems.worker(username)["files"][0] | {"path_or_key_ok": False}]
     with pytest.raises(NotVerified, match="place of his own"):
-        held_by_worker(both.row_store, both.object_store, [username], object_key="{file_id}")
+        held_by_worker(both_systems.row_store, both_systems.object_store, [username], object_key="{file_id}")
 
 
 @contextlib.contextmanager
-def writing(state: PairState) -> Iterator[Callable[..., Any]]:
-    """Calls of another client of the bucket, to write what the Worker would not."""
+def bucket_writer(state: PairState) -> Iterator[Callable[..., Any]]:
+    """Yield a function that calls another S3 client, to write objects as the Worker would not."""
     client = boto3.client(
         "s3",
         endpoint_url=state.s3_url,
@@ -433,7 +442,7 @@ def writing(state: PairState) -> Iterator[Callable[..., Any]]:
         aws_secret_access_key=state.s3_secret_key,
         region_name="auto",
     )
-    # botocore asks for leave to send (Expect: 100-continue) and waits 1 s for an answer that Miniflare does not give.
+    # botocore sends Expect: 100-continue and waits 1 s for a response that Miniflare does not send.
     client.meta.events.register("before-sign.s3", lambda request, **_: request.headers.__delitem__("Expect"))
     yield lambda operation, **arguments: getattr(client, operation)(Bucket=state.s3_bucket, **arguments)
     client.close()

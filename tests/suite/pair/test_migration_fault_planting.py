@@ -1,4 +1,4 @@
-"""The planted defects of a migrated pair: each changes what it says, its twin does not, and all is put back."""
+"""The planted faults of a migrated pair: each one changes stored data, its control does not, and both are reverted."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.pair
 
 ALL = [entry.name for entry in entries()]
-# All of them take a minute and a half; the default is every seventh.
+# All of them take a minute and a half. By default every fifteenth runs.
 SOME = ALL if os.environ.get("CUTOVER_SENSITIVITY") == "full" else ALL[::15]
-# What they spoil is in no row, no object's bytes and no listing: schemas, and what is told of an object.
-UNSEEN = {
+# Faults that change no row, no bytes of an object and no listing: schemas, and metadata of objects.
+OUTSIDE_ROWS_AND_BYTES = {
     entry.name
     for entry in entries()
     if entry.shows["part"] == "schema" or (entry.shows["part"] == "objects" and "column" in entry.shows)
 } | {"group-in-use", "audit-row-of-no-user"}
-# Their twins write another text of the same meaning, or what is allowed.
-MEANT_ALIKE = {
+# Faults whose controls write another text with the same meaning, or an allowed value.
+EQUIVALENT_CONTROLS = {
     entry.name for entry in entries()
     if entry.shows.get("column") in ("tags", "columns_metadata") and entry.name != "tags-null"
     and entry.name != "source-changed-after-migration"
@@ -40,7 +40,7 @@ MEANT_ALIKE = {
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
-    """A migrated pair of which these tests own every row."""
+    """Yield a migrated pair without other rows than those of these tests."""
     handle = pair.start(pair.anonymous_name(), owned=True, options=pair.PairOptions())
     made = Programs(handle.wait(90), tmp_path_factory.mktemp("recorder"))
     made.generate("--users", "300", "--files", "400")
@@ -50,8 +50,8 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
 
 
 @pytest.fixture(scope="module")
-def migrated(programs: Programs) -> Iterator[Pair]:
-    """The same, as the planter has it."""
+def stores(programs: Programs) -> Iterator[Pair]:
+    """Yield the access to the pair's stores that plants faults."""
     state = programs.pair
     keys = (state.s3_access_key, state.s3_secret_key)
     made = Pair(state.pg_dsn, state.d1_url, state.s3_url, state.s3_bucket, keys, Path(state.media_root))
@@ -59,30 +59,30 @@ def migrated(programs: Programs) -> Iterator[Pair]:
     made.close()
 
 
-def _held(programs: Programs) -> dict[str, Any]:
+def _stored_data(programs: Programs) -> dict[str, Any]:
     return programs.target() | programs.source()
 
 
 @pytest.fixture(scope="module")
-def honest(programs: Programs) -> dict[str, Any]:
-    """What both sides hold before anything is planted."""
-    return _held(programs)
+def data_before(programs: Programs) -> dict[str, Any]:
+    """Return the stored data of both sides before anything is planted."""
+    return _stored_data(programs)
 
 
 @pytest.mark.parametrize("name", SOME)
-def test_defect_is_one_and_is_taken_out_again(
-    programs: Programs, migrated: Pair, honest: dict[str, Any], name: str
+def test_fault_changes_data_and_is_reverted(
+    programs: Programs, stores: Pair, data_before: dict[str, Any], name: str
 ) -> None:
-    """What it spoils differs while it is planted, what its twin wrote does not, and afterwards all is as it was."""
-    with planted(migrated, name) as shows:
+    """The data differs while the fault is planted, is unchanged with the control, and is the same afterwards."""
+    with planted(stores, name) as shows:
         assert shows.part
-        if name not in UNSEEN:
-            assert _held(programs) != honest
-    assert _held(programs) == honest
-    with planted(migrated, name, control=True):
-        if name not in MEANT_ALIKE:
-            assert _held(programs) == honest
-    assert _held(programs) == honest
+        if name not in OUTSIDE_ROWS_AND_BYTES:
+            assert _stored_data(programs) != data_before
+    assert _stored_data(programs) == data_before
+    with planted(stores, name, control=True):
+        if name not in EQUIVALENT_CONTROLS:
+            assert _stored_data(programs) == data_before
+    assert _stored_data(programs) == data_before
 
 
 def _page(url: str, after: int) -> httpx.Response:
@@ -91,21 +91,21 @@ def _page(url: str, after: int) -> httpx.Response:
 
 
 @pytest.mark.parametrize("name", [*LIES, *BEFORE])
-def test_lie_is_told_and_its_twin_tells_none(migrated: Pair, programs: Programs, name: str) -> None:
-    """Of two pages one at least is not D1's own, or a row is written meanwhile; the twin passes both on."""
-    before = _held(programs)
-    honest = [_page(migrated.d1_url, after) for after in (0, 100, 200)]
-    with lying(migrated, name, control=True) as lie:
+def test_wrong_response_is_sent_only_by_the_fault(stores: Pair, programs: Programs, name: str) -> None:
+    """With the fault a page is not D1's own, or a row is written. With the control all pages are passed on."""
+    before = _stored_data(programs)
+    own_pages = [_page(stores.d1_url, after) for after in (0, 100, 200)]
+    with lying(stores, name, control=True) as lie:
         assert [_page(lie.url, after).json()["result"][0]["results"] for after in (0, 100, 200)] == [
-            page.json()["result"][0]["results"] for page in honest
+            page.json()["result"][0]["results"] for page in own_pages
         ]
         assert lie.told == 0
-    with lying(migrated, name) as lie:
+    with lying(stores, name) as lie:
         answers = [_page(lie.url, after) for after in (0, 100, 200, 200)]
         assert lie.told >= 1
         lied = any(answer.status_code != 200 for answer in answers) or any(
             one.text.split('"results":')[1:] != other.text.split('"results":')[1:]
-            for one, other in zip(answers, honest, strict=False)
+            for one, other in zip(answers, own_pages, strict=False)
         )
-        assert lied or _held(programs) != before
-    assert _held(programs) == before
+        assert lied or _stored_data(programs) != before
+    assert _stored_data(programs) == before

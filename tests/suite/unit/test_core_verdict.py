@@ -1,4 +1,4 @@
-"""The rules of verdict.py, on every combination that Hypothesis thinks of."""
+"""The rules of core/verdict.py, on combinations of records that Hypothesis generates."""
 
 import dataclasses
 import datetime
@@ -37,8 +37,8 @@ records = st.lists(st.builds(record, st.sampled_from(NAMES), st.sampled_from(Sta
 
 
 @given(manifests, records)
-def test_go_means_every_listed_check_passed_and_no_other_ran(manifest: list[RequiredCheck], seen: list[Record]) -> None:
-    """GO if and only if something is listed, all of it passed, and every record there is passed."""
+def test_go_needs_all_listed_checks_passed(manifest: list[RequiredCheck], seen: list[Record]) -> None:
+    """The verdict is GO if and only if checks are listed, all passed, and every record is passed."""
     verdict = decide("smoke", RUN, manifest, seen, ())
     shown = {r.check for r in seen if r.status is Status.PASSED}
     evidence_suffices = (
@@ -50,10 +50,10 @@ def test_go_means_every_listed_check_passed_and_no_other_ran(manifest: list[Requ
 
 
 @given(manifests, st.sets(st.sampled_from(NAMES)), records)
-def test_read_only_form_is_never_plain_go_and_asks_for_all_that_looks(
+def test_read_only_form_needs_all_read_only_checks(
     manifest: list[RequiredCheck], writing: set[str], seen: list[Record]
 ) -> None:
-    """Its GO is another word, and comes exactly when what only looks is GO by itself and nothing else failed."""
+    """Its verdict is GO (read-only form) exactly if the read-only checks alone are GO and nothing else failed."""
     levels = [
         dataclasses.replace(e, level=SafetyLevel.TEST_DATA if e.check in writing else SafetyLevel.READ_ONLY)
         for e in manifest
@@ -71,10 +71,8 @@ def test_read_only_form_is_never_plain_go_and_asks_for_all_that_looks(
 
 
 @given(manifests, records, st.sampled_from(Status))
-def test_one_more_record_never_makes_a_verdict_better_unless_it_passed(
-    manifest: list[RequiredCheck], seen: list[Record], status: Status
-) -> None:
-    """Evidence against is never outweighed: only a pass can improve a verdict."""
+def test_only_a_pass_can_improve_a_verdict(manifest: list[RequiredCheck], seen: list[Record], status: Status) -> None:
+    """Another record that did not pass never improves the verdict."""
     rank = [Verdict.GO, Verdict.INCONCLUSIVE, Verdict.NO_GO, Verdict.INVALID]
     before = rank.index(decide("smoke", RUN, manifest, seen, ()).verdict)
     after = rank.index(decide("smoke", RUN, manifest, [*seen, record("a", status)], ()).verdict)
@@ -83,8 +81,8 @@ def test_one_more_record_never_makes_a_verdict_better_unless_it_passed(
 
 
 @given(st.permutations([Status.PASSED, Status.FAILED, Status.NOT_VERIFIED]))
-def test_check_that_ran_several_times_counts_with_its_worst(order: list[Status]) -> None:
-    """A rerun that passes does not undo a failure."""
+def test_worst_run_of_a_check_counts(order: list[Status]) -> None:
+    """A repeated run that passes does not cancel a failure."""
     verdict = decide("smoke", RUN, [entry("a")], [record("a", status) for status in order], ())
     assert verdict.verdict is Verdict.NO_GO
 
@@ -104,11 +102,11 @@ def test_check_that_ran_several_times_counts_with_its_worst(order: list[Status])
     ],
 )
 def test_status_leads_to_its_exit_code(status: Status, expected: ExitCode) -> None:
-    """The table of docs/gates.md, one check at a time."""
+    """Each status has the exit code of the table in docs/gates.md."""
     assert decide("smoke", RUN, [entry("a")], [record("a", status)], ()).exit_code == expected
 
 
-def test_listed_check_without_a_record_is_missing_and_named() -> None:
+def test_check_without_a_record_is_missing() -> None:
     """A check that was removed, renamed or deselected makes the verdict INCONCLUSIVE and is named."""
     verdict = decide("smoke", RUN, [entry("a"), entry("b")], [record("a", Status.PASSED)], ())
     assert (verdict.verdict, verdict.missing) == (Verdict.INCONCLUSIVE, ("b",))
@@ -116,8 +114,8 @@ def test_listed_check_without_a_record_is_missing_and_named() -> None:
     assert "b" in verdict.reasons[0]
 
 
-def test_many_missing_checks_are_counted_and_the_first_are_named() -> None:
-    """A reason that nobody can read to its end tells nothing; verdict.json has them all."""
+def test_many_missing_checks_are_shortened() -> None:
+    """The reason names the first missing checks and counts the others. verdict.json lists all."""
     names = [f"check-{number:03}" for number in range(30)]
     verdict = decide("smoke", RUN, [entry(name) for name in names], [], ())
     assert verdict.missing == tuple(names)
@@ -126,8 +124,8 @@ def test_many_missing_checks_are_counted_and_the_first_are_named() -> None:
     assert verdict.reasons[0].endswith("and 18 more, in verdict.json")
 
 
-def test_waived_finding_of_a_check_that_was_cut_short_is_not_verified() -> None:
-    """Who accepts what was found has not accepted what nobody looked at."""
+def test_waived_but_incomplete_check_is_not_verified() -> None:
+    """A waiver accepts the finding, but not the part of the check that did not run."""
     found = dataclasses.replace(
         record("a", Status.FAILED, finding="f"), observations=Observations(incomplete="3 of 300 were sent")
     )
@@ -136,36 +134,36 @@ def test_waived_finding_of_a_check_that_was_cut_short_is_not_verified() -> None:
     assert "3 of 300 were sent" in verdict.reasons[0]
 
 
-def test_what_may_never_be_waived_stays_a_failure() -> None:
-    """Also where a check may be waived for what else it finds."""
+def test_finding_that_cannot_be_waived_is_no_go() -> None:
+    """The finding stays a failure, also if other findings of the check may be waived."""
     found = dataclasses.replace(record("a", Status.FAILED, finding="f"), never_waived="isolation")
     verdict = decide("smoke", RUN, [entry("a")], [found], [waiver_of(found)])
     assert (verdict.verdict, verdict.failed) == (Verdict.NO_GO, ("a",))
     assert Record.from_json(found.as_json()) == found
 
 
-def test_what_no_check_could_prove_is_inconclusive() -> None:
-    """Every check passed, and still nobody knows which deployment they looked at."""
+def test_unproven_deployment_is_inconclusive() -> None:
+    """All checks passed, but it is not proven which deployment responded."""
     run = dataclasses.replace(RUN, unproven=("which deployment answered is not proven",))
     verdict = decide("smoke", run, [entry("a")], [record("a", Status.PASSED)], ())
     assert (verdict.verdict, verdict.reasons) == (Verdict.INCONCLUSIVE, run.unproven)
 
 
-def test_gate_with_nothing_listed_is_inconclusive() -> None:
-    """Comparing nothing with nothing is no GO."""
+def test_gate_without_listed_checks_is_inconclusive() -> None:
+    """A gate without any listed check is not GO."""
     assert decide("smoke", RUN, [], [], ()).verdict is Verdict.INCONCLUSIVE
 
 
-def test_environment_without_the_system_requires_less_but_says_so() -> None:
-    """Checks of a system that the environment declares absent are neither required nor hidden."""
+def test_checks_of_an_absent_system_are_not_applicable() -> None:
+    """Checks of a system that the environment declares absent are not required, and are listed."""
     run = Run("staging", SafetyLevel.TEST_DATA, absent={"legacy": "none"})
     seen = [record("a", Status.PASSED), record("b", Status.NOT_VERIFIED, system="legacy")]
     verdict = decide("smoke", run, [entry("a"), entry("b", "legacy")], seen, ())
     assert (verdict.verdict, verdict.not_applicable) == (Verdict.GO, ("b",))
 
 
-def test_waived_failure_is_go_and_another_finding_of_the_same_check_is_not() -> None:
-    """A waiver accepts one finding, not a check."""
+def test_waiver_accepts_one_finding() -> None:
+    """A waived finding is GO. Another finding of the same check is NO-GO."""
     accepted, other = record("a", Status.FAILED, finding="x"), record("a", Status.FAILED, finding="y")
     waiver = waiver_of(accepted)
     assert decide("smoke", RUN, [entry("a")], [accepted], [waiver]).verdict is Verdict.GO
@@ -174,35 +172,35 @@ def test_waived_failure_is_go_and_another_finding_of_the_same_check_is_not() -> 
 
 
 def test_failure_without_a_finding_cannot_be_waived() -> None:
-    """A bare assertion has no fingerprint, so nothing can match it."""
+    """A bare assertion has no fingerprint, so no waiver can match it."""
     assert record("a", Status.FAILED).fingerprint is None
 
 
-def test_waiver_is_stale_only_when_its_check_ran() -> None:
-    """A waiver whose check passed is stale; one whose check did not run is not judged."""
+def test_waiver_is_stale_only_if_its_check_ran() -> None:
+    """A waiver is stale if its check passed, and is not judged if its check did not run."""
     waiver = waiver_of(record("a", Status.FAILED, finding="x"))
     assert stale_waivers([record("a", Status.PASSED)], [waiver]) == (waiver,)
     assert stale_waivers([record("a", Status.UNREACHABLE)], [waiver]) == ()
     assert stale_waivers([record("a", Status.FAILED, finding="x")], [waiver]) == ()
 
 
-def test_too_many_provoked_429_make_the_run_invalid() -> None:
-    """Above two per cent of the requests the budget was wrong."""
+def test_too_many_429_make_the_run_invalid() -> None:
+    """The run is INVALID if more than two per cent of its requests got 429."""
     for limited, expected in ((2, Verdict.GO), (3, Verdict.INVALID)):
         run = Run("x", SafetyLevel.DISPOSABLE, requests=100, rate_limited=limited)
         assert decide("smoke", run, [entry("a")], [record("a", Status.PASSED)], ()).verdict is expected
 
 
-def test_tool_error_comes_before_everything() -> None:
-    """pytest's own code stands, whatever else there was."""
+def test_tool_error_has_the_highest_precedence() -> None:
+    """pytest's own exit code is kept, whatever the records are."""
     run = Run("x", SafetyLevel.DISPOSABLE, invalid=["unreachable"], tool_error=(2, "interrupted"))
     verdict = decide("smoke", run, [entry("a")], [record("a", Status.FAILED)], ())
     assert (verdict.verdict, verdict.exit_code) == (Verdict.TOOL_ERROR, 2)
 
 
 @given(st.lists(st.sampled_from([0, 1, 2, 3, 4, 5, 10, 11])))
-def test_code_of_several_gates_is_zero_only_when_all_are(codes: list[int]) -> None:
-    """Of several gates the worst counts, a NO-GO first; without any gate it is never 0."""
+def test_exit_code_is_zero_only_if_all_gates_are(codes: list[int]) -> None:
+    """The worst gate counts, with NO-GO first. Without any gate the code is never 0."""
     verdicts = [GateVerdict("smoke", Verdict.GO, code, (), {}) for code in codes]
     code = exit_code(verdicts)
     assert (code == 0) == (bool(codes) and set(codes) == {0})
