@@ -52,7 +52,7 @@ from cutover.parity.id_mapping import IdMapping
 from cutover.parity.journeys import written
 from cutover.parity.parity_run import ParityRun
 from cutover.parity.rules import ListRule, Rules, load_rules
-from cutover.parity.stored_state import held_by_legacy, held_by_worker
+from cutover.parity.stored_state import legacy_state, worker_state
 from cutover.parity.value_comparison import Comparison
 from cutover.stores import LegacyRows, MediaFolder, ObjectStore, RowStore
 from cutover.systems.target import Target, become_ready
@@ -285,8 +285,8 @@ def own_shares() -> dict[str, float]:
             def held(target: Target, accounts: Sequence[Any]) -> Any:
                 names = [account.username for account in accounts]
                 if target.system == "legacy":
-                    return held_by_legacy(rows_of_legacy, media, names)
-                return held_by_worker(row_store, bucket, names)
+                    return legacy_state(rows_of_legacy, media, names)
+                return worker_state(row_store, bucket, names)
 
             run = ParityRun(
                 root(),

@@ -1,9 +1,9 @@
-"""Journeys that a state machine draws: the same ones in each run of the gate, others with `cutover parity explore`."""
+"""Generated journeys: the same ones in each run of the gate, new ones with `cutover parity explore`."""
 
 import pytest
 
 from cutover.parity.journeys.generated import generate
-from cutover.parity.parity_run import ParityRun, show_drawn
+from cutover.parity.parity_run import ParityRun, check_generated_journeys
 
 pytestmark = [
     pytest.mark.parity,
@@ -14,10 +14,12 @@ pytestmark = [
 ]
 
 JOURNEYS = 12
-"""In each of the seeds: enough that the rules meet one another, few enough for a gate (docs/parity.md)."""
+"""Number of journeys for each seed: enough that all rules are combined, few enough for a gate (docs/parity.md)."""
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 def test_drawn_journeys_differ_only_as_declared(seed: int, parity: ParityRun, request: pytest.FixtureRequest) -> None:
-    """Uploads, cuts, tags, deletions, refreshes and trespasses in orders that nobody thought of."""
-    show_drawn(parity, lambda player, take: generate(player, take, journeys=JOURNEYS, seed=seed), request.node.nodeid)
+    """Uploads, exports, tags, deletions, refreshes and access to others' files in generated orders."""
+    check_generated_journeys(
+        parity, lambda player, take: generate(player, take, journeys=JOURNEYS, seed=seed), request.node.nodeid
+    )

@@ -7,7 +7,7 @@ import pytest
 from cutover.accounts.migrated_accounts import MigratedAccount, migrated_accounts
 from cutover.config.environments import Environment
 from cutover.parity.migrated_journeys import play_migrated
-from cutover.parity.parity_run import ParityRun, show_migrated
+from cutover.parity.parity_run import ParityRun, check_migrated_journeys
 from cutover.pytest_plugin import gate_session
 from cutover.pytest_plugin.migrated_pair import logins_carried_over
 
@@ -31,4 +31,4 @@ def test_migrated_accounts_find_what_they_had(
     parity: ParityRun, accounts: list[MigratedAccount], request: pytest.FixtureRequest
 ) -> None:
     """Login with the old password, list, download, columns and export are equal, and so are the ids."""
-    show_migrated(parity, lambda player, take: play_migrated(player, take, accounts), request.node.nodeid)
+    check_migrated_journeys(parity, lambda player, take: play_migrated(player, take, accounts), request.node.nodeid)

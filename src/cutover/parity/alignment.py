@@ -1,6 +1,6 @@
-"""Two sequences, aligned: what both have, what one has alone, and whether what is common kept its order.
+"""Align two sequences: common elements, elements of one sequence only, and a changed order.
 
-Linear in their length, whatever they hold. Not for what an element is or means: comparison.py, tables.py.
+The time is linear in the length of the sequences, for any content.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ from itertools import pairwise
 
 @dataclass(frozen=True)
 class Alignment:
-    """Indexes into both sequences. pairs: equal elements; gaps: what stands between two pairs, (alone in the
-    first, alone in the second), never both empty; moved: what is common is in another order, and gaps are one."""
+    """Indexes into both sequences.
+
+    pairs: equal elements. gaps: elements between two pairs, as (only in the first, only in the second), never both
+    empty. moved: the common elements are in another order; then there is one gap.
+    """
 
     pairs: tuple[tuple[int, int], ...]
     gaps: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
@@ -22,10 +25,10 @@ class Alignment:
 
 
 def align(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Alignment:
-    """Pair each element with an equal one, as often as both have it.
+    """Pair each element with an equal one, as often as both sequences have it.
 
-    Of an element that one side has more often, those are taken which keep the order, as far as one of three ways
-    finds them: one sequence within the other, counted from the front, counted from the back.
+    If one sequence has an element more often, the pairs that keep the order are preferred. Three ways are tried: one
+    sequence as part of the other, counting from the front, counting from the back.
     """
     start = _common(zip(ours, theirs, strict=False))
     shorter = min(len(ours), len(theirs)) - start
@@ -57,7 +60,7 @@ def _common(pairs: Iterable[tuple[Hashable, Hashable]]) -> int:
 
 
 def _within(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[tuple[int, int]] | None:
-    """The pairs when the shorter one is the longer one with something left out; None when it is not."""
+    """Return the pairs if the shorter sequence is the longer one with elements left out, else None."""
     if len(left) < len(right):
         found = _within(right, left)
         return None if found is None else [(i, j) for j, i in found]
@@ -69,7 +72,7 @@ def _within(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[tuple[i
 
 
 def _counted(left: Sequence[Hashable], right: Sequence[Hashable]) -> list[tuple[int, int]]:
-    """The first of a value with the first, the second with the second."""
+    """Pair the first occurrence of a value with the first, the second with the second."""
     places: dict[Hashable, list[int]] = {}
     for index in range(len(right) - 1, -1, -1):
         places.setdefault(right[index], []).append(index)
@@ -95,5 +98,5 @@ def _alone(pairs: Sequence[tuple[int, int]], ours: int, theirs: int) -> tuple[tu
 
 
 def same_elements(ours: Iterable[Hashable], theirs: Iterable[Hashable]) -> bool:
-    """Whether both have each element equally often."""
+    """Return True if both have each element equally often."""
     return Counter(ours) == Counter(theirs)

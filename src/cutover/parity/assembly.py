@@ -1,7 +1,4 @@
-"""Puts a parity run together from an environment: targets, stores where they are named, administrators.
-
-For the gate's fixture, for the command and for tests alike. Not for playing: run.py.
-"""
+"""Build a parity run for an environment: targets, stores if the environment names them, administrators."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from cutover.core.errors import NotVerified
 from cutover.core.recorder import Recorder
 from cutover.core.safety import KillSwitch
 from cutover.parity.parity_run import SHORTENING_S, ParityRun
-from cutover.parity.stored_state import held_by_legacy, held_by_worker
+from cutover.parity.stored_state import legacy_state, worker_state
 from cutover.stores import LegacyRows, MediaFolder, ObjectStore, RowStore
 from cutover.systems.target import Target
 
@@ -37,10 +34,10 @@ def parity_run(
     seed: int = 0,
     shortening_s: float = SHORTENING_S,
 ) -> Iterator[ParityRun]:
-    """A run of the environment's legacy as baseline against its Worker, or against itself (candidate="legacy").
+    """Yield a parity run of Django against the Worker, or against itself (candidate="legacy").
 
-    What both hold is compared where all four stores are named. Raises NotVerified where a system is absent, and
-    what ParityRun raises.
+    The stored state is compared if the environment names all four stores. Raises NotVerified if a system is absent,
+    and what ParityRun raises.
     """
     for system in {"legacy", candidate}:
         if system not in environment.systems:
@@ -51,9 +48,9 @@ def parity_run(
     rows = None
     if environment.postgres is not None:
         rows = LegacyRows(environment.postgres, environment, recorder=recorder, kill_switch=KillSwitch(project))
-    held = None
+    read_state = None
     if rows is not None and row_store is not None and environment.media is not None and environment.bucket is not None:
-        held = _Held(
+        read_state = _StoredState(
             environment, rows, MediaFolder(environment.media), row_store, ObjectStore(environment.bucket, client)
         )
     try:
@@ -68,7 +65,7 @@ def parity_run(
             show_values=show_values,
             seed=seed,
             make_admin=AccountRoles(environment, row_store).make_admin if row_store is not None else None,
-            read_state=held,
+            read_state=read_state,
             shortening_s=shortening_s,
         )
     finally:
@@ -76,8 +73,8 @@ def parity_run(
             rows.close()
 
 
-class _Held:
-    """Asks the stores behind a target what they hold of some accounts."""
+class _StoredState:
+    """Reads the state that the stores of a target hold for some accounts."""
 
     def __init__(
         self, environment: Environment, rows: LegacyRows, media: MediaFolder, row_store: RowStore, objects: ObjectStore
@@ -90,5 +87,5 @@ class _Held:
         names = [account.username for account in accounts]
         gone = {account.username: account.user_id for account in accounts if account.user_id is not None}
         if target.system == "legacy":
-            return held_by_legacy(self._rows, self._media, names, gone=gone)
-        return held_by_worker(self._row_store, self._objects, names, gone=gone, **self._form)
+            return legacy_state(self._rows, self._media, names, gone=gone)
+        return worker_state(self._row_store, self._objects, names, gone=gone, **self._form)

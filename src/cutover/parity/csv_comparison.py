@@ -1,7 +1,7 @@
-"""CSV bodies, compared by records first and by bytes last: what a user sees in a spreadsheet, then the rest.
+"""Compare CSV bodies, first by records, then by bytes.
 
-Reads what the contract promises of an export: commas, CRLF, quotes doubled. Not for uploaded lists and
-their dialects: a download is compared byte for byte.
+The format is the one that the contract promises for an export: commas, CRLF, doubled quotes. Downloads of uploaded
+lists are compared byte for byte, not here.
 """
 
 from __future__ import annotations
@@ -25,34 +25,34 @@ _ENDS: Final = {"\r\n": "CRLF", "\n": "LF", "\r": "CR", "": "none"}
 
 @dataclass(frozen=True)
 class _Table:
-    """What a CSV text holds, and how it is written: rows as they stand there, without their line ends."""
+    """The records of a CSV text and their spelling. raw: records as written, without their line ends."""
 
     rows: list[Row]
     raw: list[str]
     bom: bool
-    ends: frozenset[str]  # of all records but the last
+    ends: frozenset[str]  # of all records except the last
     last_end: str
 
 
 def compare_tables(baseline: bytes, candidate: bytes, report: Report, *, named: bool = True) -> None:
-    """Report what differs between two CSV texts; equal bytes cost a comparison of bytes.
+    """Report the differences of two CSV texts. Equal bytes are not parsed.
 
-    named: columns are called by their names. False where the first record is a user's, who may have written no header.
-    Paths: csv/header, csv/*/COLUMN for a field, csv/* for a whole row, csv for the serialisation alone: a BOM, line
-    ends, quotes. That is told beside other differences, too: one that is accepted hides no other.
+    named: paths contain column names. False if the first record may be a user's data instead of a header. Paths:
+    csv/header, csv/*/COLUMN for a field, csv/* for a row, csv for the serialization only: BOM, line ends, quoting. A
+    difference of serialization is also reported next to others, so that an accepted difference hides no other.
     """
     if baseline == candidate:
         return
     ours, theirs = _read(baseline), _read(candidate)
     if ours is None or theirs is None:
-        words = ["CSV" if side is not None else "no CSV in UTF-8" for side in (ours, theirs)]
+        words = ["CSV" if side is not None else "not CSV in UTF-8" for side in (ours, theirs)]
         kind = Kind.VALUE if words[0] == words[1] else Kind.TYPE
         report("csv", kind, words[0], words[1], baseline, candidate)
         return
-    otherwise = _otherwise(ours, theirs)
-    if otherwise or ours.rows == theirs.rows:
-        told = f"the same records, {otherwise or 'other bytes'}" if ours.rows == theirs.rows else otherwise
-        report("csv", Kind.SEMANTICS, "CSV", told, baseline, candidate)
+    serialization = _serialization_difference(ours, theirs)
+    if serialization or ours.rows == theirs.rows:
+        word = f"the same records, {serialization or 'different bytes'}" if ours.rows == theirs.rows else serialization
+        report("csv", Kind.SEMANTICS, "CSV", word, baseline, candidate)
     header, other = (side.rows[0] if side.rows else () for side in (ours, theirs))
     left, right = ours.rows[1:], theirs.rows[1:]
     names = header
@@ -61,12 +61,12 @@ def compare_tables(baseline: bytes, candidate: bytes, report: Report, *, named: 
         names, left, right = _by_name(header, other, left, right)
     if left != right:
         _rows(names if named else (), left, right, report)
-    elif header == other and not otherwise and ours.rows != theirs.rows:
-        report("csv", Kind.SEMANTICS, "CSV", "an empty record more or less", baseline, candidate)
+    elif header == other and not serialization and ours.rows != theirs.rows:
+        report("csv", Kind.SEMANTICS, "CSV", "one empty record more or fewer", baseline, candidate)
 
 
 def _read(body: bytes) -> _Table | None:
-    """The records (RFC 4180); None for what is none in UTF-8."""
+    """Return the records (RFC 4180), None if the bytes are not CSV in UTF-8."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
@@ -93,27 +93,27 @@ def _read(body: bytes) -> _Table | None:
     return _Table(rows, raw, text.startswith(_BOM), frozenset(ends[:-1]), ends[-1] if ends else "none")
 
 
-def _otherwise(ours: _Table, theirs: _Table) -> str:
-    """In what two texts are written differently; "" when the same rows look the same in both."""
+def _serialization_difference(ours: _Table, theirs: _Table) -> str:
+    """Return the difference of serialization, "" if equal rows are written equally in both texts."""
     if ours.bom != theirs.bom:
         return "a BOM on one side"
     ends = [side.ends or {side.last_end} for side in (ours, theirs)]
     if ends[0] != ends[1] and ours.rows and theirs.rows:
-        return "other line ends"
+        return "different line ends"
     if ours.last_end != theirs.last_end and ours.rows and theirs.rows:
-        return "another end of the last line"
+        return "different end of the last line"
     looks: list[dict[Row, set[str]]] = [{}, {}]
     for side, look in zip((ours, theirs), looks, strict=True):
         for row, raw in zip(side.rows, side.raw, strict=True):
             look.setdefault(row, set()).add(raw)
-    return "quoted otherwise" if any(look != looks[1].get(row, look) for row, look in looks[0].items()) else ""
+    return "different quoting" if any(look != looks[1].get(row, look) for row, look in looks[0].items()) else ""
 
 
 def _headers(ours: Row, theirs: Row, report: Report) -> None:
     if Counter(ours) == Counter(theirs):
         report("csv/header", Kind.ORDER, "columns", "columns in another order", ours, theirs)
     elif len(ours) == len(theirs):
-        report("csv/header", Kind.VALUE, "columns", "columns of other names", ours, theirs)
+        report("csv/header", Kind.VALUE, "columns", "columns with other names", ours, theirs)
     elif len(ours) > len(theirs):
         report("csv/header", Kind.MISSING, f"{len(ours)} columns", "fewer columns", ours, theirs)
     else:
@@ -121,10 +121,11 @@ def _headers(ours: Row, theirs: Row, report: Report) -> None:
 
 
 def _by_name(header: Row, other: Row, left: list[Row], right: list[Row]) -> tuple[Row, list[Row], list[Row]]:
-    """The rows by the columns that both have, in the baseline's order: what the header tells once, no row repeats.
+    """Return the common columns and the rows with these columns only, in the baseline's order.
 
-    Rows that are not as wide as their header stay as they are. So does everything where only names differ, since
-    columns stand for each other by their place then, and where two columns share a name.
+    A difference of the header is then not repeated for each row. Rows that are not as wide as their header stay as
+    they are. Nothing changes if only names differ, because columns then correspond by position, or if two columns
+    share a name.
     """
     if len(set(header)) < len(header) or len(set(other)) < len(other):
         return header, left, right
@@ -158,7 +159,7 @@ def _rows(header: Row, ours: Sequence[Row], theirs: Sequence[Row], report: Repor
 def _fields(header: Row, ours: Row, theirs: Row, report: Report) -> None:
     if len(ours) != len(theirs):
         kind = Kind.MISSING if len(ours) > len(theirs) else Kind.EXTRA
-        report("csv/*", kind, "row", "row of another width", str(ours), str(theirs))
+        report("csv/*", kind, "row", "row with another number of fields", str(ours), str(theirs))
         return
     for index, (one, other) in enumerate(zip(ours, theirs, strict=True)):
         if one != other:
@@ -166,6 +167,6 @@ def _fields(header: Row, ours: Row, theirs: Row, report: Report) -> None:
 
 
 def _column(header: Row, index: int) -> str:
-    """The column's name where it is one that a path can hold; names are the user's, so others by number."""
+    """Return the column's name if a path can contain it, else its number. Names are the user's data."""
     name = header[index] if index < len(header) else ""
     return name if name.isidentifier() and len(name) <= 40 else f"column {index + 1}"

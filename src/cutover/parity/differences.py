@@ -1,7 +1,4 @@
-"""What differs between two answers: its key, its direction, and samples that show no user's values.
-
-Not for finding differences: comparison.py; nor for deciding about them: acceptances.py.
-"""
+"""One difference between two responses: its key, its direction, and samples without users' values."""
 
 from __future__ import annotations
 
@@ -15,27 +12,27 @@ _SHOWN: Final = 200
 
 
 class Kind(StrEnum):
-    """The class of a difference, seen from the baseline."""
+    """The class of a difference, as seen from the baseline."""
 
-    MISSING = "missing"  # the baseline has it, the candidate has not
-    EXTRA = "extra"  # the candidate has it, the baseline has not
+    MISSING = "missing"  # only the baseline has it
+    EXTRA = "extra"  # only the candidate has it
     TYPE = "type"  # another JSON type: "5" for 5, 1.0 for 1, null for ""
-    VALUE = "value"  # the same type, another value
+    VALUE = "value"  # the same type, but another value
     ORDER = "order"  # the same elements in another order, where order is promised
     STATUS = "status"
-    HEADER = "header"  # the header is on both answers and means something else
-    SEMANTICS = "semantics"  # each answer may look right alone, what they mean together does not hold
+    HEADER = "header"  # both responses have the header, with different meanings
+    SEMANTICS = "semantics"  # each response is plausible alone, but they contradict each other
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One difference of one pair of answers.
+    """One difference of one pair of responses.
 
-    operation: a name of contracts/operations.toml, or "state". path: where in the answer, in the
-    Worker's names, `*` for each element of a list (docs/parity.md). baseline, candidate: what stands on
-    either side, as far as it may be shown to anybody and is the same in each run: statuses, JSON types,
-    meanings of headers. case: the step's own word for a special condition, "" without one.
-    sample: both values, masked or not, and where they part; never part of the key.
+    operation: a name of contracts/operations.toml, or "state". path: the place in the response, with the Worker's
+    names and `*` for each element of a list (docs/parity.md). baseline, candidate: words for the two sides that
+    contain no user's values and are the same in each run: statuses, JSON types, meanings of headers. case: the step's
+    name for a special condition, "" without one. sample: both values, masked or not, and where they start to differ;
+    not part of the key.
     """
 
     operation: str
@@ -48,19 +45,19 @@ class Difference:
 
     @property
     def key(self) -> tuple[str, str, str, str, str, str]:
-        """Operation, path, class, direction and case: what is counted and decided as one."""
+        """Return operation, path, class, direction and case. Differences with equal keys are counted as one."""
         return self.operation, self.path, self.kind.value, self.baseline, self.candidate, self.case
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return {**asdict(self), "kind": self.kind.value, "sample": dict(self.sample)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The difference that `as_json` gave. Raises ValueError or TypeError for anything else."""
+        """Return the difference that `as_json` gave. Raises ValueError or TypeError for anything else."""
         found = cls(**{**data, "kind": Kind(data["kind"]), "sample": dict(data["sample"])})
         if not all(isinstance(part, str) for part in found.key):
-            raise TypeError("a difference whose key is not of texts")
+            raise TypeError("the key of a difference contains something that is not text")
         return found
 
     def __str__(self) -> str:
@@ -69,7 +66,7 @@ class Difference:
 
 
 def shape(value: Any) -> str:
-    """What kind of JSON value it is, without the value: the words of a direction."""
+    """Return the JSON type of a value as a word, without the value."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -96,9 +93,9 @@ class Lexeme(str):
 
 
 class Repeated(dict[str, Any]):
-    """A JSON object in which a key stands twice. RFC 8259, section 4: readers disagree about which one counts.
+    """A JSON object in which a key occurs twice. Parsers disagree about the value (RFC 8259, section 4).
 
-    As a dictionary it is what a reader sees for whom the last one counts; pairs: everything, as it was written.
+    As a dictionary it has the last value of each key. pairs: all keys and values, as written.
     """
 
     __slots__ = ("pairs",)
@@ -109,14 +106,14 @@ class Repeated(dict[str, Any]):
 
 
 def every(value: Mapping[str, Any], key: str) -> list[Any]:
-    """All values of that key, as often as it stands there."""
+    """Return all values of that key."""
     if isinstance(value, Repeated):
         return [inner for name, inner in value.pairs if name == key]
     return [value[key]]
 
 
 def sample_of(baseline: Any, candidate: Any, *, show_values: bool) -> dict[str, str]:
-    """Both sides for the report: as they are with show_values, else their kind, length and first difference."""
+    """Return both sides for the report: their values with show_values, else kind, length and first difference."""
     if show_values:
         return {"baseline": _quoted(baseline), "candidate": _quoted(candidate)}
     masked = {"baseline": _masked(baseline), "candidate": _masked(candidate)}
@@ -126,7 +123,7 @@ def sample_of(baseline: Any, candidate: Any, *, show_values: bool) -> dict[str, 
 
 
 def first_difference(baseline: str | bytes, candidate: str | bytes) -> int:
-    """The index of the first character or byte in which the two differ; the shorter's length when there is none."""
+    """Return the index of the first character or byte that differs, the shorter length if there is none."""
     if baseline == candidate:
         return len(baseline)
     low, high = 0, min(len(baseline), len(candidate))

@@ -1,7 +1,4 @@
-"""Error bodies: each system tells its errors in its own form, and both must tell what the other does.
-
-The forms are in contracts/parity.toml. Not for statuses: answers.py compares those.
-"""
+"""Compare error bodies. Each system has its own format (contracts/parity.toml); the content must be the same."""
 
 from __future__ import annotations
 
@@ -19,8 +16,11 @@ _ABSENT: Final = "absent"
 
 @dataclass(frozen=True)
 class ErrorView:
-    """What an error body says: its form, whether it gives a reason, the fields that it blames, and what is
-    wrong with the form itself: (pointer, class, expected, got)."""
+    """The content of an error body.
+
+    form: the name of its format. reasoned: it gives a reason. fields: the fields that it names as wrong. faults:
+    violations of the format, as (pointer, class, expected, got).
+    """
 
     form: str
     reasoned: bool
@@ -29,8 +29,8 @@ class ErrorView:
 
 
 def view(body: Any, form: ErrorForm, names: Mapping[str, str]) -> ErrorView:
-    """Read an error body in that form. names: the deployment's request keys -> our field names."""
-    if isinstance(body, list) and form.fields == "":  # DRF: the reasons alone
+    """Read an error body in that format. names: the deployment's request keys -> our field names."""
+    if isinstance(body, list) and form.fields == "":  # DRF: only the reasons
         wrong = () if _is_list_of_texts(body) else (("/error", Kind.TYPE, "list of reasons", "another list"),)
         return ErrorView(form.form, any(map(_is_text, body)), frozenset(), wrong)
     if not isinstance(body, dict):
@@ -63,11 +63,11 @@ def view(body: Any, form: ErrorForm, names: Mapping[str, str]) -> ErrorView:
 
 
 def compare_errors(baseline: ErrorView, candidate: ErrorView, report: Report) -> None:
-    """Report what one error tells and the other does not."""
+    """Report everything that only one of the two errors states."""
     for pointer, kind, expected, got in candidate.faults:
         report(pointer or "body", kind, expected, got, None, None)
     for pointer, _, expected, got in baseline.faults:
-        report(pointer or "body", Kind.SEMANTICS, f"{got} in place of {expected}", "-", None, None)
+        report(pointer or "body", Kind.SEMANTICS, f"{got} instead of {expected}", "-", None, None)
     if baseline.form != candidate.form:
         report("/error", Kind.TYPE, baseline.form, candidate.form, None, None)
     if baseline.reasoned != candidate.reasoned:
@@ -80,9 +80,9 @@ def compare_errors(baseline: ErrorView, candidate: ErrorView, report: Report) ->
 
 
 def _unknown(body: dict[str, Any], form: ErrorForm, own: set[str]) -> list[tuple[str, Kind, str, str]]:
-    """Keys of the form's own objects that it does not know: a stack trace, an SQL text."""
+    """Return the keys of the format's own objects that it does not define, such as a stack trace or an SQL text."""
     if form.fields == "":
-        return []  # each further key is a field
+        return []  # every other key is a field
     parent = form.fields.rpartition("/")[0]
     known = own | {form.fields}
     names = [f"/{_escaped(key)}" for key in body]
@@ -109,7 +109,7 @@ def _there(body: Any, pointer: str) -> bool:
 
 
 def _required(body: Any, pointer: str) -> list[tuple[str, Kind, str, str]]:
-    """What is wrong with a text that must be there."""
+    """Return the violations of a required text."""
     held = _at(body, pointer)
     if _is_text(held):
         return []

@@ -18,7 +18,7 @@ from cutover.config.environments import Environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.core.evidence import Status
 from cutover.parity.journey_command import JourneyCommand
-from cutover.parity.parity_run import ATTACHMENT, ParityRun, failure, show_drawn
+from cutover.parity.parity_run import ATTACHMENT, ParityRun, check_generated_journeys, failure
 from cutover.parity.played import PlayedJourney
 from cutover.parity.player import Player
 from cutover.run.lifecycle import Outcome
@@ -90,7 +90,7 @@ class Explore(JourneyCommand):
             ) -> None:
                 generate(player, take, journeys=count, seed=seed)
 
-            show_drawn(parity, play, f"seed {seed}", fails=False)
+            check_generated_journeys(parity, play, f"seed {seed}", fails=False)
             totals.merge(parity.totals)
             seed += 1
             undeclared = [seen.difference for seen in totals.seen.values() if seen.decision == "undeclared"]

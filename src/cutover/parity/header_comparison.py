@@ -1,7 +1,7 @@
-"""Response headers, compared by what they mean: directives as sets, file names decoded, cookies without values.
+"""Compare response headers by meaning: directives as sets, decoded file names, cookies without values.
 
-Every header counts but those that contracts/parity.toml names with a reason. Not for who answered: the
-client proves that on each answer.
+All headers are compared except those that contracts/parity.toml lists with a reason. The client itself checks which
+system answered.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _TOKEN_LISTS: Final = (
 )  # fmt: skip
 _METHOD_LISTS: Final = ("allow", "access-control-allow-methods")  # methods are case-sensitive (RFC 9110, 9.1)
 _ENTITY_TAG: Final = re.compile(r'(W/)?"[!#-~\x80-\xff]*"')  # RFC 9110, 8.8.3
-_CHARSETS: Final = ("utf-8", "iso-8859-1")  # RFC 8187, 3.2.1; the second was RFC 5987's
+_CHARSETS: Final = ("utf-8", "iso-8859-1")  # RFC 8187, 3.2.1; the second is from RFC 5987
 _MALFORMED: Final = "malformed"
 # RFC 6266 and RFC 9110, 5.6.6: name, optional star, and a token or a quoted string.
 _PARAMETER: Final = re.compile(r';\s*(?:([!#$%&\'*+.^_`|~0-9A-Za-z-]+?)\s*=\s*("(?:[^"\\]|\\.)*"|[^;\s",]+)\s*)?')
 
 Pairs = Iterable[tuple[str, str]]
-"""Names and values as they came, a name as often as it came."""
+"""Names and values of headers as received. A name may occur several times."""
 Report = Callable[[str, Kind, str, str, str | None, str | None], None]
-"""Path, class, either meaning as it may be shown, either text where it is a user's."""
+"""Called with path, class, the two words, and the two texts if they are a user's data."""
 
 
 def compare_headers(
@@ -41,9 +41,9 @@ def compare_headers(
     *,
     urls: tuple[str, str] = ("", ""),
 ) -> None:
-    """Report every header that is on one answer only, or means something else on the other.
+    """Report each header that is in one response only, or has another meaning in the other.
 
-    urls: what either side was asked for; an address that leads to the same host is no other one.
+    urls: the requested URL of each side; a location on the same host as the request is compared by its path.
     """
     ours, theirs = _meanings(baseline, ignored, urls[0]), _meanings(candidate, ignored, urls[1])
     for name in sorted(ours.keys() | theirs.keys()):
@@ -56,17 +56,17 @@ def compare_headers(
             _parts(path, ours[name], theirs[name], report)
 
 
-def meaning(name: str, values: Iterable[str], *, url: str = "", answered: str = "") -> dict[str, str]:
-    """What a header says, in parts; the part "" is what may be shown to anybody.
+def meaning(name: str, values: Iterable[str], *, url: str = "", response_date: str = "") -> dict[str, str]:
+    """Return the meaning of a header in parts. The part "" contains no user's data.
 
-    content-disposition has the parts filename and fallback beside its type, location query and fragment, which are
-    users' texts; either has text, the whole of it, where it is malformed. url: what was asked for; answered: the
-    answer's Date, by which a time is past or to come.
+    content-disposition has the parts filename and fallback besides its type, and location has query and fragment;
+    these are users' texts. A malformed header has the part text, with the whole value. url: the requested URL.
+    response_date: the response's Date header; times are past or future relative to it.
     """
     lines = [value.strip() for value in values]
     text = ", ".join(lines)
     if name == "set-cookie":
-        return {"": "; ".join(sorted(_cookie(line, answered) for line in lines))}
+        return {"": "; ".join(sorted(_cookie(line, response_date) for line in lines))}
     if name in _TOKEN_LISTS:
         return {"": ", ".join(sorted({token.strip().lower() for token in text.split(",") if token.strip()}))}
     if name in _METHOD_LISTS:
@@ -83,8 +83,8 @@ def meaning(name: str, values: Iterable[str], *, url: str = "", answered: str = 
         return {"": _MALFORMED if tag is None else "weak" if tag[1] else "strong"}
     if name == "last-modified":
         return {"": "a date" if _date(text) else _MALFORMED}
-    if name == "expires":  # RFC 9111, 5.3: what is no date, "0" above all, is past
-        return {"": "a date to come" if _to_come(text, answered) else "past"}
+    if name == "expires":  # RFC 9111, 5.3: an invalid date, especially "0", is past
+        return {"": "a future date" if _is_future(text, response_date) else "past"}
     if name == "retry-after":
         return {"": "seconds" if text.isdecimal() else "a date" if _date(text) else _MALFORMED}
     return _location(text, url) if name == "location" else {"": text}
@@ -94,9 +94,9 @@ def _meanings(headers: Pairs, ignored: Mapping[str, str], url: str) -> dict[str,
     by_name: dict[str, list[str]] = {}
     for name, value in headers:
         by_name.setdefault(name.lower(), []).append(value)
-    answered = by_name.get("date", [""])[0]
+    response_date = by_name.get("date", [""])[0]
     return {
-        name: meaning(name, values, url=url, answered=answered)
+        name: meaning(name, values, url=url, response_date=response_date)
         for name, values in by_name.items()
         if name not in ignored
     }
@@ -122,7 +122,7 @@ def _shown(parts: Mapping[str, str]) -> str:
 
 
 def _split(text: str) -> tuple[str, list[tuple[str, str]], str]:
-    """A value, its parameters, and what is left where that is no parameter."""
+    """Return a value, its parameters, and the rest that is no parameter."""
     end = text.find(";") if ";" in text else len(text)
     found, at = [], end
     while match := _PARAMETER.match(text, at):
@@ -144,7 +144,7 @@ def _media_type(text: str) -> str:
 
 
 def _disposition(text: str) -> dict[str, str]:
-    """RFC 6266, 4.3: filename* counts where there is one; filename is the fallback then."""
+    """Return the parts of a Content-Disposition. If filename* exists, filename is the fallback (RFC 6266, 4.3)."""
     kind, parameters, rest = _split(text)
     named = dict(parameters)
     parts = {"": kind.lower()}
@@ -153,7 +153,7 @@ def _disposition(text: str) -> dict[str, str]:
         parts[""] += "; " + "; ".join(unknown)
         parts |= {name: _unquoted(named[name]) for name in unknown}
     extended = _extended(named["filename*"]) if "filename*" in named else ""
-    # RFC 6266, 4.1: no parameter twice. Browsers disagree about what they make of that, and of the rest here.
+    # RFC 6266, 4.1: no parameter twice. Browsers interpret that, and a malformed rest, differently.
     if rest or extended is None or len(named) < len(parameters):
         return {**parts, "": f"{parts['']}; {_MALFORMED}", "text": text}
     if "filename*" in named:
@@ -166,7 +166,7 @@ def _disposition(text: str) -> dict[str, str]:
 
 
 def _extended(raw: str) -> str | None:
-    """The text of an extended value: charset'language'percent-encoded (RFC 8187, 3.2); None for what is none."""
+    """Return the text of an extended value: charset'language'percent-encoded (RFC 8187, 3.2). None if malformed."""
     charset, language, encoded = raw.split("'", 2) if raw.count("'") >= 2 else ("", "", "")
     if charset.lower() not in _CHARSETS or not re.fullmatch(r"[A-Za-z0-9-]*", language):
         return None
@@ -178,8 +178,8 @@ def _extended(raw: str) -> str | None:
         return None
 
 
-def _cookie(text: str, answered: str) -> str:
-    """A cookie's name and attributes; its value and the date on which it ends are the session's own."""
+def _cookie(text: str, response_date: str) -> str:
+    """Return a cookie's name and attributes, without its value and expiry date, which differ in each session."""
     pair, *attributes = (part.strip() for part in text.split(";"))
     name, _, value = pair.partition("=")
     kept = []
@@ -187,14 +187,14 @@ def _cookie(text: str, answered: str) -> str:
         word, equals, setting = (part.strip() for part in attribute.partition("="))
         word = word.lower()
         if word == "expires":
-            kept.append("expires" if _to_come(setting, answered) else "expires in the past")
+            kept.append("expires" if _is_future(setting, response_date) else "expires in the past")
         else:
             kept.append(f"{word}{equals}{setting if word == 'path' else setting.lower()}")
     return ", ".join((name if value else f"{name} without a value", *sorted(kept)))
 
 
 def _location(text: str, url: str) -> dict[str, str]:
-    """Where it leads: the path, and the host where that is another one than was asked."""
+    """Return the path of a location, and its host if it is not the requested one."""
     try:
         there, here = urlsplit(urljoin(url, text)), urlsplit(url)
         elsewhere = (there.scheme, there.hostname, there.port) != (here.scheme, here.hostname, here.port)
@@ -202,7 +202,7 @@ def _location(text: str, url: str) -> dict[str, str]:
     except ValueError:
         return {"": _MALFORMED, "text": text}
     parts = {"": (there.path or "/") + (f" elsewhere: {there.scheme}://{there.hostname}{port}" if elsewhere else "")}
-    return parts | {key: told for key, told in (("query", there.query), ("fragment", there.fragment)) if told}
+    return parts | {key: text for key, text in (("query", there.query), ("fragment", there.fragment)) if text}
 
 
 def _date(text: str) -> datetime.datetime | None:
@@ -213,7 +213,7 @@ def _date(text: str) -> datetime.datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
 
 
-def _to_come(text: str, answered: str) -> bool:
-    """Whether that date lies behind the answer's own; our clock's where the answer has none."""
+def _is_future(text: str, response_date: str) -> bool:
+    """Return True if the date is after the response's own date, or after our clock if the response has none."""
     found = _date(text)
-    return found is not None and found > (_date(answered) or datetime.datetime.now(datetime.UTC))
+    return found is not None and found > (_date(response_date) or datetime.datetime.now(datetime.UTC))

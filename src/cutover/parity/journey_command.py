@@ -75,7 +75,7 @@ class JourneyCommand(SystemsCommand):
             write_parity_files(
                 self.log,
                 self.folder,
-                Summary(self.totals, self.rules, tuple(self.declarations), complete=False, spared=not_required),
+                Summary(self.totals, self.rules, tuple(self.declarations), complete=False, not_required=not_required),
                 run_facts,
                 verdict,
                 statuses={},

@@ -16,7 +16,7 @@ from cutover.parity.clocks import Clock
 from cutover.parity.differences import Difference, Kind
 from cutover.parity.id_mapping import IdMapping, Timeline
 from cutover.parity.played import PlayedJourney, PlayedStep
-from cutover.parity.response_comparison import AnswerComparison
+from cutover.parity.response_comparison import ResponseComparison
 from cutover.parity.rules import Rules
 from cutover.parity.side import WITHOUT_BEARER, Side, UnresolvedReference
 from cutover.parity.steps import ANONYMOUS, Journey, Own, Ref, Step
@@ -61,8 +61,8 @@ class JourneyInProgress:
         self._order = random.Random(f"{options.seed} {journey.name}")  # noqa: S311 - which side is asked first
         self._timelines = (Timeline(clocks[0].tolerance_us), Timeline(clocks[1].tolerance_us))
         self._id_mapping = IdMapping(*self._timelines, migrated)
-        self._comparison = AnswerComparison(
-            options.rules, self._id_mapping, show_values=options.show_values, of_users=migrated
+        self._comparison = ResponseComparison(
+            options.rules, self._id_mapping, show_values=options.show_values, user_content=migrated
         )
 
     def name_account(self, actor: str, ending: str) -> None:
@@ -72,7 +72,7 @@ class JourneyInProgress:
         first, second = (side.actors[actor] for side in self.sides)
         for baseline, candidate in ((first.username, second.username), (first.email, second.email)):
             if baseline != candidate:
-                self._id_mapping.stand_for(baseline, candidate)
+                self._id_mapping.map_text(baseline, candidate)
 
     def register(self, actor: str) -> None:
         """Register that account on both sides. The responses are compared like those of any step."""
@@ -129,7 +129,7 @@ class JourneyInProgress:
                 self.step(Step("download", actor, path=file))
         if self._options.read_state is not None:
             documents = [self._options.read_state(side.target, list(side.actors.values())) for side in self.sides]
-            self.played.state = self._comparison.documents(documents[0], documents[1], operation="state")
+            self.played.state = self._comparison.compare_documents(documents[0], documents[1], operation="state")
 
     def _map_spelled_names(self, step: Step) -> None:
         """Map a name with another spelling in this step to the other side's name with the same spelling."""
@@ -138,7 +138,7 @@ class JourneyInProgress:
                 with contextlib.suppress(UnresolvedReference):  # reported by the step itself
                     baseline, candidate = (side.resolve(value, step.actor) for side in self.sides)
                     if baseline != candidate:
-                        self._id_mapping.stand_for(baseline, candidate)
+                        self._id_mapping.map_text(baseline, candidate)
 
     def _send_to_both(self, step: Step) -> tuple[Result | str, Result | str]:
         """Return both responses, or a text if the connection broke. Either side may be asked first."""
@@ -174,7 +174,7 @@ def answer_or_failure(send: Callable[[], Result]) -> Result | str:
 
 
 def compare_answers(
-    comparison: AnswerComparison, operation: str, case: str, answers: tuple[Result | str, Result | str]
+    comparison: ResponseComparison, operation: str, case: str, answers: tuple[Result | str, Result | str]
 ) -> list[Difference]:
     """Return all differences of two responses. A text replaces a response that was not received."""
     baseline, candidate = answers

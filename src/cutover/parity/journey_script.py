@@ -19,19 +19,20 @@ _NO_BEARER: Final = ("register", "login", "refresh")
 
 
 def script(target: Target, journey: Journey, steps: Sequence[Step]) -> str:
-    """The steps as curl commands against that system, after registering the journey's accounts.
+    """Return the steps as curl commands for that system, after the registration of the journey's accounts.
 
-    $ANN_USERNAME, $ANN_EMAIL, $ANN_PASSWORD, $ANN_ACCESS_TOKEN, … are the reader's to set, and so are ids that an
-    earlier answer gives: the comment behind a command says which. Bodies above 400 bytes are described, not shown.
+    The reader sets $ANN_USERNAME, $ANN_EMAIL, $ANN_PASSWORD, $ANN_ACCESS_TOKEN and so on, and also ids that an
+    earlier response returns: a comment behind the command names them. Bodies above 400 bytes are described, not
+    included.
     """
-    who = " ".join(", ".join(journey.actors).split()) or "nobody"  # one line, or it would be no comment
-    lines = [f"# {target.system} at {target.url}; accounts: {who} (register them first, then set their variables)"]
+    accounts = " ".join(", ".join(journey.actors).split()) or "none"  # one line, so that it stays a comment
+    lines = [f"# {target.system} at {target.url}; accounts: {accounts} (register them first, then set their variables)"]
     lines += [_command(target, step) for step in steps]
     return "\n".join(lines)
 
 
 def command(target: Target, step: Step) -> str:
-    """One step as one curl command against that system."""
+    """Return one step as one curl command for that system."""
     return _command(target, step)
 
 
@@ -51,14 +52,14 @@ def _command(target: Target, step: Step) -> str:
     if bearer:
         parts += ["-H", quoted(["Authorization: Bearer ", *bearer])]
     for name, value in step.headers.items():
-        parts += ["-H", shlex.quote(f"{name}: {value}" if value else f"{name};")]  # curl's way to send none
+        parts += ["-H", shlex.quote(f"{name}: {value}" if value else f"{name};")]  # curl's syntax for an empty header
     parts += _body(operation, step)
-    told = f"  # answers ${_name(step.saves)}_…" if step.saves else ""
-    return " ".join(parts) + told
+    comment = f"  # returns ${_name(step.saves)}_…" if step.saves else ""
+    return " ".join(parts) + comment
 
 
 def _path(operation: Operation, step: Step) -> Parts:
-    """The path; what stands in it literally is percent-encoded as the client does it (Operation.url_path)."""
+    """Return the path. Literal parts are percent-encoded like in the client (Operation.url_path)."""
     found: Parts = []
     at = 0
     for match in re.finditer(r"\{(\+?)(\w+)\}", operation.path):
@@ -72,7 +73,7 @@ def _path(operation: Operation, step: Step) -> Parts:
 
 def _body(operation: Operation, step: Step) -> list[str]:
     if step.file is not None:
-        # In curl's own form "\\" stands for a backslash; a quote is %22 in multipart (HTML standard).
+        # curl needs "\\" for a backslash; a quote is %22 in multipart (HTML standard).
         name = step.file.name.replace("\\", "\\\\").replace('"', "%22")
         part = operation.request.get("file", "file")
         if len(step.file.content) > _INLINE:
@@ -88,14 +89,14 @@ def _body(operation: Operation, step: Step) -> list[str]:
             text = body.decode("utf-8")
         except UnicodeDecodeError:
             text = "\0"
-        if "\0" in text:  # what no argument can hold
+        if "\0" in text:  # a command-line argument cannot contain NUL
             return [*header, "--data-binary", "@-", "<", printed(body)]
-        return [*header, "--data-raw", shlex.quote(text)]  # --data-binary would send the file behind an @
+        return [*header, "--data-raw", shlex.quote(text)]  # with --data-binary an @ would mean a file
     if step.fields is not None:
         sent = {operation.request.get(name, name): value for name, value in step.fields.items()}
-        told = _json(sent, step.actor)
-        length = sum(map(len, told))
-        shown = told if length <= _INLINE * 4 else [f"<{length} characters of JSON>"]
+        body_parts = _json(sent, step.actor)
+        length = sum(map(len, body_parts))
+        shown = body_parts if length <= _INLINE * 4 else [f"<{length} characters of JSON>"]
         return ["-H", "'Content-Type: application/json'", "--data-raw", quoted(shown)]
     return []
 
@@ -110,7 +111,7 @@ def _bearer(step: Step) -> Parts:
 
 
 def _json(value: Any, actor: str) -> Parts:
-    """JSON in which variables stand inside of texts; none of them holds what JSON would escape."""
+    """Return JSON with variables inside of strings. The variables' values need no escapes in JSON."""
     if isinstance(value, (Ref, Own)):
         inner = [part if isinstance(part, Variable) else _dumped(part)[1:-1] for part in _text(value, actor)]
         return ['"', *inner, '"']
@@ -130,7 +131,7 @@ def _dumped(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     try:
         text.encode()
-    except UnicodeEncodeError:  # half a surrogate pair, which no terminal takes
+    except UnicodeEncodeError:  # half of a surrogate pair cannot be printed
         return json.dumps(value)
     return text
 
@@ -145,6 +146,6 @@ def _text(value: Any, actor: str) -> Parts:
 
 
 def _name(text: str) -> str:
-    """A word that a shell takes for a variable's name."""
+    """Return a text as the name of a shell variable."""
     word = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_").upper()
     return word if word and not word[0].isdigit() else f"V{word}"

@@ -62,7 +62,7 @@ class Learn(JourneyCommand):
                 if number % 10 == 0 or number == len(self._order):
                     self.progress(f"{number} of {len(self._order)} journeys")
             totals = self.totals = parity.totals
-            self.declarations = parity.decisions.judge(
+            self.declarations = parity.decisions.results(
                 totals.accepted, set(totals.compared), cases=totals.cases, sides=()
             )
         self.proposals = proposed(totals)

@@ -1,6 +1,6 @@
-"""Journeys of accounts that came by the migration: what they find on the Worker is what they had on Django.
+"""Journeys of migrated accounts: the Worker must return the same content as Django.
 
-Nothing of theirs is written, but for the time of a login. Not for the rows and objects behind: migration/.
+Nothing is written except the time of the login. Rows and objects are compared by migration/.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from cutover.parity.player import Player
 from cutover.parity.steps import Journey, Ref, Step
 
 FILES_EACH: Final = 4
-"""So many files of each account are downloaded and cut, evenly from newest to oldest; all of them are listed."""
+"""Number of files per account that are downloaded and exported, evenly from newest to oldest. All are listed."""
 NO_EMAIL: Final = "no e-mail"
-"""The case of an account that has none: Django's '' is NULL in D1 (contracts/migration.toml, empty_is_null)."""
+"""The case of an account without an e-mail: '' in Django, NULL in D1 (contracts/migration.toml, empty_is_null)."""
 
 _ACTOR: Final = "ann"
 _COLUMNS: Final = 20
@@ -30,12 +30,12 @@ _LISTED: Final = "the list"
 def play_migrated(player: Player, take: Callable[[PlayedJourney], None], accounts: Sequence[MigratedAccount]) -> None:
     """Play the journey of every account and give each to `take`.
 
-    Raises NotVerified when none of the active accounts holds a file: then nothing of theirs was compared.
+    Raises NotVerified if no active account has a file, because no file was compared then.
     """
     files = 0
     for account in accounts:
         kind = "migrated_account" if account.active else "migrated_account_that_is_disabled"
-        story = "An account that was migrated logs in, looks at its list, downloads and cuts its files."
+        story = "A migrated account logs in, lists its files, and downloads and exports them."
         playing = player.begin_migrated(
             Journey(f"{kind}_{account.label.rpartition(' ')[2]}", story, (), ()),
             {_ACTOR: (account.username, account.password)},
@@ -47,7 +47,7 @@ def play_migrated(player: Player, take: Callable[[PlayedJourney], None], account
 
 
 def _play(playing: JourneyInProgress, account: MigratedAccount) -> int:
-    """How many files were compared."""
+    """Play the journey of one account. Return the number of compared files."""
     case = NO_EMAIL if account.without_email else ""
     playing.step(dataclasses.replace(login(_ACTOR), case=case))
     statuses = playing.played.steps[-1].statuses
@@ -60,8 +60,8 @@ def _play(playing: JourneyInProgress, account: MigratedAccount) -> int:
                 f"status {wanted[0]} on both systems",
                 got=f"Django {statuses[0]}, Worker {statuses[1]}",
                 contract="contracts/api.md, Accounts",
-                do_next="is the password in the file right? If Django takes it, the Worker cannot verify the hash: "
-                "`cutover reconcile` says which",
+                do_next="check the password in the file. If Django accepts it, the Worker cannot verify the hash: "
+                "run `cutover reconcile` to find the reason",
             )
         return 0
     playing.step(user(_ACTOR, case=case))
@@ -81,7 +81,7 @@ def _file(playing: JourneyInProgress, index: int) -> None:
     playing.step(Step("download", _ACTOR, path=file))
     playing.step(Step("columns", _ACTOR, path=file, saves=saves))
     read = playing.sides[0].saved.get(saves)
-    if read is None:  # malformed, and refused by both, or a difference that was found
+    if read is None:  # malformed and refused by both, or already reported as a difference
         return
     names = [name for name in read.field("columns") if isinstance(name, str)][:_COLUMNS]
     playing.step(Step("export", _ACTOR, path=file, fields={"columns": names, "filters": []}))

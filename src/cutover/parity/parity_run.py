@@ -16,7 +16,7 @@ from cutover.accounts.registered import Account, Accounts
 from cutover.config.environments import Environment
 from cutover.core.errors import CheckFailed, MeasurementError, NotVerified
 from cutover.core.recorder import Recorder
-from cutover.parity.accepted_differences import STATE, Decisions, load_acceptances
+from cutover.parity.accepted_differences import STATE, AcceptedDifferences, load_accepted_differences
 from cutover.parity.differences import Difference
 from cutover.parity.journey_in_progress import PlayerOptions
 from cutover.parity.journey_script import command, script
@@ -64,16 +64,16 @@ class ParityRun:
                 )
         self.rules: Rules = load_rules(project, environment.operations)
         today = datetime.datetime.now(datetime.UTC).date()
-        declared = load_acceptances(project, environment.operations["worker"], today)
+        declared = load_accepted_differences(project, environment.operations["worker"], today)
         # What the Worker may do otherwise is no excuse for a system that is compared with itself.
-        self.decisions: Decisions = declared.noise_only() if baseline.system == candidate.system else declared
+        self.decisions: AcceptedDifferences = declared.only_noise() if baseline.system == candidate.system else declared
         self.recorder, self.totals = recorder, ParityTotals()
         self._run, self._ledger, self._open = run, ledger, list[Accounts]()
         self._targets = (baseline, candidate)
         self._shortening_s = shortening_s
         options = PlayerOptions(
             self.rules,
-            settled=lambda step, found: self.decisions.settled(step.operation, step.case, found),
+            settled=lambda step, found: self.decisions.is_settled(step.operation, step.case, found),
             seed=seed,
             show_values=show_values,
             make_admin=make_admin,
@@ -147,7 +147,7 @@ class ParityRun:
             return journey if journey.steps else None
         for number, answered in enumerate(played.steps):
             found = [*answered.differences]
-            found += self.decisions.lacking(answered.step.operation, answered.step.case, found)
+            found += self.decisions.missing_always(answered.step.operation, answered.step.case, found)
             if any(difference.key == wanted.key for difference in found):
                 kept = steps[: max(0, number + 1 - len(journey.actors))]
                 return journey.only(tuple(kept or [answered.step]))
@@ -164,7 +164,7 @@ class ParityRun:
                 return any(difference.key == wanted.key for difference in playing.played.state or ())
             last = playing.played.steps[-1]
             found = [*last.differences]
-            found += self.decisions.lacking(last.step.operation, last.step.case, found)
+            found += self.decisions.missing_always(last.step.operation, last.step.case, found)
             return any(difference.key == wanted.key for difference in found)
         finally:
             self.tidy()
@@ -207,7 +207,7 @@ def _shown(
         raise failure(run.totals, [difference for _, difference in undeclared.values()])
 
 
-def show_drawn(
+def check_generated_journeys(
     run: ParityRun, draw: Callable[[Player, Callable[[PlayedJourney], None]], None], check: str, *, fails: bool = True
 ) -> None:
     """The same for journeys that are drawn while they are played. fails: False for who looks at the totals instead."""
@@ -231,7 +231,9 @@ def show_drawn(
     _shown(run, undeclared, play_all, fails=fails)
 
 
-def show_migrated(run: ParityRun, play: Callable[[Player, Callable[[PlayedJourney], None]], None], check: str) -> None:
+def check_migrated_journeys(
+    run: ParityRun, play: Callable[[Player, Callable[[PlayedJourney], None]], None], check: str
+) -> None:
     """The same for journeys of accounts that came by the migration. They are not shortened: that would take others."""
     run.totals = ParityTotals()
     undeclared: dict[tuple[str, ...], tuple[Journey, Difference]] = {}

@@ -1,7 +1,4 @@
-"""A pair of answers to one step, compared: status, headers, body, and the relation of each to its request.
-
-Puts the comparisons of this package together. Not for sending (player.py) nor for deciding (acceptances.py).
-"""
+"""Compare a pair of responses to one step: status, headers, body, and the request ids."""
 
 from __future__ import annotations
 
@@ -20,24 +17,31 @@ from cutover.parity.value_comparison import Comparison
 from cutover.systems.target import Result
 
 
-class AnswerComparison:
-    """Compares pairs of answers by the contract's rules, with what one journey found out so far."""
+class ResponseComparison:
+    """Compares pairs of responses by the contract's rules and the ID mapping of one journey."""
 
     def __init__(
-        self, rules: Rules, id_mapping: IdMapping, *, show_values: bool = False, of_users: bool = False
+        self, rules: Rules, id_mapping: IdMapping, *, show_values: bool = False, user_content: bool = False
     ) -> None:
-        """of_users: lists that users wrote, and not the suite: no name of a column is part of a path."""
-        self._rules, self._known, self._show = rules, id_mapping, show_values
-        self._named_columns = show_values or not of_users
+        """Prepare for one journey. user_content: users wrote the lists, so no path contains a name of a column."""
+        self._rules, self._id_mapping, self._show = rules, id_mapping, show_values
+        self._named_columns = show_values or not user_content
 
     def compare(self, baseline: Result, candidate: Result, *, case: str = "") -> list[Difference]:
-        """Everything in which the two answers differ."""
+        """Return all differences of the two responses."""
         name = candidate.operation.name
         found = _Findings(name, case, self._show)
         if baseline.status != candidate.status:
             found.report("status", Kind.STATUS, str(baseline.status), str(candidate.status), None, None)
         elif baseline.status >= 500:
-            found.report("status", Kind.SEMANTICS, f"{baseline.status}, too", str(candidate.status), None, None)
+            found.report(
+                "status",
+                Kind.SEMANTICS,
+                f"{baseline.status}, a server error on both",
+                str(candidate.status),
+                None,
+                None,
+            )
         ignored = self._rules.ignored_headers
         compare_headers(
             baseline.answer.headers.multi_items(),
@@ -52,23 +56,23 @@ class AnswerComparison:
             self._bodies(baseline, candidate, found)
         return found.differences
 
-    def documents(self, baseline: Any, candidate: Any, *, operation: str) -> list[Difference]:
-        """Everything in which two JSON values differ that no answer holds, such as what is stored."""
+    def compare_documents(self, baseline: Any, candidate: Any, *, operation: str) -> list[Difference]:
+        """Return all differences of two JSON values that are not responses, such as stored state."""
         found = _Findings(operation, "", self._show)
         self._values(baseline, candidate, operation, found)
         return found.differences
 
     def _values(self, baseline: Any, candidate: Any, operation: str, found: _Findings) -> None:
         try:
-            Comparison(self._known, found.report).compare(baseline, candidate, self._rules.root(operation))
-        except RecursionError:  # what json_text reads may be nested more deeply than a walk can follow
-            found.report("body", Kind.SEMANTICS, "JSON", "nested too deeply to be compared", None, None)
+            Comparison(self._id_mapping, found.report).compare(baseline, candidate, self._rules.root(operation))
+        except RecursionError:  # lossless_json reads deeper nesting than a recursive walk can follow
+            found.report("body", Kind.SEMANTICS, "JSON", "nested too deeply to compare", None, None)
 
-    def _echo(self, word: str, answer: Answer, found: _Findings) -> None:
+    def _echo(self, side: str, answer: Answer, found: _Findings) -> None:
         echoed = answer.headers.get("x-request-id")
         if echoed != answer.request_id:
-            told = "another id" if echoed else "absent"
-            sides = (told, "the request's id") if word == "baseline" else ("the request's id", told)
+            word = "another id" if echoed else "absent"
+            sides = (word, "the request's id") if side == "baseline" else ("the request's id", word)
             found.report("header:x-request-id", Kind.SEMANTICS, *sides, None, None)
 
     def _bodies(self, baseline: Result, candidate: Result, found: _Findings) -> None:
@@ -95,7 +99,7 @@ class AnswerComparison:
             try:
                 read.append((lossless_json.read(result.body), ""))
             except lossless_json.NotJson as error:
-                read.append((None, f"no JSON: {error}"))
+                read.append((None, f"not JSON: {error}"))
         (ours, no), (theirs, neither) = read
         if no or neither:
             if baseline.body != candidate.body:
@@ -109,27 +113,27 @@ class AnswerComparison:
                 self._error_echo(candidate, theirs, found)
                 return
         try:
-            ours = self._named(ours, baseline, name)
-            theirs = self._named(theirs, candidate, name)
+            ours = self._with_worker_names(ours, baseline, name)
+            theirs = self._with_worker_names(theirs, candidate, name)
         except RecursionError:
-            pass  # too deep to be renamed, and so to be compared: _values says it
+            pass  # too deep to rename and to compare: _values reports it
         self._values(ours, theirs, name, found)
 
-    def _named(self, body: Any, result: Result, name: str) -> Any:
-        """The body with the Worker's names, whichever system it comes from."""
+    def _with_worker_names(self, body: Any, result: Result, name: str) -> Any:
+        """Return the body with the Worker's field names, for a body of either system."""
         if not isinstance(body, dict) or result.operation.system != "legacy":
             return body
-        return renamed(body, self._rules.moves[name])
+        return rename_fields(body, self._rules.moves[name])
 
     def _view(self, result: Result, body: Any) -> ErrorView:
         system = result.operation.system
         return view(body, self._rules.errors[system], self._rules.fields[(system, result.operation.name)])
 
     def _error_echo(self, result: Result, body: Any, found: _Findings) -> None:
-        """An error that names a request names the one that it answers."""
+        """Report an error body that contains the id of another request."""
         inner = body.get("error") if isinstance(body, dict) else None
-        told = inner.get("request_id") if isinstance(inner, dict) else None
-        if isinstance(told, str) and told != result.answer.request_id:
+        echoed = inner.get("request_id") if isinstance(inner, dict) else None
+        if isinstance(echoed, str) and echoed != result.answer.request_id:
             found.report("/error/request_id", Kind.SEMANTICS, "the request's id", "another id", "", "")
 
 
@@ -146,8 +150,8 @@ class _Findings:
         self.differences.append(Difference(self._operation, path, kind, ours, theirs, self._case, sample))
 
 
-def renamed(document: dict[str, Any], moves: tuple[tuple[str, str], ...]) -> dict[str, Any]:
-    """The legacy's document with each field under the Worker's pointer. What stands there already stays."""
+def rename_fields(document: dict[str, Any], moves: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    """Return the legacy's document with each field at the Worker's pointer. An existing field there is kept."""
     if not moves:
         return document
     result: dict[str, Any] = _copied(document)
@@ -175,7 +179,7 @@ def _move(value: Any, old: list[str], new: list[str]) -> None:
         goal = goal.setdefault(key, {}) if isinstance(goal, dict) else None
     if isinstance(goal, dict) and new[-1] not in goal:
         goal[new[-1]] = source.pop(old[-1])
-        for holder, key in reversed(above):  # what held nothing else has no counterpart
+        for holder, key in reversed(above):  # remove objects that became empty
             if holder[key]:
                 break
             del holder[key]

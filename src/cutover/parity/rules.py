@@ -1,7 +1,4 @@
-"""contracts/parity.toml: what values stand for, how lists are matched, what must be covered.
-
-Not for what may differ: acceptances.py. Nothing here looks at an answer.
-"""
+"""Read contracts/parity.toml: meanings of values, matching of list elements, required coverage."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ _VALUES: Final = ("id", "token", "instant")
 
 @dataclass(frozen=True)
 class ListRule:
-    """How the elements of a list are matched: by the value of a key, or by place; and whether order counts."""
+    """How the elements of a list are matched: by a key or by position. ordered: their order is compared."""
 
     key: str | None = None
     ordered: bool = True
@@ -29,7 +26,7 @@ class ListRule:
 
 @dataclass(frozen=True)
 class ErrorForm:
-    """How a system tells an error. Pointers into its body; fields: where the reasons by field stand."""
+    """The error format of a system, as pointers into the body. fields: the object with reasons by field."""
 
     form: str
     reason: str
@@ -40,7 +37,7 @@ class ErrorForm:
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination that a run must have shown: operation, role, both statuses."""
+    """One required combination of operation, role and both statuses."""
 
     operation: str
     role: str
@@ -49,10 +46,10 @@ class Cell:
 
 
 class Place:
-    """A place in a JSON body: its path and what stands there. Made once for each path, so a walk is cheap.
+    """A place in a JSON body: its path and the rules for its value. Created once for each path, for speed.
 
-    value: "" for what is simply itself, else "instant", "token" or "id NAMESPACE". plain: the keys of an object
-    below which something that is simply itself was seen.
+    value: "" for a literal value, else "instant", "token" or "id". namespace: of an id. plain: keys of an object
+    whose values are literal, as far as seen.
     """
 
     __slots__ = ("_children", "_rules", "elements", "list", "namespace", "path", "plain", "value")
@@ -68,7 +65,7 @@ class Place:
         self.elements: Place | None = None
 
     def child(self, key: str) -> Place:
-        """The place of that key of an object."""
+        """Return the place of that key of an object."""
         found = self._children.get(key)
         if found is None:
             escaped = key.replace("~", "~0").replace("/", "~1")  # RFC 6901
@@ -78,7 +75,7 @@ class Place:
         return found
 
     def element(self) -> Place:
-        """The place of each element of a list."""
+        """Return the place of each element of a list."""
         if self.elements is None:
             self.elements = Place(self._rules, f"{self.path}/*")
         return self.elements
@@ -86,9 +83,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Rules:
-    """All of parity.toml. moves: operation -> (legacy's pointer, Worker's pointer) of fields that both have
-    under different names; entry_moves: the same, relative to each element of the operation's list.
-    fields: (system, operation) -> the deployment's request key -> our field name.
+    """The content of parity.toml.
+
+    moves: operation -> (legacy's pointer, Worker's pointer) of fields with different names. fields: (system,
+    operation) -> the deployment's request key -> our field name.
     """
 
     bodies: Mapping[str, str]
@@ -102,23 +100,23 @@ class Rules:
     _roots: dict[str, Place] = field(default_factory=dict, compare=False, repr=False)
 
     def body_of(self, operation: str) -> str:
-        """How that operation's successful body is read."""
+        """Return the format of that operation's successful body: "json", "csv" or "bytes"."""
         return self.bodies.get(operation, "json")
 
     def root(self, operation: str) -> Place:
-        """The place of that operation's whole body. Rules are the same for all of them; paths are not shared."""
+        """Return the place of that operation's whole body. The rules are the same for all operations."""
         found = self._roots.get(operation)
         if found is None:
             found = self._roots[operation] = Place(self, "")
         return found
 
     def value_of(self, path: str) -> str:
-        """What stands at that path."""
+        """Return the meaning of the value at that path, "" for a literal value."""
         found = _matching(self.values, path)
         return found if found is not None else ""
 
     def list_of(self, path: str) -> ListRule:
-        """How a list at that path is matched."""
+        """Return how a list at that path is matched."""
         found = _matching(self.lists, path)
         return found if found is not None else ListRule()
 
@@ -145,24 +143,28 @@ def load_rules(project: Path, operations: Operations) -> Rules:
     for name, body in bodies.items():
         _known_operation(file, f"bodies.{name}", name, operations)
         if body not in BODIES:
-            raise ConfigurationError(file, f"bodies.{name}", f"{body!r} is no kind of body", f"One of {BODIES}.")
+            raise ConfigurationError(
+                file, f"bodies.{name}", f"unknown body format {body!r}", f"Use one of {', '.join(BODIES)}."
+            )
     values = texts_of(file, "values", tables["values"])
     for path, word in values.items():
         _path(file, f"values.{path}", path)
         kind, _, namespace = word.partition(" ")
         if kind not in _VALUES or (kind == "id") != bool(namespace):
             raise ConfigurationError(
-                file, f"values.{path}", f"{word!r} is no meaning", 'One of "id NAMESPACE", "token", "instant".'
+                file, f"values.{path}", f"unknown meaning {word!r}", 'Use "id NAMESPACE", "token" or "instant".'
             )
     lists = table_of(file, "lists", tables["lists"])
     errors = table_of(file, "errors", tables["errors"], set(SYSTEMS))
     for system in SYSTEMS:
         if system not in errors:
-            raise ConfigurationError(file, f"errors.{system}", "missing", "Say how that system tells an error.")
+            raise ConfigurationError(file, f"errors.{system}", "missing", "Describe the error format of that system.")
     ignored = texts_of(file, "ignored_headers", tables["ignored_headers"])
     for name, why in ignored.items():
         if not why.strip():
-            raise ConfigurationError(file, f"ignored_headers.{name}", "no reason", "Say why it means nothing.")
+            raise ConfigurationError(
+                file, f"ignored_headers.{name}", "the reason is missing", "Explain why the header is irrelevant."
+            )
     return Rules(
         bodies,
         values,
@@ -181,30 +183,32 @@ def load_rules(project: Path, operations: Operations) -> Rules:
 
 def _known_operation(file: Path, key: str, name: str, operations: Operations) -> None:
     if name not in operations["worker"]:
-        raise ConfigurationError(file, key, f"no operation {name!r}", "See contracts/operations.toml.")
+        raise ConfigurationError(file, key, f"unknown operation {name!r}", "See contracts/operations.toml.")
 
 
 def _path(file: Path, key: str, path: str) -> None:
-    """Refuse what no place is ever called: a rule that never holds is a misspelt one."""
+    """Raise ConfigurationError for a path that no place can have: it would never match."""
     if not path.startswith(("/", "*/")):
-        raise ConfigurationError(file, key, "is no place", "It begins with / (a JSON pointer) or */ (wherever).")
+        raise ConfigurationError(
+            file, key, "expected a path", "Begin it with / (a JSON pointer) or with */ (any place)."
+        )
 
 
 def _pointer(file: Path, key: str, value: Any) -> str:
     text: str = typed(file, key, value, str, "a JSON pointer")
     if not text.startswith("/"):
-        raise ConfigurationError(file, key, f"{text!r} is no JSON pointer", "It begins with /.")
+        raise ConfigurationError(file, key, f"expected a JSON pointer, got {text!r}", "Begin it with /.")
     return text
 
 
 def _list_rule(file: Path, key: str, path: str, row: Any) -> ListRule:
     _path(file, key, path)
-    told = texts_of(file, key, table_of(file, key, row, {"key", "order"}))
-    if told.get("order", "promised") not in ("promised", "free"):
-        raise ConfigurationError(file, f"{key}.order", f"{told['order']!r}", 'It is "promised" or "free".')
-    if told.get("key") == "":
-        raise ConfigurationError(file, f"{key}.key", "no name", "Name the key, or leave it out.")
-    return ListRule(told.get("key"), told.get("order", "promised") == "promised")
+    texts = texts_of(file, key, table_of(file, key, row, {"key", "order"}))
+    if texts.get("order", "promised") not in ("promised", "free"):
+        raise ConfigurationError(file, f"{key}.order", f"unknown order {texts['order']!r}", 'Use "promised" or "free".')
+    if texts.get("key") == "":
+        raise ConfigurationError(file, f"{key}.key", "the name is missing", "Name the key, or remove this line.")
+    return ListRule(texts.get("key"), texts.get("order", "promised") == "promised")
 
 
 def _error_form(file: Path, key: str, row: Any) -> ErrorForm:
@@ -225,19 +229,25 @@ def _error_form(file: Path, key: str, row: Any) -> ErrorForm:
 def _cells(file: Path, table: Any, operations: Operations) -> tuple[Cell, ...]:
     cells = []
     if not table_of(file, "coverage", table):
-        raise ConfigurationError(file, "coverage", "nothing is required", "Name what a run must have shown.")
+        raise ConfigurationError(file, "coverage", "empty", "Name the statuses that a run must cover.")
     for name, roles in table.items():
         _known_operation(file, f"coverage.{name}", name, operations)
         if not table_of(file, f"coverage.{name}", roles, set(ROLES)):
-            raise ConfigurationError(file, f"coverage.{name}", "no role", f"One of {ROLES}, or drop the line.")
+            raise ConfigurationError(
+                file, f"coverage.{name}", "the role is missing", f"Use one of {', '.join(ROLES)}, or remove the line."
+            )
         for role, statuses in roles.items():
             key = f"coverage.{name}.{role}"
             if not typed(file, key, statuses, list, "a list of statuses"):
-                raise ConfigurationError(file, key, "no status", "Name what must have been seen, or drop the line.")
+                raise ConfigurationError(
+                    file, key, "the status is missing", "Name the statuses to cover, or remove the line."
+                )
             for status in statuses:
                 baseline, slash, candidate = str(status).partition("/")
                 if isinstance(status, bool) or not (_is_status(baseline) and (_is_status(candidate) or not slash)):
-                    raise ConfigurationError(file, key, f"{status!r} is no status", '200, or "400/413".')
+                    raise ConfigurationError(
+                        file, key, f"expected a status, got {status!r}", 'Examples: 200, "400/413".'
+                    )
                 cells.append(Cell(name, role, int(baseline), int(candidate or baseline)))
     return tuple(cells)
 
@@ -247,7 +257,7 @@ def _is_status(text: str) -> bool:
 
 
 def _moves(name: str, operations: Operations) -> tuple[tuple[str, str], ...]:
-    """Pointers of the fields that operations.toml names on both systems and that stand elsewhere on each."""
+    """Return the pointers of fields that operations.toml places differently on the two systems."""
     legacy, worker = operations["legacy"][name], operations["worker"][name]
     moves = [
         (pointer, worker.response[ours])

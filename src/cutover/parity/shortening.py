@@ -1,7 +1,7 @@
-"""The shortest journey that still shows a difference: steps are left out while it stays (delta debugging).
+"""Find the shortest journey that still shows a difference, by leaving out steps (delta debugging).
 
-Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing Input, IEEE TSE 28(2), 2002: ddmin.
-Each try is a journey of its own with accounts of its own, played on both systems.
+Algorithm: ddmin, Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing Input, IEEE TSE 28(2), 2002. Each
+try is a new journey with its own accounts on both systems.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SECONDS: Final = 20.0
 
 @dataclass(frozen=True)
 class Shortest:
-    """What was found: the steps, how many journeys it took, and whether it was looked at to the end."""
+    """The shortest journey found. tried: number of journeys played. complete: no further step can be left out."""
 
     steps: tuple[Step, ...]
     tried: int
@@ -29,9 +29,10 @@ class Shortest:
 def shorten(
     journey: Journey, shows: Callable[[Journey], bool], *, tries: int = TRIES, seconds: float = SECONDS
 ) -> Shortest:
-    """Leave out steps while `shows` holds; the last step stays. What refers to a step that is left out goes, too.
+    """Leave out steps while `shows` returns True. The last step stays. Steps that need an omitted step are omitted
+    too.
 
-    Gives the shortest that was found within so many tries and seconds. None can be left out of it when complete.
+    Return the shortest journey found within that number of tries and seconds.
     """
     if not journey.steps:
         return Shortest((), 0, complete=True)
@@ -78,7 +79,7 @@ class _Budget:
 
 
 def _closure(kept: Sequence[Step], steps: Sequence[Step], last: Step) -> list[Step]:
-    """The steps that the last one refers to, and those that they refer to."""
+    """Return the steps that the last one refers to, and the steps that those refer to."""
     wanted = last.needs()
     found: list[Step] = list(kept)
     for step in reversed(steps):
@@ -89,7 +90,7 @@ def _closure(kept: Sequence[Step], steps: Sequence[Step], last: Step) -> list[St
 
 
 def _consistent(steps: Sequence[Step], last: Step) -> list[Step] | None:
-    """The steps without those that refer to what is not there; None when the last one is among them."""
+    """Return the steps without those that refer to missing ones, None if the last one does."""
     saved: set[str] = set()
     kept = []
     for step in steps:

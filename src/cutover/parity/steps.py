@@ -1,8 +1,7 @@
-"""A journey: what a user does, step by step, in words that both systems understand.
+"""A journey as plain data: the steps of users, in terms that both systems understand.
 
-A step names an operation, who does it, and values that may refer to what earlier steps were answered.
-It is plain data, so that a journey can be played, shortened, written down and played again. Not for
-sending: player.py.
+A step names an operation, an actor, and values that may refer to earlier responses. A journey can be played,
+shortened and written out as commands.
 """
 
 from __future__ import annotations
@@ -17,8 +16,9 @@ ANONYMOUS: Final = ""
 
 @dataclass(frozen=True)
 class Ref:
-    """A value that an earlier step was answered: `Ref("list", "file_id")` is what the step that was saved as
-    "list" got in its field file_id. Every system has its own."""
+    """A value of an earlier response. `Ref("list", "file_id")` is the field file_id of the response saved as
+    "list".
+    """
 
     saved: str
     field: str
@@ -26,10 +26,10 @@ class Ref:
 
 @dataclass(frozen=True)
 class Own:
-    """Something of an account: username, email, password, refresh_token, access_token. Each system has its own.
+    """A value of an account: username, email, password, refresh_token or access_token. Each system has its own.
 
-    actor: whose, that of the step's own actor when left out. before, after: texts around it. change: "upper" or
-    "capital" writes it with other capitals.
+    actor: the account, default the step's actor. before, after: texts around the value. change: "upper" or "capital"
+    changes its case.
     """
 
     field: str
@@ -52,15 +52,13 @@ class Upload:
 class Step:
     """One request of a journey, the same for both systems.
 
-    operation: a name of contracts/operations.toml. actor: name of the journey's account that does it,
-    ANONYMOUS for nobody. saves: name by which later steps refer to the answer. path, fields: by our
-    field names, values may be Refs. file: as the multipart part; content: (bytes, media type) as the
-    whole body. method: another one than the operation's. bearer: which of the actor's tokens is sent
-    ("access", "refresh", "old access": the one before the last refresh or login), or a Ref, or a text that is
-    sent as it is. owner: the actor to whom the resource belongs, the actor itself when left out; it decides
-    the role of the coverage. case: word for a special condition, part of the key of what differs.
-    eventually: may take until kv_propagation_s, until processing is over or a busy part is healthy again, before
-    both agree.
+    operation: a name of contracts/operations.toml. actor: the name of the journey's account, ANONYMOUS for none.
+    saves: the name by which later steps refer to the response. path, fields: by our field names; values may be Refs.
+    file: sent as multipart; content: (bytes, media type) of the whole body. method: if not the operation's. bearer:
+    the token to send: "access", "refresh", "old access" (the one before the last refresh or login), a Ref, or a
+    literal text. owner: the actor who owns the resource, default the step's actor; it decides the role in the
+    coverage. case: name of a special condition, part of the key of a difference. eventually: both systems may need up
+    to kv_propagation_s to agree (KV propagation, processing, recovery of a busy component).
     """
 
     operation: str
@@ -78,7 +76,7 @@ class Step:
     eventually: bool = False
 
     def needs(self) -> set[str]:
-        """Names of the earlier steps that this one refers to."""
+        """Return the names of the earlier steps that this one refers to."""
         found: set[str] = set()
 
         def look(value: Any) -> None:
@@ -104,9 +102,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Journey:
-    """Steps in order. story: one sentence that a reviewer reads. actors: the accounts that it needs, all of
-    them registered anew for it; those in admins are made administrators. spares: accounts that only
-    get a name, which ends with that text; steps register them."""
+    """Steps in order. story: one sentence for the reviewer.
+
+    actors: the accounts to register for it. admins: the actors that are made administrators. spares: accounts that
+    only get a name, which ends with that text; steps register them.
+    """
 
     name: str
     story: str
@@ -116,5 +116,5 @@ class Journey:
     spares: Mapping[str, str] = field(default_factory=dict)
 
     def only(self, steps: tuple[Step, ...]) -> Journey:
-        """The same journey with these steps."""
+        """Return the same journey with these steps only."""
         return dataclasses.replace(self, steps=steps)

@@ -89,7 +89,7 @@ _FILE_COLUMNS: Final = {
 }  # fmt: skip
 
 
-def held_by_legacy(
+def legacy_state(
     rows: LegacyRows, media: MediaFolder, usernames: Iterable[str], *, gone: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """What Django, its PostgreSQL and its media folder hold of these users.
@@ -149,7 +149,7 @@ def held_by_legacy(
     return _document([_legacy_user(user) for user in users], held, orphans)
 
 
-def held_by_worker(
+def worker_state(
     row_store: RowStore,
     object_store: ObjectStore,
     usernames: Iterable[str],
@@ -157,7 +157,7 @@ def held_by_worker(
     object_key: str = OBJECT_KEY,
     gone: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What the Worker, its D1 and its R2 hold of these users: the document of `held_by_legacy`.
+    """What the Worker, its D1 and its R2 hold of these users: the document of `legacy_state`.
 
     object_key: the form of an object's key, with {user_id} before {file_id}. A value of another storage class
     than its column's is {class: text} (a BLOB in hexadecimal digits), so that 5 and "5" stay apart, though D1's

@@ -1,7 +1,4 @@
-"""The sums of a whole run, judged: what was not covered, which acceptances do not hold, and parity.json.
-
-Works on the records that every process sent; sends nothing. Not for a single difference: acceptances.py.
-"""
+"""Summarize a whole run: missing coverage, results of the accepted differences, and parity.json."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from typing import Any, Final
 
 from cutover.core.evidence import Record, Status
 from cutover.parity.accepted_differences import FILE as ACCEPTANCES
-from cutover.parity.accepted_differences import Decisions, DeclarationResult
+from cutover.parity.accepted_differences import AcceptedDifferences, DeclarationResult
 from cutover.parity.parity_run import ATTACHMENT
 from cutover.parity.rules import FILE as RULES
 from cutover.parity.rules import Cell, Rules
@@ -22,35 +19,37 @@ from cutover.parity.totals import ParityTotals
 SCHEMA: Final = 1
 COVERAGE: Final = f"{RULES}::coverage"
 DECLARED: Final = f"{ACCEPTANCES}::every_line_holds"
-_TOLD: Final = 12
+_LISTED: Final = 12
 
 
 @dataclass(frozen=True)
 class Summary:
-    """All that a run showed. complete: whether all required checks ran, so that what was not seen is not there."""
+    """The totals of a run. complete: all required checks ran. not_required: role -> why its coverage is not
+    required.
+    """
 
     totals: ParityTotals
     rules: Rules
-    judged: tuple[DeclarationResult, ...]
+    results: tuple[DeclarationResult, ...]
     complete: bool
-    spared: Mapping[str, str]
+    not_required: Mapping[str, str]
 
     @property
     def uncovered(self) -> list[Cell]:
-        """Required cells that no pair of answers showed."""
+        """Return the required combinations that no pair of responses covered."""
         return [
             cell
             for cell in self.rules.cells
             if not self.totals.cells[cell.operation, cell.role, cell.baseline, cell.candidate]
-            and cell.role not in self.spared
+            and cell.role not in self.not_required
         ]
 
 
-def summed(records: Iterable[Record], rules: Rules, decisions: Decisions, *, complete: bool,
-           spared: Mapping[str, str]) -> Summary:  # fmt: skip
-    """Add up what the records carry. spared: role -> why no cell of it is required here.
+def summarize(records: Iterable[Record], rules: Rules, decisions: AcceptedDifferences, *, complete: bool,
+           not_required: Mapping[str, str]) -> Summary:  # fmt: skip
+    """Add up the totals of the records. not_required: role -> why its coverage is not required.
 
-    Raises ValueError for a record whose sums cannot be read.
+    Raises ValueError for a record whose totals cannot be read.
     """
     totals = ParityTotals()
     for record in records:
@@ -59,16 +58,16 @@ def summed(records: Iterable[Record], rules: Rules, decisions: Decisions, *, com
             totals.merge(ParityTotals.from_json(attached))
     sides = {(seen.line, seen.difference.baseline, seen.difference.candidate)
              for seen in totals.seen.values() if seen.line is not None}  # fmt: skip
-    judged = decisions.judge(totals.accepted, set(totals.compared), cases=totals.cases, sides=sides)
-    return Summary(totals, rules, tuple(judged), complete, spared)
+    results = decisions.results(totals.accepted, set(totals.compared), cases=totals.cases, sides=sides)
+    return Summary(totals, rules, tuple(results), complete, not_required)
 
 
 def closing_records(summary: Summary, environment: str, gate: str) -> list[Record]:
-    """The two checks that only the sum of all journeys can show: coverage, and that every acceptance holds."""
+    """Return the two checks that need the totals of all journeys: coverage, and accepted differences."""
     return [
-        _record(COVERAGE, environment, gate, "Every required operation, role and status was compared.",
+        _record(COVERAGE, environment, gate, "Every required combination of operation, role and status is compared.",
                 *_coverage(summary)),
-        _record(DECLARED, environment, gate, "Every accepted difference was seen, and accepts no more than that.",
+        _record(DECLARED, environment, gate, "Every accepted difference is seen, and names no more than was seen.",
                 *_declared(summary)),
     ]  # fmt: skip
 
@@ -81,23 +80,31 @@ def _coverage(summary: Summary) -> tuple[Status, str, str | None]:
     ]
     if not missing:
         return Status.PASSED, "", None
-    return Status.NOT_VERIFIED, f"{len(missing)} required combinations were not shown: {_list(missing)} ({RULES})", None
+    return (
+        Status.NOT_VERIFIED,
+        f"{len(missing)} required combinations were not covered: {_list(missing)} ({RULES})",
+        None,
+    )
 
 
 def _declared(summary: Summary) -> tuple[Status, str, str | None]:
     if not summary.complete:
-        return Status.NOT_VERIFIED, "not all journeys were played, so what was not seen may still be there", None
-    failing = [judged for judged in summary.judged if judged.fails]
+        return (
+            Status.NOT_VERIFIED,
+            "not all journeys were played, so an entry without a match may still be needed",
+            None,
+        )
+    failing = [result for result in summary.results if result.fails]
     if not failing:
         return Status.PASSED, "", None
-    lines = [f"{judged.acceptance.where} is {judged.state}: {judged.detail}" for judged in failing]
-    finding = "acceptances:" + "|".join(f"{judged.acceptance.paths[0]} {judged.state}" for judged in failing)
-    return Status.FAILED, f"{_list(lines)}. Remove what is no longer so, or name less.", finding
+    lines = [f"{result.entry.where} is {result.state}: {result.detail}" for result in failing]
+    finding = "acceptances:" + "|".join(f"{result.entry.paths[0]} {result.state}" for result in failing)
+    return Status.FAILED, f"{_list(lines)}. Remove stale entries, and narrow entries that are too broad.", finding
 
 
 def _list(texts: Sequence[str]) -> str:
-    more = f", and {len(texts) - _TOLD} more" if len(texts) > _TOLD else ""
-    return ", ".join(texts[:_TOLD]) + more
+    more = f", and {len(texts) - _LISTED} more" if len(texts) > _LISTED else ""
+    return ", ".join(texts[:_LISTED]) + more
 
 
 def _record(
@@ -118,8 +125,10 @@ def as_json(
     absent: Mapping[str, str],
     show_values: bool,
 ) -> dict[str, Any]:
-    """parity.json (schema 1). facts: those of verdict.json; statuses: check -> status; absent: operation -> why a
-    system has none, for what was not exercised."""
+    """Return parity.json (schema 1).
+
+    facts: those of verdict.json; statuses: check -> status; absent: operation -> why a system does not have it.
+    """
     totals = summary.totals
     today = datetime.datetime.now(datetime.UTC).date()
     rows = [_difference(summary, seen, today) for seen in totals.seen.values()]
@@ -149,8 +158,8 @@ def as_json(
         "coverage": _cells(summary),
         "not_exercised": [{"operation": name, "why": why} for name, why in absent.items() if name not in exercised],
         "differences": rows,
-        "acceptances": [_acceptance(judged, today) for judged in summary.judged if not judged.acceptance.noise],
-        "noise": [_acceptance(judged, today) for judged in summary.judged if judged.acceptance.noise],
+        "acceptances": [_acceptance(result, today) for result in summary.results if not result.entry.noise],
+        "noise": [_acceptance(result, today) for result in summary.results if result.entry.noise],
         "proposals": [],
         "journeys": [{**journey, "status": statuses.get(journey["check"], "?")} for journey in totals.journeys],
         "could_not_detect": list(facts["could_not_detect"]),
@@ -160,7 +169,7 @@ def as_json(
 
 def _cells(summary: Summary) -> list[dict[str, Any]]:
     required = {(cell.operation, cell.role, cell.baseline, cell.candidate) for cell in summary.rules.cells}
-    spared = {cell for cell in required if cell[1] in summary.spared}
+    not_required = {cell for cell in required if cell[1] in summary.not_required}
     return [
         {
             "operation": cell[0],
@@ -168,7 +177,7 @@ def _cells(summary: Summary) -> list[dict[str, Any]]:
             "legacy": cell[2],
             "worker": cell[3],
             "seen": summary.totals.cells[cell],
-            "required": cell in required and cell not in spared,
+            "required": cell in required and cell not in not_required,
         }
         for cell in sorted(required | set(summary.totals.cells))
     ]
@@ -176,7 +185,7 @@ def _cells(summary: Summary) -> list[dict[str, Any]]:
 
 def _difference(summary: Summary, seen: Any, today: datetime.date) -> dict[str, Any]:
     difference = seen.difference
-    rule = next((judged for judged in summary.judged if judged.acceptance.line == seen.line), None)
+    rule = next((result for result in summary.results if result.entry.line == seen.line), None)
     row = difference.as_json()
     del row["sample"]
     return {
@@ -191,8 +200,8 @@ def _difference(summary: Summary, seen: Any, today: datetime.date) -> dict[str, 
     }
 
 
-def _acceptance(judged: DeclarationResult, today: datetime.date) -> dict[str, Any]:
-    rule = judged.acceptance
+def _acceptance(result: DeclarationResult, today: datetime.date) -> dict[str, Any]:
+    rule = result.entry
     return {
         "line": rule.line,
         "operations": list(rule.operations),
@@ -205,7 +214,7 @@ def _acceptance(judged: DeclarationResult, today: datetime.date) -> dict[str, An
         "owner": rule.owner,
         "expires": rule.expires.isoformat(),
         "days_left": (rule.expires - today).days,
-        "seen": judged.seen,
-        "state": judged.state,
-        "detail": judged.detail,
+        "seen": result.seen,
+        "state": result.state,
+        "detail": result.detail,
     }

@@ -1,7 +1,7 @@
-"""What a run's journeys showed, counted: differences by key, coverage by cell, acceptances by line.
+"""Count the results of journeys: differences by key, coverage by cell, accepted differences by entry.
 
-Made where a check runs, travels with its record, and is added up by whoever reports: no order, no
-rounding, the same sums in every process. Not for deciding: acceptances.py, summary.py.
+Each process counts its own journeys. The totals are part of the record of a check, and the reporting process adds
+them up. The result does not depend on the order.
 """
 
 from __future__ import annotations
@@ -11,17 +11,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from cutover.parity.accepted_differences import Acceptance, Decisions
+from cutover.parity.accepted_differences import AcceptedDifference, AcceptedDifferences
 from cutover.parity.differences import SAMPLES, Difference
 from cutover.parity.played import PlayedJourney, PlayedStep
 
 
 @dataclass
 class Seen:
-    """One key of differences: how many answers show it, in which journeys, with a few samples."""
+    """The responses that have one key of difference, with their journeys and a few samples.
+
+    line: of the entry that accepts it, None if there is none.
+    """
 
     difference: Difference
-    line: int | None  # of what accepts it
+    line: int | None
     noise: bool = False
     answers: int = 0
     count: int = 0
@@ -31,14 +34,17 @@ class Seen:
 
     @property
     def decision(self) -> str:
-        """undeclared, accepted or noise."""
+        """Return "undeclared", "accepted" or "noise"."""
         return "undeclared" if self.line is None else "noise" if self.noise else "accepted"
 
 
 @dataclass
 class ParityTotals:
-    """Sums over journeys. cells: (operation, role, baseline's status, candidate's status); compared: operation ->
-    pairs of answers; accepted: (line, operation, path) -> differences; cases: (operation, case)."""
+    """Totals over journeys.
+
+    cells: (operation, role, baseline's status, candidate's status); compared: operation -> pairs of responses;
+    accepted: (line, operation, path) -> differences; cases: (operation, case).
+    """
 
     seen: dict[tuple[str, ...], Seen] = field(default_factory=dict)
     cells: Counter[tuple[str, str, int, int]] = field(default_factory=Counter)
@@ -48,8 +54,8 @@ class ParityTotals:
     cases: set[tuple[str, str]] = field(default_factory=set)
     journeys: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, played: PlayedJourney, decisions: Decisions, check: str) -> list[Difference]:
-        """Count a journey. Returns its undeclared differences, each key once, in the order in which they came."""
+    def add(self, played: PlayedJourney, decisions: AcceptedDifferences, check: str) -> list[Difference]:
+        """Count a journey. Return its undeclared differences, each key once, in the order they were found."""
         undeclared: dict[tuple[str, ...], Difference] = {}
         for number, answered in enumerate(played.steps, 1):
             for difference in self.add_answer(answered, decisions, played.journey.name, number):
@@ -71,10 +77,12 @@ class ParityTotals:
         )
         return list(undeclared.values())
 
-    def add_answer(self, answered: PlayedStep, decisions: Decisions, journey: str, number: int) -> list[Difference]:
-        """Count one pair of answers. number: of its step, from 1. Returns its undeclared differences."""
+    def add_answer(
+        self, answered: PlayedStep, decisions: AcceptedDifferences, journey: str, number: int
+    ) -> list[Difference]:
+        """Count one pair of responses. number: of its step, from 1. Return its undeclared differences."""
         found = list(answered.differences)
-        found += decisions.lacking(answered.step.operation, answered.step.case, found)
+        found += decisions.missing_always(answered.step.operation, answered.step.case, found)
         self._count_answer(answered, found)
         return self._count(found, decisions, journey, number, answered)
 
@@ -87,12 +95,17 @@ class ParityTotals:
             self.cells[name, answered.role, baseline, candidate] += 1
 
     def _count(
-        self, found: Iterable[Difference], decisions: Decisions, journey: str, number: int, answered: PlayedStep | None
+        self,
+        found: Iterable[Difference],
+        decisions: AcceptedDifferences,
+        journey: str,
+        number: int,
+        answered: PlayedStep | None,
     ) -> list[Difference]:
         undeclared = []
         counted: set[tuple[str, ...]] = set()
         for difference in found:
-            rule: Acceptance | None = decisions.decide(difference)
+            rule: AcceptedDifference | None = decisions.matching(difference)
             held = self.seen.get(difference.key)
             if held is None:
                 line, noise = (rule.line, rule.noise) if rule else (None, False)
@@ -110,18 +123,22 @@ class ParityTotals:
         return undeclared
 
     def merge(self, other: Self) -> None:
-        """Add another totals. In which order they come makes no difference but to the order of the journeys."""
+        """Add other totals. The order of merging affects only the order of the journeys."""
         for key, theirs in other.seen.items():
             ours = self.seen.setdefault(key, Seen(theirs.difference, theirs.line, theirs.noise))
             if (ours.line, ours.noise) != (theirs.line, theirs.noise):
-                ours.line, ours.noise = None, False  # decided in two ways is not decided
+                ours.line, ours.noise = None, False  # different decisions: treat it as undeclared
             ours.answers += theirs.answers
             ours.count += theirs.count
             ours.journeys = sorted({*ours.journeys, *theirs.journeys})
             ours.samples = _first([*ours.samples, *theirs.samples])
             ours.reproduction = min(
                 (found for found in (ours.reproduction, theirs.reproduction) if found),
-                key=lambda found: (not found["steps"], len(found["steps"]), found["steps"]),  # none: not seen again
+                key=lambda found: (
+                    not found["steps"],
+                    len(found["steps"]),
+                    found["steps"],
+                ),  # without steps: not seen again
                 default=None,
             )
         self.cells += other.cells
@@ -132,7 +149,7 @@ class ParityTotals:
         self.journeys += other.journeys
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return {
             "seen": [{**vars(seen), "difference": seen.difference.as_json()} for seen in self.seen.values()],
             "cells": [[*cell, count] for cell, count in self.cells.items()],
@@ -145,14 +162,14 @@ class ParityTotals:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The totals that `as_json` gave. Raises ValueError for anything else: what is not understood counts nothing.
+        """Return the totals that `as_json` gave. Raises ValueError for anything else.
 
-        Keys that became one on the way, since what told them apart was masked, are added up.
+        Keys that became equal because the values that distinguished them were masked are added up.
         """
         try:
             return cls._read(data)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"no sums of a parity check: {type(error).__name__}: {error}") from None
+            raise ValueError(f"not the totals of a parity check: {type(error).__name__}: {error}") from None
 
     @classmethod
     def _read(cls, data: Mapping[str, Any]) -> Self:
@@ -165,7 +182,7 @@ class ParityTotals:
         for row in data["seen"]:
             seen = Seen(**{**row, "difference": Difference.from_json(row["difference"])})
             if type(seen.noise) is not bool or (seen.line is not None and not _count(seen.line)):
-                raise ValueError("a difference without a decision")
+                raise ValueError("a difference has no decision")
             for number in (seen.count, seen.answers):
                 _count(number)
             alone = cls()
@@ -181,18 +198,18 @@ class ParityTotals:
 
 def _count(value: Any) -> int:
     if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} is no count")
+        raise ValueError(f"expected a count, got {value!r}")
     return value
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"expected a text, got {value!r}")
     return value
 
 
 def _first(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The first few by journey and step, so that it is the same ones in whichever order they came."""
+    """Return the first samples by journey and step, so that the selection does not depend on the order of merging."""
     return sorted(samples, key=lambda sample: (sample["journey"], sample["step"]))[:SAMPLES]
 
 

@@ -1,7 +1,6 @@
-"""Two JSON values, compared: every difference with its place and class, ids and times by what they stand for.
+"""Compare two JSON values. Each difference has a path and a class; ids and times are compared by the ID mapping.
 
-Written for speed where nothing differs: places are made once, and texts only where something is found.
-Not for raw bytes (json_text.py), headers (headers.py), CSV (tables.py), or what to think of it.
+The code is optimized for equal values: places are created once, and texts only if a difference is found.
 """
 
 from __future__ import annotations
@@ -16,27 +15,28 @@ from cutover.parity.id_mapping import IdMapping, read_instant
 from cutover.parity.rules import Place
 
 Report = Callable[[str, Kind, str, str, Any, Any], None]
-"""Takes what was found: path, class, either side as it may be shown to anybody, either value."""
+"""Called with path, class, the two words (without users' values), and the two values."""
 
 _ABSENT = "absent"
 _GONE = object()
 _PLAIN = frozenset((str, int, bool, type(None)))
-"""Types whose values are equal exactly when Python says so, once the types are the same."""
+"""Types whose values are equal if and only if Python's == says so, given equal types."""
 _NESTED = frozenset((dict, list, Repeated))
 _TEXTS = frozenset((str,))
 
 
 class Comparison:
-    """Compares values of one pair of answers and reports what differs."""
+    """Compares values of one pair of responses and reports the differences."""
 
     def __init__(self, id_mapping: IdMapping, report: Report) -> None:
-        self._known, self._report = id_mapping, report
+        self._id_mapping, self._report = id_mapping, report
 
     def compare(self, baseline: Any, candidate: Any, place: Place) -> None:
-        """Compare two values that stand at that place.
+        """Compare two values at that place.
 
-        Types are JSON's: 1, 1.0, true and "1" are four things. Numbers compare exactly, never as
-        floating point; two lexemes of one value (1.50, 1.5) differ in value, since a text-reading client sees it.
+        Types are those of JSON: 1, 1.0, true and "1" are four values. Numbers are compared exactly, never as floating
+        point. Two spellings of one number (1.50, 1.5) are different values, because a client that reads the text sees
+        the difference.
         """
         kind = type(baseline)
         if kind is not type(candidate):
@@ -51,12 +51,12 @@ class Comparison:
             self._values(baseline, candidate, place)
 
     def _unlike(self, baseline: Any, candidate: Any, place: Place) -> None:
-        if isinstance(baseline, dict) and isinstance(candidate, dict):  # one of them with a repeated key
+        if isinstance(baseline, dict) and isinstance(candidate, dict):  # one of them has a repeated key
             self._objects(baseline, candidate, place)
             return
         self._report(place.path, Kind.TYPE, shape(baseline), shape(candidate), baseline, candidate)
         if place.value in ("id", "token") and not {type(baseline), type(candidate)} & {dict, list, type(None)}:
-            self._meanings(baseline, candidate, place)  # of another type, and still to stand for one thing
+            self._meanings(baseline, candidate, place)  # of another type, but still part of the ID mapping
 
     def _objects(self, baseline: dict[str, Any], candidate: dict[str, Any], place: Place) -> None:
         self._members(baseline, candidate, place)
@@ -65,9 +65,9 @@ class Comparison:
                 self._repeats(every(baseline, key), every(candidate, key), place.child(key))
 
     def _repeats(self, baseline: list[Any], candidate: list[Any], place: Place) -> None:
-        """The values of a key that stands twice; the last one of each was compared already."""
+        """Compare all values of a key that occurs several times. The last ones were compared already."""
         if len(baseline) != len(candidate):
-            words = [f"key that stands {len(side)} times" for side in (baseline, candidate)]
+            words = [f"key that occurs {len(side)} times" for side in (baseline, candidate)]
             self._report(place.path, Kind.SEMANTICS, words[0], words[1], None, None)
             return
         for ours, theirs in zip(baseline[:-1], candidate[:-1], strict=True):
@@ -79,7 +79,7 @@ class Comparison:
             other = other_of(key, _GONE)
             kind = type(value)
             if kind is type(other) and kind in _PLAIN and value == other and key in plain_keys:
-                continue  # most of them: no call is made
+                continue  # most values: avoid a call
             if other is not _GONE:
                 self.compare(value, other, place.child(key))
             else:
@@ -90,11 +90,15 @@ class Comparison:
                     self._report(place.child(key).path, Kind.EXTRA, _ABSENT, shape(value), None, value)
 
     def _values(self, baseline: Any, candidate: Any, place: Place) -> None:
-        if isinstance(baseline, str) and not isinstance(baseline, Lexeme) and self._known.same(baseline, candidate):
+        if (
+            isinstance(baseline, str)
+            and not isinstance(baseline, Lexeme)
+            and self._id_mapping.same_text(baseline, candidate)
+        ):
             return
         ours, theirs = shape(baseline), shape(candidate)
         if isinstance(baseline, Lexeme) and _equal(baseline, candidate):
-            theirs = "number, written otherwise"
+            theirs = "number with another spelling"
         elif isinstance(baseline, bool):
             ours, theirs = str(baseline).lower(), str(candidate).lower()
         self._report(place.path, Kind.VALUE, ours, theirs, baseline, candidate)
@@ -108,7 +112,7 @@ class Comparison:
                 self._values(baseline, candidate, place)
             return
         namespace = place.namespace or place.value
-        if objection := self._known.bind(namespace, baseline, candidate):
+        if objection := self._id_mapping.bind(namespace, baseline, candidate):
             self._report(place.path, Kind.SEMANTICS, place.value, f"{place.value} that {objection}", "", "")
 
     def _instants(self, baseline: Any, candidate: Any, place: Place) -> None:
@@ -116,14 +120,14 @@ class Comparison:
         theirs = ours if candidate == baseline else read_instant(candidate)
         if ours is None or theirs is None:
             if baseline != candidate:
-                names = ["instant" if side else f"{shape(value)}, no instant" for side, value in
+                names = ["instant" if side else f"{shape(value)}, not an instant" for side, value in
                          ((ours, baseline), (theirs, candidate))]  # fmt: skip
                 kind = Kind.VALUE if ours is theirs else Kind.TYPE  # one is an instant, the other a text
                 self._report(place.path, kind, names[0], names[1], baseline, candidate)
             return
         if ours.form != theirs.form:
             self._report(place.path, Kind.TYPE, f"instant, {ours.form}", f"instant, {theirs.form}", "", "")
-        if objection := self._known.bind_instants(ours, theirs):
+        if objection := self._id_mapping.bind_instants(ours, theirs):
             self._report(place.path, Kind.SEMANTICS, "instant", f"instant that {objection}", baseline, candidate)
 
     def _lists(self, baseline: list[Any], candidate: list[Any], place: Place) -> None:
@@ -137,7 +141,7 @@ class Comparison:
 
     def _ordered(self, baseline: list[Any], candidate: list[Any], element: Place) -> None:
         if baseline == candidate and not element.value and _TEXTS.issuperset(map(type, (*baseline, *candidate))):
-            return  # tags: nothing is said of texts that are equal
+            return  # fast path for equal texts, such as tags
         if len(baseline) == len(candidate):
             moved = set() if element.value or baseline == candidate else _moved(baseline, candidate)
             if moved:
@@ -170,7 +174,7 @@ class Comparison:
         gap: tuple[tuple[int, ...], tuple[int, ...]],
         element: Place,
     ) -> None:
-        """Elements that only one side has: what both have too many of is compared pair by pair."""
+        """Compare elements that only one side has. Elements on both sides of a gap are compared in pairs."""
         left, right = gap
         paired = min(len(left), len(right))
         for one, other in zip(left[:paired], right[:paired], strict=True):
@@ -184,9 +188,12 @@ class Comparison:
         where = element.child(key)
         theirs = _by_key(candidate, key)
         ours = _by_key(baseline, key)
-        if ours is None or theirs is None:  # elements without the key, or two with the same
+        if ours is None or theirs is None:  # elements without the key, or two with the same key
             if (ours is None) != (theirs is None):
-                words = [f"list without a single {key} each" if side is None else "list" for side in (ours, theirs)]
+                words = [
+                    f"list in which not each element has its own {key}" if side is None else "list"
+                    for side in (ours, theirs)
+                ]
                 self._report(place.path, Kind.SEMANTICS, words[0], words[1], baseline, candidate)
             if place.list.ordered:
                 self._ordered(baseline, candidate, element)
@@ -212,43 +219,44 @@ class Comparison:
     def _only_ids_differ(
         self, baseline: list[Any], candidate: list[Any], pairs: list[tuple[Any, Any]], element: Place, key: str
     ) -> bool:
-        """Whether the elements are equal one by one, but carry each other's ids."""
+        """Return True if the elements are equal one by one, but have each other's ids."""
         if len(baseline) != len(candidate) or len(pairs) != len(baseline):
             return False
         if all(other[key] == partner for other, (_, partner) in zip(candidate, pairs, strict=True)):
             return False
         found: list[Kind] = []
-        scratch = Comparison(self._known.copy(), lambda _path, kind, *_rest: found.append(kind))
+        scratch = Comparison(self._id_mapping.copy(), lambda _path, kind, *_rest: found.append(kind))
         for ours, theirs in zip(baseline, candidate, strict=True):
             scratch.compare({**ours, key: None}, {**theirs, key: None}, element)
             if any(kind not in (Kind.EXTRA, Kind.MISSING, Kind.TYPE) for kind in found):
                 return False
         return True
 
-    def _keeps(self, namespace: str, key: Any) -> bool:
-        """Whether an id that is the same on both sides and was not seen yet stands for itself: a text, so no mere
-        number that both have counted up to."""
-        return type(key) is str and self._known.origin(namespace, key) is None
+    def _is_unchanged_id(self, namespace: str, key: Any) -> bool:
+        """Return True if a new id that is equal on both sides may be the same id: only texts, because numbers may
+        be equal by chance.
+        """
+        return type(key) is str and self._id_mapping.baseline_id(namespace, key) is None
 
     def _matched(
         self, ours: dict[Any, Any], theirs: dict[Any, Any], where: Place, element: Place
     ) -> tuple[list[tuple[Any, Any]], list[Any], list[Any]]:
-        """Pairs of keys, in the baseline's order, and the keys that are left over on either side.
+        """Return pairs of keys in the baseline's order, and the keys that only one side has.
 
-        Keys that are ids are matched by what they stand for; ids that nobody has seen yet by what else the
-        elements hold, and by their place where that differs.
+        Keys that are ids are matched by the ID mapping. Ids that are new on both sides are matched by the other
+        content of their elements, or by position if that differs.
         """
         pairs: list[tuple[Any, Any]] = []
         if where.value != "id":
-            named = {key: self._known.partner_of_text(key) for key in ours}
+            named = {key: self._id_mapping.candidate_text(key) for key in ours}
             pairs = [(key, partner) for key, partner in named.items() if partner in theirs]
             found = {partner for _, partner in pairs}
             lost = [key for key, partner in named.items() if partner not in theirs]
             return pairs, lost, [key for key in theirs if key not in found]
         left, taken = [], set()
         for key in ours:
-            partner = self._known.partner(where.namespace, key)
-            if partner is None and key in theirs and self._keeps(where.namespace, key):
+            partner = self._id_mapping.candidate_id(where.namespace, key)
+            if partner is None and key in theirs and self._is_unchanged_id(where.namespace, key):
                 partner = key
             if partner in theirs:
                 pairs.append((key, partner))
@@ -256,10 +264,10 @@ class Comparison:
             else:
                 left.append(key)
         right = [key for key in theirs if key not in taken]
-        fresh = [key for key in left if self._known.partner(where.namespace, key) is None]
-        new = [key for key in right if self._known.origin(where.namespace, key) is None]
+        fresh = [key for key in left if self._id_mapping.candidate_id(where.namespace, key) is None]
+        new = [key for key in right if self._id_mapping.baseline_id(where.namespace, key) is None]
         matched = []
-        if len(fresh) == len(new):  # most stand where they should, which is cheap to see
+        if len(fresh) == len(new):  # most are in the right position, which is cheap to check
             zipped = enumerate(zip(fresh, new, strict=True))
             matched = [(index, index) for index, (a, b) in zipped if _alike(ours[a], theirs[b], element)]
         held = {index for index, _ in matched}
@@ -291,7 +299,7 @@ def _by_key(values: list[Any], key: str) -> dict[Any, Any] | None:
 
 
 def _frozen(value: Any) -> Any:
-    """A value as something that can be counted: equal exactly when the values are."""
+    """Return the value in a hashable form. Two forms are equal if and only if the values are."""
     if isinstance(value, Repeated):
         return "repeated", tuple((key, _frozen(inner)) for key, inner in value.pairs)
     if isinstance(value, dict):
@@ -302,14 +310,14 @@ def _frozen(value: Any) -> Any:
 
 
 def _alike(one: dict[str, Any], other: dict[str, Any], element: Place) -> bool:
-    """Whether two objects have the same keys, and differ in nothing but what is each system's own."""
+    """Return True if two objects have the same keys, and differ only in ids, tokens and instants."""
     if one.keys() != other.keys():
         return False
     return all(other[key] == value or element.child(key).value for key, value in one.items())
 
 
 def _plain(value: Any, place: Place) -> Any:
-    """The same without what is each system's own: ids, tokens and instants."""
+    """Return the value without ids, tokens and instants, in a hashable form."""
     if place.value:
         return place.value
     if isinstance(value, dict):
@@ -320,7 +328,9 @@ def _plain(value: Any, place: Place) -> Any:
 
 
 def _moved(baseline: list[Any], candidate: list[Any]) -> set[int]:
-    """The places at which two lists of one length differ, when both hold the same there in another order."""
+    """Return the positions at which two lists of equal length differ, if the elements there only changed their
+    order.
+    """
     pairs = enumerate(zip(baseline, candidate, strict=True))
     unequal = [index for index, (ours, theirs) in pairs if ours != theirs]
     both = [[_frozen(side[index]) for index in unequal] for side in (baseline, candidate)]
@@ -328,11 +338,11 @@ def _moved(baseline: list[Any], candidate: list[Any]) -> set[int]:
 
 
 def _same_bag(baseline: list[Any], candidate: list[Any]) -> bool:
-    """Whether each element of one stands in the other as often, seen by a key that tells the objects apart.
+    """Return True if both lists have the same elements, matched by a key that identifies the objects.
 
-    False where no key does: then it is not known yet.
+    Return False if there is no such key: the result is then unknown.
     """
-    key = _telling(baseline) if len(baseline) == len(candidate) else None
+    key = _identifying_key(baseline) if len(baseline) == len(candidate) else None
     if key is None:
         return False
     places = {value[key]: value for value in baseline}
@@ -345,8 +355,8 @@ def _same_bag(baseline: list[Any], candidate: list[Any]) -> bool:
     return True
 
 
-def _telling(values: list[Any]) -> str | None:
-    """A key of whose values no two are equal; None when there is none, or not all of the values are objects."""
+def _identifying_key(values: list[Any]) -> str | None:
+    """Return a key whose values are all different, None if there is none or not all values are objects."""
     if len(values) < 2 or any(type(value) is not dict for value in values):
         return None
     first: dict[str, Any] = values[0]
@@ -358,7 +368,7 @@ def _telling(values: list[Any]) -> str | None:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two values are the same, types included."""
+    """Return True if two values are equal, including their types."""
     kind = type(one)
     if kind is not type(other) or kind is Repeated:
         return False
@@ -388,5 +398,5 @@ def _without(keys: list[Any], taken: set[Any]) -> list[Any]:
 def _equal(one: Lexeme, other: Lexeme) -> bool:
     try:
         return Decimal(str(one)) == Decimal(str(other))
-    except InvalidOperation:  # an exponent that no decimal has
+    except InvalidOperation:  # an exponent outside of decimal's range
         return False

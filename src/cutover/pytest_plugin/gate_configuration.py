@@ -51,9 +51,9 @@ def validate_contracts(config: pytest.Config, gates: tuple[str, ...], environmen
     """Read the contract files of these gates. Raises ConfigurationError."""
     project = config.rootpath
     if "parity" in gates and environment is not None:
-        from cutover.pytest_plugin.parity_conclusion import judge_contracts
+        from cutover.pytest_plugin.parity_conclusion import check_parity_contracts
 
-        judge_contracts(project, environment)
+        check_parity_contracts(project, environment)
     if "contract" in gates:
         from cutover.contract import options
 

@@ -1,7 +1,4 @@
-"""The end of a parity run on the process that reports: closing checks, parity.json and parity.html.
-
-Not for the rules: parity/summary.py judges, report/parity_page.py shows.
-"""
+"""The end of a parity run in the reporting process: closing checks, parity.json and parity.html."""
 
 from __future__ import annotations
 
@@ -15,44 +12,46 @@ from cutover.config.operations import load_operations
 from cutover.config.validation import ConfigurationError
 from cutover.core.evidence import Record, Status
 from cutover.core.verdict import GateVerdict
-from cutover.parity.accepted_differences import load_acceptances
+from cutover.parity.accepted_differences import load_accepted_differences
 from cutover.parity.parity_run import ATTACHMENT
 from cutover.parity.rules import load_rules
-from cutover.parity.summary import Summary, closing_records, summed
+from cutover.parity.summary import Summary, closing_records, summarize
 
 if TYPE_CHECKING:
     from cutover.pytest_plugin.session import GateSession
 
 GATE: Final = "parity"
-ADMINISTRATOR: Final = ("postgres", "d1")
-"""What it takes to make an administrator: without one of these no cell of that role is required."""
+NEEDED_FOR_ADMINISTRATORS: Final = ("postgres", "d1")
+"""Stores that are needed to make an administrator. Without one of them, no coverage of that role is required."""
 
 
-def showed(record: Record) -> bool:
-    """Whether a check came to its end and compared something; one that passed without its sums showed nothing."""
-    sums = record.observations.attachments.get(ATTACHMENT)
-    return record.status in (Status.PASSED, Status.FAILED) and isinstance(sums, dict) and bool(sums.get("compared"))
+def compared_something(record: Record) -> bool:
+    """Return True if a check finished and compared something. Without totals a check proves nothing."""
+    totals = record.observations.attachments.get(ATTACHMENT)
+    return record.status in (Status.PASSED, Status.FAILED) and isinstance(totals, dict) and bool(totals.get("compared"))
 
 
 class ParityConclusion:
-    """Made when a parity run ends and at least one journey was played."""
+    """The conclusion of a parity run in which at least one journey was played."""
 
     def __init__(self, session: GateSession) -> None:
-        """Raises ConfigurationError for the contracts; each check has met it before."""
+        """Summarize the records of the run. Raises ConfigurationError for the contracts."""
         self._session = session
         environment = session.environment
         rules = load_rules(session.project, environment.operations)
         today = datetime.datetime.now(datetime.UTC).date()
-        decisions = load_acceptances(session.project, environment.operations["worker"], today)
-        ran = {record.check for record in session.records if showed(record)}
+        decisions = load_accepted_differences(session.project, environment.operations["worker"], today)
+        ran = {record.check for record in session.records if compared_something(record)}
         required = {
             entry.check
             for entry in session.manifest
             if entry.gate == GATE and "::test_" in entry.check and not {*entry.needs} & set(environment.absent)
         }
-        without = [name for name in ADMINISTRATOR if name in environment.absent]
-        spared = {"admin": environment.absent[without[0]]} if without else {}
-        self.summary: Summary = summed(session.records, rules, decisions, complete=required <= ran, spared=spared)
+        without = [name for name in NEEDED_FOR_ADMINISTRATORS if name in environment.absent]
+        not_required = {"admin": environment.absent[without[0]]} if without else {}
+        self.summary: Summary = summarize(
+            session.records, rules, decisions, complete=required <= ran, not_required=not_required
+        )
 
     def add_records(self) -> None:
         """Add the closing checks to the run's records."""
@@ -63,16 +62,17 @@ class ParityConclusion:
                 session.log.record(record)
 
     def lines(self) -> list[str]:
-        """What a person sees above the verdict: coverage, and how what differed was decided."""
+        """Return the lines above the verdict: coverage, and the number of differences by decision."""
         summary = self.summary
-        totals, cells = summary.totals, [cell for cell in summary.rules.cells if cell.role not in summary.spared]
+        totals, cells = summary.totals, [cell for cell in summary.rules.cells if cell.role not in summary.not_required]
         decided = Counter(seen.decision for seen in totals.seen.values())
         operations = sorted({cell.operation for cell in cells})
         return [
             f"coverage: {len(cells) - len(summary.uncovered)} of {len(cells)} required combinations of operation, role "
             f"and status, over {len(operations)} operations: {', '.join(operations)}",
-            f"compared: {sum(totals.compared.values())} pairs of answers in {len(totals.journeys)} journeys; kinds of "
-            f"difference: {decided['undeclared']} undeclared, {decided['accepted']} accepted, {decided['noise']} noise",
+            f"compared: {sum(totals.compared.values())} pairs of responses in {len(totals.journeys)} journeys",
+            f"kinds of difference: {decided['undeclared']} undeclared, {decided['accepted']} accepted, "
+            f"{decided['noise']} noise",
             f"report: {self._session.folder / 'parity.html'}",
         ]
 
@@ -93,26 +93,28 @@ class ParityConclusion:
             statuses={record.check: record.status.value for record in session.records},
             operations=session.environment.operations,
             show_values=session.config.option.cutover_show_values,
-            not_asked="no journey asks for it",
+            not_asked="no journey requests it",
         )
 
 
-def judge_contracts(project: Path, name: str) -> None:
-    """Read parity's contracts before anything is started. Raises ConfigurationError, for an acceptance that has
-    expired, too."""
+def check_parity_contracts(project: Path, name: str) -> None:
+    """Read the contracts of parity before anything is started.
+
+    Raises ConfigurationError, also for an accepted difference that has expired.
+    """
     operations = load_operations(project / "contracts" / "operations.toml", {}, {}, name)
     load_rules(project, operations)
-    load_acceptances(project, operations["worker"], datetime.datetime.now(datetime.UTC).date())
+    load_accepted_differences(project, operations["worker"], datetime.datetime.now(datetime.UTC).date())
 
 
 def parity_conclusion(session: GateSession) -> ParityConclusion | None:
-    """The conclusion of this run; None where no journey was played."""
+    """Return the conclusion of this run, None if no journey was played."""
     if GATE not in session.asked or not session.loaded:
         return None
     if not any(ATTACHMENT in record.observations.attachments for record in session.records):
         return None
     try:
         return ParityConclusion(session)
-    except (ConfigurationError, ValueError) as error:  # ValueError: a check's sums cannot be read
+    except (ConfigurationError, ValueError) as error:  # ValueError: the totals of a check cannot be read
         session.trouble.invalid.append(str(error))
         return None

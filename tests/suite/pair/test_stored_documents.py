@@ -23,7 +23,7 @@ from cutover.core.errors import NotVerified
 from cutover.core.recorder import Recorder
 from cutover.core.safety import KillSwitch
 from cutover.embedded import pair
-from cutover.parity.stored_state import held_by_legacy, held_by_worker
+from cutover.parity.stored_state import legacy_state, worker_state
 from cutover.stores import LegacyRows, MediaFolder, ObjectStore, RowStore
 from cutover.systems.target import Target
 
@@ -52,11 +52,11 @@ class BothSystems:
 
     def legacy(self, *usernames: str) -> dict[str, Any]:
         """Return the legacy system's document of these users."""
-        return held_by_legacy(self.legacy_rows, self.media, usernames)
+        return legacy_state(self.legacy_rows, self.media, usernames)
 
     def worker(self, *usernames: str) -> dict[str, Any]:
         """Return the Worker's document of these users."""
-        return held_by_worker(self.row_store, self.object_store, usernames)
+        return worker_state(self.row_store, self.object_store, usernames)
 
     def register(self, username: str, email: str | None = None) -> dict[str, Any]:
         """Register the same account on both systems and return its tokens by system."""
@@ -424,12 +424,12 @@ def test_files_are_ordered_by_instant(both_systems: BothSystems, username: str) 
 def test_other_object_key_is_used(both_systems: BothSystems, username: str) -> None:
     """The environment's form of object keys is used. Without a folder per user, orphans are not verified."""
     both_systems.upload(both_systems.register(username), "a.csv", b"a\n")
-    other = held_by_worker(
+    other = worker_state(
         both_systems.row_store, both_systems.object_store, [username], object_key="u/{user_id}/{file_id}"
     )
     assert other["files"] == [both_systems.worker(username)["files"][0] | {"path_or_key_ok": False}]
     with pytest.raises(NotVerified, match="place of his own"):
-        held_by_worker(both_systems.row_store, both_systems.object_store, [username], object_key="{file_id}")
+        worker_state(both_systems.row_store, both_systems.object_store, [username], object_key="{file_id}")
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cutover.config.validation import ConfigurationError
-from cutover.parity.accepted_differences import FILE, Decisions, DeclarationResult, load_acceptances
+from cutover.parity.accepted_differences import FILE, AcceptedDifferences, DeclarationResult, load_accepted_differences
 from cutover.parity.differences import Difference, Kind
 
 pytestmark = pytest.mark.unit
@@ -19,14 +19,14 @@ GOOD = {
 }  # fmt: skip
 
 
-def load(folder: Path, *tables: dict[str, str | None], kind: str = "accepted", text: str = "") -> Decisions:
+def load(folder: Path, *tables: dict[str, str | None], kind: str = "accepted", text: str = "") -> AcceptedDifferences:
     file = folder / FILE
     file.parent.mkdir(exist_ok=True)
     for table in tables:
         rows = [f"{key} = {value}" for key, value in {**GOOD, **table}.items() if value is not None]
         text += "\n".join([f"[[{kind}]]", *rows, ""])
     file.write_text(text)
-    return load_acceptances(folder, OPERATIONS, TODAY)
+    return load_accepted_differences(folder, OPERATIONS, TODAY)
 
 
 def seen(path: str = "/a", kind: Kind = Kind.VALUE, operation: str = "user", case: str = "") -> Difference:
@@ -45,34 +45,34 @@ def seen(path: str = "/a", kind: Kind = Kind.VALUE, operation: str = "user", cas
         ({"case": "5"}, "expected a "),
         ({"always": '"yes"'}, "true or false"),
         ({"expires": "2026-11-21"}, "expired on 2026-11-21"),
-        ({"expires": '"2027-01-01"'}, "a date is expected"),
-        ({"expires": "2027-01-01T00:00:00Z"}, "a date is expected"),
-        ({"class": '"values"'}, "is no class"),
-        ({"operations": '["users"]'}, "no operation 'users'"),
-        ({"operations": '["every", "user"]'}, "every stands alone"),
-        ({"except": '["user"]'}, "every stands alone"),
-        ({"operations": '"every"', "except": '["nobody"]'}, "no operation 'nobody'"),
-        ({"path": '"/*/a*"'}, "is a pattern"),
-        ({"path": '"*"'}, "is a pattern"),
-        ({"legacy": None}, "says no direction"),
-        ({"worker": None, "class": '"semantics"'}, "says no direction"),
-        ({"always": "true"}, "what the Worker always adds"),
-        ({"always": "true", "class": '"extra"', "worker": None}, "what the Worker always adds"),
-        ({"class": '"status"', "legacy": '"404"', "worker": '"200"'}, "404 that becomes 200 opens"),
-        ({"class": '"status"', "legacy": '["400", "401"]', "worker": '["413", "206"]'}, "401 that becomes 206 opens"),
-        ({"class": '"status"', "legacy": '"200"', "worker": '"503"'}, "503 is an error of the Worker"),
-        ({"class": '"extra"', "path": '"/files/*"'}, "is data lost, or another user's"),
-        ({"class": '"missing"', "path": '["/a", "csv/*"]'}, "is data lost, or another user's"),
-        ({"class": '"type"', "operations": '["state"]', "path": '"/files/*/bytes"'}, "is data lost, or another user's"),
+        ({"expires": '"2027-01-01"'}, "expected a date"),
+        ({"expires": "2027-01-01T00:00:00Z"}, "expected a date"),
+        ({"class": '"values"'}, "unknown class"),
+        ({"operations": '["users"]'}, "unknown operation 'users'"),
+        ({"operations": '["every", "user"]'}, "must be the only operation"),
+        ({"except": '["user"]'}, "must be the only operation"),
+        ({"operations": '"every"', "except": '["nobody"]'}, "unknown operation 'nobody'"),
+        ({"path": '"/*/a*"'}, "patterns are not allowed"),
+        ({"path": '"*"'}, "patterns are not allowed"),
+        ({"legacy": None}, "legacy or worker is missing"),
+        ({"worker": None, "class": '"semantics"'}, "legacy or worker is missing"),
+        ({"always": "true"}, "that the Worker always adds"),
+        ({"always": "true", "class": '"extra"', "worker": None}, "that the Worker always adds"),
+        ({"class": '"status"', "legacy": '"404"', "worker": '"200"'}, "404 that becomes 200 allows"),
+        ({"class": '"status"', "legacy": '["400", "401"]', "worker": '["413", "206"]'}, "401 that becomes 206 allows"),
+        ({"class": '"status"', "legacy": '"200"', "worker": '"503"'}, "503 is a server error of the Worker"),
+        ({"class": '"extra"', "path": '"/files/*"'}, "means lost data or another user's data"),
+        ({"class": '"missing"', "path": '["/a", "csv/*"]'}, "means lost data or another user's data"),
+        ({"class": '"type"', "operations": '["state"]', "path": '"/files/*/bytes"'}, "means lost data or another user's data"),
         (
             {"class": '"missing"', "operations": '["export"]', "path": '"body"', "legacy": None, "worker": None},
-            "is data lost, or another user's",
+            "means lost data or another user's data",
         ),
-        ({"class": '"value"', "operations": '["export"]', "path": '"csv/*/name"'}, "is data lost, or another user's"),
-        ({"class": '"status"', "legacy": '"404"', "worker": '"302"'}, "404 that becomes 302 opens"),
+        ({"class": '"value"', "operations": '["export"]', "path": '"csv/*/name"'}, "means lost data or another user's data"),
+        ({"class": '"status"', "legacy": '"404"', "worker": '"302"'}, "404 that becomes 302 allows"),
         (
             {"class": '"semantics"', "legacy": '"id"', "worker": '"id that is that of something else"'},
-            "something else stands where one thing stood",
+            "an id or token of another object",
         ),
         ({"surprise": "1"}, "unknown key"),
     ],
@@ -114,8 +114,8 @@ def test_acceptance_accepts_exactly_what_it_names(tmp_path: Path) -> None:
     decisions = load(tmp_path, {"case": '"c"', "legacy": '["text", "x"]'})
     good = Difference("user", "/a", Kind.VALUE, "text", "text", "c")
     for _ in range(2):
-        assert decisions.decide(good) is decisions.acceptances[0]
-        assert decisions.decide(Difference("user", "/a", Kind.VALUE, "x", "text", "c"))
+        assert decisions.matching(good) is decisions.entries[0]
+        assert decisions.matching(Difference("user", "/a", Kind.VALUE, "x", "text", "c"))
         for other in (
             Difference("login", "/a", Kind.VALUE, "text", "text", "c"),
             Difference("state", "/a", Kind.VALUE, "text", "text", "c"),
@@ -125,27 +125,29 @@ def test_acceptance_accepts_exactly_what_it_names(tmp_path: Path) -> None:
             Difference("user", "/a", Kind.VALUE, "text", "x", "c"),
             Difference("user", "/a", Kind.VALUE, "text", "text", ""),
         ):
-            assert decisions.decide(other) is None
+            assert decisions.matching(other) is None
 
 
 def test_every_means_all_operations_but_those_spared_and_what_is_stored(tmp_path: Path) -> None:
     """State is named, or not accepted."""
     decisions = load(tmp_path, {"operations": '"every"', "except": '["health"]'})
-    accepted = {name for name in (*OPERATIONS, "state") if decisions.decide(seen(operation=name))}
+    accepted = {name for name in (*OPERATIONS, "state") if decisions.matching(seen(operation=name))}
     assert accepted == {"user", "login", "export"}
 
 
-def judged(decisions: Decisions, *found: Difference, cases: set[tuple[str, str]] | None = None) -> DeclarationResult:
+def judged(
+    decisions: AcceptedDifferences, *found: Difference, cases: set[tuple[str, str]] | None = None
+) -> DeclarationResult:
     """The first acceptance, after these differences and answers of (operation, case)."""
     lines: dict[tuple[int, str, str], int] = {}
     sides = set()
     for difference in found:
-        rule = decisions.decide(difference)
+        rule = decisions.matching(difference)
         assert rule is not None
         lines[rule.line, difference.operation, difference.path] = 1
         sides.add((rule.line, difference.baseline, difference.candidate))
     answered = cases or {("user", "")}
-    return decisions.judge(lines, {name for name, _ in answered}, cases=answered, sides=sides)[0]
+    return decisions.results(lines, {name for name, _ in answered}, cases=answered, sides=sides)[0]
 
 
 def test_acceptance_is_stale_too_broad_seen_or_not_exercised(tmp_path: Path) -> None:
@@ -161,7 +163,7 @@ def test_acceptance_is_stale_too_broad_seen_or_not_exercised(tmp_path: Path) -> 
     assert judged(decisions, all_four[0], all_four[2]).state == "seen"
     assert judged(decisions, cases={("health", "")}).state == "not exercised"
     sided = load(tmp_path, {"worker": '["text", "null"]'})
-    assert judged(sided, seen()).detail == "accepts what was not seen: worker null"
+    assert judged(sided, seen()).detail == "names more than was seen: worker null"
     special = load(tmp_path, {"case": '"c"'})
     assert judged(special).state == "not exercised"
     assert judged(special, cases={("user", "c")}).state == "stale"
@@ -174,20 +176,20 @@ def test_what_must_always_be_there_is_missed_where_it_is_not(tmp_path: Path) -> 
     """In its own case; and not where another difference at that place shows that it is there."""
     rule = {"operations": '"every"', "path": '"header:x"', "class": '"extra"', "legacy": None, "always": "true"}
     decisions = load(tmp_path, rule)
-    (lost,) = decisions.lacking("user", "any case", [])
+    (lost,) = decisions.missing_always("user", "any case", [])
     assert (lost.path, lost.kind, lost.case) == ("header:x", Kind.MISSING, "any case")
-    assert decisions.decide(lost) is None
-    assert decisions.lacking("user", "", [seen("header:x", Kind.EXTRA)]) == []
-    assert decisions.lacking("user", "", [seen("header:x", Kind.HEADER)]) == []
-    assert decisions.lacking("user", "", [seen("header:y", Kind.EXTRA)]) != []
+    assert decisions.matching(lost) is None
+    assert decisions.missing_always("user", "", [seen("header:x", Kind.EXTRA)]) == []
+    assert decisions.missing_always("user", "", [seen("header:x", Kind.HEADER)]) == []
+    assert decisions.missing_always("user", "", [seen("header:y", Kind.EXTRA)]) != []
     special = load(tmp_path, {**rule, "case": '"c"'})
-    assert special.lacking("user", "", []) == []
-    assert special.lacking("user", "c", []) != []
+    assert special.missing_always("user", "", []) == []
+    assert special.missing_always("user", "c", []) != []
 
 
 def test_first_acceptance_decides_and_the_other_is_stale(tmp_path: Path) -> None:
     """Two that overlap: one of them is superfluous, and the run says which."""
     decisions = load(tmp_path, {}, {})
-    assert decisions.decide(seen()) is decisions.acceptances[0]
-    states = decisions.judge({(1, "user", "/a"): 1}, {"user"}, cases={("user", "")}, sides={(1, "text", "text")})
+    assert decisions.matching(seen()) is decisions.entries[0]
+    states = decisions.results({(1, "user", "/a"): 1}, {"user"}, cases={("user", "")}, sides={(1, "text", "text")})
     assert [rule.state for rule in states] == ["seen", "stale"]

@@ -15,7 +15,7 @@ from cutover.parity import lossless_json
 from cutover.parity.differences import Difference
 from cutover.parity.error_bodies import compare_errors, view
 from cutover.parity.id_mapping import IdMapping
-from cutover.parity.response_comparison import AnswerComparison, renamed
+from cutover.parity.response_comparison import ResponseComparison, rename_fields
 from cutover.parity.rules import load_rules
 from cutover.systems.target import Result
 
@@ -35,7 +35,7 @@ def result(system: str, operation: str, status: int, body: Any, *, headers: dict
 
 
 def found(operation: str, legacy: tuple[int, Any], worker: tuple[int, Any], **options: Any) -> list[tuple[str, str]]:
-    comparison = AnswerComparison(RULES, IdMapping())
+    comparison = ResponseComparison(RULES, IdMapping())
     return [
         (difference.path, difference.kind.value)
         for difference in comparison.compare(
@@ -85,9 +85,9 @@ def test_fields_of_other_names_are_the_same_and_nothing_else_is() -> None:
     twice = b'{"access":"c","access":"d","refresh":"e","user":{"id":1,"username":"u"}}'
     assert ("/access", "missing") in found("login", (200, twice), (200, worker))  # which of the two is the token?
     given_ = {"a": {"b": 1}, "l": [{"x": 1}, {"x": 2}, 3]}
-    assert renamed(given_, (("/a/b", "/c/d"), ("/l/*/x", "/l/*/y"))) == { "c": {"d": 1}, "l": [{"y": 1}, {"y": 2}, 3],
-    }  # fmt: skip
-    assert renamed({"a": {"b": 1, "e": 2}}, (("/a/b", "/b"),)) == {"a": {"e": 2}, "b": 1}
+    moved = rename_fields(given_, (("/a/b", "/c/d"), ("/l/*/x", "/l/*/y")))
+    assert moved == {"c": {"d": 1}, "l": [{"y": 1}, {"y": 2}, 3]}
+    assert rename_fields({"a": {"b": 1, "e": 2}}, (("/a/b", "/b"),)) == {"a": {"e": 2}, "b": 1}
     assert given_ == {"a": {"b": 1}, "l": [{"x": 1}, {"x": 2}, 3]}
 
 
@@ -167,7 +167,7 @@ def holds_an_id(value: Any) -> bool:
 
 def all_differences(operation: str, status: int, legacy: Any, worker: Any) -> list[Difference]:
     """Return the differences of two responses with that status; each must survive being written as JSON."""
-    comparison = AnswerComparison(RULES, IdMapping(), show_values=True)
+    comparison = ResponseComparison(RULES, IdMapping(), show_values=True)
     differences = comparison.compare(result("legacy", operation, status, legacy),
                                      result("worker", operation, status, worker))  # fmt: skip
     for difference in differences:

@@ -28,7 +28,7 @@ def test_ids_are_objected_to_exactly_when_they_are_not_one_to_one(found: list[tu
     one_to_one = len(set(found)) == len({one for one, _ in found}) == len({other for _, other in found})
     assert any(objections) == any(mirrored) == (not one_to_one)
     assert there.bind("b", 9, 8) is None
-    assert all(there.partner("c", one) is None for one, _ in found)
+    assert all(there.candidate_id("c", one) is None for one, _ in found)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_instant_stays_what_it_was() -> None:
     assert third is not None
     assert known.bind_instants(first, second) is None
     assert known.bind_instants(first, second) is None
-    assert known.bind_instants(first, third) == "is not the same as before"
+    assert known.bind_instants(first, third) == "was paired with another one before"
 
 
 def test_of_what_was_migrated_each_id_stands_for_itself() -> None:
@@ -134,10 +134,10 @@ def test_of_what_was_migrated_each_id_stands_for_itself() -> None:
     known = IdMapping(migrated=True)
     assert known.bind("file", "a", "a") is None
     assert known.bind("user", 17, "17") is None
-    assert known.bind("file", "b", "c") == "is not the one that was migrated"
-    assert known.bind("user", 18, 19) == "is not the one that was migrated"
+    assert known.bind("file", "b", "c") == "is not the migrated one"
+    assert known.bind("user", 18, 19) == "is not the migrated one"
     assert known.bind("token", "x", "y") is None
-    assert known.copy().bind("file", "d", "e") == "is not the one that was migrated"
+    assert known.copy().bind("file", "d", "e") == "is not the migrated one"
 
 
 def test_of_what_was_migrated_instants_are_the_same() -> None:
@@ -147,7 +147,7 @@ def test_of_what_was_migrated_instants_are_the_same() -> None:
     assert legacy is not None
     for text, objection in (
         ("2020-02-29T12:00:00.123Z", None),
-        ("2020-02-29T12:00:00.124Z", "is not the same as before"),
+        ("2020-02-29T12:00:00.124Z", "was paired with another one before"),
     ):
         candidate = read_instant(text)
         assert candidate is not None
@@ -156,4 +156,4 @@ def test_of_what_was_migrated_instants_are_the_same() -> None:
     shifted = read_instant("2020-02-29T12:00:01.125Z")
     assert later is not None
     assert shifted is not None
-    assert known.bind_instants(later, shifted) == "is not the one that was migrated"
+    assert known.bind_instants(later, shifted) == "is not the migrated one"

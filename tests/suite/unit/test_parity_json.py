@@ -127,7 +127,7 @@ def test_two_lexemes_are_one_value_only_when_they_are_one_text(one: str, other: 
         ("null", '""', "type", ("null", "empty text")),
         ("[]", "{}", "type", ("empty list", "empty object")),
         ("0", "-0", "type", ("integer", "number")),
-        ("1.5", "1.50", "value", ("number", "number, written otherwise")),
+        ("1.5", "1.50", "value", ("number", "number with another spelling")),
         ("1e99999999999999999999", "2e99999999999999999999", "value", ("number", "number")),
         ("true", "false", "value", ("true", "false")),
         ('"a"', '""', "value", ("text", "empty text")),
@@ -268,7 +268,7 @@ def test_ids_of_another_type_still_stand_for_one_thing() -> None:
 def test_instant_that_is_none_on_one_side_is_another_type() -> None:
     """So that no noise hides it, which may hide a value."""
     found = compared({"x": {"created_at": "2026-11-22T10:00:00Z"}}, {"x": {"created_at": "yesterday"}})
-    assert found == [("/x/created_at", "type", "instant", "text, no instant")]
+    assert found == [("/x/created_at", "type", "instant", "text, not an instant")]
 
 
 # --- properties -------------------------------------------------------------------------------------------

@@ -11,21 +11,21 @@ from cutover.core.recorder import Observations
 from cutover.core.requirements import RequiredCheck
 from cutover.core.safety import SafetyLevel
 from cutover.core.verdict import Run, Verdict, decide
-from cutover.parity.accepted_differences import Acceptance, Decisions
+from cutover.parity.accepted_differences import AcceptedDifference, AcceptedDifferences
 from cutover.parity.differences import Difference, Kind
 from cutover.parity.played import PlayedJourney, PlayedStep
 from cutover.parity.rules import Cell, Rules
 from cutover.parity.steps import Journey, Step
-from cutover.parity.summary import COVERAGE, DECLARED, closing_records, summed
+from cutover.parity.summary import COVERAGE, DECLARED, closing_records, summarize
 from cutover.parity.totals import ParityTotals
-from cutover.pytest_plugin.parity_conclusion import showed
+from cutover.pytest_plugin.parity_conclusion import compared_something
 
 pytestmark = pytest.mark.unit
 
 CHECK = "tests/parity/test_journeys.py::test_x"
 MANIFEST = [RequiredCheck("parity", name, None, SafetyLevel.TEST_DATA) for name in (CHECK, COVERAGE, DECLARED)]
 RULES = Rules({}, {}, {}, {}, {}, (Cell("user", "owner", 200, 200),))
-EXTRA = Acceptance(
+EXTRA = AcceptedDifference(
     3, ("user",), ("/a",), Kind.EXTRA, None, ("text",), "", "why", "who", datetime.date(2100, 1, 1)
 )  # fmt: skip
 
@@ -33,7 +33,7 @@ EXTRA = Acceptance(
 def sums(statuses: tuple[int | None, int | None], *found: Difference, role: str = "owner") -> dict[str, Any]:
     totals = ParityTotals()
     answered = PlayedStep(Step("user", "ann"), statuses, ("", ""), found, role, 0.0)
-    totals.add(PlayedJourney(Journey("j", "s", ("ann",), ()), [answered]), Decisions((EXTRA,)), CHECK)
+    totals.add(PlayedJourney(Journey("j", "s", ("ann",), ()), [answered]), AcceptedDifferences((EXTRA,)), CHECK)
     return totals.as_json()
 
 
@@ -42,11 +42,13 @@ def recorded(held: Any, status: Status = Status.PASSED) -> Record:
 
 
 def verdict(
-    *attached: Any, complete: bool = True, acceptances: tuple[Acceptance, ...] = (), spared: Any = None
+    *attached: Any, complete: bool = True, acceptances: tuple[AcceptedDifference, ...] = (), not_required: Any = None
 ) -> Verdict:
     """Of a run whose one check passed, with these attachments."""
     records = [recorded(held) for held in attached]
-    summary = summed(records, RULES, Decisions(acceptances), complete=complete, spared=spared or {})
+    summary = summarize(
+        records, RULES, AcceptedDifferences(acceptances), complete=complete, not_required=not_required or {}
+    )
     records += closing_records(summary, "x", "parity")
     return decide("parity", Run("x", SafetyLevel.DISPOSABLE), MANIFEST, records, ()).verdict
 
@@ -60,17 +62,17 @@ def test_what_was_shown_is_go_and_what_was_not_is_not() -> None:
         assert verdict({"parity": sums(statuses)}) is Verdict.INCONCLUSIVE, statuses
     assert verdict({"parity": sums((200, 200), role="other")}) is Verdict.INCONCLUSIVE
     assert verdict({"parity": sums((200, 200))}, complete=False) is Verdict.INCONCLUSIVE
-    assert verdict({}, spared={"owner": "why"}) is Verdict.GO
+    assert verdict({}, not_required={"owner": "why"}) is Verdict.GO
 
 
 def test_check_without_sums_showed_nothing() -> None:
     """So the run is not complete, and no acceptance is held to be stale or to hold for it."""
-    assert showed(recorded({"parity": sums((200, 200))}))
-    assert showed(recorded({"parity": sums((200, 200))}, Status.FAILED))
+    assert compared_something(recorded({"parity": sums((200, 200))}))
+    assert compared_something(recorded({"parity": sums((200, 200))}, Status.FAILED))
     for held in ({}, {"parity": None}, {"parity": 5}, {"parity": ParityTotals().as_json()}):
-        assert not showed(recorded(held))
+        assert not compared_something(recorded(held))
     for status in {*Status} - {Status.PASSED, Status.FAILED}:
-        assert not showed(recorded({"parity": sums((200, 200))}, status))
+        assert not compared_something(recorded({"parity": sums((200, 200))}, status))
 
 
 def test_acceptance_that_does_not_hold_fails_the_gate() -> None:
@@ -98,5 +100,5 @@ def test_sums_that_cannot_be_read_are_refused(hostile: Any) -> None:
     if hostile is None:
         assert verdict({"parity": None}) is Verdict.INCONCLUSIVE
         return
-    with pytest.raises(ValueError, match="no sums of a parity check"):
+    with pytest.raises(ValueError, match="not the totals of a parity check"):
         verdict({"parity": hostile})

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cutover.parity.accepted_differences import Decisions
+from cutover.parity.accepted_differences import AcceptedDifferences
 from cutover.parity.differences import Difference, Kind
 from cutover.parity.played import PlayedJourney, PlayedStep
 from cutover.parity.shortening import shorten
@@ -53,7 +53,7 @@ runs = st.lists(
 def tally_of(journeys: list[PlayedJourney]) -> ParityTotals:
     totals = ParityTotals()
     for journey in journeys:
-        totals.add(journey, Decisions(()), "check")
+        totals.add(journey, AcceptedDifferences(()), "check")
     return totals
 
 

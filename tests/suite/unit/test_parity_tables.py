@@ -110,12 +110,12 @@ def test_change_of_a_table_has_its_class_and_place(other: Table, expected: list[
 @pytest.mark.parametrize(
     ("other", "word"),
     [
-        (text(ROWS, end="\n"), "the same records, other line ends"),
-        (text(ROWS, quoting=csv.QUOTE_ALL), "the same records, quoted otherwise"),
+        (text(ROWS, end="\n"), "the same records, different line ends"),
+        (text(ROWS, quoting=csv.QUOTE_ALL), "the same records, different quoting"),
         (b"\xef\xbb\xbf" + text(ROWS), "the same records, a BOM on one side"),
         (b"\xef\xbb\xbf" + text(ROWS, quoting=csv.QUOTE_ALL), "the same records, a BOM on one side"),
-        (text(ROWS)[:-2], "the same records, another end of the last line"),
-        (text(ROWS).replace(b"ann,Bern\r\n", b"ann,Bern\n"), "the same records, other line ends"),
+        (text(ROWS)[:-2], "the same records, different end of the last line"),
+        (text(ROWS).replace(b"ann,Bern\r\n", b"ann,Bern\n"), "the same records, different line ends"),
     ],
 )
 def test_same_records_in_other_bytes_are_semantics(other: bytes, word: str) -> None:

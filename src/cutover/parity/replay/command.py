@@ -20,7 +20,7 @@ from cutover.core.evidence import EvidenceLog, Record, Status
 from cutover.core.requirements import RequiredCheck
 from cutover.core.safety import SafetyLevel
 from cutover.core.verdict import GateVerdict
-from cutover.parity.accepted_differences import load_acceptances
+from cutover.parity.accepted_differences import load_accepted_differences
 from cutover.parity.replay import conclusion
 from cutover.parity.replay.identities import Identities, load_identities
 from cutover.parity.replay.recording import Recording
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         Path(options.file).resolve(), form=options.format, keys=identities.keys, header=identities.header
     )
     today = datetime.datetime.now(datetime.UTC).date()
-    decisions = load_acceptances(project, environment.operations["worker"], today)
+    decisions = load_accepted_differences(project, environment.operations["worker"], today)
     totals = ReplayTotals(recording.file.name, decisions)
     lines = recording.total()
     state, part = _open_state(project, environment, identities, recording, totals, options)

@@ -73,9 +73,9 @@ def summary_of(replayed: ReplayTotals, rules: Rules, targets: Mapping[str, Targe
         by_line[line] += count
     results = [
         DeclarationResult(rule, "seen" if by_line[rule.line] else "not seen this time", by_line[rule.line])
-        for rule in replayed.decisions.acceptances
+        for rule in replayed.decisions.entries
     ]
-    return Summary(totals, dataclasses.replace(rules, cells=()), tuple(results), complete=False, spared={})
+    return Summary(totals, dataclasses.replace(rules, cells=()), tuple(results), complete=False, not_required={})
 
 
 def could_not_detect(totals: ReplayTotals, unit: str) -> list[str]:

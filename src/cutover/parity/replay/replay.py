@@ -25,7 +25,7 @@ from cutover.parity.replay.replay_accounts import People, Person
 from cutover.parity.replay.replay_state import State
 from cutover.parity.replay.routes import SIDES, UUID, Match, Routes, normalised
 from cutover.parity.replay.totals import ReplayTotals
-from cutover.parity.response_comparison import AnswerComparison
+from cutover.parity.response_comparison import ResponseComparison
 from cutover.parity.rules import Rules
 from cutover.systems.target import Result, Target
 
@@ -65,8 +65,8 @@ class Replay:
         self._public = {cell.operation for cell in rules.cells if cell.role == "anonymous" and cell.candidate != 401}
         self._clocks: dict[str, Clock] = {}
         self._timelines = {side: Timeline() for side in SIDES}
-        self._known = IdMapping(self._timelines["legacy"], self._timelines["worker"])
-        self._comparison = AnswerComparison(rules, self._known, show_values=show_values, of_users=True)
+        self._id_mapping = IdMapping(self._timelines["legacy"], self._timelines["worker"])
+        self._comparison = ResponseComparison(rules, self._id_mapping, show_values=show_values, user_content=True)
         self._sent: set[bytes] = set()
         self._digest = ""
 
@@ -76,9 +76,9 @@ class Replay:
             self._timelines[side].tolerance_us = read_clock(target).tolerance_us
             self._clocks[side] = read_clock(target)
         for legacy, worker in self._people.names():
-            self._known.stand_for(legacy, worker)
+            self._id_mapping.map_text(legacy, worker)
         for mapped in self._identities.files.values():
-            self._known.bind("file", mapped.ids["legacy"], mapped.ids["worker"])
+            self._id_mapping.bind("file", mapped.ids["legacy"], mapped.ids["worker"])
         for number, place in self._sums.bound.values():
             self._bind(number, place)
 
@@ -234,7 +234,7 @@ class Replay:
         refused = len(statuses) == len(pair) and min(statuses) >= 400
         if not refused or (read.status is not None and read.status >= 400):
             return ""
-        if not all(self._sums.decisions.decide(each) for each in found):
+        if not all(self._sums.decisions.matching(each) for each in found):
             return ""  # a finding, whatever was recorded
         was = "without a status" if read.status is None else str(read.status)
         return f"recorded {was}, answered {' and '.join(map(str, dict.fromkeys(statuses)))} now"
@@ -276,7 +276,7 @@ class Replay:
 
     def _bind(self, number: int, place: int) -> None:
         ids = self._ids(number, place)
-        self._known.bind("file", ids["legacy"], ids["worker"])
+        self._id_mapping.bind("file", ids["legacy"], ids["worker"])
 
     def _queries(self, query: str, person: Person | None, read: Recorded) -> dict[str, str] | None:
         """The query for each system, with every id in it as that system has it; None for one that nobody knows."""

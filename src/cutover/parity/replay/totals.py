@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from cutover.parity.accepted_differences import Decisions
+from cutover.parity.accepted_differences import AcceptedDifferences
 from cutover.parity.differences import SAMPLES, Difference
 from cutover.parity.played import PlayedStep
 from cutover.parity.steps import Ref, Step
@@ -49,7 +49,7 @@ class ReplayTotals:
     """
 
     source: str
-    decisions: Decisions
+    decisions: AcceptedDifferences
     totals: ParityTotals = field(default_factory=ParityTotals)
     done: int = 0
     digest: str = ""
