@@ -9,9 +9,19 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from cutover.parity.alignment import Alignment, align, same_elements
+from cutover.parity.alignment import Alignment, align
 from cutover.parity.differences import Kind, Lexeme, Repeated, every, shape
 from cutover.parity.id_mapping import IdMapping, read_instant
+from cutover.parity.list_elements import (
+    PLAIN,
+    are_alike,
+    elements_by_key,
+    hashable,
+    have_same_elements,
+    literal_content,
+    moved_positions,
+    without,
+)
 from cutover.parity.rules import Place
 
 Report = Callable[[str, Kind, str, str, Any, Any], None]
@@ -19,8 +29,6 @@ Report = Callable[[str, Kind, str, str, Any, Any], None]
 
 _ABSENT = "absent"
 _GONE = object()
-_PLAIN = frozenset((str, int, bool, type(None)))
-"""Types whose values are equal if and only if Python's == says so, given equal types."""
 _NESTED = frozenset((dict, list, Repeated))
 _TEXTS = frozenset((str,))
 
@@ -78,7 +86,7 @@ class Comparison:
         for key, value in baseline.items():
             other = other_of(key, _GONE)
             kind = type(value)
-            if kind is type(other) and kind in _PLAIN and value == other and key in plain_keys:
+            if kind is type(other) and kind in PLAIN and value == other and key in plain_keys:
                 continue  # most values: avoid a call
             if other is not _GONE:
                 self.compare(value, other, place.child(key))
@@ -143,22 +151,22 @@ class Comparison:
         if baseline == candidate and not element.value and _TEXTS.issuperset(map(type, (*baseline, *candidate))):
             return  # fast path for equal texts, such as tags
         if len(baseline) == len(candidate):
-            moved = set() if element.value or baseline == candidate else _moved(baseline, candidate)
+            moved = set() if element.value or baseline == candidate else moved_positions(baseline, candidate)
             if moved:
                 self._report(element.path, Kind.ORDER, "list", "list in another order", baseline, candidate)
             for index, (ours, theirs) in enumerate(zip(baseline, candidate, strict=True)):
                 if index not in moved:
                     self.compare(ours, theirs, element)
             return
-        aligned = align([_frozen(value) for value in baseline], [_frozen(value) for value in candidate])
+        aligned = align([hashable(value) for value in baseline], [hashable(value) for value in candidate])
         self._gaps(baseline, candidate, aligned, element)
         if aligned.moved:
             self._report(element.path, Kind.ORDER, "list", "list in another order", baseline, candidate)
 
     def _free(self, baseline: list[Any], candidate: list[Any], element: Place) -> None:
-        if _same_bag(baseline, candidate):
+        if have_same_elements(baseline, candidate):
             return
-        aligned = align([_frozen(value) for value in baseline], [_frozen(value) for value in candidate])
+        aligned = align([hashable(value) for value in baseline], [hashable(value) for value in candidate])
         left = tuple(index for gap in aligned.gaps for index in gap[0])
         right = tuple(index for gap in aligned.gaps for index in gap[1])
         self._gap(baseline, candidate, (left, right), element)
@@ -186,8 +194,8 @@ class Comparison:
 
     def _keyed(self, baseline: list[Any], candidate: list[Any], place: Place, element: Place, key: str) -> None:
         where = element.child(key)
-        theirs = _by_key(candidate, key)
-        ours = _by_key(baseline, key)
+        theirs = elements_by_key(candidate, key)
+        ours = elements_by_key(baseline, key)
         if ours is None or theirs is None:  # elements without the key, or two with the same key
             if (ours is None) != (theirs is None):
                 words = [
@@ -269,130 +277,23 @@ class Comparison:
         matched = []
         if len(fresh) == len(new):  # most are in the right position, which is cheap to check
             zipped = enumerate(zip(fresh, new, strict=True))
-            matched = [(index, index) for index, (a, b) in zipped if _alike(ours[a], theirs[b], element)]
+            matched = [(index, index) for index, (a, b) in zipped if are_alike(ours[a], theirs[b], element)]
         held = {index for index, _ in matched}
         one = [index for index in range(len(fresh)) if index not in held]
         other = [index for index in range(len(new)) if index not in held]
         aligned = align(
-            [_plain(ours[fresh[index]], element) for index in one],
-            [_plain(theirs[new[index]], element) for index in other],
+            [literal_content(ours[fresh[index]], element) for index in one],
+            [literal_content(theirs[new[index]], element) for index in other],
         )
         more = [*aligned.pairs, *(pair for gap in aligned.gaps for pair in zip(*gap, strict=False))]
         matched += [(one[a], other[b]) for a, b in more]
         if matched:
             pairs += [(fresh[one], new[other]) for one, other in matched]
-            left = _without(left, {fresh[one] for one, _ in matched})
-            right = _without(right, {new[other] for _, other in matched})
+            left = without(left, {fresh[one] for one, _ in matched})
+            right = without(right, {new[other] for _, other in matched})
             order = {key: index for index, key in enumerate(ours)}
             pairs.sort(key=lambda pair: order[pair[0]])
         return pairs, left, right
-
-
-def _by_key(values: list[Any], key: str) -> dict[Any, Any] | None:
-    found = {}
-    for value in values:
-        held = value.get(key) if isinstance(value, dict) else None
-        if held is None or isinstance(held, (dict, list)):
-            return None
-        found[held] = value
-    return found if len(found) == len(values) else None
-
-
-def _frozen(value: Any) -> Any:
-    """Return the value in a hashable form. Two forms are equal if and only if the values are."""
-    if isinstance(value, Repeated):
-        return "repeated", tuple((key, _frozen(inner)) for key, inner in value.pairs)
-    if isinstance(value, dict):
-        return type(value), frozenset((key, _frozen(inner)) for key, inner in value.items())
-    if isinstance(value, list):
-        return "list", tuple(map(_frozen, value))
-    return type(value), value
-
-
-def _alike(one: dict[str, Any], other: dict[str, Any], element: Place) -> bool:
-    """Return True if two objects have the same keys, and differ only in ids, tokens and instants."""
-    if one.keys() != other.keys():
-        return False
-    return all(other[key] == value or element.child(key).value for key, value in one.items())
-
-
-def _plain(value: Any, place: Place) -> Any:
-    """Return the value without ids, tokens and instants, in a hashable form."""
-    if place.value:
-        return place.value
-    if isinstance(value, dict):
-        return "object", frozenset((key, _plain(inner, place.child(key))) for key, inner in value.items())
-    if isinstance(value, list):
-        return "list", tuple(_plain(inner, place.element()) for inner in value)
-    return type(value), value
-
-
-def _moved(baseline: list[Any], candidate: list[Any]) -> set[int]:
-    """Return the positions at which two lists of equal length differ, if the elements there only changed their
-    order.
-    """
-    pairs = enumerate(zip(baseline, candidate, strict=True))
-    unequal = [index for index, (ours, theirs) in pairs if ours != theirs]
-    both = [[_frozen(side[index]) for index in unequal] for side in (baseline, candidate)]
-    return set(unequal) if same_elements(both[0], both[1]) else set()
-
-
-def _same_bag(baseline: list[Any], candidate: list[Any]) -> bool:
-    """Return True if both lists have the same elements, matched by a key that identifies the objects.
-
-    Return False if there is no such key: the result is then unknown.
-    """
-    key = _identifying_key(baseline) if len(baseline) == len(candidate) else None
-    if key is None:
-        return False
-    places = {value[key]: value for value in baseline}
-    seen = set()
-    for value in candidate:
-        held = value.get(key) if type(value) is dict else None
-        if type(held) not in _PLAIN or held not in places or held in seen or not _same(places[held], value):
-            return False
-        seen.add(held)
-    return True
-
-
-def _identifying_key(values: list[Any]) -> str | None:
-    """Return a key whose values are all different, None if there is none or not all values are objects."""
-    if len(values) < 2 or any(type(value) is not dict for value in values):
-        return None
-    first: dict[str, Any] = values[0]
-    for key in first:
-        held = [value.get(key) for value in values]
-        if {type(each) for each in held} <= {str, int} and len(set(held)) == len(held):
-            return key
-    return None
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Return True if two values are equal, including their types."""
-    kind = type(one)
-    if kind is not type(other) or kind is Repeated:
-        return False
-    if kind is dict:
-        if len(one) != len(other):
-            return False
-        for key, value in one.items():
-            held = other.get(key, _GONE)
-            inner = type(value)
-            if inner is not type(held):
-                return False
-            if inner in _PLAIN:
-                if value != held:
-                    return False
-            elif not _same(value, held):
-                return False
-        return True
-    if kind is list:
-        return len(one) == len(other) and all(map(_same, one, other))
-    return bool(one == other)
-
-
-def _without(keys: list[Any], taken: set[Any]) -> list[Any]:
-    return [key for key in keys if key not in taken]
 
 
 def _equal(one: Lexeme, other: Lexeme) -> bool:

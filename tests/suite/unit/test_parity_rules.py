@@ -1,4 +1,4 @@
-"""contracts/parity.toml: every way to write it wrongly is one message; what is there is read."""
+"""Tests of contracts/parity.toml: valid content is read, each mistake is one clear message."""
 
 import copy
 import tomllib
@@ -79,8 +79,8 @@ def changed(way: str, value: Any) -> dict[str, Any]:
           for status in (True, 200.0, -200, 99, 600, "200/", "/200", "200/400/401", "", "\uff12\uff10\uff10", "ok")),
     ],
 )  # fmt: skip
-def test_rules_written_wrongly_are_refused(way: str, value: Any, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One message that names the file and the key, and no rule that never holds in silence."""
+def test_invalid_rules_are_refused(way: str, value: Any, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names file and key. A rule that would never match is refused too."""
     with pytest.raises(ConfigurationError) as caught:
         loaded(changed(way, value), monkeypatch)
     assert told in str(caught.value)
@@ -88,13 +88,13 @@ def test_rules_written_wrongly_are_refused(way: str, value: Any, told: str, monk
 
 
 def nodes(value: Any, keys: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return the keys that lead to each value inside of this one, and to itself."""
+    """Return the keys that lead to the value and to each value inside of it."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [keys, *(node for key, below in inner for node in nodes(below, (*keys, key)))]
 
 
 def is_allowed(keys: tuple[Any, ...], value: Any) -> bool:
-    """Return True if that value is allowed in that place of parity.toml. Written down again, independently."""
+    """Return True if that value is allowed at that place of parity.toml. Independent of the code under test."""
     text = value if type(value) is str else ""
     status = text == "400/413" or (type(value) is int and 100 <= value <= 599)
     match keys:
@@ -151,8 +151,8 @@ def test_replaced_value_is_refused_or_takes_effect(keys: tuple[Any, ...], value:
 
 
 @pytest.mark.parametrize("text", [None, b"\xff", b"[bodies", b""])
-def test_file_that_is_none_is_refused(tmp_path: Path, text: bytes | None) -> None:
-    """Missing, not UTF-8, no TOML, empty."""
+def test_unreadable_file_is_refused(tmp_path: Path, text: bytes | None) -> None:
+    """Missing, not UTF-8, not TOML, or empty."""
     if text is not None:
         (tmp_path / FILE).parent.mkdir()
         (tmp_path / FILE).write_bytes(text)
@@ -161,7 +161,7 @@ def test_file_that_is_none_is_refused(tmp_path: Path, text: bytes | None) -> Non
 
 
 def test_place_is_matched_exactly_or_by_its_end() -> None:
-    """An exact path before a pattern, and a pattern by whole keys only."""
+    """An exact path before a pattern; patterns match whole keys only."""
     real = load_rules(root(), OPERATIONS)
     assert real.value_of("/files/*/file_id") == "id file"
     assert real.value_of("/files/*/other_file_id") == ""

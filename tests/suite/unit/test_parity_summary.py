@@ -1,4 +1,4 @@
-"""What a run's sums come to: a check without sums, cells of other statuses, and sums that cannot be read."""
+"""Tests of the summary of a run: checks without totals, uncovered cells, and totals that cannot be read."""
 
 import datetime
 import time
@@ -44,7 +44,7 @@ def recorded(held: Any, status: Status = Status.PASSED) -> Record:
 def verdict(
     *attached: Any, complete: bool = True, acceptances: tuple[AcceptedDifference, ...] = (), not_required: Any = None
 ) -> Verdict:
-    """Of a run whose one check passed, with these attachments."""
+    """Return the verdict of a run whose one check passed with these attachments."""
     records = [recorded(held) for held in attached]
     summary = summarize(
         records, RULES, AcceptedDifferences(acceptances), complete=complete, not_required=not_required or {}
@@ -53,8 +53,8 @@ def verdict(
     return decide("parity", Run("x", SafetyLevel.DISPOSABLE), MANIFEST, records, ()).verdict
 
 
-def test_what_was_shown_is_go_and_what_was_not_is_not() -> None:
-    """A check that attaches nothing shows nothing; neither do other statuses, other roles, a broken connection."""
+def test_only_covered_combinations_are_go() -> None:
+    """No totals, other statuses, other roles and a broken connection cover nothing."""
     assert verdict({"parity": sums((200, 200))}) is Verdict.GO
     assert verdict({}) is Verdict.INCONCLUSIVE
     assert verdict({"parity": ParityTotals().as_json()}) is Verdict.INCONCLUSIVE
@@ -65,8 +65,8 @@ def test_what_was_shown_is_go_and_what_was_not_is_not() -> None:
     assert verdict({}, not_required={"owner": "why"}) is Verdict.GO
 
 
-def test_check_without_sums_showed_nothing() -> None:
-    """So the run is not complete, and no acceptance is held to be stale or to hold for it."""
+def test_check_without_totals_proves_nothing() -> None:
+    """The run is incomplete then, and no entry is stale."""
     assert compared_something(recorded({"parity": sums((200, 200))}))
     assert compared_something(recorded({"parity": sums((200, 200))}, Status.FAILED))
     for held in ({}, {"parity": None}, {"parity": 5}, {"parity": ParityTotals().as_json()}):
@@ -75,8 +75,8 @@ def test_check_without_sums_showed_nothing() -> None:
         assert not compared_something(recorded({"parity": sums((200, 200))}, status))
 
 
-def test_acceptance_that_does_not_hold_fails_the_gate() -> None:
-    """Stale; not, while not everything was played; and seen, from whichever record."""
+def test_stale_entry_fails_the_gate() -> None:
+    """Stale entries fail, unless the run is incomplete; any record may show an entry."""
     extra = Difference("user", "/a", Kind.EXTRA, "absent", "text")
     assert verdict({"parity": sums((200, 200))}, acceptances=(EXTRA,)) is Verdict.NO_GO
     assert verdict({"parity": sums((200, 200))}, acceptances=(EXTRA,), complete=False) is Verdict.INCONCLUSIVE
@@ -85,7 +85,7 @@ def test_acceptance_that_does_not_hold_fails_the_gate() -> None:
 
 
 def test_same_place_in_two_cases_is_two_keys() -> None:
-    """One that is accepted hides none that is not."""
+    """An accepted difference of one case hides no difference of the other."""
     special = Difference("user", "/a", Kind.EXTRA, "absent", "text", "special")
     plain = Difference("user", "/a", Kind.EXTRA, "absent", "null", "special")
     totals = ParityTotals.from_json(sums((200, 200), special, plain, special))
@@ -95,8 +95,8 @@ def test_same_place_in_two_cases_is_two_keys() -> None:
 
 
 @pytest.mark.parametrize("hostile", [None, 5, [], "x", {"seen": {}}, {"seen": 5, "cells": 5}])
-def test_sums_that_cannot_be_read_are_refused(hostile: Any) -> None:
-    """With one kind of error, which ends the run INVALID; nothing of it is counted as shown."""
+def test_unreadable_totals_are_refused(hostile: Any) -> None:
+    """They raise ValueError, which makes the run INVALID, and nothing of them is counted."""
     if hostile is None:
         assert verdict({"parity": None}) is Verdict.INCONCLUSIVE
         return

@@ -1,4 +1,4 @@
-"""A recorded path is the operation that it is on either system, whatever the environment's routes are."""
+"""Tests of routes: a recorded path is matched to its operation on either system, for any routes."""
 
 import pytest
 from hypothesis import given
@@ -25,14 +25,14 @@ ROUTES = Routes(load_environment(root(), "local"))
     ],
 )
 def test_path_is_an_operation_of_either_system(path: str, operation: str, ids: dict[str, str]) -> None:
-    """With its parameters, percent-encoded or not, with a slash at the end or not."""
+    """With its parameters, percent-encoded or not, with or without a final slash."""
     assert ROUTES.find("GET", path, None) == Match(operation, ids)
     assert ROUTES.find("HEAD", path, None) == Match(operation, ids)
 
 
 @pytest.mark.parametrize("path", ["/api/files/../download", "//api/files", "/api/files/a/b/download", "/files/recent"])
-def test_other_paths_are_none(path: str) -> None:
-    """Nor is a page of the front end, while nobody says that the Worker was recorded."""
+def test_other_paths_match_no_operation(path: str) -> None:
+    """Nor is a page of the front end, unless the recording is known to be of the Worker."""
     assert ROUTES.find("GET", path, None) is None
     found = ROUTES.find("GET", "/files/recent", "worker")
     assert found == Match("front_end", {})
@@ -40,7 +40,7 @@ def test_other_paths_are_none(path: str) -> None:
 
 
 @given(st.text(max_size=80))
-def test_any_path_can_be_asked_for(text: str) -> None:
-    """Nothing that a recording holds ends the search, and what is shown of it holds no value."""
+def test_any_path_can_be_matched(text: str) -> None:
+    """No content of a recording ends the search, and the shown path contains no value."""
     ROUTES.find("GET", f"/{text}", None)
     assert normalised(f"/api/{text.replace('/', '')}@/x").startswith("/api/{…}")

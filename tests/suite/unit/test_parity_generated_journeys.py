@@ -1,4 +1,4 @@
-"""What breaks while journeys are drawn is raised as what it is, once, and nothing is sent after it."""
+"""Tests of generated journeys: an error is raised once and unchanged, and nothing is sent after it."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.unit
 
 
 class Passing:
-    """A player whose given call raises once, and whose other calls do nothing."""
+    """A player that raises once, in the given call."""
 
     def __init__(self, where: str, at: int, error: Exception) -> None:
         self._left = {where: at}
@@ -20,7 +20,7 @@ class Passing:
         self.raised = self.after = 0
 
     def call(self, name: str) -> None:
-        """One more."""
+        """Count the call and raise if it is the given one."""
         self.after += self.raised
         left = self._left.get(name)
         if left is not None and not self.raised:
@@ -30,7 +30,7 @@ class Passing:
                 raise self._error
 
     def begin(self, _journey: Any) -> Any:
-        """A journey in which nothing differs."""
+        """Return a journey without differences."""
         self.call("begin")
         return SimpleNamespace(
             played=SimpleNamespace(cut_short=""),
@@ -44,8 +44,8 @@ class Passing:
     "error", [Unreachable("gone for a moment"), IdentityMismatch("another"), CheckFailed("x", expected=1, got=2)]
 )
 @pytest.mark.parametrize("at", [0, 3])
-def test_what_breaks_once_is_raised_as_it_is(where: str, error: Exception, at: int) -> None:
-    """A deployment that was out of reach for one request is no difference, and no flaky test."""
+def test_error_is_raised_once_and_unchanged(where: str, error: Exception, at: int) -> None:
+    """A system that is unreachable for one request is not reported as a difference or a flaky test."""
     player: Any = Passing(where, at, error)
     with pytest.raises(type(error)) as caught:
         generate(player, lambda _: player.call("take"), journeys=8, seed=1)

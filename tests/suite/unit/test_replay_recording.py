@@ -1,4 +1,4 @@
-"""Recordings are read line by line: what was written is read back, and nothing ends the reading."""
+"""Tests of reading recordings: written values are read back, and no content ends the reading."""
 
 import io
 import json
@@ -27,7 +27,7 @@ STATUSES = st.integers(100, 599)
 
 
 def escaped(text: str, style: str) -> str:
-    r"""As servers write a field: Apache \" \\ \xNN and C's own, nginx \xNN for all of it."""
+    r"""Return the text as servers write a field: Apache with \" \\ \xNN and C escapes, nginx with \xNN only."""
     written = ""
     for byte in text.encode():
         character = chr(byte)
@@ -46,7 +46,7 @@ def escaped(text: str, style: str) -> str:
 def test_combined_line_is_read_back(
     host: str, user: str, method: str, path: str, query: str, status: int, style: str, short: bool
 ) -> None:
-    """Every field that is kept comes back as it was, whatever the user is called and however the server escapes."""
+    """Every kept field is read back, for any user name and both kinds of escapes."""
     target = f"{path}?{query}" if query else path
     line = f'{host} - {escaped(user, style)} [22/Nov/2026:18:02:03 +0530] "{method} {target} HTTP/1.1" {status} 17'
     line += "" if short else f' "https://a.example/?q=\\"x\\"" "{escaped(user, style)}" 0.004'
@@ -55,7 +55,7 @@ def test_combined_line_is_read_back(
 
 @given(st.one_of(st.none(), USERS), METHODS, PATHS, QUERIES, st.one_of(st.none(), STATUSES))
 def test_json_line_is_read_back(user: str | None, method: str, path: str, query: str, status: int | None) -> None:
-    """The same for a line of JSON, by keys, by JSON pointers and with a whole request line."""
+    """By keys, by JSON pointers and with a whole request line."""
     target = f"{path}?{query}" if query else path
     wanted = Recorded(3, method, path, query, user, status)
     plain = {"user": user, "method": method, "path": target, "status": status}
@@ -65,8 +65,8 @@ def test_json_line_is_read_back(user: str | None, method: str, path: str, query:
 
 
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=200).map(str.encode)))
-def test_no_bytes_end_the_reading(data: bytes) -> None:
-    """Any bytes are a request or a broken line; no other exception comes out."""
+def test_any_bytes_are_a_request_or_broken(data: bytes) -> None:
+    """Any bytes are a request or a broken line; no other exception is raised."""
     framed = [
         data,
         b'1.1.1.1 - - [22/Nov/2026:18:02:03 +0000] "' + data + b'" 200 1',
@@ -92,7 +92,7 @@ JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
 def test_har_is_read_entry_by_entry(
     entries: list[Any], other: Any, indented: bool, part: int, data: st.DataObject
 ) -> None:
-    """Each element of log.entries comes whole, however the file is cut into parts; bytes are eaten once, in order."""
+    """Each element of log.entries is complete, for any size of blocks; all bytes are hashed once, in order."""
     document = {"a": {"log": {"entries": [1]}}, "log": {"version": "1.2", "pages": [other, {"entries": [0]}],
                                                         "entries": entries, "comment": other}}  # fmt: skip
     raw = json.dumps(document, indent=2 if indented else None, ensure_ascii=data.draw(st.booleans())).encode()
@@ -109,21 +109,21 @@ def test_har_is_read_entry_by_entry(
 
 
 class Slowly(io.BytesIO):
-    """A file that gives a few bytes at a time."""
+    """A file that returns a few bytes at a time."""
 
     def __init__(self, data: bytes, part: int) -> None:
         super().__init__(data)
         self.part = part
 
     def read(self, size: int | None = -1) -> bytes:
-        """A few bytes, however many are asked for."""
+        """Return a few bytes, regardless of the requested size."""
         del size
         return super().read(self.part)
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_end_the_reading_of_a_har(data: bytes) -> None:
-    """Whatever stands in the list is an entry or a broken one."""
+def test_any_bytes_in_a_har_are_entries_or_broken(data: bytes) -> None:
+    """Any content of the list is an entry or a broken entry."""
     for raw in har.raw_entries(io.BytesIO(b'{"log":{"entries":[' + data), lambda _: None):
         try:
             har.read_entry(1, raw, "x-user")
@@ -165,8 +165,8 @@ def test_har_broken_entry_leaves_others_readable(entry: str, readable: bool) -> 
     assert found == ["/good", "/good" if readable else "broken", "/good"]
 
 
-def test_har_entry_keeps_nothing_that_is_secret() -> None:
-    """Of an entry there remain method, path, query, status, host and the one header that was asked for."""
+def test_har_entry_keeps_no_secret() -> None:
+    """Only method, path, query, status, host and the named header are kept."""
     entry = {
         "request": {
             "method": "GET",
@@ -193,14 +193,14 @@ def test_har_entry_keeps_nothing_that_is_secret() -> None:
         (b'1.1.1.1 - - [22/Nov/2026:18:02:03 +0000] "GET / HTTP/1.1" 200 1 "cut', "combined format"),
     ],
 )
-def test_broken_combined_line_is_named(line: bytes, reason: str) -> None:
-    """The reason says what is wrong and quotes nothing."""
+def test_broken_combined_line_has_a_reason(line: bytes, reason: str) -> None:
+    """The reason describes the problem and quotes nothing."""
     with pytest.raises(NotReadable, match=reason):
         read_combined(1, line)
 
 
-def test_what_a_server_refused_as_no_http_is_no_broken_line() -> None:
-    r"""A TLS handshake on a plain port was answered 400 and is told as such; answered 200 it is a broken line."""
+def test_refused_non_http_line_is_not_broken() -> None:
+    """A TLS handshake on a plain port that got 400 is not broken; one that got 200 is."""
     line = rb'1.1.1.1 - - [22/Nov/2026:18:02:03 +0000] "\x16\x03\x01" %d 150 "-" "-"'
     assert read_combined(1, line % 400).no_http
     with pytest.raises(NotReadable):
@@ -217,14 +217,14 @@ def test_what_a_server_refused_as_no_http_is_no_broken_line() -> None:
         ('/"<>', "/%22%3C%3E", "", ""),
     ],
 )
-def test_targets(written: str, path: str, query: str, host: str) -> None:
-    """Origin form and absolute form, and what no URL holds is encoded."""
+def test_target_is_split_and_encoded(written: str, path: str, query: str, host: str) -> None:
+    """Origin form and absolute form. Characters that no URL can contain are encoded."""
     found = read_target(written)
     assert (found.path, found.query, found.host) == (path, query, host)
 
 
-def test_a_secret_in_a_query_is_known() -> None:
-    """By its name or by its shape; an ordinary query is none."""
+def test_secret_in_a_query_is_detected() -> None:
+    """By its name or by its form."""
     assert holds_a_secret("access_token=x")
     assert holds_a_secret("a=eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.c2ln")
     assert not holds_a_secret("page=2&q=keys%20and%20tokens&sort=name")

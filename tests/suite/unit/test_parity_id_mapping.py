@@ -1,4 +1,4 @@
-"""What stands for what: one to one for ids and tokens, and instants held to their step."""
+"""Tests of the ID mapping: ids and tokens one to one, and instants within their steps."""
 
 import datetime
 
@@ -20,8 +20,8 @@ def us(moment: datetime.datetime) -> int:
 
 
 @given(pairs)
-def test_ids_are_objected_to_exactly_when_they_are_not_one_to_one(found: list[tuple[int, int]]) -> None:
-    """Whichever comes first; the same the other way round; and each namespace by itself."""
+def test_ids_must_be_one_to_one(found: list[tuple[int, int]]) -> None:
+    """In any order, in both directions, and separately for each namespace."""
     there, back = IdMapping(), IdMapping()
     objections = [there.bind("a", one, other) for one, other in found]
     mirrored = [back.bind("a", other, one) for one, other in found]
@@ -43,8 +43,8 @@ def test_ids_are_objected_to_exactly_when_they_are_not_one_to_one(found: list[tu
         ("2026-11-22T10:00:00.000000999Z", "9 digits, Z"),
     ],
 )
-def test_instant_is_read_with_its_form(text: str, form: str) -> None:
-    """Offsets and leap seconds counted; how it is written is another thing."""
+def test_instant_is_read_with_its_format(text: str, form: str) -> None:
+    """Offsets and leap seconds change the instant, the format does not."""
     found = read_instant(text)
     assert found is not None
     assert (found.us, found.form) == (us(START), form)
@@ -57,13 +57,13 @@ def test_instant_is_read_with_its_form(text: str, form: str) -> None:
      "2026-11-22T10:00:00+0100", "2026-11-22T10:00:00.Z", "0000-01-01T00:00:00Z", "2026-11-22T10:00:00Z\n",
      "\u0662026-11-22T10:00:00Z", "99999-01-01T00:00:00Z", 5, None, True, [], {}],
 )  # fmt: skip
-def test_what_is_no_instant_is_none(text: object) -> None:
-    """RFC 3339 and nothing near it."""
+def test_other_text_is_no_instant(text: object) -> None:
+    """Only RFC 3339 timestamps are instants."""
     assert read_instant(text) is None
 
 
 @given(st.datetimes(datetime.datetime(1, 1, 2), datetime.datetime(9999, 12, 30)), st.integers(-1439, 1439))  # noqa: DTZ001
-def test_instant_is_that_of_the_standard_library(naive: datetime.datetime, offset: int) -> None:
+def test_instant_equals_the_standard_library(naive: datetime.datetime, offset: int) -> None:
     """To the microsecond, at any offset."""
     moment = naive.replace(tzinfo=datetime.timezone(datetime.timedelta(minutes=offset)))
     found = read_instant(moment.isoformat(timespec="microseconds"))
@@ -72,7 +72,9 @@ def test_instant_is_that_of_the_standard_library(naive: datetime.datetime, offse
 
 
 def objection(ours: float, theirs: float, *, digits: int = 6, tolerance_us: int = 0) -> str | None:
-    """Of two instants, in seconds after START, in a journey of steps at 10 to 11 and 20 to 21 s."""
+    """Return the objection to two instants, in seconds after START, in a journey with steps at 10 to 11 and 20 to
+    21 s.
+    """
     windows = [(us(START) + 10_000_000, us(START) + 11_000_000), (us(START) + 20_000_000, us(START) + 21_000_000)]
     known = IdMapping(Timeline(tolerance_us, windows), Timeline(tolerance_us, windows))
     texts = [
@@ -100,13 +102,13 @@ def objection(ours: float, theirs: float, *, digits: int = 6, tolerance_us: int 
         (1000.0, 1000.0, None),
     ],
 )
-def test_instant_is_that_of_its_step_or_is_not(ours: float, theirs: float, told: str | None) -> None:
-    """An hour shifted is found also where no step of the journey made it."""
+def test_instant_outside_its_step_is_objected_to(ours: float, theirs: float, told: str | None) -> None:
+    """A shift of one hour is also found if no step created the instant."""
     assert objection(ours, theirs) == told
 
 
-def test_tolerance_and_digits_widen_a_step_and_no_more() -> None:
-    """A time that was cut lies up to one unit later; a clock may be off as far as was measured."""
+def test_tolerance_and_digits_widen_a_step() -> None:
+    """A truncated time was up to one unit later, and a clock may be off by the measured tolerance."""
     assert objection(10.5, 10.2, digits=0) is None
     assert objection(10.5, 9.0, digits=0) is None
     assert objection(10.5, 8.9, digits=0) is not None
@@ -117,8 +119,8 @@ def test_tolerance_and_digits_widen_a_step_and_no_more() -> None:
     assert objection(10.5, 11.500001, tolerance_us=500_000) is not None
 
 
-def test_instant_stays_what_it_was() -> None:
-    """The same of the legacy's is the same of the Worker's, for the whole journey."""
+def test_instant_pair_stays_the_same() -> None:
+    """Equal instants of the legacy are equal on the Worker, for the whole journey."""
     known = IdMapping()
     first, second, third = (read_instant(f"2026-11-22T10:00:0{n}Z") for n in range(3))
     assert first is not None
@@ -129,8 +131,8 @@ def test_instant_stays_what_it_was() -> None:
     assert known.bind_instants(first, third) == "was paired with another one before"
 
 
-def test_of_what_was_migrated_each_id_stands_for_itself() -> None:
-    """A migrated file or user has its old id; tokens are each system's own all the same."""
+def test_migrated_ids_must_be_identical() -> None:
+    """A migrated file or user keeps its id. Tokens still differ."""
     known = IdMapping(migrated=True)
     assert known.bind("file", "a", "a") is None
     assert known.bind("user", 17, "17") is None
@@ -140,8 +142,8 @@ def test_of_what_was_migrated_each_id_stands_for_itself() -> None:
     assert known.copy().bind("file", "d", "e") == "is not the migrated one"
 
 
-def test_of_what_was_migrated_instants_are_the_same() -> None:
-    """As far as the digits tell: a millisecond more is another instant, fewer digits are none."""
+def test_migrated_instants_must_be_identical() -> None:
+    """As far as the digits go: one millisecond more is another instant, fewer digits are not."""
     known = IdMapping(Timeline(0, [(10**15, 10**15 + 1)]), Timeline(0, [(10**15, 10**15 + 1)]), migrated=True)
     legacy = read_instant("2020-02-29T12:00:00.123456Z")
     assert legacy is not None

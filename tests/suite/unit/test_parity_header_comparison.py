@@ -1,4 +1,4 @@
-"""Headers by what they mean: what is the same in other words, and what is not although it looks so."""
+"""Tests of header comparison: equal meanings in other words, and different meanings in similar words."""
 
 import pytest
 from hypothesis import example, given
@@ -14,7 +14,7 @@ URLS = ("http://127.0.0.1:8000/api/x/", "https://worker.example/api/x")
 
 
 def found(baseline: Lines, candidate: Lines, ignored: dict[str, str] | None = None) -> list[tuple[str, str]]:
-    """(path, class) of each difference."""
+    """Return (path, class) of each difference."""
     told: list[tuple[str, str]] = []
     dated = [("date", DATE)]
     compare_headers(
@@ -54,8 +54,8 @@ def differ(name: str, one: str, other: str) -> list[tuple[str, str]]:
         ("set-cookie", "s=a; Expires=Mon, 23 Nov 2026 10:00:00 GMT", "s=b; expires=Tue, 24 Nov 2026 10:00:00 GMT"),
     ],
 )
-def test_header_in_other_words_means_the_same(name: str, one: str, other: str) -> None:
-    """Order, case and quoting where the header's own rules make nothing of them."""
+def test_header_in_other_words_is_equal(name: str, one: str, other: str) -> None:
+    """Order, case and quoting are ignored if the header's own rules ignore them."""
     assert differ(name, one, other) == []
 
 
@@ -109,16 +109,16 @@ def test_header_in_other_words_means_the_same(name: str, one: str, other: str) -
         ("x-anything", "a", "", "", "header"),
     ],
 )  # fmt: skip
-def test_header_that_means_something_else_is_found(name: str, one: str, other: str, part: str, kind: str) -> None:
-    """Also where two malformed ones are alike in what a lenient reader makes of them."""
+def test_header_with_another_meaning_is_found(name: str, one: str, other: str, part: str, kind: str) -> None:
+    """Also for two malformed headers that a lenient parser reads alike."""
     told = differ(name, one, other)
     assert (f"header:{name}{part}", kind) in told
     back = {"missing": "extra", "extra": "missing"}
     assert sorted(differ(name, other, one)) == sorted((path, back.get(word, word)) for path, word in told)
 
 
-def test_header_that_comes_again_counts_as_often() -> None:
-    """Lists add up to one; cookies and what may stand once do not."""
+def test_repeated_header_is_counted() -> None:
+    """Repeated lists are joined; repeated cookies and single headers are not."""
     assert found([("vary", "a"), ("vary", "b")], [("vary", "b, a")]) == []
     assert found([("set-cookie", "a=1"), ("set-cookie", "b=1")], [("set-cookie", "b=1"), ("set-cookie", "a=1")]) == []
     assert found([("set-cookie", "a=1"), ("set-cookie", "a=1")], [("set-cookie", "a=1")])
@@ -128,7 +128,7 @@ def test_header_that_comes_again_counts_as_often() -> None:
 
 
 def test_header_on_one_side_only_is_missing_or_extra() -> None:
-    """Even when it is empty; and an ignored one is not looked at, however its name is written."""
+    """Also an empty header. Ignored headers are matched without regard to case."""
     assert found([("x-a", "")], []) == [("header:x-a", "missing")]
     assert found([], [("X-A", "b")]) == [("header:x-a", "extra")]
     assert found([("X-Ray", "1")], [], {"x-ray": "the edge's"}) == []
@@ -147,7 +147,7 @@ texts = st.text(st.characters(max_codepoint=255), max_size=30) | st.sampled_from
 @given(names, texts, texts)
 @example("location", "http://a:99999/", "")
 def test_any_header_has_a_meaning_and_is_equal_to_itself(name: str, one: str, other: str) -> None:
-    """No exception for any text; what is equal in bytes is equal, and a difference is told both ways round."""
+    """Any text is accepted, equal bytes are equal, and differences are found in both directions."""
     assert isinstance(meaning(name, [one, other])[""], str)
     same, there, back = [], [], []
     for told, sides in ((same, (one, one)), (there, (one, other)), (back, (other, one))):
@@ -158,7 +158,7 @@ def test_any_header_has_a_meaning_and_is_equal_to_itself(name: str, one: str, ot
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=20))
 def test_file_name_is_read_back_from_either_form(name: str) -> None:
-    """Percent-encoded, and in quotes with escapes."""
+    """Percent-encoded, and quoted with escapes."""
     encoded = "".join(f"%{byte:02X}" for byte in name.encode())
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     assert meaning("content-disposition", [f"attachment; filename*=UTF-8''{encoded}"])["filename"] == name

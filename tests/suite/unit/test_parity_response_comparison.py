@@ -1,4 +1,4 @@
-"""Pairs of whole answers: status, body and request id; and any JSON as an error body."""
+"""Tests of response comparison: status, body, request id, and any JSON as an error body."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ GOOD = {"error": {"code": "invalid", "message": "no", "request_id": "r"}}
 
 
 def result(system: str, operation: str, status: int, body: Any, *, headers: dict[str, str] | None = None) -> Result:
-    """An answer as the client gives it; a body that is no bytes is written as JSON."""
+    """Return a response as the client returns it. A body that is not bytes is written as JSON."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     request = Request(system, operation, "GET", f"https://{system}.example/x")
     answer = Answer(request, "r", status, httpx.Headers({"x-request-id": "r", **(headers or {})}), raw, 0.0)
@@ -44,16 +44,16 @@ def found(operation: str, legacy: tuple[int, Any], worker: tuple[int, Any], **op
     ]
 
 
-def test_statuses_are_compared_and_equal_failures_are_findings() -> None:
-    """Both systems answering 5xx is no parity; bodies are compared where both succeed or both refuse."""
+def test_status_difference_and_shared_5xx_are_found() -> None:
+    """5xx on both systems is a finding. Bodies are compared if both succeed or both refuse."""
     assert found("user", (200, {}), (201, {})) == [("status", "status")]
     assert found("user", (500, b""), (500, b"")) == [("status", "semantics")]
     assert found("user", (503, b""), (500, b"")) == [("status", "status")]
     assert found("user", (200, {"a": 1}), (401, GOOD)) == [("status", "status")]
 
 
-def test_body_that_is_there_or_not_or_no_json_is_told() -> None:
-    """A 204 with a body, a page in place of JSON, other bytes of a file."""
+def test_body_missing_added_or_not_json_is_found() -> None:
+    """A 204 with a body, HTML instead of JSON, and other bytes of a file are reported."""
     assert found("delete", (204, b""), (204, b"x")) == [("body", "extra")]
     assert found("user", (200, {}), (200, b"")) == [("body", "missing")]
     assert found("user", (200, {}), (200, b"<html>")) == [("body", "type")]
@@ -66,16 +66,16 @@ def test_body_that_is_there_or_not_or_no_json_is_told() -> None:
     assert found("user", (200, deep), (200, deep.replace(b"1", b"2"))) == [("body", "semantics")]
 
 
-def test_request_id_is_that_of_the_request_on_each_side() -> None:
-    """In the header, and in the error's body."""
+def test_foreign_request_id_is_found_on_each_side() -> None:
+    """In the header and in the error body."""
     assert found("user", (200, {}), (200, {}), headers={"x-request-id": "s"}) == [("header:x-request-id", "semantics")]
     other = {"error": {**GOOD["error"], "request_id": "another"}}
     assert ("/error/request_id", "semantics") in found("user", (400, {"detail": "no"}), (400, other))
     assert found("user", (400, {"detail": "no"}), (400, GOOD)) == [("/error", "type")]
 
 
-def test_fields_of_other_names_are_the_same_and_nothing_else_is() -> None:
-    """Moved where operations.toml says so; what stands under both names stays to be found."""
+def test_fields_renamed_by_configuration_are_equal() -> None:
+    """Fields are renamed as operations.toml says. A field that exists under both names is reported."""
     user = {"id": 1, "username": "u"}
     worker = {"access_token": "a" * 20, "refresh_token": "b" * 20, "user": user}
     assert found("login", (200, {"access": "c" * 20, "refresh": "d" * 20, "user": user}), (200, worker)) == []
@@ -118,13 +118,13 @@ def faults(body: Any, legacy: Any = None) -> list[tuple[str, str]]:
         ({"fields": {"file": ["empty"]}}, [("/error/fields/file", "extra")]),
     ],
 )
-def test_error_of_another_form_is_told_where_it_is(change: dict[str, Any], expected: list[tuple[str, str]]) -> None:
-    """Keys too many, wrong types, and what one system blames and the other does not."""
+def test_error_of_another_format_is_found_at_its_place(change: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    """Additional keys, wrong types, and fields that only one system names are reported."""
     assert faults({"error": {**GOOD["error"], **change}}) == expected
 
 
-def test_error_with_keys_outside_its_form_is_told() -> None:
-    """Beside the error, written like one of its pointers, twice, or missing."""
+def test_error_with_unknown_keys_is_found() -> None:
+    """Keys next to the error, with a slash in the name, repeated, or missing."""
     assert faults({**GOOD, "trace": "x"}) == [("/trace", "extra")]
     assert faults({**GOOD, "error/code": "x"}) == [("/error~1code", "extra")]
     twice = b'{"error":{"code":"a","message":"b","message":"c","request_id":"d"}}'

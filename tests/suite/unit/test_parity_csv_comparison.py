@@ -1,4 +1,4 @@
-"""CSV bodies: each change of a table told once, as what it is, and in bounded time."""
+"""Tests of CSV comparison: each change of a table is reported once, with its class, in bounded time."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.unit
 Table = list[list[str]]
 HEADER = ["id", "name", "city"]
 BOUND_S = 5.0
-"""For 10,000 rows, on any machine that the suite runs on: fifty times what it takes here, far below quadratic."""
+"""Limit for 10,000 rows on any machine: fifty times the usual time, far below quadratic time."""
 
 
 def text(rows: Table, *, end: str = "\r\n", quoting: Any = csv.QUOTE_MINIMAL) -> bytes:
@@ -26,7 +26,7 @@ def text(rows: Table, *, end: str = "\r\n", quoting: Any = csv.QUOTE_MINIMAL) ->
 
 
 def found(baseline: bytes, candidate: bytes) -> list[tuple[str, str]]:
-    """(path, class) of each difference."""
+    """Return (path, class) of each difference."""
     told: list[tuple[str, str]] = []
     compare_tables(baseline, candidate, lambda path, kind, *_: told.append((path, kind.value)))
     return told
@@ -43,23 +43,23 @@ def big(count: int = 10_000) -> Table:
 
 
 @pytest.mark.parametrize("place", [1, 2, 5_000, 9_999, 10_000])
-def test_row_dropped_from_ten_thousand_is_one_missing_row(place: int) -> None:
-    """At the start, in the middle, at the end; and one too many likewise."""
+def test_dropped_row_is_one_missing_row(place: int) -> None:
+    """At the start, in the middle, at the end; and one additional row likewise."""
     rows = big()
     fewer = rows[:place] + rows[place + 1 :]
     assert found(text(rows), text(fewer)) == [("csv/*", "missing")]
     assert found(text(fewer), text(rows)) == [("csv/*", "extra")]
 
 
-def test_row_dropped_at_the_top_does_not_hide_what_changed_at_the_bottom() -> None:
-    """However many rows lie between."""
+def test_dropped_row_hides_no_later_change() -> None:
+    """For any number of rows between them."""
     rows = big()
     changed = [HEADER, *rows[2:-1], [*rows[-1][:2], "elsewhere"]]
     assert found(text(rows), text(changed)) == [("csv/*", "missing"), ("csv/*/city", "value")]
 
 
-def test_table_that_is_wholly_other_is_told_in_bounded_time() -> None:
-    """10,000 rows all different; shifted by one; in reverse; of two kinds only, in turn."""
+def test_different_table_is_compared_in_bounded_time() -> None:
+    """10,000 rows all different, shifted by one, reversed, and alternating between two kinds."""
     rows = big()
     cases = {
         "different": ([HEADER, *([*row[:2], "x"] for row in rows[1:])], 10_000),
@@ -103,7 +103,7 @@ ROWS = [HEADER, ["1", "ann", "Bern"], ["2", 'b"ob', "Genf, CH"], ["3", "two\nlin
     ],
 )  # fmt: skip
 def test_change_of_a_table_has_its_class_and_place(other: Table, expected: list[tuple[str, str]]) -> None:
-    """Told once where it is, with what else differs beside it."""
+    """Each change is reported once at its place, next to other differences."""
     assert found(text(ROWS), text(other)) == expected
 
 
@@ -118,15 +118,15 @@ def test_change_of_a_table_has_its_class_and_place(other: Table, expected: list[
         (text(ROWS).replace(b"ann,Bern\r\n", b"ann,Bern\n"), "the same records, different line ends"),
     ],
 )
-def test_same_records_in_other_bytes_are_semantics(other: bytes, word: str) -> None:
-    """And the words say in what they differ; both ways round."""
+def test_same_records_in_other_bytes_are_found(other: bytes, word: str) -> None:
+    """The words name the difference of serialization, in both directions."""
     assert found(text(ROWS), other) == found(other, text(ROWS)) == [("csv", "semantics")]
     assert words(text(ROWS), other) == [word]
 
 
 @pytest.mark.parametrize("spoilt", ["BOM", "LF", "end"])
-def test_other_serialisation_is_told_beside_another_row(spoilt: str) -> None:
-    """An accepted row difference hides no BOM, no line ends."""
+def test_serialization_is_reported_next_to_other_rows(spoilt: str) -> None:
+    """An accepted difference of a row hides no BOM and no line ends."""
     other = text([HEADER, *ROWS[1:3], ["3", "two\nlines", "Bonn"]])
     other = {"BOM": b"\xef\xbb\xbf" + other, "LF": other.replace(b"\r\n", b"\n"), "end": other[:-2]}[spoilt]
     assert found(text(ROWS), other) == [("csv", "semantics"), ("csv/*/city", "value")]
@@ -134,8 +134,8 @@ def test_other_serialisation_is_told_beside_another_row(spoilt: str) -> None:
     assert found(text(ROWS), quoted)[0] == ("csv", "semantics")
 
 
-def test_what_is_no_csv_is_told_as_that() -> None:
-    """A quote that is never closed, other bytes than UTF-8: another type, which no noise hides."""
+def test_invalid_csv_is_another_type() -> None:
+    """An open quote, or bytes that are not UTF-8, are a type difference, which noise cannot hide."""
     for broken in (b'a,"b\r\n', b"a,\xff\r\n", b'"a"b\r\n'):
         assert found(text(ROWS), broken) == [("csv", "type")]
         assert found(broken, text(ROWS)) == [("csv", "type")]
@@ -144,8 +144,8 @@ def test_what_is_no_csv_is_told_as_that() -> None:
     assert found(b"", text(ROWS))
 
 
-def test_columns_are_named_only_where_a_path_can_hold_the_name() -> None:
-    """Others by number."""
+def test_columns_are_named_if_a_path_can_contain_it() -> None:
+    """Other columns are numbered."""
     assert found(text([["a b", "c"], ["1", "2"]]), text([["a b", "c"], ["3", "4"]])) == [
         ("csv/*/column 1", "value"), ("csv/*/c", "value"),
     ]  # fmt: skip
@@ -157,8 +157,8 @@ tables = st.lists(st.lists(cells, min_size=1, max_size=3), max_size=6)
 
 
 @given(tables, tables)
-def test_two_tables_differ_when_their_bytes_do(one: Table, other: Table) -> None:
-    """In either direction; records that differ are never told as the same records."""
+def test_tables_differ_if_their_bytes_do(one: Table, other: Table) -> None:
+    """In both directions. Different records are never reported as the same records."""
     left, right = text(one), text(other)
     assert bool(found(left, right)) == bool(found(right, left)) == (left != right)
     if one != other:
@@ -173,12 +173,12 @@ def csv_of(body: bytes) -> Table:
 
 @given(st.binary(max_size=40), st.binary(max_size=40))
 def test_any_bytes_are_compared(one: bytes, other: bytes) -> None:
-    """No exception, and nothing that differs is taken for equal."""
+    """No exception, and different bytes are never equal."""
     assert bool(found(one, other)) == (one != other)
 
 
-def test_columns_of_users_lists_are_called_by_their_number() -> None:
-    """A list without a header begins with somebody's name."""
+def test_columns_of_users_lists_are_numbered() -> None:
+    """A list without a header begins with a user's data."""
     told: list[str] = []
     compare_tables(b"Lovelace,1\nb,2\n", b"Lovelace,1\nb,3\n", lambda path, *_: told.append(path), named=False)
     assert told == ["csv/*/column 2"]

@@ -1,4 +1,4 @@
-"""Accepted differences: exactly what is named, every refusal with its message, and what a run makes of each."""
+"""Tests of accepted differences: what an entry accepts, refused entries, and the result of each entry."""
 
 import datetime
 from pathlib import Path
@@ -61,14 +61,14 @@ def seen(path: str = "/a", kind: Kind = Kind.VALUE, operation: str = "user", cas
         ({"class": '"status"', "legacy": '"404"', "worker": '"200"'}, "404 that becomes 200 allows"),
         ({"class": '"status"', "legacy": '["400", "401"]', "worker": '["413", "206"]'}, "401 that becomes 206 allows"),
         ({"class": '"status"', "legacy": '"200"', "worker": '"503"'}, "503 is a server error of the Worker"),
-        ({"class": '"extra"', "path": '"/files/*"'}, "means lost data or another user's data"),
-        ({"class": '"missing"', "path": '["/a", "csv/*"]'}, "means lost data or another user's data"),
-        ({"class": '"type"', "operations": '["state"]', "path": '"/files/*/bytes"'}, "means lost data or another user's data"),
+        ({"class": '"extra"', "path": '"/files/*"'}, "means lost data"),
+        ({"class": '"missing"', "path": '["/a", "csv/*"]'}, "means lost data"),
+        ({"class": '"type"', "operations": '["state"]', "path": '"/files/*/bytes"'}, "means lost data"),
         (
             {"class": '"missing"', "operations": '["export"]', "path": '"body"', "legacy": None, "worker": None},
-            "means lost data or another user's data",
+            "means lost data",
         ),
-        ({"class": '"value"', "operations": '["export"]', "path": '"csv/*/name"'}, "means lost data or another user's data"),
+        ({"class": '"value"', "operations": '["export"]', "path": '"csv/*/name"'}, "means lost data"),
         ({"class": '"status"', "legacy": '"404"', "worker": '"302"'}, "404 that becomes 302 allows"),
         (
             {"class": '"semantics"', "legacy": '"id"', "worker": '"id that is that of something else"'},
@@ -77,8 +77,8 @@ def seen(path: str = "/a", kind: Kind = Kind.VALUE, operation: str = "user", cas
         ({"surprise": "1"}, "unknown key"),
     ],
 )
-def test_acceptance_that_nobody_may_write_is_refused(tmp_path: Path, change: dict[str, str | None], told: str) -> None:
-    """One message with the file, the line and what is wrong."""
+def test_entry_that_may_not_be_accepted_is_refused(tmp_path: Path, change: dict[str, str | None], told: str) -> None:
+    """The message contains the file, the line and the problem."""
     with pytest.raises(ConfigurationError) as caught:
         load(tmp_path, {}, change)
     assert told in str(caught.value)
@@ -87,15 +87,15 @@ def test_acceptance_that_nobody_may_write_is_refused(tmp_path: Path, change: dic
 
 
 @pytest.mark.parametrize("kind", sorted({*Kind} - {Kind.VALUE, Kind.ORDER}))
-def test_noise_hides_no_type_no_presence_and_no_file(tmp_path: Path, kind: Kind) -> None:
-    """Only how a value varies, at a place that is named."""
-    with pytest.raises(ConfigurationError, match="noise hides"):
+def test_noise_hides_only_value_or_order(tmp_path: Path, kind: Kind) -> None:
+    """Noise may hide only a value or an order, at a named path."""
+    with pytest.raises(ConfigurationError, match="noise may hide only"):
         load(tmp_path, {"class": f'"{kind.value}"'}, kind="noise")
     for path in ("body", "csv"):
-        with pytest.raises(ConfigurationError, match="hides a whole file"):
+        with pytest.raises(ConfigurationError, match="would hide a whole file"):
             load(tmp_path, {"path": f'"{path}"'}, kind="noise")
     for operation, path in (("export", "csv/*/name"), ("state", "/files/*/bytes"), ("state", "/files/*/stored_size")):
-        with pytest.raises(ConfigurationError, match="data lost"):
+        with pytest.raises(ConfigurationError, match="means lost data"):
             load(tmp_path, {"operations": f'["{operation}"]', "path": f'"{path}"'}, kind="noise")
 
 
@@ -103,14 +103,14 @@ def test_noise_hides_no_type_no_presence_and_no_file(tmp_path: Path, kind: Kind)
     "text",
     ["accepted = 5", "[accepted]\na = 1", "accepted = [{path = 1}]", "[[other]]", "[[accepted]", "[[ accepted ]]"],
 )
-def test_file_of_another_form_is_refused(tmp_path: Path, text: str) -> None:
-    """No traceback, whatever stands there."""
+def test_file_of_another_format_is_refused(tmp_path: Path, text: str) -> None:
+    """Any other content is a configuration error, not a traceback."""
     with pytest.raises(ConfigurationError):
         load(tmp_path, text=text)
 
 
-def test_acceptance_accepts_exactly_what_it_names(tmp_path: Path) -> None:
-    """Each part of the key changed alone is not accepted; asked twice it says the same."""
+def test_entry_accepts_only_what_it_names(tmp_path: Path) -> None:
+    """A difference with one changed part of the key is not accepted."""
     decisions = load(tmp_path, {"case": '"c"', "legacy": '["text", "x"]'})
     good = Difference("user", "/a", Kind.VALUE, "text", "text", "c")
     for _ in range(2):
@@ -128,8 +128,8 @@ def test_acceptance_accepts_exactly_what_it_names(tmp_path: Path) -> None:
             assert decisions.matching(other) is None
 
 
-def test_every_means_all_operations_but_those_spared_and_what_is_stored(tmp_path: Path) -> None:
-    """State is named, or not accepted."""
+def test_every_excludes_exceptions_and_stored_state(tmp_path: Path) -> None:
+    """The stored state must be named explicitly."""
     decisions = load(tmp_path, {"operations": '"every"', "except": '["health"]'})
     accepted = {name for name in (*OPERATIONS, "state") if decisions.matching(seen(operation=name))}
     assert accepted == {"user", "login", "export"}
@@ -138,7 +138,7 @@ def test_every_means_all_operations_but_those_spared_and_what_is_stored(tmp_path
 def judged(
     decisions: AcceptedDifferences, *found: Difference, cases: set[tuple[str, str]] | None = None
 ) -> DeclarationResult:
-    """The first acceptance, after these differences and answers of (operation, case)."""
+    """Return the result of the first entry, after these differences and responses of (operation, case)."""
     lines: dict[tuple[int, str, str], int] = {}
     sides = set()
     for difference in found:
@@ -150,8 +150,8 @@ def judged(
     return decisions.results(lines, {name for name, _ in answered}, cases=answered, sides=sides)[0]
 
 
-def test_acceptance_is_stale_too_broad_seen_or_not_exercised(tmp_path: Path) -> None:
-    """By operation, by path, by what either side had, by case."""
+def test_entry_is_stale_too_broad_seen_or_not_exercised(tmp_path: Path) -> None:
+    """The result depends on operation, path, both sides and case."""
     both = {"operations": '["user", "login"]', "path": '["/a", "/b"]'}
     decisions = load(tmp_path, both)
     all_four = [seen(path, operation=name) for path in ("/a", "/b") for name in ("user", "login")]
@@ -172,8 +172,8 @@ def test_acceptance_is_stale_too_broad_seen_or_not_exercised(tmp_path: Path) -> 
     assert judged(noise, seen()).state == "seen"
 
 
-def test_what_must_always_be_there_is_missed_where_it_is_not(tmp_path: Path) -> None:
-    """In its own case; and not where another difference at that place shows that it is there."""
+def test_always_entry_that_is_absent_is_a_difference(tmp_path: Path) -> None:
+    """Applies to its own case only; another difference at the same path proves that the value exists."""
     rule = {"operations": '"every"', "path": '"header:x"', "class": '"extra"', "legacy": None, "always": "true"}
     decisions = load(tmp_path, rule)
     (lost,) = decisions.missing_always("user", "any case", [])
@@ -187,8 +187,8 @@ def test_what_must_always_be_there_is_missed_where_it_is_not(tmp_path: Path) -> 
     assert special.missing_always("user", "c", []) != []
 
 
-def test_first_acceptance_decides_and_the_other_is_stale(tmp_path: Path) -> None:
-    """Two that overlap: one of them is superfluous, and the run says which."""
+def test_first_of_two_overlapping_entries_decides(tmp_path: Path) -> None:
+    """Of two overlapping entries, the superfluous one is reported."""
     decisions = load(tmp_path, {}, {})
     assert decisions.matching(seen()) is decisions.entries[0]
     states = decisions.results({(1, "user", "/a"): 1}, {"user"}, cases={("user", "")}, sides={(1, "text", "text")})

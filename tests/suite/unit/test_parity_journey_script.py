@@ -1,4 +1,4 @@
-"""curl commands that are pasted into a shell: nothing that a user wrote is run, expanded or changed."""
+"""Tests of curl commands: a shell runs, expands or changes nothing that a user wrote."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ NASTY = ["${HOME}", "$(id)", "`id`", "'", '"', "\\", "!x", "a!!b", "; rm -rf /",
 
 
 def arguments(shown: str) -> list[str]:
-    """What a shell makes of that command: the arguments that curl would get."""
+    """Return the arguments that curl gets from a shell."""
     assert shown.startswith("curl ")
     ran = subprocess.run(
         [BASH, "-c", "curl() { printf '%s\\0' \"$@\"; }; " + shown],
@@ -46,7 +46,7 @@ def arguments(shown: str) -> list[str]:
 
 
 def sent(shown: str, reads: str) -> bytes:
-    """The bytes that curl would read from there."""
+    """Return the bytes that curl reads from there."""
     return subprocess.run(
         [BASH, "-c", f"curl() {{ cat {reads}; }}; {shown}"], env={**VARIABLES, "PATH": "/usr/bin:/bin"},
         capture_output=True, check=True, timeout=20,
@@ -61,8 +61,8 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 @settings(max_examples=60, deadline=None)
 @given(texts, texts)
 @example("${HOME}", "$(id)!`id`\\\"'")
-def test_json_arrives_as_it_was_meant(text: str, key: str) -> None:
-    """Texts as they are; what is an account's or an answer's from variables."""
+def test_json_arrives_unchanged(text: str, key: str) -> None:
+    """Texts are literal; values of accounts and responses are variables."""
     fields = {"username": Own("username", before=text), key: [text, 1, None, {"id": Ref("list", "file_id")}]}
     shown = arguments(command(WORKER, Step("login", "ann", fields=fields)))
     body = json.loads(shown[shown.index("--data-raw") + 1])
@@ -72,8 +72,8 @@ def test_json_arrives_as_it_was_meant(text: str, key: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(texts, texts, texts)
-def test_path_headers_and_bearer_arrive_as_they_were_meant(identity: str, header: str, bearer: str) -> None:
-    """The path percent-encoded as the client does it, so that curl's own patterns mean nothing."""
+def test_path_headers_and_bearer_arrive_unchanged(identity: str, header: str, bearer: str) -> None:
+    """The path is percent-encoded like in the client, so that curl expands no patterns."""
     header = header.replace("\n", "").replace("\r", "") or "x"
     step = Step("download", "ann", path={"file_id": identity}, headers={"x-any": header}, bearer=bearer or "b")
     shown = arguments(command(WORKER, step))
@@ -87,7 +87,7 @@ def test_path_headers_and_bearer_arrive_as_they_were_meant(identity: str, header
 @given(texts, st.binary(max_size=40) | st.lists(st.sampled_from([b"\n", b"1", b"%", b"\\", b"'", b"\0"])).map(b"".join))
 @example("a", b"h\n1\n7")
 def test_file_arrives_byte_for_byte(name: str, content: bytes) -> None:
-    """Its bytes through printf, digits behind a line end included; its name in curl's own quoting."""
+    """The bytes by printf, including digits after a line end; the name in curl's quoting."""
     step = Step("upload", "ann", file=Upload(name, content))
     shown = command(WORKER, step)
     assert sent(shown, "<&3") == content
@@ -100,7 +100,7 @@ def test_file_arrives_byte_for_byte(name: str, content: bytes) -> None:
 @given(st.binary(max_size=30) | texts.map(str.encode))
 @example(b"@/etc/passwd")
 def test_body_arrives_byte_for_byte(content: bytes) -> None:
-    """Also one that no argument can hold, and one that curl would take for a file's name."""
+    """Also a body that no argument can contain, and one that curl would take for a file name."""
     shown = command(WORKER, Step("login", content=(content, "application/json")))
     found = arguments(shown)
     if "--data-raw" in found:
@@ -111,7 +111,7 @@ def test_body_arrives_byte_for_byte(content: bytes) -> None:
 
 
 def test_secrets_are_variables_and_nothing_else() -> None:
-    """Of the actor's own, of another's, of an earlier answer."""
+    """Of the actor, of another account, and of an earlier response."""
     steps = (
         Step("login", "ann", saves="list", fields={"username": Own("username"), "password": Own("password")}),
         Step("user", "ann"),
@@ -126,12 +126,12 @@ def test_secrets_are_variables_and_nothing_else() -> None:
 
 
 def test_dots_are_kept_and_methods_are_one_word() -> None:
-    """curl would take dot segments away."""
+    """curl would remove dot segments."""
     shown = arguments(command(WORKER, Step("download", path={"file_id": ".."}, method="PUT;id")))
     assert "--path-as-is" in shown
     assert "PUT;id" in shown
 
 
 def test_half_a_surrogate_pair_is_escaped() -> None:
-    """No terminal takes it."""
+    """A terminal cannot print it."""
     assert "\\\\ud800" in command(WORKER, Step("login", fields={"username": "\ud800"}))

@@ -1,4 +1,4 @@
-"""Tallies, shortening: the same sums in any split and order, nothing hostile counts, the shortest journey is found."""
+"""Tests of totals and of shortening."""
 
 import copy
 import dataclasses
@@ -58,15 +58,15 @@ def tally_of(journeys: list[PlayedJourney]) -> ParityTotals:
 
 
 def plain(totals: ParityTotals) -> Any:
-    """What it says, without the order in which it says it."""
+    """Return the totals as plain data in a fixed order."""
     data = json.loads(json.dumps(totals.as_json()))
     return {key: sorted(value, key=json.dumps) if isinstance(value, list) else value for key, value in data.items()}
 
 
 @settings(max_examples=40)
 @given(runs, st.randoms(use_true_random=False))
-def test_sums_are_the_same_in_any_split_and_order(journeys: list[PlayedJourney], chance: random.Random) -> None:
-    """Added up by any number of processes, which report in any order, through JSON."""
+def test_totals_are_equal_in_any_split_and_order(journeys: list[PlayedJourney], chance: random.Random) -> None:
+    """For any number of processes, in any order, through JSON."""
     shuffled = chance.sample(journeys, len(journeys))
     parts: list[list[PlayedJourney]] = [[], [], []]
     for journey in shuffled:
@@ -79,8 +79,8 @@ def test_sums_are_the_same_in_any_split_and_order(journeys: list[PlayedJourney],
 
 @settings(max_examples=40)
 @given(runs)
-def test_sums_count_every_answer_and_every_difference_once(journeys: list[PlayedJourney]) -> None:
-    """Against counting by hand."""
+def test_totals_count_each_response_and_difference_once(journeys: list[PlayedJourney]) -> None:
+    """Compared with counting by hand."""
     totals = tally_of(journeys)
     all_answers = [answer for journey in journeys for answer in journey.steps]
     states = [journey.state for journey in journeys if journey.state is not None]
@@ -105,8 +105,8 @@ def spots(value: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @given(st.sampled_from(spots(one())), st.sampled_from([None, -1, True, 1.5, "x", [], {}, [1], {"a": 1}]))
-def test_sums_that_cannot_be_read_are_refused_or_count_no_less(way: tuple[Any, ...], value: Any) -> None:
-    """Any part of them replaced: a ValueError and nothing else, or sums in which the difference still stands."""
+def test_changed_totals_are_refused_or_keep_differences(way: tuple[Any, ...], value: Any) -> None:
+    """Any part replaced gives a ValueError, or totals that still contain the difference."""
     data = one()
     held = data
     for key in way[:-1]:
@@ -123,8 +123,8 @@ def test_sums_that_cannot_be_read_are_refused_or_count_no_less(way: tuple[Any, .
         assert [seen.decision for seen in totals.seen.values()] == ["undeclared"]
 
 
-def test_two_keys_that_masking_made_one_are_added_up_and_stay_undeclared() -> None:
-    """A mask may hide what told them apart; it accepts nothing."""
+def test_keys_made_equal_by_masking_stay_undeclared() -> None:
+    """Masking may hide the distinction; it accepts nothing."""
     data = one()
     again = copy.deepcopy(data["seen"][0])
     again["line"] = 7
@@ -133,8 +133,8 @@ def test_two_keys_that_masking_made_one_are_added_up_and_stay_undeclared() -> No
         assert (seen.decision, seen.count) == ("undeclared", 2)
 
 
-def test_reproduction_that_was_seen_again_is_kept() -> None:
-    """Rather than the note that it was not; and the shorter of two."""
+def test_reproduction_seen_again_is_kept() -> None:
+    """It is preferred to the note that it was not; of two, the shorter one."""
     steps: list[list[str]] = [[], ["a", "b"], ["a"], ["b"]]
     for order in (steps, steps[::-1]):
         merged = ParityTotals()
@@ -151,7 +151,9 @@ def test_reproduction_that_was_seen_again_is_kept() -> None:
 
 @st.composite
 def journeys(draw: st.DrawFn) -> tuple[Journey, set[str]]:
-    """A journey of up to 14 steps, some of which refer to earlier ones, and the names of those that matter."""
+    """Generate a journey of up to 14 steps, some of which refer to earlier ones, and the names of the steps that
+    matter.
+    """
     steps: list[Step] = []
     for number in range(draw(st.integers(1, 14))):
         refers = draw(st.lists(st.sampled_from([step.saves for step in steps]), max_size=2)) if steps else []
@@ -168,8 +170,8 @@ def closure(journey: Journey, names: set[str]) -> set[str]:
 
 
 @given(journeys())
-def test_shortest_journey_is_what_matters_and_what_that_refers_to(drawn: tuple[Journey, set[str]]) -> None:
-    """Exactly, in order; and each journey that is tried can be played."""
+def test_shortest_journey_has_only_needed_steps(drawn: tuple[Journey, set[str]]) -> None:
+    """Exactly these steps, in order. Each tried journey can be played."""
     journey, matter = drawn
 
     def shows(fewer: Journey) -> bool:
@@ -187,10 +189,10 @@ def test_shortest_journey_is_what_matters_and_what_that_refers_to(drawn: tuple[J
 
 
 @given(journeys(), st.integers(0, 12), st.randoms(use_true_random=False))
-def test_budget_is_kept_and_what_was_cut_short_is_not_complete(
+def test_budget_is_kept_and_interruption_is_incomplete(
     drawn: tuple[Journey, set[str]], tries: int, chance: random.Random
 ) -> None:
-    """Never more tries; complete only when leaving out any one step was tried; for any predicate at all."""
+    """Never more tries than allowed; complete only if leaving out each single step was tried."""
     journey, _ = drawn
     shown = 0
 
@@ -207,7 +209,7 @@ def test_budget_is_kept_and_what_was_cut_short_is_not_complete(
 
 
 def test_budget_that_ends_within_a_round_is_not_complete() -> None:
-    """The steps that were not tried may go, too."""
+    """The steps that were not tried may be superfluous."""
     journey = Journey("j", "s", (), tuple(Step("user", saves=f"s{n}") for n in range(3)))
     assert not shorten(journey, lambda _: False, tries=2).complete
     assert shorten(journey, lambda _: False, tries=9).complete

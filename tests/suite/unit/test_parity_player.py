@@ -1,4 +1,4 @@
-"""Where nobody may register, a token of one system proves that the other is another one."""
+"""Tests of the proof of two systems without registration: one system must refuse the other's token."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +13,11 @@ from cutover.parity.steps import Journey
 pytestmark = pytest.mark.unit
 
 NAMES = {"ann": "two-systems-ann-4711", "bob": "two-systems-bob-4711"}
-"""Secrets are masked everywhere from then on: no word that another test looks for."""
+"""These secrets are masked everywhere from now on, so they contain no word that another test looks for."""
 
 
 class System:
-    """A system that lets some people in, and honours the tokens of some systems."""
+    """A system that lets some accounts log in and accepts the tokens of some systems."""
 
     def __init__(self, system: str, *, honours: set[str], people: set[str]) -> None:
         self.system, self.url = system, f"http://{system}.invalid"
@@ -26,7 +26,7 @@ class System:
         self.asked: list[str] = []
 
     def call(self, name: str, *, token: Any = None, fields: Any = None) -> Any:
-        """The answer to it."""
+        """Return the response to that operation."""
         self.asked.append(name)
         if name == "health":
             return SimpleNamespace(field=self._no_field)
@@ -42,7 +42,7 @@ class System:
 
 
 def player(worker_honours: set[str]) -> tuple[Any, System, System]:
-    """A player of two systems, on which ann may log in and bob is disabled."""
+    """Return a player of two systems, on which ann may log in and bob is disabled."""
     legacy = System("legacy", honours={"token of legacy"}, people={NAMES["ann"]})
     worker = System("worker", honours=worker_honours, people={NAMES["ann"]})
     means: Any = SimpleNamespace(seed=1, rules=SimpleNamespace(), show_values=False)
@@ -51,19 +51,19 @@ def player(worker_honours: set[str]) -> tuple[Any, System, System]:
 
 
 def begin(made: Any, who: str) -> None:
-    """A journey of an account that both hold."""
+    """Begin a journey of an account that both systems have."""
     made.begin_migrated(Journey("migrated", "x", (who,), ()), {who: (Secret(NAMES[who]), Secret("Pw-of-nobody-4711"))})
 
 
-def test_worker_that_honours_djangos_token_is_the_same_system() -> None:
+def test_worker_that_accepts_django_token_is_refused() -> None:
     """Compared with itself, everything would be equal."""
     made, _, _ = player({"token of legacy"})
     with pytest.raises(IdentityMismatch, match="accepts a token issued by"):
         begin(made, "ann")
 
 
-def test_two_systems_are_proven_once_and_by_who_may_log_in() -> None:
-    """A disabled account proves nothing; the next one does, and then nobody is asked again."""
+def test_two_systems_are_proven_once() -> None:
+    """A disabled account proves nothing. After the proof no further request is made."""
     made, legacy, worker = player({"token of worker"})
     begin(made, "bob")
     assert worker.asked.count("user") == 0

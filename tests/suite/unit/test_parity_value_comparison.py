@@ -1,4 +1,4 @@
-"""JSON bodies: what is read without loss, and that every change of a document is found where it is."""
+"""Tests of JSON bodies: lossless reading, and every change of a document is found at its place."""
 
 import copy
 import json
@@ -31,7 +31,7 @@ Found = list[tuple[str, str, str, str]]
 
 
 def compared(baseline: Any, candidate: Any, known: IdMapping | None = None) -> Found:
-    """(path, class, either side) of each difference of two values."""
+    """Return (path, class, both words) of each difference of two values."""
     found: Found = []
     Comparison(
         known or IdMapping(), lambda path, kind, ours, theirs, *_: found.append((path, kind.value, ours, theirs))
@@ -58,8 +58,8 @@ def places(found: Found) -> list[tuple[str, str]]:
         b'{"a":' * 100_000, b'"\xed\xa0\x80"',
     ],
 )  # fmt: skip
-def test_what_is_no_json_is_refused_in_words_that_hold_nothing_of_it(body: bytes) -> None:
-    """One kind of refusal, and no place or text in it that would give each run another key."""
+def test_refusal_of_json_contains_nothing_of_the_body(body: bytes) -> None:
+    """The message contains no position and no text of the body, so that it is the same in each run."""
     with pytest.raises(lossless_json.NotJson) as caught:
         lossless_json.read(body)
     assert str(caught.value)
@@ -69,7 +69,7 @@ def test_what_is_no_json_is_refused_in_words_that_hold_nothing_of_it(body: bytes
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
-    """Nothing else is raised."""
+    """No other exception is raised."""
     try:
         lossless_json.read(body)
     except lossless_json.NotJson:
@@ -85,16 +85,16 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
         ("-0.0", Lexeme("-0.0")), ("1E400", Lexeme("1E400")), ("9" * 5000, Lexeme("9" * 5000)),
     ],
 )  # fmt: skip
-def test_numbers_keep_how_they_are_written(text: str, value: Any) -> None:
-    """In an object that holds a date with "-0", too, which only looks like minus zero."""
+def test_numbers_keep_their_spelling(text: str, value: Any) -> None:
+    """Also in an object with a date that contains "-0"."""
     for document in (f"[{text}]", f'[{text},"2026-01-05",-0]'):
         read = lossless_json.read(document.encode())
         assert read[0] == value
         assert type(read[0]) is type(value)
 
 
-def test_surrogate_and_repeated_keys_survive_at_any_depth() -> None:
-    """Half a pair, and each of the values of a repeated key."""
+def test_surrogates_and_repeated_keys_are_kept() -> None:
+    """Half of a surrogate pair, and all values of a repeated key."""
     read = lossless_json.read(b'{"a":[{"b":"\\ud800","b":{"c":1,"c":2}}]}')
     inner = read["a"][0]
     assert isinstance(inner, Repeated)
@@ -112,8 +112,8 @@ SCALARS = ["1", "1.0", "1e0", "1.50", "1.5", "0", "-0", "-0.0", "true", "false",
 
 @pytest.mark.parametrize("one", SCALARS)
 @pytest.mark.parametrize("other", SCALARS)
-def test_two_lexemes_are_one_value_only_when_they_are_one_text(one: str, other: str) -> None:
-    """No two of them are taken for each other, in whichever place; a value is equal to itself."""
+def test_numbers_differ_if_their_spelling_does(one: str, other: str) -> None:
+    """Two spellings are never equal, at any place, and each equals itself."""
     for form in ("{}", '{{"x":{}}}', "[{}]", '{{"bag":[{}]}}', '{{"x":[0,{}]}}', '{{"x":[{{"y":{}}}]}}'):
         assert bool(of_texts(form.format(one), form.format(other))) == (one != other), form
 
@@ -133,15 +133,13 @@ def test_two_lexemes_are_one_value_only_when_they_are_one_text(one: str, other: 
         ('"a"', '""', "value", ("text", "empty text")),
     ],
 )
-def test_difference_of_two_values_has_its_class_and_direction(
-    one: str, other: str, kind: str, words: tuple[str, str]
-) -> None:
-    """Type before value, and the words show no value."""
+def test_difference_has_its_class_and_direction(one: str, other: str, kind: str, words: tuple[str, str]) -> None:
+    """The type is compared before the value, and the words contain no value."""
     assert of_texts(f'{{"x":{one}}}', f'{{"x":{other}}}') == [("/x", kind, *words)]
 
 
-def test_repeated_key_is_told_and_hides_nothing() -> None:
-    """On one side, on both with other values, on both another number of times, and in a list that is matched."""
+def test_repeated_key_is_found_and_hides_nothing() -> None:
+    """On one side, on both with other values, with another number of values, and in a matched list."""
     assert places(of_texts('{"x":{"a":1}}', '{"x":{"a":1,"a":1}}')) == [("/x/a", "semantics")]
     assert sorted(places(of_texts('{"x":{"a":1,"b":2}}', '{"x":{"a":1,"a":1}}'))) == [
         ("/x/a", "semantics"),
@@ -177,14 +175,14 @@ def test_repeated_key_is_told_and_hides_nothing() -> None:
         ([], [None], [("/*", "extra")]),
     ],
 )
-def test_list_without_a_key_is_held_to_its_order(one: Any, other: Any, expected: list[tuple[str, str]]) -> None:
-    """Each kind of change has its class, and a dropped duplicate is no other order."""
+def test_list_without_key_is_compared_in_order(one: Any, other: Any, expected: list[tuple[str, str]]) -> None:
+    """Each kind of change has its class, and a missing duplicate is not another order."""
     assert places(compared({"x": one}, {"x": other})) == [(f"/x{path}", kind) for path, kind in expected]
 
 
 @given(st.lists(st.integers(0, 3), max_size=12), st.randoms())
-def test_shuffled_free_list_is_equal_and_what_is_left_out_is_missing(values: list[int], chance: random.Random) -> None:
-    """As often as it was left out; and nothing but that, where order counts."""
+def test_free_list_ignores_order_but_not_omissions(values: list[int], chance: random.Random) -> None:
+    """Each omitted element is one difference, also if the order is compared."""
     shuffled = chance.sample(values, len(values))
     assert compared({"bag": values}, {"bag": shuffled}) == []
     fewer = [value for value in values if chance.random() < 0.5]
@@ -195,8 +193,8 @@ def test_shuffled_free_list_is_equal_and_what_is_left_out_is_missing(values: lis
 
 
 @given(st.lists(st.integers(0, 4), max_size=10), st.lists(st.integers(0, 4), max_size=10))
-def test_alignment_pairs_as_many_as_there_are_and_loses_none(ours: list[int], theirs: list[int]) -> None:
-    """Pairs are equal and as many as the two have in common; pairs and gaps together are everything, once."""
+def test_alignment_pairs_all_common_elements(ours: list[int], theirs: list[int]) -> None:
+    """All common elements are paired, and pairs and gaps contain each element once."""
     aligned = align(ours, theirs)
     assert all(ours[i] == theirs[j] for i, j in aligned.pairs)
     assert len(aligned.pairs) == sum(min(ours.count(value), theirs.count(value)) for value in set(ours))
@@ -219,8 +217,8 @@ def known(**pairs: str) -> IdMapping:
     return held
 
 
-def test_list_whose_key_is_an_id_is_matched_by_what_ids_stand_for() -> None:
-    """Known ids in another order, swapped, reused, lost; unknown ones by what else the elements hold."""
+def test_list_keyed_by_id_is_matched_by_the_mapping() -> None:
+    """Known ids reordered, swapped, reused or lost; new ids by the other content."""
     abc = files(("a", "x"), ("b", "y"), ("c", "z"))
     assert compared(abc, files(("A", "x"), ("B", "y"), ("C", "z"))) == []
     assert places(compared(abc, files(("B", "y"), ("A", "x"), ("C", "z")))) == [("/files/*", "order")]
@@ -244,8 +242,8 @@ def test_list_whose_key_is_an_id_is_matched_by_what_ids_stand_for() -> None:
     assert ("/files", "semantics") in places(compared(abc, {"files": [1, 2, 3]}))
 
 
-def test_list_matched_by_a_name_has_no_order_where_it_is_free() -> None:
-    """Matched by name; and by content where there is none, without an order that nobody promised."""
+def test_list_keyed_by_name_may_be_in_any_order() -> None:
+    """Matched by name, or by content without a name, in any order."""
     ours = {"users": [{"name": "ann", "x": 1}, {"name": "bob", "x": 2}]}
     assert compared(ours, {"users": ours["users"][::-1]}) == []
     assert places(compared(ours, {"users": [{"name": "bob", "x": 3}, {"name": "eve", "x": 1}]})) == [
@@ -255,8 +253,8 @@ def test_list_matched_by_a_name_has_no_order_where_it_is_free() -> None:
     assert compared({"users": nameless}, {"users": nameless[::-1]}) == []
 
 
-def test_ids_of_another_type_still_stand_for_one_thing() -> None:
-    """An accepted change of an id's type hides no swap."""
+def test_ids_of_another_type_are_still_mapped() -> None:
+    """An accepted change of the type of ids does not hide a swap."""
     held = IdMapping()
     assert places(compared({"user": {"id": 1}}, {"user": {"id": "u1"}}, held)) == [("/user/id", "type")]
     assert places(compared({"user": {"id": 1}}, {"user": {"id": "u2"}}, held)) == [
@@ -265,8 +263,8 @@ def test_ids_of_another_type_still_stand_for_one_thing() -> None:
     assert places(compared({"user": {"id": 1}}, {"user": {"id": None}})) == [("/user/id", "type")]
 
 
-def test_instant_that_is_none_on_one_side_is_another_type() -> None:
-    """So that no noise hides it, which may hide a value."""
+def test_invalid_instant_on_one_side_is_another_type() -> None:
+    """It is a type difference, because noise may hide a value."""
     found = compared({"x": {"created_at": "2026-11-22T10:00:00Z"}}, {"x": {"created_at": "yesterday"}})
     assert found == [("/x/created_at", "type", "instant", "text, not an instant")]
 
@@ -289,7 +287,7 @@ documents = st.recursive(
 
 
 def written(value: Any, chance: random.Random) -> str:
-    """The value as JSON text: keys in any order, any spacing, letters escaped or not."""
+    """Return the value as JSON text with keys in any order, any spacing, and letters escaped or not."""
 
     def space() -> str:
         return chance.choice(["", " ", "\n", "\t "])
@@ -305,13 +303,13 @@ def written(value: Any, chance: random.Random) -> str:
 
 
 @given(documents, st.randoms(use_true_random=False))
-def test_equal_documents_in_any_spelling_do_not_differ(document: Any, chance: random.Random) -> None:
-    """Key order, spacing and escapes mean nothing."""
+def test_equal_documents_in_any_spelling_are_equal(document: Any, chance: random.Random) -> None:
+    """Key order, spacing and escapes are irrelevant."""
     assert of_texts(written(document, chance), written(document, chance)) == []
 
 
 def nodes(value: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """(path, container, key) of every value in a document."""
+    """Yield (path, container, key) of every value in a document."""
     if isinstance(value, (dict, list)):
         for key in value if isinstance(value, dict) else range(len(value)):
             word = "*" if isinstance(value, list) else key.replace("~", "~0").replace("/", "~1")
@@ -323,8 +321,8 @@ MISSING_ONE = {"missing": "extra", "extra": "missing"}
 
 
 @given(documents, st.data())
-def test_single_change_is_found_where_it_is_and_both_ways_round(document: Any, data: st.DataObject) -> None:
-    """A value left out, added, or replaced by one of another type or of the same."""
+def test_single_change_is_found_in_both_directions(document: Any, data: st.DataObject) -> None:
+    """A value is left out, added, or replaced by one of another or the same type."""
     changed = copy.deepcopy(document)
     found = list(nodes(changed))
     if not found:
@@ -355,8 +353,8 @@ def test_single_change_is_found_where_it_is_and_both_ways_round(document: Any, d
 
 
 @given(documents, documents)
-def test_comparison_is_symmetric_and_blind_to_nothing(one: Any, other: Any) -> None:
-    """Two documents differ when, and only when, their exact forms do; the other way round likewise."""
+def test_documents_differ_if_and_only_if_not_equal(one: Any, other: Any) -> None:
+    """Two documents differ if and only if their exact forms do, in both directions."""
 
     def exact(value: Any) -> Any:
         if isinstance(value, dict):
