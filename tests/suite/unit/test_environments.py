@@ -230,13 +230,31 @@ def test_every_value_is_found_by_its_own_pointer(document: object) -> None:
     walk(document, "")
 
 
-@given(documents, st.text(max_size=6))
-def test_pointer_leads_somewhere_or_raises_key_error(document: object, pointer: str) -> None:
-    """No pointer makes the walk fall over."""
-    try:
-        follow_pointer(document, "/" + pointer)
-    except KeyError:
-        return
+def places_of(value: object, tokens: tuple[str, ...] = ()) -> dict[tuple[str, ...], object]:
+    """Return every place of a document, as the tokens of its pointer, with the value there."""
+    inner: list[tuple[str, object]] = []
+    if isinstance(value, dict):
+        inner = list(value.items())
+    elif isinstance(value, list):
+        inner = [(str(index), each) for index, each in enumerate(value)]
+    return {tokens: value} | {
+        place: found for token, each in inner for place, found in places_of(each, (*tokens, token)).items()
+    }
+
+
+@given(documents, st.data())
+def test_pointer_returns_its_value_or_raises_key_error(document: object, data: st.DataObject) -> None:
+    """A pointer to a place returns the value there. A pointer to no place raises KeyError."""
+    places = places_of(document)
+    place = data.draw(st.sampled_from(sorted(places)))
+    other = data.draw(st.sampled_from(["0", "00", "01", "-1", "-", "+0", "9"]) | st.text(max_size=4))
+    tokens = data.draw(st.sampled_from([place, (*place, other), (*place[:-1], other)]))
+    pointer = "".join("/" + token.replace("~", "~0").replace("/", "~1") for token in tokens)
+    if tokens in places:
+        assert follow_pointer(document, pointer) == places[tokens]
+    else:
+        with pytest.raises(KeyError):
+            follow_pointer(document, pointer)
 
 
 @pytest.mark.parametrize(
