@@ -19,11 +19,11 @@ setup: $(SETUP) ## create .venv from the lock files and install the Worker's npm
 smoke: setup ## run the smoke gate; ENV=embedded (default) starts a real Django and a real Worker on loopback
 	@$(BIN)/pytest -n 2 -m smoke --env $(ENV)
 
-test: setup ## run all tests of the suite: unit, embedded pair, verdicts, planted faults
-	$(BIN)/pytest -n 2 --dist loadgroup -m "unit or pair or verdicts or sensitivity"
+test: setup ## run all tests of the suite: unit, embedded pair, verdicts, planted faults; print why tests were skipped
+	$(BIN)/pytest -n 2 --dist loadgroup -rs -m "unit or pair or verdicts or sensitivity"
 
 sensitivity: setup ## run every planted fault and its control against the whole gate and print the table
-	CUTOVER_SENSITIVITY=full $(BIN)/pytest -m sensitivity
+	CUTOVER_SENSITIVITY=full $(BIN)/pytest -rs -m sensitivity
 
 check: setup ## run ruff, mypy --strict and codespell, and compare manifest.toml with the checks
 	$(BIN)/ruff check .

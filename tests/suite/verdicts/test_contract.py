@@ -207,7 +207,12 @@ def test_requests_are_equal_with_one_and_two_processes(own_pair: PairState, tmp_
     [
         (100, 6, 0.4),
         pytest.param(
-            100, 60, 5, marks=pytest.mark.skipif("CUTOVER_LONG" not in os.environ, reason="takes five minutes")
+            100,
+            60,
+            5,
+            marks=pytest.mark.skipif(
+                "CUTOVER_LONG" not in os.environ, reason="The run of five minutes is tested only with CUTOVER_LONG set."
+            ),
         ),
     ],
 )

@@ -282,7 +282,10 @@ def test_wrong_usage_ends_with_4_before_sending(
     assert system.state["users"] == 0
 
 
-@pytest.mark.skipif(os.environ.get("CUTOVER_LOAD") != "full", reason="CUTOVER_LOAD=full: ten seconds of waiting")
+@pytest.mark.skipif(
+    os.environ.get("CUTOVER_LOAD") != "full",
+    reason="The web page is tested only with CUTOVER_LOAD=full, because it takes ten seconds.",
+)
 def test_web_page_shows_the_same_requests(system: Target, project: Path, tmp_path: Path) -> None:
     """--web: the run starts from the page, which counts the same requests; the exit code is the verdict."""
     with socket.socket() as free:

@@ -123,7 +123,10 @@ def test_switch_from_django_to_the_worker_is_go(tmp_path: Path) -> None:
     assert (left["users"], run.verdict["leftovers"]) == (0, [])
 
 
-@pytest.mark.skipif(not (FULL and shutil.which("nginx")), reason="CUTOVER_LOAD=full, and nginx")
+@pytest.mark.skipif(
+    not (FULL and shutil.which("nginx")),
+    reason="The reload of nginx is tested only with CUTOVER_LOAD=full and with nginx installed.",
+)
 def test_nginx_reload_drops_nothing_on_new_connections(tmp_path: Path) -> None:
     """A reload of its configuration, as a real proxy does it."""
     with target() as system, front(system.port) as spare:
