@@ -1,4 +1,4 @@
-"""Gate runs as a caller starts them: pytest as a process, its exit code, its output, its files."""
+"""Gate runs as a user starts them: pytest as a process, its exit code, its output and its files."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from cutover.config.validation import root
 
 @dataclass(frozen=True)
 class GateRun:
-    """A gate run that has ended: exit code, what it printed, what it left."""
+    """A finished gate run: exit code, output and reports folder."""
 
     code: int
     output: str
@@ -22,30 +22,30 @@ class GateRun:
 
     @property
     def last_line(self) -> str:
-        """The last line that was printed."""
+        """Return the last printed line."""
         return self.output.rstrip("\n").rpartition("\n")[2]
 
     @property
     def folder(self) -> Path:
-        """The run's folder."""
+        """Return the run's folder."""
         (folder,) = self.reports.iterdir()
         return folder
 
     @property
     def verdict(self) -> dict[str, Any]:
-        """verdict.json."""
+        """Return the content of verdict.json."""
         verdict: dict[str, Any] = json.loads((self.folder / "verdict.json").read_text())
         return verdict
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """The checks' records of evidence.jsonl."""
+        """Return the records of checks of evidence.jsonl."""
         lines = [json.loads(line) for line in (self.folder / "evidence.jsonl").read_text().splitlines()]
         return [line for line in lines if line["kind"] == "check"]
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """The caller's variables without those that steer a gate run."""
+    """Return the caller's environment variables without those that change a gate run."""
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("CUTOVER_", "PYTEST_", "GITHUB_"))
     }
@@ -53,7 +53,7 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 
 def pytest_command(arguments: Sequence[str]) -> list[str]:
-    """pytest of this environment, as a process of its own."""
+    """Return the command that runs pytest of this virtual environment as a process."""
     return [sys.executable, "-m", "pytest", *arguments]
 
 

@@ -1,4 +1,4 @@
-"""Sessions of several users, sent over HTTP and written down as servers and browsers do."""
+"""Sessions of several users, sent over HTTP and recorded in the formats of servers and browsers."""
 
 import itertools
 import json
@@ -45,7 +45,7 @@ class User:
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request that was sent, with everything that a browser would write down of it."""
+    """One request and its response, with everything that a browser records."""
 
     user: User | None
     request: httpx.Request
@@ -53,7 +53,7 @@ class Exchange:
 
 
 class Session:
-    """Users with files on both systems of a pair, and requests of theirs to one of the two."""
+    """Users with files on both systems of a pair, and their requests to one of the two."""
 
     def __init__(self, pair: PairState, *, users: int, files: int) -> None:
         self._urls = {"legacy": pair.legacy_url, "worker": pair.worker_url}
@@ -64,8 +64,8 @@ class Session:
             for system, paths in PATHS.items():
                 fields = {"username": user.name, "email": f"{user.name}@session.invalid", "password": PASSWORD,
                           "password2": PASSWORD}  # fmt: skip
-                told = self._send(system, "POST", paths["register"], json=fields).json()
-                user.tokens[system] = told.get("access_token") or told["access"]
+                answer = self._send(system, "POST", paths["register"], json=fields).json()
+                user.tokens[system] = answer.get("access_token") or answer["access"]
                 for index in range(files):
                     content = f"name,n\r\nO'Brien {number},{index}\r\nÉva,{index * 7}\r\n".encode()
                     self._send(system, "POST", paths["upload"], user, files={"file": (f"it's {index}.csv", content)})
@@ -73,7 +73,7 @@ class Session:
                 user.ids[system] = [row["file_id"] for row in listed]
 
     def record(self, system: str, count: int) -> list[Exchange]:
-        """So many requests to one system: what users do again and again, and now and then one of everybody's."""
+        """Send that many requests to one system: repeated requests of users, and some without a user."""
         return [
             self._exchange(system, method, path, user)
             for method, path, user in itertools.islice(self._requests(system), count)
@@ -95,7 +95,7 @@ class Session:
                 for one in user.ids[system]:
                     yield ("HEAD" if turn % 5 == 4 else "GET"), paths["download"].format(one), user
                     yield "GET", paths["columns"].format(one), user
-            if turn:  # each file has been asked for by its owner
+            if turn:  # after the first turn each owner has requested its file
                 yield "GET", paths["download"].format(self.users[0].ids[system][0]), self.users[1]
             yield "GET", "/health", None
             yield "POST", paths["register"], None
@@ -106,7 +106,7 @@ class Session:
         return Exchange(user, response.request, response)
 
     def _send(self, system: str, method: str, path: str, user: User | None = None, **body: Any) -> httpx.Response:
-        number = next(self._addresses) // 40  # clients of the Worker's limiter, which allows 100 requests each
+        number = next(self._addresses) // 40  # the Worker's rate limiter allows 100 requests per client address
         headers = {"cf-connecting-ip": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"}
         if user is not None:
             headers["authorization"] = f"Bearer {user.tokens[system]}"
@@ -114,7 +114,7 @@ class Session:
 
 
 def combined(exchanges: Sequence[Exchange]) -> bytes:
-    """The server's access log."""
+    """Return an access log in the combined format."""
     lines = []
     for number, (user, request, response) in enumerate((e.user, e.request, e.response) for e in exchanges):
         who = user.name if user else "-"
@@ -128,7 +128,7 @@ def combined(exchanges: Sequence[Exchange]) -> bytes:
 
 
 def json_lines(exchanges: Sequence[Exchange], key: str) -> bytes:
-    """The same as JSON, with the user's name under that key."""
+    """Return an access log as JSON lines, with the user's name under that key."""
     rows = [
         {key: e.user.name if e.user else None, "method": e.request.method, "path": e.request.url.raw_path.decode(),
          "status": e.response.status_code}
@@ -138,7 +138,7 @@ def json_lines(exchanges: Sequence[Exchange], key: str) -> bytes:
 
 
 def har(exchanges: Sequence[Exchange], header: str) -> bytes:
-    """What a browser exports: with authorization, cookies and bodies; that header names the user."""
+    """Return a HAR file with authorization, cookies and bodies. That header contains the user's name."""
     entries = []
     for e in exchanges:
         headers: Mapping[str, str] = {**e.request.headers, "Cookie": "session=the-cookies-secret"}

@@ -1,4 +1,4 @@
-"""What both systems of a pair hold, seen past their APIs: rows, objects, files on disk; and a hand to put it there."""
+"""The stored data of both systems of a pair, read directly from their stores, and targets to change it."""
 
 import contextlib
 import sqlite3
@@ -19,8 +19,8 @@ from cutover.embedded.state import PairState
 from cutover.systems.target import Target
 
 
-def holdings(found: PairState) -> dict[str, int]:
-    """How many accounts, rows of files, objects and files on disk there are on both systems."""
+def stored_counts(found: PairState) -> dict[str, int]:
+    """Return the numbers of accounts, rows of files, objects and files on disk of both systems."""
     with (
         contextlib.closing(sqlite3.connect(f"file:{found.d1_file}?mode=ro", uri=True)) as d1,
         psycopg.connect(found.pg_dsn) as postgres,
@@ -28,14 +28,14 @@ def holdings(found: PairState) -> dict[str, int]:
         return {
             "worker users": d1.execute("SELECT count(*) FROM users").fetchone()[0],
             "worker files": d1.execute("SELECT count(*) FROM files").fetchone()[0],
-            "objects": _store(found)["KeyCount"],
-            "legacy users": rows_of(postgres, "auth_user"),
-            "legacy files": rows_of(postgres, "list_cutter_savedfile"),
+            "objects": _listed_objects(found)["KeyCount"],
+            "legacy users": row_count(postgres, "auth_user"),
+            "legacy files": row_count(postgres, "list_cutter_savedfile"),
             "media": sum(file.is_file() for file in Path(found.media_root).rglob("*")),
         }
 
 
-def _store(found: PairState) -> dict[str, Any]:
+def _listed_objects(found: PairState) -> dict[str, Any]:
     store = boto3.client(
         "s3",
         endpoint_url=found.s3_url,
@@ -47,20 +47,20 @@ def _store(found: PairState) -> dict[str, Any]:
     return listed
 
 
-def rows_of(postgres: psycopg.Connection, table: str) -> int:
-    """The number of rows of a table of the legacy system."""
+def row_count(postgres: psycopg.Connection, table: str) -> int:
+    """Return the number of rows of a table of the legacy system."""
     row = postgres.execute(psycopg.sql.SQL("SELECT count(*) FROM {}").format(psycopg.sql.Identifier(table))).fetchone()
     assert row is not None
     return int(row[0])
 
 
-def everything(found: PairState) -> dict[str, list[Any]]:
-    """Every row of every table of both databases, every object and every file with its size."""
+def all_stored_data(found: PairState) -> dict[str, list[Any]]:
+    """Return every row of every table of both databases, and every object and file with its size."""
     with (
         contextlib.closing(sqlite3.connect(f"file:{found.d1_file}?mode=ro", uri=True)) as d1,
         psycopg.connect(found.pg_dsn) as postgres,
     ):
-        # _cf_: the runtime's own notes on the database, which change with reading, too.
+        # _cf_: tables of the runtime, which also change when the database is read.
         query = r"SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\_cf\_%' ESCAPE '\'"
         names = [name for (name,) in d1.execute(query)]
         seen = {f"d1 {name}": d1.execute(f'SELECT * FROM "{name}"').fetchall() for name in names}  # noqa: S608 - its own names
@@ -69,25 +69,25 @@ def everything(found: PairState) -> dict[str, list[Any]]:
             query = psycopg.sql.SQL("SELECT * FROM {}").format(psycopg.sql.Identifier(name))
             seen[f"postgres {name}"] = sorted(postgres.execute(query).fetchall(), key=repr)
     media = Path(found.media_root)
-    seen["objects"] = [(row["Key"], row["Size"], row["ETag"]) for row in _store(found)["Contents"]]
+    seen["objects"] = [(row["Key"], row["Size"], row["ETag"]) for row in _listed_objects(found)["Contents"]]
     seen["media"] = sorted((str(file), file.stat().st_size) for file in media.rglob("*") if file.is_file())
     return seen
 
 
-def settle(found: PairState) -> None:
-    """Wait until nothing that was begun is still being written: processing and audit rows come after the answer."""
-    deadline, before = time.monotonic() + 10, everything(found)
+def wait_until_settled(found: PairState) -> None:
+    """Wait until no write is pending: processing and audit rows are written after the response."""
+    deadline, before = time.monotonic() + 10, all_stored_data(found)
     while time.monotonic() < deadline:
         time.sleep(0.5)
-        if (now := everything(found)) == before:
+        if (now := all_stored_data(found)) == before:
             return
         before = now
-    raise AssertionError("the pair does not come to rest")
+    raise AssertionError("the stored data of the pair still changes after 10 s")
 
 
 @contextlib.contextmanager
-def by_hand(found: PairState) -> Generator[dict[str, Target]]:
-    """Both systems of a pair, to do something on them that is no part of a gate run."""
+def direct_targets(found: PairState) -> Generator[dict[str, Target]]:
+    """Yield both systems of a pair as targets, for requests that are not part of a gate run."""
     environment, recorder = load_environment(root(), "embedded", pair=found), Recorder()
     client = Client(environment, recorder=recorder, rate_limiter=None, kill_switch=KillSwitch(root()), run=new_run_id())
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.suite.support.gate_runs import clean_environment, pytest_command, run_gate
-from tests.suite.support.stored_data import by_hand, everything, settle
+from tests.suite.support.stored_data import all_stored_data, direct_targets, wait_until_settled
 from tests.suite.verdicts.conftest import ProjectFactory, SmokeProjectFactory
 
 from cutover.accounts.pool import lease
@@ -62,7 +62,7 @@ def inhabited_pair() -> Generator[PairState]:
     handle = pair.start(pair.anonymous_name(), owned=True, options=pair.PairOptions(rate_limit=(100_000, 60)))
     try:
         found = handle.wait(90)
-        with by_hand(found) as targets:
+        with direct_targets(found) as targets:
             for target in targets.values():
                 for number, name in enumerate(("first", "second")):
                     made = Accounts(target, "x", None)
@@ -108,9 +108,9 @@ def variables(found: PairState) -> dict[str, str]:
 
 def durable_data(found: PairState) -> dict[str, object]:
     """Return all that users have (accounts, working passwords, files with their data, objects), without logs."""
-    settle(found)
-    seen = everything(found)
-    with by_hand(found) as targets:
+    wait_until_settled(found)
+    seen = all_stored_data(found)
+    with direct_targets(found) as targets:
         for target in targets.values():
             for name in ("first", "second"):
                 fields = {"username": f"resident-{name}", "password": f"their own password {name}"}
@@ -222,7 +222,7 @@ def test_unknown_new_file_is_listed_and_kept(
     assert done.code == 0, done.output
     (left,) = done.verdict["leftovers"]
     assert "of FIRST: new since the check began, and not removed" in left
-    with by_hand(inhabited_pair) as targets:
+    with direct_targets(inhabited_pair) as targets:
         fields = {"username": "resident-first", "password": "their own password first"}
         token = targets["worker"].call("login", fields=fields).expect_status().secret("access_token")
         file_id = left.partition("file ")[2].partition(" ")[0]

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.suite.support.gate_runs import clean_environment, pytest_command, run_gate
-from tests.suite.support.stored_data import holdings, rows_of
+from tests.suite.support.stored_data import row_count, stored_counts
 from tests.suite.verdicts.conftest import ProjectFactory
 
 from cutover.accounts.registered import key_id, note
@@ -133,13 +133,13 @@ def named_environment(found: PairState, *, key: bool = True) -> str:
 def test_data_of_a_killed_run_is_removed(clean_pair: PairState, tmp_path: Path) -> None:
     """After kill -9 on each system a dry run lists the data, and a cleanup removes all of it."""
     reports = tmp_path / "reports"
-    assert holdings(clean_pair) == NOTHING
+    assert stored_counts(clean_pair) == NOTHING
     # Only checks that keep their files to the end have two at once.
     with contextlib.closing(sqlite3.connect(f"file:{clean_pair.d1_file}?mode=ro", uri=True)) as d1:
         kill_when(lambda: d1.execute("SELECT count(*) FROM files").fetchone()[0] >= 2, clean_pair, reports)
     with psycopg.connect(clean_pair.pg_dsn, autocommit=True) as postgres:
-        kill_when(lambda: rows_of(postgres, "list_cutter_savedfile") >= 2, clean_pair, reports)
-    left = holdings(clean_pair)
+        kill_when(lambda: row_count(postgres, "list_cutter_savedfile") >= 2, clean_pair, reports)
+    left = stored_counts(clean_pair)
     assert all(left.values()), left
     names = open_accounts(reports)
     assert len(names) >= 2
@@ -149,13 +149,13 @@ def test_data_of_a_killed_run_is_removed(clean_pair: PairState, tmp_path: Path) 
     assert listed.returncode == 10, listed.stdout
     assert all(name in listed.stdout for name in names)
     assert "dry run, nothing was sent" in listed.stdout
-    assert holdings(clean_pair) == left
+    assert stored_counts(clean_pair) == left
     assert open_accounts(reports) == names
 
     swept = run_cleanup(*where, reports=reports)
     assert swept.returncode == 0, swept.stdout
     assert all(name in swept.stdout for name in names)
-    assert holdings(clean_pair) == NOTHING
+    assert stored_counts(clean_pair) == NOTHING
     assert {line["account"] for line in events(reports) if line["event"] == "removed"} >= names
 
     again = run_cleanup(*where, reports=reports)
@@ -168,7 +168,7 @@ def test_complete_run_leaves_nothing(clean_pair: PairState, tmp_path: Path) -> N
     reports = tmp_path / "reports"
     done = run_gate("-m", "smoke", "--env", "embedded", "--pair", clean_pair.name, reports=reports)
     assert done.code == 0, done.output
-    assert holdings(clean_pair) == NOTHING
+    assert stored_counts(clean_pair) == NOTHING
     lines = events(reports)
     assert {line["system"] for line in lines if line["event"] == "named"} == {"worker", "legacy"}
     assert {line["environment"] for line in lines} == {"embedded"}
@@ -184,13 +184,13 @@ def test_parallel_cleanups_remove_everything(
     project = project_factory(CUT_SHORT, manifest=MANIFEST, environments=named_environment(clean_pair))
     for _ in range(2):
         run_check_that_kills(project, ("--env", "named"), reports, SWEEP_KEY=KEY)
-    assert holdings(clean_pair) == {**dict.fromkeys(NOTHING, 4), "worker users": 2, "legacy users": 2}
+    assert stored_counts(clean_pair) == {**dict.fromkeys(NOTHING, 4), "worker users": 2, "legacy users": 2}
     young = run_cleanup("--env", "named", reports=reports, project=project, SWEEP_KEY=KEY)
     assert (young.returncode, young.stdout.count("\n")) == (0, 1), young.stdout
     assert "8 too young and let alone" in young.stdout
     other = run_cleanup("--env", "embedded", "--pair", clean_pair.name, reports=reports, project=project)
     assert (other.returncode, other.stdout.count("\n")) == (0, 1), other.stdout
-    assert holdings(clean_pair)["worker users"] == 2
+    assert stored_counts(clean_pair)["worker users"] == 2
 
     command = cleanup_command("--env", "named", "--older-than", "0", "--reports", str(reports))
     both = [
@@ -201,7 +201,7 @@ def test_parallel_cleanups_remove_everything(
     ]  # fmt: skip
     outputs = [run.communicate(timeout=120)[0] for run in both]
     assert [run.returncode for run in both] == [0, 0], outputs
-    assert holdings(clean_pair) == NOTHING
+    assert stored_counts(clean_pair) == NOTHING
     assert all("removed" in output or "not there" in output for output in outputs)
     # The names of accounts that were never registered stay open for a minute: a registration may be in progress.
     assert len(open_accounts(reports)) == 4
@@ -216,14 +216,14 @@ def test_unknown_password_is_inconclusive(own_pair: PairState, project_factory: 
     bare, keyed = (named_environment(own_pair, key=key) for key in (False, True))
     project = project_factory(CUT_SHORT, manifest=MANIFEST, environments=bare)
     run_check_that_kills(project, ("--env", "named"), reports)
-    before = holdings(own_pair)
+    before = stored_counts(own_pair)
     for table, variables in ((bare, {}), (keyed, {"SWEEP_KEY": KEY})):
         (project / "environments.toml").write_text((root() / "environments.toml").read_text() + table)
         done = run_cleanup("--env", "named", "--older-than", "0", reports=reports, project=project, **variables)
         assert done.returncode == 10, done.stdout
         assert done.stdout.count("left: its run had no secrets.account_key") == 4
         assert done.stdout.splitlines()[-1].endswith("4 left")
-    assert holdings(own_pair) == before
+    assert stored_counts(own_pair) == before
 
 
 @pytest.fixture

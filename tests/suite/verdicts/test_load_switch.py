@@ -49,7 +49,7 @@ class Front:
 @contextlib.contextmanager
 def front(port: int) -> Generator[Front]:
     """Start a proxy in front of that port."""
-    program = root() / "tests" / "suite" / "support" / "tcp_front.py"
+    program = root() / "tests" / "suite" / "support" / "tcp_proxy.py"
     with subprocess.Popen(
         [sys.executable, str(program), str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

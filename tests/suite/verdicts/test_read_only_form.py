@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.suite.support.gate_runs import run_gate
-from tests.suite.support.stored_data import by_hand, everything, settle
+from tests.suite.support.stored_data import all_stored_data, direct_targets, wait_until_settled
 from tests.suite.verdicts.conftest import CHECKS, ProjectFactory, SmokeProjectFactory
 
 from cutover.accounts.registered import Accounts
@@ -58,18 +58,18 @@ def test_read_only_form_writes_nothing(
     unlimited_pair: PairState, smoke_project_factory: SmokeProjectFactory, tmp_path: Path
 ) -> None:
     """The whole gate sends only safe methods, changes no row and lists the omitted checks. A fault is NO-GO."""
-    with by_hand(unlimited_pair) as targets:
+    with direct_targets(unlimited_pair) as targets:
         for target in targets.values():
             token = Accounts(target, "resident", None).new().access_token
             target.call("upload", token=token, file=("a.csv", b"x,y\n1,2\n", "text/csv")).expect_status()
-    settle(unlimited_pair)
+    wait_until_settled(unlimited_pair)
     project, summary = smoke_project_factory(table(unlimited_pair)), tmp_path / "summary.md"
-    before = everything(unlimited_pair)
+    before = all_stored_data(unlimited_pair)
     done = run_gate(
         "-m", "smoke", "--env", "inhabited", reports=tmp_path / "r", project=project, GITHUB_STEP_SUMMARY=str(summary)
     )
     assert done.code == 0, done.output
-    assert everything(unlimited_pair) == before
+    assert all_stored_data(unlimited_pair) == before
     sent = {
         (exchange["operation"], exchange["method"]) for r in done.records for exchange in r["observations"]["exchanges"]
     }
