@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.pair
 
-GONE_S = 1.5  # the longest time that a pair may take to end
+PROMISED_S = 1.5  # the longest time that a pair may take to end on a quiet machine
+GONE_S = 15.0  # the deadline of tests that do not measure time
 
 OWNER = """
 import sys, time
@@ -75,7 +76,7 @@ def test_ended_owner_leaves_nothing(owner_factory: Callable[[str, str], subproce
         os.killpg(process.pid, signal.SIGINT)
     assert recorded.left(GONE_S) == []
     assert recorded.shared_memory() == []
-    assert until(lambda: not folders.pair_folder(name).exists(), 1)
+    assert until(lambda: not folders.pair_folder(name).exists())
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.1, 0.4, 0.8])
@@ -92,7 +93,7 @@ def test_owner_killed_during_the_start_leaves_nothing(
     recorded = Processes(supervisor.pid)
     process.kill()
     assert recorded.left(GONE_S) == []
-    assert until(lambda: not folders.pair_folder(name).exists(), 1)
+    assert until(lambda: not folders.pair_folder(name).exists())
 
 
 def test_killed_supervisor_leaves_nothing(pair_factory: Callable[..., PairHandle]) -> None:
@@ -109,6 +110,7 @@ def test_killed_supervisor_leaves_nothing(pair_factory: Callable[..., PairHandle
     assert not folders.pair_folder(found.name).exists()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signal_ends_the_pair_in_time(pair_factory: Callable[..., PairHandle], number: signal.Signals) -> None:
     """SIGTERM, SIGINT and SIGHUP end everything, including the folder, within 1.5 s."""
@@ -116,8 +118,8 @@ def test_signal_ends_the_pair_in_time(pair_factory: Callable[..., PairHandle], n
     recorded = Processes(found.pid)
     began = time.monotonic()
     os.kill(found.pid, number)
-    assert recorded.left(GONE_S) == []
-    assert time.monotonic() - began < GONE_S
+    assert recorded.left(PROMISED_S) == []
+    assert time.monotonic() - began < PROMISED_S
     assert recorded.shared_memory() == []
     assert not folders.pair_folder(found.name).exists()
 

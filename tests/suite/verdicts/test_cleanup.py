@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.suite.support.gate_runs import clean_environment, pytest_command, run_gate
-from tests.suite.support.stored_data import row_count, stored_counts
+from tests.suite.support.stored_data import row_count, stored_counts, wait_until_settled
 from tests.suite.verdicts.conftest import ProjectFactory
 
 from cutover.accounts.registered import key_id, note
@@ -98,7 +99,10 @@ def open_accounts(reports: Path) -> set[str]:
 
 
 def kill_when(condition: Callable[[], bool], found: PairState, reports: Path) -> None:
-    """Start the smoke gate of this project and kill it with SIGKILL as soon as the condition is true."""
+    """Start the smoke gate of this project and kill it with SIGKILL while the condition is true.
+
+    The process is stopped first, so that the condition cannot become false before the kill.
+    """
     arguments = ["-m", "smoke", "--env", "embedded", "--pair", found.name, f"--reports={reports}"]
     with subprocess.Popen(
         pytest_command(arguments),
@@ -108,7 +112,13 @@ def kill_when(condition: Callable[[], bool], found: PairState, reports: Path) ->
         stderr=subprocess.DEVNULL,
     ) as run:
         deadline = time.monotonic() + 90
-        while not condition() and run.poll() is None and time.monotonic() < deadline:
+        while run.poll() is None and time.monotonic() < deadline:
+            if condition():
+                run.send_signal(signal.SIGSTOP)
+                wait_until_settled(found)  # a request may still be processed
+                if condition():
+                    break
+                run.send_signal(signal.SIGCONT)
             time.sleep(0.005)
         run.kill()
     assert run.returncode == -9, "the run ended before it could be killed"

@@ -265,6 +265,7 @@ def test_killed_replay_goes_on_with_the_same_sums(recordings: Recordings, tmp_pa
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.01)
+    process.send_signal(signal.SIGSTOP)  # still holds the lock, and cannot end before it is killed
     busy = replay(recordings, file, reports, "--resume")
     assert busy.code == 4
     assert "by another process" in busy.output
