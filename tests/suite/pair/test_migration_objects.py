@@ -240,7 +240,7 @@ CHANGES: dict[str, tuple[Callable[[MigratedFiles], object], list[tuple[str, Kind
     "a time that is none": (
         lambda m: m.put(1, metadata={"migratedAt": "yesterday"}), [("files", Kind.CHANGED, "metadata.migratedAt")]
     ),
-    "metadata of somebody else": (
+    "unknown metadata": (
         lambda m: m.put(1, metadata={"email": "x@example.org"}), [("files", Kind.UNMAPPED, "metadata.email")]
     ),
     "an object of no row": (
@@ -293,16 +293,16 @@ DETECTED_IN_LISTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("spoiled", CHANGES)
-def test_each_change_is_found_at_its_place(migrated_files: MigratedFiles, spoiled: str) -> None:
+@pytest.mark.parametrize("change", CHANGES)
+def test_each_change_is_found_at_its_place(migrated_files: MigratedFiles, change: str) -> None:
     """The thorough form finds each change and nothing else. The list form finds the ones that it can detect."""
-    spoil, wanted = CHANGES[spoiled]
-    spoil(migrated_files)
+    apply, wanted = CHANGES[change]
+    apply(migrated_files)
     found, _ = migrated_files.found(thorough=True)
     assert sorted((f.table, f.kind, str(f.column)) for f in found) == sorted((t, k, str(c)) for t, k, c in wanted)
     assert {f.part for f in found} <= {Part.OBJECTS, Part.ROWS}
     found, _ = migrated_files.found(thorough=False)
-    assert bool(found) == (spoiled in DETECTED_IN_LISTS)
+    assert bool(found) == (change in DETECTED_IN_LISTS)
     assert {(f.table, f.kind, f.column) for f in found} <= set(wanted)
 
 

@@ -120,7 +120,7 @@ def test_planted_fault_is_caught(
 def _assert_found(fault: dict[str, Any], keys: set[tuple[str, str, str]]) -> None:
     """Assert that the difference has the operation, the path and the class that the fault's author stated."""
     wanted = FOUND_AS.get(fault["name"], fault["shows"])
-    column = wanted["path"].removesuffix("NAME")  # NAME stands for any column
+    column = wanted["path"].removesuffix("NAME")  # NAME means any column
     assert any(
         (operation, kind) == (wanted["operation"], wanted["class"])
         and (path == wanted["path"] or (column != wanted["path"] and path.startswith(column)))

@@ -55,9 +55,9 @@ def test_exclusive_test_runs_alone(tmp_path: Path) -> None:
     spans = {file.stem: tuple(float(part) for part in file.read_text().split()) for file in tmp_path.glob("*.span")}
     assert len(spans) == 14
 
-    def beside(name: str) -> list[str]:
+    def overlapping(name: str) -> list[str]:
         began, ended = spans[name]
         return [other for other, (first, last) in spans.items() if other != name and first < ended and began < last]
 
-    assert [beside(name) for name in spans if "alone" in name] == [[], []]
-    assert any(beside(name) for name in spans)
+    assert [overlapping(name) for name in spans if "alone" in name] == [[], []]
+    assert any(overlapping(name) for name in spans)

@@ -40,7 +40,7 @@ def test_late_always(count):
 def test_wrong_for_another_reason(count):
     assert count > 1, "another version answered"
 
-def test_with_others_beside_it(count):
+def test_not_marked_alone(count):
     assert count > 1, "{LATE}"
 """
 
@@ -66,7 +66,7 @@ def test_only_a_late_generator_is_repeated(tmp_path: Path, processes: list[str])
         "test_late_once": 2,
         "test_late_always": 3,
         "test_wrong_for_another_reason": 1,
-        "test_with_others_beside_it": 1,
+        "test_not_marked_alone": 1,
     }, done.stdout + done.stderr
     assert "3 failed, 1 passed" in done.stdout
     lines = [line.rpartition("::")[2] for line in done.stdout.splitlines() if line.startswith("measured again")]

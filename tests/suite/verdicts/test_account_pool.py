@@ -289,8 +289,8 @@ def test_killed_run_returns_its_account(
     left = run_cleanup(tmp_path / "killed", project, "--dry-run", **variables(inhabited_pair))
     assert (left.returncode, line["thing"] in left.stdout) == (10, True), left.stdout
     for outcome in ("1 removed", "nothing is left"):
-        swept = run_cleanup(tmp_path / "killed", project, **variables(inhabited_pair))
-        assert (swept.returncode, outcome in swept.stdout) == (0, True), swept.stdout
+        cleaned = run_cleanup(tmp_path / "killed", project, **variables(inhabited_pair))
+        assert (cleaned.returncode, outcome in cleaned.stdout) == (0, True), cleaned.stdout
     assert durable_data(inhabited_pair) == before
 
 

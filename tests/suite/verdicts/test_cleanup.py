@@ -162,9 +162,9 @@ def test_data_of_a_killed_run_is_removed(clean_pair: PairState, tmp_path: Path) 
     assert stored_counts(clean_pair) == left
     assert open_accounts(reports) == names
 
-    swept = run_cleanup(*where, reports=reports)
-    assert swept.returncode == 0, swept.stdout
-    assert all(name in swept.stdout for name in names)
+    cleaned = run_cleanup(*where, reports=reports)
+    assert cleaned.returncode == 0, cleaned.stdout
+    assert all(name in cleaned.stdout for name in names)
     assert stored_counts(clean_pair) == NOTHING
     assert {line["account"] for line in events(reports) if line["event"] == "removed"} >= names
 

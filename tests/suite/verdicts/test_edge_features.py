@@ -66,7 +66,7 @@ def test_host_names_of_this_deployment_are_go(
     assert [figure["value"] for figure in record["observations"]["measured"]] == [two_pairs[0].version_id] * 2
 
 
-@pytest.mark.parametrize("where", ["another build", "another system", "by a redirect", "a host that nobody named"])
+@pytest.mark.parametrize("where", ["another build", "another system", "by a redirect", "an unnamed host"])
 def test_host_name_of_something_else_is_no_go(
     two_pairs: tuple[PairState, PairState], project_factory: ProjectFactory, reports: Path, where: str
 ) -> None:
@@ -77,7 +77,7 @@ def test_host_name_of_something_else_is_no_go(
             "another build": (other.worker_url,),
             "another system": (here.legacy_url,),
             "by a redirect": (by_redirect, other.worker_url),
-            "a host that nobody named": (parked,),
+            "an unnamed host": (parked,),
         }[where]
         project = front_end_project(project_factory, here, *names)
         done = run_gate("-m", "smoke", "--env", "zone", reports=reports, project=project)

@@ -36,12 +36,12 @@ def failing_teardown(error: str, *, scope: str = "function") -> str:
     fixture = f'''
 
 @pytest.fixture(scope="{scope}")
-def spoilt():
+def failing_end():
     yield
     {error}
 
 
-def test_user_is_refused(target: Target, spoilt: None) -> None:
+def test_user_is_refused(target: Target, failing_end: None) -> None:
 '''
     return CHECKS.replace("\n\ndef test_user_is_refused(target: Target) -> None:\n", fixture)
 
@@ -70,7 +70,7 @@ def test_identity_mismatch_in_the_teardown_is_invalid(
     gate_runner: GateRunner, project_factory: ProjectFactory, workers: tuple[str, ...]
 ) -> None:
     """The exit code is 11, because another system may also have answered the check itself."""
-    error = "from cutover.core.errors import IdentityMismatch\n    raise IdentityMismatch('somebody else')"
+    error = "from cutover.core.errors import IdentityMismatch\n    raise IdentityMismatch('another system')"
     done = gate_runner(project_factory(failing_teardown(error)), *workers)
     assert done.code == 11, done.output
 

@@ -92,10 +92,10 @@ def test_read_only_form_writes_nothing(
         assert "smoke: GO\n" not in text
 
     pair.serve(unlimited_pair.name, "worker", "health-two-parts-degraded")
-    spoilt = run_gate("-m", "smoke", "--env", "inhabited", reports=tmp_path / "spoilt", project=project)
-    assert spoilt.code == 1, spoilt.output
-    assert spoilt.last_line.startswith("smoke NO-GO: inhabited")
-    assert "not part of the read-only form" in spoilt.last_line
+    faulty = run_gate("-m", "smoke", "--env", "inhabited", reports=tmp_path / "faulty", project=project)
+    assert faulty.code == 1, faulty.output
+    assert faulty.last_line.startswith("smoke NO-GO: inhabited")
+    assert "not part of the read-only form" in faulty.last_line
 
 
 @BOTH_WAYS
