@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Literal
 from cutover.embedded import folders, packages, state
 from cutover.embedded.pair_error import NOT_UP, PairError, require_linux
 from cutover.embedded.processes import Identity, clean_environment
-from cutover.embedded.supervisor import Specification
+from cutover.embedded.specification import Specification
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
