@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import dataclasses
-import hashlib
-import hmac
 import json
 import os
 import signal
@@ -19,9 +16,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from psycopg import OperationalError
 
 from cutover.cli import pair_commands
-from cutover.embedded import faults, folders, health, node, packages, pair, pg_wire, state
+from cutover.embedded import faults, folders, health, node, packages, pair, postgres, state
 from cutover.embedded.pair_error import USAGE, PairError
 from cutover.embedded.processes import Identity, clean_environment, descendants, tail
 
@@ -217,22 +215,10 @@ def test_tail_is_the_end_of_a_log(tmp_path: Path) -> None:
 # PostgreSQL
 
 
-def test_scram_verifier_proves_the_password() -> None:
-    """Computed backwards as RFC 5802 has it: SHA-256 of the client's key is the stored key."""
-    kind, salted, keys = pg_wire.scram_verifier("secret").split("$")
-    iterations, salt = salted.split(":")
-    stored, server = (base64.b64decode(part) for part in keys.split(":"))
-    salted_password = hashlib.pbkdf2_hmac("sha256", b"secret", base64.b64decode(salt), int(iterations))
-    client_key = hmac.digest(salted_password, b"Client Key", "sha256")
-    assert kind == "SCRAM-SHA-256"
-    assert hashlib.sha256(client_key).digest() == stored
-    assert hmac.digest(salted_password, b"Server Key", "sha256") == server
-
-
-def test_session_says_that_nobody_listens(tmp_path: Path) -> None:
-    """Not accepting yet is told from refusing."""
-    with pytest.raises(pg_wire.NotAcceptingError):
-        pg_wire.Session(tmp_path, 5432, user="a", database="b")
+def test_admin_session_without_a_server_raises(tmp_path: Path) -> None:
+    """No server listens yet: psycopg's OperationalError, which the start waits out."""
+    with pytest.raises(OperationalError), postgres.admin_session(tmp_path, 5432, "template1"):
+        pass
 
 
 # Health
