@@ -1,8 +1,9 @@
-"""Reads a PostgreSQL URI and judges where it leads and by what means, before anything is connected.
+"""Read a PostgreSQL URI and decide whether it may be used, before anything connects.
 
-Not for connecting: stores/legacy_rows.py does, from these parts and never from the text, so that nothing
-is judged in one reading and used in another. What libpq would add by itself (other hosts, a service file,
-~/.pgpass, a TLS that proves nobody) is refused here, as nobody allowed it.
+A URI must name one host and require proof of its identity. Everything that libpq would take from elsewhere (other
+hosts, a service file, ~/.pgpass) is refused. stores/legacy_rows.py connects with the parts read here and never with
+the text, so the checked address is the used address. docs/adr/0012-postgresql-by-psycopg.md explains why this is not
+done by libpq.
 """
 
 from __future__ import annotations
@@ -20,30 +21,30 @@ from cutover.core.secrets import Secret
 _PORT: Final = 5432
 _HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
 _ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_TAKEN: Final = ("sslmode", "sslrootcert", "channel_binding")
-_WHY_NOT: Final[Mapping[str, str]] = {
-    "host": "the host stands before the path, where it is judged",
-    "hostaddr": "it would connect to another address than the host that is judged",
-    "port": "the port stands behind the host",
-    "service": "a service file may lead to any host",
-    "servicefile": "a service file may lead to any host",
-    "options": "they could undo that the session only reads",
-    "passfile": "the password stands in the URI",
-    "password": "the password stands before the host",
-    "user": "the user stands before the host",
-    "dbname": "the database is the path",
+_ALLOWED: Final = ("sslmode", "sslrootcert", "channel_binding")
+_REASONS: Final[Mapping[str, str]] = {
+    "host": "write the host before the path, where it is checked",
+    "hostaddr": "it would connect to another address than the checked host",
+    "port": "write the port after the host",
+    "service": "a service file may name any host",
+    "servicefile": "a service file may name any host",
+    "options": "they could make the read-only session writable",
+    "passfile": "write the password into the URI",
+    "password": "write the password before the host",
+    "user": "write the user before the host",
+    "dbname": "write the database as the path",
 }
 _MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-_PROVEN: Final = "verify-full"
+_VERIFIED: Final = "verify-full"
 _BINDINGS: Final = ("disable", "prefer", "require")
 
 
 @dataclass(frozen=True)
 class PostgresAddress:
-    """One server, one database, one user, and how the connection is protected.
+    """The address of one database for one user, and the protection of the connection.
 
-    host: a name or an IP address, lower case, IPv6 without brackets. sslmode: libpq's; off loopback always
-    verify-full. sslrootcert: PEM file or "system", None when the URI names none. channel_binding: libpq's.
+    host: a name or an IP address in lower case, IPv6 without brackets. sslmode: as in libpq; always verify-full except
+    on loopback. sslrootcert: PEM file or "system", None if the URI names none. channel_binding: as in libpq.
     """
 
     host: str
@@ -51,62 +52,60 @@ class PostgresAddress:
     database: str
     user: str = field(repr=False)
     password: Secret = field(repr=False)
-    sslmode: str = _PROVEN
+    sslmode: str = _VERIFIED
     sslrootcert: str | None = None
     channel_binding: str = "prefer"
 
     @property
     def shown(self) -> str:
-        """Host, port and database, for messages. Neither user nor password."""
+        """Return host, port and database for messages, without user and password."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"postgresql://{host}:{self.port}/{self.database}"
 
 
 def read_postgres_uri(dsn: str) -> PostgresAddress:
-    """The parts of `postgresql://USER:PASSWORD@HOST[:PORT]/DATABASE[?sslmode=…&sslrootcert=…&channel_binding=…]`.
+    """Return the parts of `postgresql://USER:PASSWORD@HOST[:PORT]/DATABASE[?sslmode=…&sslrootcert=…&channel_binding=…]`.
 
-    The grammar is libpq's, less what may lead elsewhere than to one named host, or would take a password, a
-    host or an option from beside the URI.
+    The grammar is libpq's, without everything that could select another host, or take a password, a host or an option
+    from outside the URI.
     https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS
 
-    Raises ValueError with one sentence that says what is wrong and quotes neither user nor password.
+    Raises ValueError with one sentence that contains neither user nor password.
     """
     if any(character <= " " or character == "\x7f" for character in dsn):
-        raise ValueError("it holds white space or a control character; percent-encode it")
+        raise ValueError("it contains white space or a control character; percent-encode it")
     if not dsn.startswith(("postgresql://", "postgres://")):
-        raise ValueError("it is no URI that begins with postgresql:// (libpq's key=value form is not taken)")
+        raise ValueError("expected a URI that begins with postgresql:// (libpq's key=value form is not supported)")
     if "#" in dsn:
-        raise ValueError("it holds a #; percent-encode it (%23)")
+        raise ValueError("it contains a #; percent-encode it (%23)")
     if _ESCAPE.search(dsn):
-        raise ValueError("it holds a % that begins no escape; percent-encode it (%25)")
+        raise ValueError("it contains a % that begins no escape; percent-encode it (%25)")
     try:
         parts = urlsplit(dsn)
-    except ValueError:  # its text may quote the password
-        raise ValueError("it cannot be parsed; percent-encode brackets and whatever is not ASCII") from None
+    except ValueError:  # the text of the error may quote the password
+        raise ValueError("it cannot be parsed; percent-encode brackets and characters that are not ASCII") from None
     account, at, server = parts.netloc.rpartition("@")
     if "@" in account:
-        raise ValueError("it holds two @ before the path; percent-encode that of the password (%40)")
+        raise ValueError("it contains two @ before the path; percent-encode the one in the password (%40)")
     host, port = _server(server)
     user, _, password = account.partition(":")
     user, password, database = _decoded(user), _decoded(password), _decoded(parts.path.removeprefix("/"))
     if not at or not user or not password:
-        raise ValueError(
-            "it names no user and password; without them libpq would look for some in ~/.pgpass and in variables"
-        )
+        raise ValueError("it has no user and password; libpq would then read ~/.pgpass and environment variables")
     if not database or "/" in parts.path[1:]:
-        raise ValueError("its path names no single database")
+        raise ValueError("expected one database as its path")
     options = _options(parts.query)
-    mode = options.get("sslmode", "prefer" if is_loopback(host) else _PROVEN)
+    mode = options.get("sslmode", "prefer" if is_loopback(host) else _VERIFIED)
     if mode not in _MODES:
-        raise ValueError(f"sslmode is none of {', '.join(_MODES)}")
-    if mode != _PROVEN and not is_loopback(host):
+        raise ValueError(f"expected sslmode to be one of {', '.join(_MODES)}")
+    if mode != _VERIFIED and not is_loopback(host):
         raise ValueError(
-            f"sslmode={mode} does not prove who answers at {host}; off loopback it is verify-full, or left out, "
+            f"sslmode={mode} does not prove the identity of {host}; use verify-full, or leave it out, "
             "which means the same"
         )
     binding = options.get("channel_binding", "prefer")
     if binding not in _BINDINGS:
-        raise ValueError(f"channel_binding is none of {', '.join(_BINDINGS)}")
+        raise ValueError(f"expected channel_binding to be one of {', '.join(_BINDINGS)}")
     return PostgresAddress(
         host, port, database, user, Secret(password), mode, options.get("sslrootcert"), channel_binding=binding
     )
@@ -114,9 +113,9 @@ def read_postgres_uri(dsn: str) -> PostgresAddress:
 
 def _server(text: str) -> tuple[str, int]:
     if not text or text.startswith(":"):
-        raise ValueError("it names no host; libpq would take a Unix socket or PGHOST, which nobody allowed")
+        raise ValueError("it names no host; libpq would then use a Unix socket or PGHOST, which are not checked")
     if "," in text:
-        raise ValueError("it names several hosts; which one answers must not be left to chance, so name one")
+        raise ValueError("it names several hosts; name one, so that it is certain which one answers")
     if "%" in text or "/" in text:
         raise ValueError("its host is the path of a Unix socket or percent-encoded; name a host and a port")
     bracketed = re.fullmatch(r"\[([^\]]*)\](?::(.*))?", text)
@@ -125,13 +124,13 @@ def _server(text: str) -> tuple[str, int]:
         try:
             host = str(ipaddress.IPv6Address(host))
         except ValueError:
-            raise ValueError("what stands in its brackets is no IPv6 address") from None
+            raise ValueError("expected an IPv6 address in its brackets") from None
     elif not _HOST.fullmatch(host):
-        raise ValueError("what stands where the host should is no host's name")
+        raise ValueError("its host is not a valid host name")
     if not port:
         return host.lower(), _PORT
     if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65_535:
-        raise ValueError("what stands behind its host is no port")
+        raise ValueError("expected a port from 1 to 65535 after its host")
     return host.lower(), int(port)
 
 
@@ -140,11 +139,11 @@ def _options(query: str) -> dict[str, str]:
     for pair in query.split("&") if query else ():
         name, equals, value = pair.partition("=")
         name = _decoded(name)
-        if name not in _TAKEN:
-            reason = _WHY_NOT.get(name, f"only {', '.join(_TAKEN)} are")
-            raise ValueError(f"its parameter {name!r} is not taken: {reason}")
+        if name not in _ALLOWED:
+            reason = _REASONS.get(name, f"only {', '.join(_ALLOWED)} are allowed")
+            raise ValueError(f"its parameter {name!r} is not allowed: {reason}")
         if not equals or not value or name in found:
-            raise ValueError(f"its parameter {name} has no value, or two")
+            raise ValueError(f"expected one value of its parameter {name}, got none or two")
         found[name] = _decoded(value)
     return found
 
@@ -152,8 +151,8 @@ def _options(query: str) -> dict[str, str]:
 def _decoded(text: str) -> str:
     try:
         decoded = unquote(text, errors="strict")
-    except UnicodeDecodeError:  # its text quotes the bytes
-        raise ValueError("it holds an escape that is no UTF-8") from None
+    except UnicodeDecodeError:  # the text of the error quotes the bytes
+        raise ValueError("it contains an escape that is not UTF-8") from None
     if "\0" in decoded:
-        raise ValueError("it holds a NUL")
+        raise ValueError("it contains a NUL")
     return decoded
