@@ -1,7 +1,7 @@
-"""The corpus says the truth about its files, and its bytes do not change unnoticed.
+"""The statements of the corpus about its files are true, and its bytes do not change unnoticed.
 
-The oracle is Python's csv module with the contract's own rules (encoding, delimiter, blank lines, NUL)
-written out here; it judges what the authors of the files state, it never prerequisites it.
+The oracle is Python's csv module with the contract's own rules (encoding, delimiter, blank lines, NUL), written again
+here. It checks the statements of the files' authors and does not use the corpus' own code.
 """
 
 import csv
@@ -39,7 +39,7 @@ class MalformedError(Exception):
 
 
 def decoded(content: bytes) -> str:
-    """Rule 1: UTF-8 less a leading byte-order mark, else Windows-1252 with C1 controls in its holes."""
+    """Apply rule 1: UTF-8 without a leading byte-order mark, else Windows-1252 with C1 controls in its gaps."""
     try:
         return content.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError:
@@ -47,7 +47,7 @@ def decoded(content: bytes) -> str:
 
 
 def delimiter(text: str) -> str:
-    """Rule 2, for headers whose quotes all belong to quoted fields, as those of the corpus do."""
+    """Apply rule 2, for headers whose quotes all belong to quoted fields, as in the corpus."""
     header = re.match(r'[\r\n]*((?:"[^"]*"|[^"\r\n])*)', text)
     assert header is not None
     outside = re.sub(r'"[^"]*"', "", header[1])
@@ -57,11 +57,11 @@ def delimiter(text: str) -> str:
 
 
 def records(content: bytes) -> list[list[str]]:
-    """Rules 3 and 4: header and rows, the row's fields as they stand, without empty lines."""
+    """Apply rules 3 and 4: return header and rows with unchanged fields, without empty lines."""
     text = decoded(content)
     if "\0" in text:
         raise MalformedError("NUL")
-    # newline="" ends lines at LF, CRLF and CR alone and changes none; str.splitlines knows further ones.
+    # newline="" splits lines at LF, CRLF and CR and changes none. str.splitlines knows more line ends.
     lines = io.StringIO(text, newline="")
     try:
         return [record for record in csv.reader(lines, delimiter=delimiter(text), strict=True) if record]
@@ -71,14 +71,14 @@ def records(content: bytes) -> list[list[str]]:
 
 @pytest.fixture(autouse=True, scope="module")
 def unlimited_fields() -> Iterator[None]:
-    """Lifts csv's limit of 131,072 characters a field, which is global, for the length of this module."""
+    """Remove csv's global limit of 131,072 characters per field for this module."""
     before = csv.field_size_limit(2**31 - 1)
     yield
     csv.field_size_limit(before)
 
 
-def test_expected_names_every_file() -> None:
-    """expected.toml and the corpus hold the same names in the same order."""
+def test_expected_lists_every_file() -> None:
+    """expected.toml and the corpus have the same names in the same order."""
     assert list(EXPECTED) == [file.name for file in list_files()]
 
 
@@ -97,41 +97,41 @@ def test_file_is_as_expected(file: ListFile) -> None:
     }
 
 
-def test_expected_text_is_what_the_command_prints() -> None:
+def test_command_prints_expected_toml() -> None:
     """`python -m cutover.corpus` reproduces expected.toml byte for byte."""
     assert EXPECTED_PATH.read_text(encoding="ascii") == expected_toml()
 
 
 @pytest.mark.parametrize("file", READABLE, ids=str)
 def test_oracle_agrees_on_columns_and_rows(file: ListFile) -> None:
-    """An independent reader finds the columns and the number of rows that are stated."""
+    """An independent reader finds the stated columns and number of rows."""
     header, *rows = records(file.content)
     assert tuple(header) == file.columns
     assert len(rows) == file.rows
 
 
 @pytest.mark.parametrize("file", MALFORMED, ids=str)
-def test_oracle_refuses_malformed(file: ListFile) -> None:
-    """An independent reader refuses each malformed file, of which no columns are stated."""
+def test_oracle_refuses_malformed_files(file: ListFile) -> None:
+    """An independent reader refuses each malformed file, for which no columns are stated."""
     with pytest.raises(MalformedError):
         records(file.content)
     assert (file.columns, file.rows, file.accepted) == ((), 0, True)
 
 
-def test_refused_files_are_the_empty_one() -> None:
+def test_only_the_empty_file_is_refused() -> None:
     """Only the file of 0 bytes is refused at upload."""
     assert [(file.name, file.content) for file in list_files() if not file.accepted] == [("empty", b"")]
 
 
 @pytest.mark.parametrize("file", list_files(), ids=str)
-def test_stored_filename_is_cut_and_nothing_else(file: ListFile) -> None:
-    """The stored name is what stands after the last slash or backslash, and is accepted by extension."""
+def test_stored_filename_is_the_last_part(file: ListFile) -> None:
+    """The stored name is the text after the last slash or backslash, with an accepted extension."""
     assert file.stored_filename == re.split(r"[/\\]", file.filename)[-1]
     assert file.stored_filename.lower().endswith((".csv", ".tsv", ".txt"))
 
 
 def test_names_are_keys() -> None:
-    """Each name is unique and fit for a test id, and each file says what it is for."""
+    """Each name is unique and valid as a test id, and each file states its purpose."""
     names = [file.name for file in list_files()]
     assert len(names) == len(set(names))
     assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in names)
@@ -139,17 +139,17 @@ def test_names_are_keys() -> None:
 
 
 def test_contents_are_distinct() -> None:
-    """No two files have the same bytes, so that a mixed-up download is noticed."""
+    """No two files have the same bytes, so a mixed-up download is noticed."""
     assert len({file.sha256 for file in list_files()}) == len(list_files())
 
 
-def test_list_file_finds_by_name() -> None:
-    """A file is found by its name, and is the one that is listed."""
+def test_list_file_is_found_by_name() -> None:
+    """A file is found by its name."""
     assert all(list_file(file.name) is file for file in list_files())
 
 
-def test_list_file_of_unknown_name_lists_names() -> None:
-    """An unknown name is a KeyError that says which names there are."""
+def test_unknown_list_file_lists_the_names() -> None:
+    """An unknown name is a KeyError with the existing names."""
     with pytest.raises(KeyError, match=r"no list file 'nothing'.*contacts.*semicolons"):
         list_file("nothing")
 
@@ -168,8 +168,8 @@ def test_long_file_names_have_200_characters(name: str) -> None:
     assert len(list_file(name).filename) == 200
 
 
-def test_contacts_can_reach_nobody() -> None:
-    """Every address ends in .invalid, every phone number is set aside for fiction, ids count up."""
+def test_contacts_are_fictitious() -> None:
+    """Every address ends in .invalid, every phone number is reserved for fiction, and ids count up."""
     contacts = list_file("contacts")
     rows = [dict(zip(contacts.columns, row, strict=True)) for row in records(contacts.content)[1:]]
     assert [row["id"] for row in rows] == [str(number) for number in range(1, 10_001)]
@@ -188,24 +188,24 @@ def test_contacts_can_reach_nobody() -> None:
     ["LATIN", "GREEK", "CYRILLIC", "ARABIC", "HEBREW", "DEVANAGARI", "THAI", "CJK", "KATAKANA", "HANGUL"],
 )
 def test_contacts_have_names_of_each_script(script: str) -> None:
-    """Hundreds of last and first names are written in each script, Katakana in dozens."""
+    """There are hundreds of last and first names in each script, and dozens in Katakana."""
     rows = records(list_file("contacts").content)[1:]
     names = [first + last for _, first, last, *_ in rows]
     found = sum(any(unicodedata.name(char, "").startswith(script) for char in name) for name in names)
     assert found >= (50 if script == "KATAKANA" else 300)
 
 
-def test_contacts_hold_what_breaks_readers() -> None:
-    """Apostrophes, quotes, commas, emoji and characters beyond the BMP are all among the contacts."""
+def test_contacts_contain_awkward_characters() -> None:
+    """The contacts contain apostrophes, quotes, commas, emoji and characters beyond the BMP."""
     text = list_file("contacts").content.decode()
     assert all(piece in text for piece in ("O'Brien", '""Bill""', '"Harris, Jr."', "\U0001f600", "\U00020bb7"))
-    assert text.count("\n") == 10_001  # one line a record
+    assert text.count("\n") == 10_001  # one line per record
     assert "\r" not in text
 
 
 @given(st.integers(LARGE_MINIMUM, 200_000))
 def test_large_has_exact_size_and_counts(size: int) -> None:
-    """A large file has the size asked for, and an independent reader finds its columns and rows."""
+    """A large file has the requested size, and an independent reader finds its columns and rows."""
     file = large(size)
     assert len(file.content) == size
     header, *rows = records(file.content)
@@ -216,8 +216,8 @@ def test_large_has_exact_size_and_counts(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [1_000_000, NEARLY_THE_LIMIT, UPLOAD_LIMIT])
-def test_large_is_readable_to_the_limit(size: int) -> None:
-    """Up to the limit exactly a large file is accepted and has the columns and rows stated."""
+def test_large_at_the_limit_is_accepted(size: int) -> None:
+    """A large file of exactly the limit is accepted, with the stated columns and rows."""
     file = large(size)
     assert len(file.content) == size
     assert file.accepted
@@ -226,12 +226,12 @@ def test_large_is_readable_to_the_limit(size: int) -> None:
 
 
 def test_large_beyond_the_limit_is_refused() -> None:
-    """One byte above the limit the file can be made, and is not accepted."""
+    """A file of one byte above the limit can be created and is not accepted."""
     file = large(UPLOAD_LIMIT + 1)
     assert (len(file.content), file.accepted) == (52_428_801, False)
 
 
-def test_large_is_the_same_each_time() -> None:
+def test_large_is_reproducible() -> None:
     """Two files of one size are equal byte for byte, also in another run."""
     assert large(1_000_000).sha256 == large(1_000_000).sha256
     assert large(1_000_000).sha256 == "831ea19da282a8946519e8d3cba27139d55689379acb1579b79e2d7da8b5a4ac"
@@ -245,12 +245,12 @@ def test_large_below_the_minimum_raises(size: int) -> None:
 
 
 def test_nearly_the_limit_is_49_9_mib() -> None:
-    """The constants are the numbers that the plan and the contract give."""
+    """The constants are the numbers of the plan and the contract."""
     assert (int(49.9 * 1024 * 1024), 50 * 1024 * 1024) == (NEARLY_THE_LIMIT, UPLOAD_LIMIT)
 
 
-def test_import_makes_nothing() -> None:
-    """Importing the corpus loads no module that describes files, nor the word lists."""
+def test_import_is_lazy() -> None:
+    """Importing the corpus loads neither the descriptions of files nor the word lists."""
     code = "import sys, cutover.corpus; print(*sorted(m for m in sys.modules if m.startswith('cutover.corpus')))"
     answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert answer.stdout.split() == [

@@ -1,4 +1,4 @@
-"""What must not be shown is not shown, whole, cut off or encoded."""
+"""Secrets are masked, whole, truncated or encoded."""
 
 import base64
 import json
@@ -18,21 +18,21 @@ texts = st.text(min_size=6, max_size=60).filter(lambda text: "•" not in text a
 
 
 @given(texts, st.text(max_size=20), st.text(max_size=20))
-def test_known_secret_is_masked_wherever_it_stands(secret: str, before: str, after: str) -> None:
-    """Neither the text nor its percent-encoded form survives."""
+def test_known_secret_is_masked_anywhere(secret: str, before: str, after: str) -> None:
+    """Neither the text nor its percent-encoded form remains."""
     shown = redact(f"{before}{Secret(secret).reveal()}{after} ?t={quote(secret, safe='')}")
     assert secret not in shown.replace(MASK, "")
 
 
-def test_secret_does_not_show_itself() -> None:
+def test_secret_has_a_masked_representation() -> None:
     """repr, str and formatting of a secret give the mask."""
     secret = Secret("correct horse battery staple")
     assert "horse" not in f"{secret!r} {secret} {[secret]} {'%s' % secret}"  # noqa: UP031 - that form as well
 
 
 @given(st.binary(min_size=12, max_size=60), st.integers(min_value=14))
-def test_unknown_token_is_masked_by_its_shape_also_when_cut_off(claims: bytes, cut: int) -> None:
-    """A JWT that nobody registered is recognised, whole or cut off at any place behind its header."""
+def test_unknown_token_is_masked_by_its_shape(claims: bytes, cut: int) -> None:
+    """An unregistered JWT is recognized, whole or truncated at any place after its header."""
     header = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').decode().rstrip("=")
     token = f"{header}.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.c2lnbmF0dXJl"
     assert "eyJ" not in redact(f"token={token[:cut]} end")
@@ -40,18 +40,18 @@ def test_unknown_token_is_masked_by_its_shape_also_when_cut_off(claims: bytes, c
 
 
 def test_own_passwords_are_masked_by_their_shape() -> None:
-    """A cut-off password of ours, as pytest's locals show it, is recognised."""
+    """A truncated password of ours, as in pytest's locals, is recognized."""
     password = new_password().reveal()
     assert password[14:30] not in redact(f"password = '{password[:30]}...'")
 
 
 def test_bearer_value_is_masked() -> None:
-    """What stands behind Bearer is masked, whatever it looks like."""
+    """Any value after Bearer is masked."""
     assert redact("authorization: Bearer abcdef0123456789") == f"authorization: Bearer {MASK}"
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=8), lambda inner: st.lists(inner)))
-def test_plain_data_is_left_as_it_is(data: object) -> None:
-    """Redaction changes nothing that holds no secret, and its result is JSON."""
+def test_plain_data_is_unchanged(data: object) -> None:
+    """Redaction does not change data without secrets, and its result is JSON."""
     with mock.patch.object(secrets, "_known", []):  # other tests have secrets, too
         assert json.loads(json.dumps(redact_all({"k": data}))) == json.loads(json.dumps({"k": data}))

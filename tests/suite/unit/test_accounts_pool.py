@@ -1,4 +1,4 @@
-"""Accounts are lent to one at a time, in the order of asking, all that are wanted or none."""
+"""Accounts of the pool are lent to one check at a time, in the order of the requests, all requested ones or none."""
 
 import contextlib
 import secrets
@@ -18,21 +18,21 @@ NAMES = ["a", "b"]
 
 @pytest.fixture
 def address() -> str:
-    """An address that no other test uses."""
+    """Return an address that no other test uses."""
     return f"https://{secrets.token_hex(6)}.example"
 
 
 @pytest.fixture
-def held() -> Generator[contextlib.ExitStack]:
-    """What one check holds."""
+def leased() -> Generator[contextlib.ExitStack]:
+    """Return the accounts of one lease."""
     with contextlib.ExitStack() as locks:
         yield locks
 
 
-def test_two_checks_never_hold_the_same(address: str, held: contextlib.ExitStack) -> None:
-    """Each gets another; the third gets none until one is given back."""
+def test_account_is_lent_to_one_check_at_a_time(address: str, leased: contextlib.ExitStack) -> None:
+    """Each check gets another account. The third gets none until one is returned."""
     second, third = contextlib.ExitStack(), contextlib.ExitStack()
-    taken = lease(held, address, NAMES, 1, 1) + lease(second, address, NAMES, 1, 1)
+    taken = lease(leased, address, NAMES, 1, 1) + lease(second, address, NAMES, 1, 1)
     assert sorted(taken) == NAMES
     with pytest.raises(NotVerified, match="did not become free"):
         lease(third, address, NAMES, 1, 0.2)
@@ -41,20 +41,20 @@ def test_two_checks_never_hold_the_same(address: str, held: contextlib.ExitStack
         assert lease(third, address, NAMES, 1, 1) == taken[1:]
 
 
-def test_same_name_elsewhere_is_another_account(address: str, held: contextlib.ExitStack) -> None:
-    """Each system has accounts of its own, however they are called."""
-    assert lease(held, address, NAMES, 2, 1) == lease(held, f"{address}:8443", NAMES, 2, 1) == NAMES
+def test_same_name_on_another_system_is_another_account(address: str, leased: contextlib.ExitStack) -> None:
+    """Each system has its own accounts, whatever their names are."""
+    assert lease(leased, address, NAMES, 2, 1) == lease(leased, f"{address}:8443", NAMES, 2, 1) == NAMES
 
 
-def test_who_wants_two_is_not_overtaken(address: str, held: contextlib.ExitStack) -> None:
-    """While somebody waits for both, nobody takes the one that is free; and who waits holds nothing meanwhile."""
-    lease(held, address, NAMES, 1, 1)
+def test_request_for_two_accounts_is_not_overtaken(address: str, leased: contextlib.ExitStack) -> None:
+    """While a check waits for two accounts, no other check gets a free one, and the waiting check holds none."""
+    lease(leased, address, NAMES, 1, 1)
     patient, got = contextlib.ExitStack(), []
     waiting = threading.Thread(target=lambda: got.extend(lease(patient, address, NAMES, 2, 10)))
     waiting.start()
     try:
         deadline = time.monotonic() + 5
-        while time.monotonic() < deadline:  # until the other one stands at the door
+        while time.monotonic() < deadline:  # until the other one waits in the queue
             with contextlib.ExitStack() as hasty, contextlib.suppress(NotVerified):
                 lease(hasty, address, NAMES, 1, 0)
                 continue
@@ -63,13 +63,13 @@ def test_who_wants_two_is_not_overtaken(address: str, held: contextlib.ExitStack
         with pytest.raises(NotVerified), contextlib.ExitStack() as hasty:
             lease(hasty, address, NAMES, 1, 0.3)
     finally:
-        held.close()
+        leased.close()
         waiting.join(10)
         patient.close()
     assert got == NAMES
 
 
-def test_more_than_there_are_is_said_at_once(address: str, held: contextlib.ExitStack) -> None:
-    """Nobody waits for what cannot come."""
+def test_more_accounts_than_exist_fail_at_once(address: str, leased: contextlib.ExitStack) -> None:
+    """A request for more accounts than exist does not wait."""
     with pytest.raises(NotVerified, match="uses 3 accounts at once, and 2 are named"):
-        lease(held, address, NAMES, 3, 60)
+        lease(leased, address, NAMES, 3, 60)

@@ -1,4 +1,4 @@
-"""Files of the media folder are read byte for byte, and nothing outside of it, however a path asks for it."""
+"""Files of the media folder are read byte for byte, and no path reads anything outside of it."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ BYTES = b"\xef\xbb\xbfa,b\r\n\0\xff"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A media folder with one file, and a file beside it that nobody may read through it."""
+    """Return a media folder with one file, next to a file that must not be read through it."""
     (tmp_path / "outside.csv").write_bytes(b"outside")
     media = tmp_path / "media"
     (media / "uploads" / "7").mkdir(parents=True)
@@ -27,8 +27,8 @@ def folder(tmp_path: Path) -> Path:
     return media
 
 
-def test_file_is_read_as_it_is(folder: Path) -> None:
-    """Size and SHA-256 are those of the bytes; what is not there is None, also below a file."""
+def test_file_has_size_and_hash(folder: Path) -> None:
+    """Size and SHA-256 are those of the bytes. A missing file is None, also below a file."""
     media = MediaFolder(folder)
     found = media.get("uploads/7/a.csv")
     assert found == StoredFile("uploads/7/a.csv", len(BYTES), hashlib.sha256(BYTES).hexdigest())
@@ -38,7 +38,7 @@ def test_file_is_read_as_it_is(folder: Path) -> None:
 
 
 def test_file_is_read_in_pieces(folder: Path) -> None:
-    """A large file never stands in memory as a whole."""
+    """A large file is never read into memory as a whole."""
     (folder / "large").write_bytes(bytes(2 * PIECE_BYTES + 1))
     pieces = MediaFolder(folder).pieces("large")
     assert pieces is not None
@@ -62,8 +62,8 @@ def test_file_is_read_in_pieces(folder: Path) -> None:
         "two_steps/outside.csv",
     ],
 )
-def test_path_that_leads_out_is_refused(folder: Path, path: str) -> None:
-    """By dots, from the root, or over symbolic links: nothing is read."""
+def test_path_outside_the_folder_is_refused(folder: Path, path: str) -> None:
+    """Nothing is read through "..", from the root, or through symbolic links."""
     (folder / "link.csv").symlink_to("../outside.csv")
     (folder / "folder_link").symlink_to("..")
     (folder / "inner").symlink_to("folder_link")
@@ -74,8 +74,8 @@ def test_path_that_leads_out_is_refused(folder: Path, path: str) -> None:
         list(MediaFolder(folder).list(path))
 
 
-def test_link_that_stays_inside_is_followed(folder: Path) -> None:
-    """As Django does; the folder itself may be one, too."""
+def test_link_within_the_folder_is_followed(folder: Path) -> None:
+    """Links are followed as in Django. The folder itself may be a link."""
     (folder / "uploads" / "8").symlink_to("7")
     (folder.parent / "mounted").symlink_to(folder)
     for media in (MediaFolder(folder), MediaFolder(folder.parent / "mounted")):
@@ -84,8 +84,8 @@ def test_link_that_stays_inside_is_followed(folder: Path) -> None:
         assert found.size == len(BYTES)
 
 
-def test_what_is_no_file_is_said_so(folder: Path) -> None:
-    """A folder, a pipe that nobody writes to, links in a circle: a failed check, at once."""
+def test_path_that_is_no_file_fails(folder: Path) -> None:
+    """A folder, a pipe without a writer and a circle of links are failed checks at once."""
     os.mkfifo(folder / "pipe")
     (folder / "one").symlink_to("other")
     (folder / "other").symlink_to("one")
@@ -94,8 +94,8 @@ def test_what_is_no_file_is_said_so(folder: Path) -> None:
             MediaFolder(folder).get(path)
 
 
-def test_listing_shows_everything_below(folder: Path) -> None:
-    """Hidden files, files of inner folders, pipes and links, in order; not what lies beside; nothing of nothing."""
+def test_listing_contains_all_entries(folder: Path) -> None:
+    """Hidden files, inner folders, pipes and links are listed in order, and nothing outside the folder."""
     below = folder / "uploads" / "7"
     (below / ".hidden").touch()
     (below / "inner").mkdir()
@@ -118,8 +118,8 @@ names = st.sampled_from(["..", ".", "", "uploads", "7", "a.csv", "link", "out", 
 
 
 @given(st.lists(names | st.text(max_size=3), max_size=6).map("/".join))
-def test_no_path_reads_what_lies_outside(tmp_path_factory: pytest.TempPathFactory, path: str) -> None:
-    """Whatever the path: the file inside, nothing, or one of the two failures."""
+def test_no_path_reads_outside_files(tmp_path_factory: pytest.TempPathFactory, path: str) -> None:
+    """Any path gives the file inside, None, or one of the two failures."""
     base = tmp_path_factory.getbasetemp() / "escape"
     if not base.exists():
         (base / "media" / "uploads" / "7").mkdir(parents=True)

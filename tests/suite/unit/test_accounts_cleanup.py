@@ -1,4 +1,4 @@
-"""Ledgers, derived passwords and what a sweep makes of them, without a system."""
+"""Ledgers of test data, derived passwords, and their use in a cleanup, without a system."""
 
 import base64
 import hashlib
@@ -29,7 +29,7 @@ NAME = "cutover-0a1b2c3d-4e5f60-1"
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Path:
-    """A run's ledger, empty."""
+    """Return the path of an empty ledger of a run."""
     folder = tmp_path / "20260101T000000Z-0a1b2c3d"
     folder.mkdir()
     return folder / "test-data.jsonl"
@@ -39,8 +39,8 @@ def found(ledger: Path, environment: str = "x") -> list[str]:
     return [leftover.account for leftover in leftovers(ledger.parent.parent, environment)]
 
 
-def test_password_follows_from_key_system_and_name() -> None:
-    """The documented construction; another key, system or name gives another password, and `redact` knows each."""
+def test_password_depends_on_key_system_and_name() -> None:
+    """The password has the documented construction, differs for another key, system or name, and is redacted."""
     password = derived_password(KEY, "worker", NAME).reveal()
     code = hmac.new(b"k" * 40, f"worker\n{NAME}".encode(), hashlib.sha256).digest()
     assert password == "Cutover-pw-" + base64.urlsafe_b64encode(code).decode()[:22]
@@ -51,8 +51,8 @@ def test_password_follows_from_key_system_and_name() -> None:
     assert key_id(KEY) not in password
 
 
-def test_what_was_named_and_not_removed_is_left(ledger: Path) -> None:
-    """Removed and gone are closed; other environments' names, and names that are not ours, are not looked at."""
+def test_named_and_not_removed_account_is_left(ledger: Path) -> None:
+    """Removed and missing accounts are closed. Other environments and names that are not ours are ignored."""
     for number, event in ((1, "removed"), (2, "gone"), (3, None)):
         name = f"cutover-0a1b2c3d-4e5f60-{number}"
         note(ledger, "named", "x", "worker", name, key_id(KEY))
@@ -73,15 +73,15 @@ def test_what_was_named_and_not_removed_is_left(ledger: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["", ".Ünï+cödé_-@", "ЖенщинаИмя", "MiXed"])
-def test_names_of_a_special_kind_are_left_like_any_other(ledger: Path, ending: str) -> None:
-    """A journey's names may end with letters and signs of any kind; none of them is passed over."""
+def test_unusual_names_are_left_like_any_other(ledger: Path, ending: str) -> None:
+    """The name of a journey's account may end with any characters. None is omitted."""
     target: Any = SimpleNamespace(system="worker", environment=SimpleNamespace(name="x", secrets={}))
     account = Accounts(target, "0a1b2c3d", ledger).name(ending)
     assert found(ledger) == [account.username]
 
 
 def test_removal_in_another_ledger_counts(ledger: Path, tmp_path: Path) -> None:
-    """A name never comes twice, so whoever writes it off does so for all."""
+    """A name is never used twice, so a removal in any ledger counts."""
     note(ledger, "named", "x", "worker", NAME, None)
     other = tmp_path / "other"
     other.mkdir()
@@ -91,8 +91,8 @@ def test_removal_in_another_ledger_counts(ledger: Path, tmp_path: Path) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(cut=st.integers(0, 200), garbage=st.text(max_size=30))
-def test_cut_off_line_hides_no_other(ledger: Path, cut: int, garbage: str) -> None:
-    """A line that was cut off anywhere, or any other text, hides neither the line before nor the one after."""
+def test_truncated_line_hides_no_other(ledger: Path, cut: int, garbage: str) -> None:
+    """A line that was truncated anywhere, or any other text, hides neither the line before nor the one after."""
     ledger.unlink(missing_ok=True)
     note(ledger, "named", "x", "worker", "cutover-a-4e5f60-1", None)
     whole = ledger.read_bytes()
@@ -105,8 +105,8 @@ def test_cut_off_line_hides_no_other(ledger: Path, cut: int, garbage: str) -> No
     assert found(ledger) == [f"cutover-a-4e5f60-{number}" for number in (1, 2, 3)]
 
 
-def test_line_that_was_cut_off_is_an_error_for_its_writer(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No account is asked for whose name is not in the ledger."""
+def test_truncated_write_is_an_error(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No account is registered if its name could not be written to the ledger."""
     write = os.write
     monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:10]))
     with pytest.raises(OSError, match="cut off"):
@@ -117,13 +117,13 @@ def test_line_that_was_cut_off_is_an_error_for_its_writer(ledger: Path, monkeypa
     ("text", "seconds"), [("0", 0), ("90s", 90), ("30m", 1800), ("1h", 3600), ("1.5h", 5400), ("2d", 172_800)]
 )
 def test_span_is_read(text: str, seconds: float) -> None:
-    """Number and unit."""
+    """A span is a number and a unit."""
     assert seconds_of(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "1", "h", "-1h", "1 h", "1w", "nan", "1hh"])
-def test_span_without_sense_is_wrong_configuration(text: str) -> None:
-    """A number without a unit is none."""
+def test_invalid_span_is_a_configuration_error(text: str) -> None:
+    """A number without a unit is no span."""
     with pytest.raises(ConfigurationError, match="90s, 30m, 1h, 2d"):
         seconds_of(text)
 
@@ -157,10 +157,8 @@ KEYED = TABLE + 'secrets = { account_key = "KEY" }\n'
         ("legacy", key_id(KEY), KEYED, "x has no legacy any more"),
     ],
 )
-def test_password_that_nobody_knows_is_said_and_nothing_sent(
-    tmp_path: Path, system: str, key: str | None, table: str, words: str
-) -> None:
-    """Left, with the reason: a 401 for a wrong password must not be taken for an account that is gone."""
+def test_unknown_password_sends_nothing(tmp_path: Path, system: str, key: str | None, table: str, words: str) -> None:
+    """The account is left, with the reason: a 401 for a wrong password does not prove that the account is gone."""
     (tmp_path / "contracts").symlink_to(root() / "contracts")
     outcome, text = rows(tmp_path, Leftover(system, NAME, 0.0, key, tmp_path), table, KEY=KEY.reveal())
     assert outcome is Outcome.LEFT
@@ -168,8 +166,8 @@ def test_password_that_nobody_knows_is_said_and_nothing_sent(
     assert KEY.reveal() not in text
 
 
-class Silent:
-    """A target that notes what it is asked for and answers nothing."""
+class SilentTarget:
+    """A target that records the calls and returns nothing."""
 
     def __init__(self, failure: Exception | None = None) -> None:
         self.failure = failure
@@ -181,17 +179,17 @@ class Silent:
             raise self.failure
 
 
-def swept(tmp_path: Path, found: list[Leftover], target: Silent) -> list[Row]:
+def swept(tmp_path: Path, found: list[Leftover], target: SilentTarget) -> list[Row]:
     (tmp_path / "contracts").symlink_to(root() / "contracts")
     (tmp_path / "environments.toml").write_text(KEYED)
     environment = load_environment(tmp_path, "x", variables={"KEY": KEY.reveal()})
     return list(Sweep(environment, lambda _system: target).rows(found, dry_run=False))  # type: ignore[arg-type,return-value]
 
 
-def test_account_that_is_not_there_is_written_off_once_it_cannot_come_any_more(
+def test_missing_account_is_closed_after_a_minute(
     tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A refused login of an old name is noted as gone; of a young one the registration may still be under way."""
+    """A refused login of an old name means gone. The registration of a young one may still be in progress."""
     asked = []
 
     def refused(_target: object, username: str, password: Secret) -> bool:
@@ -204,7 +202,7 @@ def test_account_that_is_not_there_is_written_off_once_it_cannot_come_any_more(
         Leftover("worker", f"cutover-a-4e5f60-{n}", at, key_id(KEY), ledger)
         for n, at in ((1, now - SETTLED_S - 1), (2, now))
     )
-    target = Silent()
+    target = SilentTarget()
     rows = swept(tmp_path, [old, young], target)
     assert [row.outcome for row in rows] == [Outcome.GONE, Outcome.GONE]
     assert target.asked == ["health"]  # once
@@ -214,17 +212,17 @@ def test_account_that_is_not_there_is_written_off_once_it_cannot_come_any_more(
 
 
 @pytest.mark.parametrize("failure", [Unreachable("no route"), IdentityMismatch("not worker"), Stopped("kill switch")])
-def test_no_password_is_sent_to_who_has_not_proved_who_it_is(
+def test_identity_mismatch_gets_no_password(
     tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    """Nothing but one question for its health; each of its accounts is not reached, and none is written off."""
+    """A system without proof of identity gets one request for its health. Its accounts stay open."""
 
     def sent(*_: object) -> bool:
         raise AssertionError("a login was sent")
 
     monkeypatch.setattr("cutover.accounts.registered.remove_account", sent)
     found = [Leftover("worker", f"cutover-a-4e5f60-{n}", 0.0, key_id(KEY), ledger) for n in (1, 2)]
-    target = Silent(failure)
+    target = SilentTarget(failure)
     rows = swept(tmp_path, found, target)
     assert [row.text for row in rows] == [f"not reached: {failure}"] * 2
     assert target.asked == ["health"]
@@ -239,10 +237,10 @@ def test_no_password_is_sent_to_who_has_not_proved_who_it_is(
         (RateLimited("429 again"), Outcome.UNREACHED, "429 again"),
     ],
 )
-def test_removal_that_fails_is_listed_with_the_reason(
+def test_failed_removal_is_listed_with_the_reason(
     tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception, outcome: Outcome, words: str
 ) -> None:
-    """What was answered is left; who cannot be asked any more is not reached, and not asked for the next one."""
+    """An account that was refused is left. An unreachable system is not asked for the next account."""
     asked = []
 
     def fails(_target: object, username: str, _password: Secret) -> bool:
@@ -251,15 +249,15 @@ def test_removal_that_fails_is_listed_with_the_reason(
 
     monkeypatch.setattr("cutover.accounts.registered.remove_account", fails)
     found = [Leftover("worker", f"cutover-a-4e5f60-{n}", 0.0, key_id(KEY), ledger) for n in (1, 2)]
-    rows = swept(tmp_path, found, Silent())
+    rows = swept(tmp_path, found, SilentTarget())
     assert [row.outcome for row in rows] == [outcome, outcome]
     assert all(" ".join(words.split()) in row.text for row in rows)
     assert len(asked) == (2 if outcome is Outcome.LEFT else 1)
     assert not ledger.exists()
 
 
-def test_short_account_key_is_wrong_configuration(tmp_path: Path) -> None:
-    """Passwords follow from it, so it has to be one that nobody guesses."""
+def test_short_account_key_is_a_configuration_error(tmp_path: Path) -> None:
+    """Passwords are derived from the key, so it must be hard to guess."""
     (tmp_path / "contracts").symlink_to(root() / "contracts")
     (tmp_path / "environments.toml").write_text(KEYED)
     with pytest.raises(ConfigurationError, match="at least 32 characters") as caught:
@@ -267,8 +265,8 @@ def test_short_account_key_is_wrong_configuration(tmp_path: Path) -> None:
     assert "too short" not in str(caught.value)
 
 
-def test_ledger_lines_are_json_of_one_line(ledger: Path) -> None:
-    """Time, event, environment, system, account, id of the key."""
+def test_ledger_entry_is_one_json_line(ledger: Path) -> None:
+    """An entry has time, event, environment, system, account and the id of the key."""
     note(ledger, "named", "x", "worker", NAME, key_id(KEY))
     (line,) = ledger.read_text().splitlines()
     assert list(json.loads(line)) == ["at", "event", "environment", "system", "account", "key"]

@@ -1,4 +1,4 @@
-"""Nothing is sent to a host that is not named, nothing goes through when the kill switch is on."""
+"""Nothing is sent to a host that is not named, or while the kill switch is on."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ ALLOWED = AllowList({"worker": "https://staging-api.list-cutter.com", "legacy": 
     ],
 )
 def test_named_origins_are_permitted(url: str) -> None:
-    """Scheme, host and port decide; case and the default port do not matter."""
+    """Scheme, host and port decide. Case and the default port do not matter."""
     ALLOWED.permit(url)
 
 
@@ -45,14 +45,14 @@ def test_named_origins_are_permitted(url: str) -> None:
     ],
 )
 def test_every_other_address_is_refused(url: str) -> None:
-    """Another scheme, port, host, a look-alike or credentials in the URL."""
+    """Another scheme, port or host, a similar name, and credentials in the URL are refused."""
     with pytest.raises(Refused):
         ALLOWED.permit(url)
 
 
 @given(st.text(max_size=80))
-def test_any_text_is_permitted_or_refused_and_nothing_else(url: str) -> None:
-    """No URL makes the list fall over."""
+def test_any_text_is_permitted_or_refused(url: str) -> None:
+    """No URL raises another error."""
     try:
         ALLOWED.permit(url)
     except Refused:
@@ -70,13 +70,13 @@ def test_plain_http_is_for_loopback_only() -> None:
     ("host", "expected"),
     [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("127.0.0.1.evil.example", False)],
 )
-def test_loopback_is_known_by_its_name(host: str, *, expected: bool) -> None:
+def test_loopback_is_recognized_by_its_full_name(host: str, *, expected: bool) -> None:
     """A name that only begins like loopback is not loopback."""
     assert is_loopback(host) is expected
 
 
 def test_kill_switch_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the file there nothing is sent; without it everything goes on."""
+    """If the file exists, nothing is sent. Without it everything is sent."""
     monkeypatch.setenv("CUTOVER_STOP_FILE", str(tmp_path / "STOP"))
     switch = KillSwitch(tmp_path)
     switch.check()
@@ -86,7 +86,7 @@ def test_kill_switch_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_levels_are_ordered_and_named() -> None:
-    """read-only < test-data < disposable, and each label is read back."""
+    """The order is read-only < test-data < disposable, and each label is read back."""
     assert [SafetyLevel.parse(level.label) for level in sorted(SafetyLevel)] == list(SafetyLevel)
     with pytest.raises(ValueError, match="read-only, test-data, disposable"):
         SafetyLevel.parse("everything")

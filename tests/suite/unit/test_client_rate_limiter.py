@@ -1,4 +1,4 @@
-"""No window ever holds more than the budget, whoever sends."""
+"""No window contains more requests than the budget, from all processes together."""
 
 import multiprocessing
 import time
@@ -23,7 +23,7 @@ def _send(folder: str, count: int, times: "multiprocessing.Queue[float]") -> Non
 
 
 def test_processes_share_one_budget(tmp_path: Path) -> None:
-    """Three processes together send at most 10 in any 0.25 s, and waste none of it."""
+    """Three processes together send at most 10 requests in any 0.25 s, and use the whole budget."""
     context = multiprocessing.get_context("fork")
     times: multiprocessing.Queue[float] = context.Queue()
     senders = [context.Process(target=_send, args=(str(tmp_path), 12, times)) for _ in range(3)]
@@ -32,7 +32,7 @@ def test_processes_share_one_budget(tmp_path: Path) -> None:
     seen = sorted(times.get(timeout=20) for _ in range(36))
     for sender in senders:
         sender.join()
-    # The reservation keeps the distance; the time stamp comes a moment after, by up to what waking takes.
+    # The reservation keeps the distance. The time stamp is later, by the time that waking up takes.
     for earlier, later in zip(seen, seen[10:], strict=False):
         assert later - earlier > 0.25 - 0.05
 
@@ -51,8 +51,8 @@ def test_reserved_times_keep_the_distance(tmp_path_factory: pytest.TempPathFacto
         assert later - earlier >= 5.0 - 0.01
 
 
-def test_hold_lets_nobody_send(tmp_path: Path) -> None:
-    """After a 429 every process waits as long as Retry-After says."""
+def test_hold_stops_all_processes(tmp_path: Path) -> None:
+    """After a 429 every process waits for the time of Retry-After."""
     one, other = (RateLimiter(tmp_path, "http://127.0.0.1:1", Budget(100, 1.0)) for _ in range(2))
     assert one.reserve() == 0
     one.hold(30)
@@ -60,7 +60,7 @@ def test_hold_lets_nobody_send(tmp_path: Path) -> None:
 
 
 def test_times_of_an_earlier_boot_do_not_block(tmp_path: Path) -> None:
-    """The clock starts anew with the machine; what lies hours ahead is old."""
+    """The monotonic clock restarts at boot. Times that are hours ahead are ignored."""
     rate_limiter = RateLimiter(tmp_path, "http://127.0.0.1:1", Budget(1, 1.0))
     rate_limiter.hold(10 * 86400)
     assert rate_limiter.reserve() == 0
