@@ -116,7 +116,10 @@ class EvidenceLog:
         target, partial = self.folder / name, self.folder / f".{name}.partial"
         try:
             with os.fdopen(
-                os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w", encoding="utf-8"
+                os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600),
+                "w",
+                encoding="utf-8",
+                errors="backslashreplace",  # half a surrogate pair in a response cannot be encoded
             ) as file:
                 file.write(text)
             partial.replace(target)

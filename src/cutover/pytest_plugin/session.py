@@ -6,7 +6,9 @@ gate_run.py holds the run's configuration, gate_pair.py starts the pair, gate_co
 from __future__ import annotations
 
 import logging
+import sys
 import time
+import traceback
 import warnings
 from collections.abc import Generator
 from pathlib import Path
@@ -247,7 +249,15 @@ class GateSession(GateRun):
             self.final = session.exitstatus = int(ExitCode.WRONG_USAGE)
             self.trouble.invalid.append(str(no_environment(self.project)))
             return
-        self.final = session.exitstatus = conclude(self, before)
+        try:
+            self.final = conclude(self, before)
+        except Exception as error:  # noqa: BLE001 - pytest would end with 1, which means NO-GO
+            check_records.redact_exception(error)
+            sys.stderr.write(redact(traceback.format_exc()))
+            self.trouble.at_the_end = describe(error)
+            self.run.finish_crashed(error)
+            self.final = self.run.code
+        session.exitstatus = self.final
 
     def _become_ready(self) -> None:
         from cutover.systems.target import become_ready

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import os
 from collections.abc import Sequence
@@ -36,10 +37,11 @@ def append_step_summary(verdicts: Sequence[GateVerdict], records: Sequence[Recor
         lines += ["", "| check | status | reason |", "|---|---|---|"]
         lines += [f"| {_escaped(row.check)} | {row.status.value} | {_escaped(row.reason)} |" for row in rows]
     try:
-        with open(name, "a", encoding="utf-8") as file:  # noqa: PTH123 - appends to the runner's file
+        with open(name, "a", encoding="utf-8", errors="backslashreplace") as file:  # noqa: PTH123 - appends
             file.write("\n".join(lines) + "\n\n")
-    except OSError as error:
-        print(f"step summary not written: {error.strerror}")  # noqa: T201 - pytest's terminal is not at hand here
+    except (OSError, ValueError) as error:
+        with contextlib.suppress(OSError, ValueError):
+            print(f"step summary not written: {error}")  # noqa: T201 - pytest's terminal is not at hand here
 
 
 def _escaped(text: str) -> str:

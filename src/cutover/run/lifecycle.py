@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from cutover.config.environments import Environment
 from cutover.config.validation import ConfigurationError
@@ -26,7 +26,7 @@ from cutover.core.recorder import Recorder
 from cutover.core.requirements import RequiredCheck
 from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import redact
-from cutover.core.verdict import ExitCode, GateVerdict, decide, exit_code, invalidated
+from cutover.core.verdict import ExitCode, GateVerdict, by_precedence, decide, exit_code, invalidated
 from cutover.core.verdict import Run as RunFacts
 from cutover.report.step_summary import append_step_summary
 from cutover.report.terminal import last_line
@@ -150,6 +150,14 @@ class Run:
         append_step_summary(self.verdicts, self.records, run_facts)
         return lines
 
+    def finish_crashed(self, error: Exception) -> None:
+        """End the run after an exception in its last steps. Every verdict becomes a tool error with exit code 3."""
+        reason = f"internal error: {type(error).__name__}: {error}"
+        verdict, code, reasons = by_precedence(tool_error=(int(ExitCode.CRASHED), redact(reason)))
+        counts = dict.fromkeys(("required", "passed", "failed", "waived", "not_verified", "missing"), 0)
+        verdicts = [GateVerdict(gate, verdict, code, reasons, counts) for gate in self.gates]
+        self.finish(verdicts, self.facts(), code=code)
+
     def last_lines(self) -> list[str]:
         """Return one line per verdict, redacted: the last lines of the output."""
         return [redact(last_line(verdict, self.final_facts)) for verdict in self.verdicts]
@@ -251,7 +259,7 @@ class Command(Run, ABC):
 
     def progress(self, text: str) -> None:
         """Print one line of progress on standard error."""
-        print(redact(text), file=sys.stderr, flush=True)  # noqa: T201 - a command's progress
+        _print(redact(text), sys.stderr)
 
     def execute(self) -> int:
         """Run the command from the unfinished verdict to the last line. Return the exit code."""
@@ -261,6 +269,25 @@ class Command(Run, ABC):
         ignore_interrupts()
         after, crashed = self._outcome(self._clean_up)
         invalid = [after.reason] if after.status is not Status.PASSED else []
+        try:
+            lines = self._conclude(outcome, invalid, tool_error or crashed)
+        except Exception as error:  # noqa: BLE001 - the exit code must be the one that verdict.json states
+            self.progress(traceback.format_exc())
+            self.finish_crashed(error)
+            lines = []
+        for line in (
+            *outcome.details,
+            *lines,
+            *(f"  - {reason}" for reason in self.verdicts[0].reasons),
+            *(f"left over: {left}" for left in self.final_facts["leftovers"]),
+            f"report: {self.folder}",
+        ):
+            say(redact(line))
+        self.print_last_lines()
+        return self.code
+
+    def _conclude(self, outcome: Outcome, invalid: Sequence[str], tool_error: tuple[int, str] | None) -> Sequence[str]:
+        """Record the outcome, decide and write all files. Return lines for the terminal."""
         for record in self.records_of(outcome):
             self.record(record)
         run_facts = self.facts()
@@ -273,7 +300,7 @@ class Command(Run, ABC):
                 safety=self.target_environment.safety,
                 absent=self.target_environment.absent,
                 invalid=[*invalid, *([failure] if failure else [])],
-                tool_error=tool_error or crashed,
+                tool_error=tool_error,
                 requests=run_facts["requests"],
                 rate_limited=run_facts["rate_limited"],
             ),
@@ -281,17 +308,7 @@ class Command(Run, ABC):
             self.records,
             (),
         )
-        lines = self.finish([decided], run_facts, present=lambda verdicts, known: self.present(verdicts[0], known))
-        for line in (
-            *outcome.details,
-            *lines,
-            *(f"  - {reason}" for reason in self.verdicts[0].reasons),
-            *(f"left over: {left}" for left in run_facts["leftovers"]),
-            f"report: {self.folder}",
-        ):
-            say(redact(line))
-        self.print_last_lines()
-        return self.code
+        return self.finish([decided], run_facts, present=lambda verdicts, known: self.present(verdicts[0], known))
 
     def _clean_up(self) -> Outcome:
         self.cleanup()
@@ -317,6 +334,13 @@ class Command(Run, ABC):
 
 def say(line: str) -> None:
     """Print one line to standard output, whatever its encoding. A closed output does not change the exit code."""
-    encoding = sys.stdout.encoding or "utf-8"
+    _print(line, sys.stdout)
+
+
+def _print(line: str, stream: TextIO | None) -> None:
+    """Print one line. stream: None if Python was started with this output closed."""
+    if stream is None:
+        return
+    encoding = stream.encoding or "utf-8"
     with contextlib.suppress(OSError, ValueError):  # no reader; verdict.json and the exit code state the verdict
-        print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)  # noqa: T201
+        print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)

@@ -185,3 +185,41 @@ def test_closed_output_keeps_the_exit_code(
     with pytest.raises(BrokenPipeError):
         closed.close()
     assert (code, verdict_of(command)["verdict"]) == (1, "NO-GO")
+
+
+@pytest.mark.parametrize("step", ["records_of", "complete_facts", "present"])
+def test_error_in_the_last_steps_is_a_tool_error(
+    environment: Environment,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+) -> None:
+    """Exit code, verdict.json and last line agree; an exception would leave verdict.json at INVALID."""
+    command = Example(environment, tmp_path, lambda: Outcome(Status.PASSED))
+    monkeypatch.setattr(command, step, None)
+    assert command.execute() == 3
+    assert (verdict_of(command)["verdict"], verdict_of(command)["exit_code"]) == ("TOOL ERROR", 3)
+    assert capsys.readouterr().out.splitlines()[-1].startswith("example TOOL ERROR")
+
+
+def test_missing_output_keeps_the_exit_code(
+    environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python sets sys.stdout and sys.stderr to None if they are closed when it starts (`>&- 2>&-`)."""
+    monkeypatch.setattr("sys.stdout", None)
+    monkeypatch.setattr("sys.stderr", None)
+    command = Example(environment, tmp_path, lambda: Outcome(Status.PASSED))
+    command.progress("progress")
+    assert command.execute() == 0
+
+
+def test_half_a_surrogate_pair_keeps_the_verdict(
+    environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reason from a server that cannot be encoded as UTF-8 reaches the step summary escaped."""
+    summary = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    command = Example(environment, tmp_path, lambda: Outcome(Status.FAILED, "got \ud800"))
+    assert command.execute() == 1
+    assert "got \\ud800" in summary.read_text()

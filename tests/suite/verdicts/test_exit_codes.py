@@ -467,3 +467,18 @@ def test_unlisted_check_is_reported_as_unlisted(gate_runner: Any, project_factor
     done = gate_runner(project_factory(FAILING, manifest=manifest))
     assert done.code == 1, done.output
     assert "not in manifest.toml" in done.output
+
+
+def test_error_in_the_last_steps_is_a_tool_error(project_factory: ProjectFactory, tmp_path: Path) -> None:
+    """The exit code is 3, not Python's 1, which means NO-GO; verdict.json and the last line state it."""
+    (tmp_path / "broken_report.py").write_text(
+        "from cutover.pytest_plugin import gate_conclusion\n\ngate_conclusion._present = None\n"
+    )
+    done = run_gate(
+        "-m", "smoke", "--env", "https://127.0.0.1:9", "--ready-tries", "1", "-p", "broken_report",
+        reports=tmp_path / "reports", project=project_factory(),
+        PYTHONPATH=f"{tmp_path}:{Path(__file__).parents[3] / 'src'}",
+    )  # fmt: skip
+    assert done.code == 3, done.output
+    assert done.last_line.startswith("smoke TOOL ERROR")
+    assert (done.verdict["verdict"], done.verdict["exit_code"]) == ("TOOL ERROR", 3)
