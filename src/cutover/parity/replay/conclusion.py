@@ -169,9 +169,7 @@ def _covered(totals: ReplayTotals, unit: str) -> tuple[Status, str, str | None]:
 
 
 def _declared(totals: ReplayTotals, outcome: Outcome) -> tuple[Status, str, str | None]:
-    if outcome.status is Status.FAILED:
-        return Status.FAILED, outcome.reason, "replay:preparation"
-    if outcome.status not in (Status.PASSED, Status.NOT_VERIFIED):
+    if outcome.status not in (Status.PASSED, Status.FAILED, Status.NOT_VERIFIED):
         return outcome.status, outcome.reason, None
     undeclared = [seen.difference for seen in totals.totals.seen.values() if seen.decision == "undeclared"]
     found = failure(totals.totals, undeclared) if undeclared else None
@@ -183,6 +181,8 @@ def _declared(totals: ReplayTotals, outcome: Outcome) -> tuple[Status, str, str 
             "Replay again, without --resume."
         )
         return Status.IDENTITY_MISMATCH, f"{reason}\n{found}" if found else reason, None
+    if outcome.status is Status.FAILED:
+        return Status.FAILED, outcome.reason, "replay:preparation"
     if found:
         return Status.FAILED, str(found), found.finding
     return outcome.status, outcome.reason, None
