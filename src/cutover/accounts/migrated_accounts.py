@@ -1,7 +1,6 @@
-"""Accounts that came by the migration and whose passwords are known: people who lent theirs, or generated ones.
+"""Migrated accounts with known passwords, read from a file that the environment names.
 
-Read from a file that the environment names; never made, changed or removed here. Not for logging in: logins.py,
-parity/migrated.py.
+The accounts are lent by their owners or generated. They are never created, changed or removed here.
 """
 
 from __future__ import annotations
@@ -18,15 +17,18 @@ from cutover.core.secrets import Secret
 
 ACTIVE_LIMIT: Final = 16
 DISABLED_LIMIT: Final = 4
-"""So many of a longer list are used, evenly from its beginning to its end: each login is a derivation of its password,
-and a generator lists a thousand."""
+"""Largest numbers of accounts that are used, spread evenly over the list: each login hashes a password, and a generated
+list has a thousand accounts."""
 
-_FIX: Final = 'Write a list of {"username": …, "password": …, "is_active": true or false}; "email": "" for one without.'
+_FIX: Final = (
+    'Write a list of {"username": …, "password": …, "is_active": true or false}. Add "email": "" for an account '
+    "without an email address."
+)
 
 
 @dataclass(frozen=True)
 class MigratedAccount:
-    """One account. label: its place in the list, to speak of it. without_email: it has none, says the list."""
+    """A migrated account. label: its position in the list, for messages. without_email: the list gives no address."""
 
     username: Secret = field(repr=False)
     password: Secret = field(repr=False)
@@ -36,23 +38,25 @@ class MigratedAccount:
 
 
 def migrated_accounts(environment: Environment) -> list[MigratedAccount]:
-    """The accounts of that environment, at most ACTIVE_LIMIT active and DISABLED_LIMIT disabled ones.
+    """Return the accounts of an environment, at most ACTIVE_LIMIT active and DISABLED_LIMIT disabled ones.
 
-    Raises NotVerified where none are named; ConfigurationError for a file that is none of that form.
+    Raises NotVerified if the environment names no file; ConfigurationError if the file has another form.
     """
     file = environment.migrated_accounts
-    if file is None or not file.exists():  # a pair's is written when it is migrated into
-        why = f"environments.toml [{environment.name}] names no migrated_accounts" if file is None else "none was made"
-        raise NotVerified(f"no account that came by the migration has a known password: {why}")
+    if file is None or not file.exists():  # a pair's file is written by its migration
+        reason = f"environments.toml [{environment.name}] names no migrated_accounts"
+        raise NotVerified(
+            f"no migrated account has a known password: {reason if file is None else 'the file does not exist'}"
+        )
     try:
         rows = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigurationError(file, "", f"cannot be read: {error.strerror}", "Mend the path.") from None
+        raise ConfigurationError(file, "", f"cannot be read: {error.strerror}", "Correct the path.") from None
     except ValueError:
-        raise ConfigurationError(file, "", "it is no JSON", _FIX) from None
+        raise ConfigurationError(file, "", "expected JSON", _FIX) from None
     if not isinstance(rows, list) or not rows:
-        raise ConfigurationError(file, "", "it is no list of accounts", _FIX)
-    numbered = [(number, _judged(file, f"account {number}", row)) for number, row in enumerate(rows, 1)]
+        raise ConfigurationError(file, "", "expected a list of accounts", _FIX)
+    numbered = [(number, _validated(file, f"account {number}", row)) for number, row in enumerate(rows, 1)]
     chosen = _evenly([one for one in numbered if one[1]["is_active"]], ACTIVE_LIMIT)
     chosen += _evenly([one for one in numbered if not one[1]["is_active"]], DISABLED_LIMIT)
     return [
@@ -67,15 +71,20 @@ def migrated_accounts(environment: Environment) -> list[MigratedAccount]:
     ]
 
 
-def _judged(file: Path, key: str, row: Any) -> dict[str, Any]:
-    table: dict[str, Any] = typed(file, key, row, dict, "an account")
+def _validated(file: Path, key: str, row: Any) -> dict[str, Any]:
+    """Return one entry of the list. Raises ConfigurationError."""
+    if not isinstance(row, dict):
+        raise ConfigurationError(file, key, f"expected an account, got {type(row).__name__}", _FIX)
     for name in ("username", "password"):
-        if not typed(file, f"{key}.{name}", table.get(name), str, "a text"):
-            raise ConfigurationError(file, f"{key}.{name}", "empty", _FIX)
-    return {**table, "is_active": typed(file, f"{key}.is_active", table.get("is_active", True), bool, "true or false")}
+        value = row.get(name)
+        if not isinstance(value, str) or not value:  # the message does not contain the value: it may be a password
+            got = "an empty one" if value == "" else type(value).__name__
+            raise ConfigurationError(file, f"{key}.{name}", f"expected a text, got {got}", _FIX)
+    return {**row, "is_active": typed(file, f"{key}.is_active", row.get("is_active", True), bool, "true or false")}
 
 
-def _evenly(rows: list[Any], most: int) -> list[Any]:
-    if len(rows) <= most:
+def _evenly(rows: list[Any], limit: int) -> list[Any]:
+    """Return at most `limit` rows, spread evenly over the list."""
+    if len(rows) <= limit:
         return rows
-    return [rows[place * len(rows) // most] for place in range(most)]
+    return [rows[place * len(rows) // limit] for place in range(limit)]

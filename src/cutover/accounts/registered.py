@@ -1,8 +1,4 @@
-"""Test accounts: named, remembered before they are made, and removed again with all that they own.
-
-Not for accounts that people gave to the suite: named_accounts.py; not for what registering must do: tests/smoke; and
-not for finding what a killed run left: sweep.py.
-"""
+"""Test accounts that the suite registers, lists in a ledger before they are created, and removes with their data."""
 
 from __future__ import annotations
 
@@ -31,9 +27,9 @@ MAIL_DOMAIN: Final = "cutover.invalid"
 
 @dataclass
 class Account:
-    """One account of one system, with the tokens of its registration or login.
+    """An account of one system, with the tokens of its registration or login.
 
-    before: ids of the files that a named account had before the check; none for an account of our own.
+    before: ids of the files that a pool account had before the check; empty for a registered account.
     """
 
     username: str
@@ -45,26 +41,26 @@ class Account:
     before: frozenset[str] = frozenset()
 
     def own(self, listed: Result) -> list[dict[str, Any]]:
-        """The files of a list that were not there before the check."""
+        """Return the files of a list response that did not exist before the check."""
         return [entry for entry in listed.entries("files") if str(entry["file_id"]) not in self.before]
 
 
 class RemovalError(Exception):
-    """The system answered neither that the account is removed nor that there is none; the text says what."""
+    """The response proves neither that the account is removed nor that it does not exist."""
 
 
 class Accounts:
-    """Makes accounts on a target and removes them.
+    """The accounts that a check registers on one target, and their removal.
 
-    Names are cutover-RUN-RANDOM-N: never the same twice, also not in two runs at once. Each name is
-    appended to the run's ledger before the request is sent, so that what a killed run left can be found.
-    With the environment's account_key a password follows from the name, so that it can be removed, too.
+    Names have the form cutover-RUN-RANDOM-N and are unique, also between parallel runs. Each name is appended to the
+    run's ledger before the request is sent, so that `cutover cleanup` finds the accounts of a killed run. With the
+    environment's account_key the password is derived from the name, so that the cleanup can log in.
     """
 
     def __init__(self, target: Target, run: str, ledger: Path | None, *, at_once: int = 1, label: str = "") -> None:
-        """ledger: JSON Lines file of names that were made and removed; None keeps none. at_once: how many the check
-        says that it uses at the same time, which matters where there are only so many (named_accounts.py).
-        label: hexadecimal digits that nobody else uses, where two systems get accounts of the same names.
+        """ledger: JSON Lines file of created and removed names, None for no ledger. at_once: number of accounts that
+        the check uses at the same time; only a pool needs it (pool.py). label: unique hexadecimal digits, if accounts
+        of two systems must have the same names.
         """
         self.run, self._at_once = run, at_once
         self._target, self._ledger = target, ledger
@@ -72,35 +68,35 @@ class Accounts:
         self._prefix = f"{NAMESPACE}-{run}-{label or secrets.token_hex(3)}"
         self._numbers = itertools.count(1)
         self._open: list[Account] = []
-        self._untrusted: MeasurementError | None = None
+        self._measurement_error: MeasurementError | None = None
 
     @property
     def system(self) -> str:
-        """The system that they are on."""
+        """Return the name of the system."""
         return self._target.system
 
     def beside(self, target: Target) -> Accounts:
-        """Accounts of the same kind on the other system, to be closed by whoever asked for them."""
+        """Return accounts of another system. The caller closes them."""
         return Accounts(target, self.run, self._ledger)
 
     def name(self, ending: str = "") -> Account:
-        """A new account's name, mail and password. Nothing is sent; it is removed all the same at the end.
+        """Return a new account's name, email address and password. Nothing is sent, but `close` tries to remove it.
 
-        ending: what the name ends with, for names of a special kind.
+        ending: suffix of the name, for names with unusual characters.
         """
-        account = self._invented(ending)
+        account = self._unused(ending)
         self._open.append(account)
         self._note("named", account)
         return account
 
-    def _invented(self, ending: str = "") -> Account:
+    def _unused(self, ending: str = "") -> Account:
         base = f"{self._prefix}-{next(self._numbers)}"
         username = base + ending
         password = derived_password(self._key, self._target.system, username) if self._key else new_password()
         return Account(username, f"{base}@{MAIL_DOMAIN}", password)
 
     def register(self, account: Account) -> Result:
-        """Send the registration of that account and return what came back, whatever it is."""
+        """Send the registration of an account. Return the response, whatever its status."""
         return self._target.call(
             "register",
             fields={
@@ -112,7 +108,7 @@ class Accounts:
         )
 
     def new(self) -> Account:
-        """A registered account with its tokens. Raises CheckFailed when the system gives none."""
+        """Register an account and return it with its tokens. Raises CheckFailed if that fails."""
         account = self.name()
         result = self.register(account).expect_status()
         account.user_id = result.field("user_id")
@@ -121,25 +117,25 @@ class Accounts:
         return account
 
     def forget(self, account: Account) -> None:
-        """The check removed this account itself, and proved it."""
+        """Mark an account as removed by the check itself."""
         self._open.remove(account)
         self._note("removed", account)
 
     def close(self, recorder: Recorder) -> None:
-        """Remove every account and write down what is left over.
+        """Remove all accounts and record the leftovers.
 
-        Raises MeasurementError, after all were tried, when another system answered or none did: the
-        check's own answers may then be another's as well.
+        Raises MeasurementError, after all removals were tried, on an identity mismatch or if the system is unreachable:
+        the responses of the check may then be from another system as well.
         """
         recorder.leftovers.extend(self.remove_all())
-        if self._untrusted is not None:
-            raise self._untrusted
+        if self._measurement_error is not None:
+            raise self._measurement_error
 
     def remove_all(self) -> list[str]:
-        """Remove every account that is left, with its files. Returns what could not be removed, and why.
+        """Remove all remaining accounts with their files. Return the ones that could not be removed, with the reason.
 
-        An account whose token is spent logs in anew. One whose registration gave no token and that
-        cannot log in (401) never came to be and is not left over.
+        If an account's token is no longer valid, it logs in again. An account without a token whose login is refused
+        (401) was never created and is not a leftover.
         """
         left = []
         for account in reversed(self._open):
@@ -152,8 +148,9 @@ class Accounts:
         return left
 
     def _remove(self, account: Account) -> str | None:
+        """Return why an account could not be removed, None if it is removed."""
         try:
-            if account.access_token.reveal():  # spares the login, and the hashing of one more password
+            if account.access_token.reveal():  # saves a login, which hashes a password
                 fields = {"password": account.password}
                 gone = self._target.call("delete_account", token=account.access_token, fields=fields)
                 if gone.status in gone.operation.statuses:
@@ -162,9 +159,9 @@ class Accounts:
         except NotVerified as error:
             return str(error)
         except MeasurementError as error:
-            self._untrusted = self._untrusted or error
+            self._measurement_error = self._measurement_error or error
             return str(error).splitlines()[0]
-        except Exception as error:  # noqa: BLE001 - whatever stops the removal, it is listed and the run goes on
+        except Exception as error:  # noqa: BLE001 - it is listed, and the run continues
             return str(error).splitlines()[0] if str(error) else type(error).__name__
         return None if found or not account.access_token.reveal() else "login answered 401"
 
@@ -175,20 +172,20 @@ class Accounts:
 
 
 def remove_account(target: Target, username: str, password: Secret) -> bool:
-    """Log in and delete the account with all that it owns. False when there is none: the login is refused with 401.
+    """Log in and delete an account with its data. Return False if there is none: the login is refused with 401.
 
-    Asks a second time after any other answer, since somebody else may have been removing it at that moment.
-    Raises RemovalError when that is no better, and what Target.call raises.
+    Tries a second time after any other response, because another process may be removing the account. Raises
+    RemovalError if that fails as well, and the errors of Target.call.
     """
-    there, problem = False, ""
+    existed, problem = False, ""
     for _ in range(2):
         login = target.call("login", fields={"username": username, "password": password})
         if login.status == 401:
-            return there
+            return existed
         if login.status not in login.operation.statuses:
             problem = f"login answered {login.status} (request {login.answer.request_id})"
             continue
-        there, token = True, login.secret("access_token")
+        existed, token = True, login.secret("access_token")
         gone = target.call("delete_account", token=token, fields={"password": password})
         if gone.status in gone.operation.statuses:
             return True
@@ -197,57 +194,57 @@ def remove_account(target: Target, username: str, password: Secret) -> bool:
 
 
 def derived_password(key: Secret, system: str, username: str) -> Secret:
-    """The password of that account: 132 bits of HMAC-SHA256 (RFC 2104) over system and name.
+    """Return an account's password: 132 bits of HMAC-SHA256 (RFC 2104) over system and name.
 
-    Whoever has the key has the password, without a list of passwords; `redact` knows its shape.
+    It can be derived again from the key, so no passwords are stored. `redact` recognizes its form.
     """
     code = hmac.digest(key.reveal().encode(), f"{system}\n{username}".encode(), hashlib.sha256)
     return Secret(PASSWORD_PREFIX + base64.urlsafe_b64encode(code).decode()[:22])
 
 
 def key_id(key: Secret) -> str:
-    """Eight hexadecimal digits that tell one account_key from another and do not give it away."""
+    """Return eight hexadecimal digits that identify an account_key without disclosing it."""
     return hmac.digest(key.reveal().encode(), b"cutover: id of this account_key", hashlib.sha256).hex()[:8]
 
 
 def note(
-    ledger: Path, event: str, environment: str, system: str, account: str, key: str | None, *, thing: str | None = None
+    ledger: Path, event: str, environment: str, system: str, account: str, key: str | None, *, item: str | None = None
 ) -> None:
     """Append one line to a ledger. event: named, removed, gone; key: id of the account_key, None for a random password.
 
-    thing: "file ID" or "filter ID" that was made or unmade in a named account; `account` is then its variable.
-    Raises OSError when the line is not there as a whole.
+    item: "file ID" or "filter ID" that was created (event "made") or removed ("unmade") in a pool account; `account` is
+    then the account's environment variable. Raises OSError if the line was not written completely.
     """
     fields = {"event": event, "environment": environment, "system": system, "account": account, "key": key}
-    fields |= {"thing": thing} if thing else {}
+    fields |= {"thing": item} if item else {}
     line = (json.dumps({"at": round(time.time(), 3), **fields}) + "\n").encode()
     file = os.open(ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     try:
-        if os.write(file, line) != len(line):  # one write of one line: processes do not mix
-            raise OSError(errno.ENOSPC, "the line was cut off", str(ledger))
+        if os.write(file, line) != len(line):  # one write per line: lines of several processes do not mix
+            raise OSError(errno.ENOSPC, "the line was truncated", str(ledger))
     finally:
         os.close(file)
 
 
 def unremoved(ledger: Path, listed: Sequence[str]) -> list[str]:
-    """Accounts, and things in named accounts, that the ledger names and nobody removed, but for what is listed already.
+    """Return the test data that the ledger does not list as removed, except for what is already listed.
 
-    After an interruption the fixtures that would have said so never came to their end.
+    After an interruption the fixtures that report leftovers may not have run.
     """
     try:
         entries = [json.loads(line) for line in ledger.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError):
         return []
-    open_ones: dict[tuple[str, str], str] = {}
+    unclosed: dict[tuple[str, str], str] = {}
     for entry in entries:
-        account, thing = entry["account"], entry.get("thing")
-        key = entry["system"], thing or account
+        account, item = entry["account"], entry.get("thing")
+        key = entry["system"], item or account
         if entry["event"] in ("named", "made"):
-            open_ones[key] = f"{thing} of {account}" if thing else f"account {account}"
+            unclosed[key] = f"{item} of {account}" if item else f"account {account}"
         else:
-            open_ones.pop(key, None)
+            unclosed.pop(key, None)
     return [
-        f"{system} {what}: the run ended before it was removed"
-        for (system, name), what in open_ones.items()
+        f"{system} {label}: the run ended before it was removed"
+        for (system, name), label in unclosed.items()
         if not any(name in line for line in listed)
     ]

@@ -1,7 +1,6 @@
-"""Makes a test account an administrator, or disables it, where the environment is there to be thrown away.
+"""Account roles: make a test account an administrator or disable it, on disposable environments only.
 
-No API does that, so it is written behind both: into PostgreSQL and into D1. Refused anywhere but on a
-disposable environment.
+No API does that, so the flags are written directly into PostgreSQL and D1.
 """
 
 from __future__ import annotations
@@ -30,40 +29,44 @@ _ENABLED: Final = (
 
 
 class AccountRoles:
-    """Gives accounts of both systems the flags that the plan maps: is_staff and is_superuser there, is_admin here."""
+    """The role flags of accounts: is_staff and is_superuser in Django, is_admin in the Worker, is_active in both."""
 
     def __init__(self, environment: Environment, row_store: RowStore | None) -> None:
-        """row_store: the Worker's database, where the environment names it."""
+        """row_store: the Worker's database, None if the environment does not name it."""
         self._environment, self._row_store = environment, row_store
 
     def make_admin(self, target: Target, account: Account) -> None:
-        """Set the flag. Raises NotVerified where that may not be done, or the database is not named."""
+        """Make the account an administrator.
+
+        Raises NotVerified if the environment is not disposable or does not name the database.
+        """
         self._write(target, account, *_ADMIN)
 
     def disable(self, target: Target, account: Account) -> None:
-        """The account may not log in any more; it and its things stay. Raises as make_admin does."""
+        """Disable the account's login. Its data is kept. Raises like make_admin."""
         self._write(target, account, *_DISABLED)
 
     def enable(self, target: Target, account: Account) -> None:
-        """The end of `disable`: without it the account could not be removed. Raises as make_admin does."""
+        """Enable the account's login again, so that it can be removed. Raises like make_admin."""
         self._write(target, account, *_ENABLED)
 
     def _write(self, target: Target, account: Account, in_d1: str, in_postgres: LiteralString) -> None:
+        """Execute the statement for the target's database."""
         environment = self._environment
         named = self._row_store if target.system == "worker" else environment.postgres
         if environment.safety < SafetyLevel.DISPOSABLE or named is None:
             raise NotVerified(
-                "an account's standing is changed by writing into the database, and "
-                f"{environment.name} is no disposable environment that names {target.system}'s"
+                "account roles are written into the database. That needs a disposable environment with the database of "
+                f"{target.system}; {environment.name} is not one"
             )
         if target.system == "worker":
-            assert self._row_store is not None, "looked at above"
+            assert self._row_store is not None, "checked above"
             self._row_store.rows(in_d1, account.username)
             return
-        import psycopg  # 0.1 s that only these checks pay
+        import psycopg  # takes 0.1 s, which only these checks need
 
         address = environment.postgres
-        assert address is not None, "looked at above"
+        assert address is not None, "checked above"
         environment.allowed.permit_server(address.host, address.port)
         with psycopg.connect(
             host=address.host,

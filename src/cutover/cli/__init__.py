@@ -22,9 +22,8 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     from cutover import __version__
-    from cutover.accounts import cleanup
+    from cutover.cli import cleanup_command, manifest_command
     from cutover.cli import contract_commands as contract_cli
-    from cutover.cli import manifest_command
     from cutover.cli import pair_commands as pair_cli
     from cutover.cli import parity_commands as parity_cli
     from cutover.cli import reconcile_command as migration_cli
@@ -33,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"cutover {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
     pair_cli.add_parser(commands)
-    cleanup.add_parser(commands)
+    cleanup_command.add_parser(commands)
     contract_cli.add_parser(commands)
     parity_cli.add_parser(commands)
     migration_cli.add_parser(commands)

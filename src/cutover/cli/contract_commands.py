@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
+from cutover.cli.shared_options import add_environment, add_reports, add_show_values
 from cutover.config.validation import root
 
 
@@ -17,33 +17,24 @@ def add_parser(commands: Any) -> None:
     lint.add_argument(
         "files", nargs="*", metavar="FILE", help="documents of the Worker's API (default: ours of both systems)"
     )
-    _reports(lint)
+    add_reports(lint)
     lint.set_defaults(run=_lint)
     compare = inner.add_parser("compare", help="report breaking changes of an environment's own documents")
-    _environment(compare)
-    _reports(compare)
+    add_environment(compare)
+    add_reports(compare)
     compare.set_defaults(run=_compare)
     legacy = inner.add_parser("legacy", help="compare legacy.openapi.yaml with the reference's views, or write it")
     legacy.add_argument("--write", action="store_true", help="write the file instead of comparing")
     legacy.set_defaults(run=_legacy)
     explore = inner.add_parser("explore", help="send other generated requests in each run, until a time limit")
-    _environment(explore)
+    add_environment(explore)
     explore.add_argument("--minutes", type=float, default=10.0, metavar="N", help="time limit (default: 10)")
     explore.add_argument("--seed", metavar="TEXT", help="generate the requests of the run with this seed again")
     explore.add_argument("--system", choices=("worker", "legacy"), default="worker", help="default: worker")
     explore.add_argument("--operation", action="append", metavar="NAME", help="only this operation (repeatable)")
-    explore.add_argument("--show-values", action="store_true", help="do not mask users' values in the report")
-    _reports(explore)
+    add_show_values(explore)
+    add_reports(explore)
     explore.set_defaults(run=_explore)
-
-
-def _environment(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--env", metavar="NAME", help="environment of environments.toml (CUTOVER_ENV)")
-    parser.add_argument("--pair", metavar="NAME", help="pair used for `embedded` (CUTOVER_PAIR; default: default)")
-
-
-def _reports(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--reports", type=Path, metavar="DIR", help="parent of the run's folder (default: reports/)")
 
 
 def _lint(options: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
+from cutover.config import option_help
 from cutover.config.environments import no_environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.core.secrets import redact
@@ -26,14 +27,14 @@ def add_options(parser: Any) -> None:
     group = parser.add_argument_group("cutover")
     add: Callable[..., Any] = group.add_argument
     # Argument groups do not accept Locust's include_in_web_ui: none of these can be changed on the web page.
-    add("--env", default=None, metavar="NAME", help="environment in environments.toml (default: CUTOVER_ENV)")
-    add("--pair", default=None, metavar="NAME", help="running embedded pair to use (default: CUTOVER_PAIR)")
+    add("--env", default=None, metavar="NAME", help=option_help.ENVIRONMENT)
+    add("--pair", default=None, metavar="NAME", help=option_help.PAIR)
     add("--short", action="store_true", help="the profile's short form; GO is possible on embedded only")
     add("--web", dest="headful", action="store_true", help="start the run from Locust's web page")
     add("--load-on", default=None, metavar="NAME", help="confirm the environment's name, if it requires that")
     add("--seed", type=int, default=None, help="seed of the schedule (default: random, printed in verdict.json)")
     add("--maintenance", default=None, metavar="FROM-TO", help="seconds of the run in which writes may be refused")
-    add("--reports", default=None, metavar="FOLDER", help="folder in which the run's folder is created (reports)")
+    add("--reports", default=None, metavar="DIR", help=option_help.REPORTS)
     add("--run-nonce", default=None, metavar="TEXT", help="text that verdict.json repeats (default: CUTOVER_NONCE)")
     parse = parser.parse_args
 

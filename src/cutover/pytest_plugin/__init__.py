@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cutover.config import option_help
+
 if TYPE_CHECKING:
     from cutover.pytest_plugin.session import GateSession
 
@@ -19,28 +21,21 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of gate runs."""
     group = parser.getgroup("cutover", "gates (docs/gates.md)")
-    group.addoption(
-        "--env", dest="cutover_env", metavar="NAME", help="environment of environments.toml, or an https URL"
-    )
+    group.addoption("--env", dest="cutover_env", metavar="NAME", help=f"{option_help.ENVIRONMENT}, or an https URL")
     group.addoption(
         "--worker-version", dest="cutover_version", metavar="ID",
         help="ask for this version of the Worker by Cloudflare's override, and prove that it answered",
     )  # fmt: skip
     group.addoption(
         "--pair", dest="cutover_pair", metavar="NAME",
-        help="running pair that `embedded` means (CUTOVER_PAIR; `default`, else one is started for this run)",
+        help=f"{option_help.PAIR}; if that pair is not up, one is started for this run",
     )  # fmt: skip
     group.addoption(
         "--run-nonce", dest="cutover_nonce", metavar="TEXT",
         help="copied into verdict.json, so that the caller knows the verdict is this run's (CUTOVER_NONCE)",
     )  # fmt: skip
-    group.addoption(
-        "--show-values", dest="cutover_show_values", action="store_true",
-        help="print the contents of successful responses; they may be users' data, so do not publish such a report",
-    )  # fmt: skip
-    group.addoption(
-        "--reports", dest="cutover_reports", metavar="DIR", help="parent folder of the run's folder (default: reports/)"
-    )
+    group.addoption("--show-values", dest="cutover_show_values", action="store_true", help=option_help.SHOW_VALUES)
+    group.addoption("--reports", dest="cutover_reports", metavar="DIR", help=option_help.REPORTS)
     group.addoption(
         "--ready-tries", dest="cutover_ready_tries", type=int, metavar="N",
         help="attempts to reach the systems before the run is INVALID (default: the environment's)",

@@ -1,4 +1,4 @@
-"""Ledgers of test data, derived passwords, and their use in a cleanup, without a system."""
+"""Ledgers, derived passwords and the results of a cleanup, without a system."""
 
 import base64
 import hashlib
@@ -14,12 +14,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cutover.accounts.cleanup import LEDGER, SETTLED_S, Leftover, Outcome, Row, Sweep, leftovers, seconds_of
+from cutover.accounts.cleanup import (
+    LEDGER,
+    SETTLED_S,
+    Cleanup,
+    Leftover,
+    RemovalResult,
+    RemovalStatus,
+    find_leftovers,
+    seconds_of,
+)
 from cutover.accounts.registered import Accounts, RemovalError, derived_password, key_id, note
+from cutover.cli import main
 from cutover.config.environments import load_environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.core.errors import CheckFailed, IdentityMismatch, RateLimited, Stopped, Unreachable
 from cutover.core.secrets import MASK, Secret, redact
+from cutover.core.verdict import ExitCode
 
 pytestmark = pytest.mark.unit
 
@@ -29,18 +40,19 @@ NAME = "cutover-0a1b2c3d-4e5f60-1"
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Path:
-    """Return the path of an empty ledger of a run."""
+    """Return the path of a run's ledger, which does not exist yet."""
     folder = tmp_path / "20260101T000000Z-0a1b2c3d"
     folder.mkdir()
     return folder / "test-data.jsonl"
 
 
 def found(ledger: Path, environment: str = "x") -> list[str]:
-    return [leftover.account for leftover in leftovers(ledger.parent.parent, environment)]
+    """Return the accounts of the leftovers that the ledger's folder names."""
+    return [leftover.account for leftover in find_leftovers(ledger.parent.parent, environment)]
 
 
 def test_password_depends_on_key_system_and_name() -> None:
-    """The password has the documented construction, differs for another key, system or name, and is redacted."""
+    """The password has the documented form and differs for another key, system or name. `redact` masks it."""
     password = derived_password(KEY, "worker", NAME).reveal()
     code = hmac.new(b"k" * 40, f"worker\n{NAME}".encode(), hashlib.sha256).digest()
     assert password == "Cutover-pw-" + base64.urlsafe_b64encode(code).decode()[:22]
@@ -51,8 +63,8 @@ def test_password_depends_on_key_system_and_name() -> None:
     assert key_id(KEY) not in password
 
 
-def test_named_and_not_removed_account_is_left(ledger: Path) -> None:
-    """Removed and missing accounts are closed. Other environments and names that are not ours are ignored."""
+def test_created_and_not_removed_account_is_left(ledger: Path) -> None:
+    """Removed and missing accounts are closed. Other environments' names and names of other forms are ignored."""
     for number, event in ((1, "removed"), (2, "gone"), (3, None)):
         name = f"cutover-0a1b2c3d-4e5f60-{number}"
         note(ledger, "named", "x", "worker", name, key_id(KEY))
@@ -63,7 +75,7 @@ def test_named_and_not_removed_account_is_left(ledger: Path) -> None:
     note(ledger, "named", "y", "worker", "cutover-0a1b2c3d-4e5f60-4", None)
     for name in ("admin", "cutover-", "cutover-0a1b2c3d-4e5f60-1 ", "cutover-x-4e5f60-1\n", "CUTOVER-a-4e5f60-1"):
         note(ledger, "named", "x", "worker", name, key_id(KEY))
-    there = leftovers(ledger.parent.parent, "x")
+    there = find_leftovers(ledger.parent.parent, "x")
     assert {(left.system, left.account[-1], left.key) for left in there} == {
         ("worker", "3", key_id(KEY)),
         ("legacy", "3", None),
@@ -73,15 +85,15 @@ def test_named_and_not_removed_account_is_left(ledger: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["", ".Ünï+cödé_-@", "ЖенщинаИмя", "MiXed"])
-def test_unusual_names_are_left_like_any_other(ledger: Path, ending: str) -> None:
-    """The name of a journey's account may end with any characters. None is omitted."""
+def test_name_with_unusual_characters_is_found(ledger: Path, ending: str) -> None:
+    """A journey's names may end with letters and signs of any kind. All of them are found."""
     target: Any = SimpleNamespace(system="worker", environment=SimpleNamespace(name="x", secrets={}))
     account = Accounts(target, "0a1b2c3d", ledger).name(ending)
     assert found(ledger) == [account.username]
 
 
 def test_removal_in_another_ledger_counts(ledger: Path, tmp_path: Path) -> None:
-    """A name is never used twice, so a removal in any ledger counts."""
+    """Names are unique, so a removal closes the name for all ledgers."""
     note(ledger, "named", "x", "worker", NAME, None)
     other = tmp_path / "other"
     other.mkdir()
@@ -92,7 +104,7 @@ def test_removal_in_another_ledger_counts(ledger: Path, tmp_path: Path) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(cut=st.integers(0, 200), garbage=st.text(max_size=30))
 def test_truncated_line_hides_no_other(ledger: Path, cut: int, garbage: str) -> None:
-    """A line that was truncated anywhere, or any other text, hides neither the line before nor the one after."""
+    """A truncated line, or any other text, hides neither the line before nor the line after it."""
     ledger.unlink(missing_ok=True)
     note(ledger, "named", "x", "worker", "cutover-a-4e5f60-1", None)
     whole = ledger.read_bytes()
@@ -106,37 +118,38 @@ def test_truncated_line_hides_no_other(ledger: Path, cut: int, garbage: str) -> 
 
 
 def test_truncated_write_is_an_error(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No account is registered if its name could not be written to the ledger."""
+    """An account is not requested if its name is not in the ledger."""
     write = os.write
     monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:10]))
-    with pytest.raises(OSError, match="cut off"):
+    with pytest.raises(OSError, match="truncated"):
         note(ledger, "named", "x", "worker", NAME, None)
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"), [("0", 0), ("90s", 90), ("30m", 1800), ("1h", 3600), ("1.5h", 5400), ("2d", 172_800)]
 )
-def test_span_is_read(text: str, seconds: float) -> None:
-    """A span is a number and a unit."""
+def test_time_is_read(text: str, seconds: float) -> None:
+    """A time is a number and a unit, or 0."""
     assert seconds_of(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "1", "h", "-1h", "1 h", "1w", "nan", "1hh"])
-def test_invalid_span_is_a_configuration_error(text: str) -> None:
-    """A number without a unit is no span."""
+def test_invalid_time_is_a_usage_error(text: str) -> None:
+    """The message gives valid times, also for a number without a unit."""
     with pytest.raises(ConfigurationError, match="90s, 30m, 1h, 2d"):
         seconds_of(text)
 
 
-def rows(project: Path, left: Leftover, text: str, **variables: str) -> Any:
+def result_of(project: Path, left: Leftover, text: str, **variables: str) -> Any:
+    """Clean up one leftover in the environment of the text, without a target. Return status and text."""
     (project / "environments.toml").write_text(text)
     environment = load_environment(project, "x", variables=variables)
 
-    def nobody(system: str) -> Any:
+    def no_target(system: str) -> Any:
         raise AssertionError(f"{system} was asked")
 
-    (row,) = Sweep(environment, nobody).rows([left], dry_run=False)
-    return row.outcome, row.text
+    (result,) = Cleanup(environment, no_target).results([left], dry_run=False)
+    return result.status, result.text
 
 
 TABLE = """
@@ -154,20 +167,22 @@ KEYED = TABLE + 'secrets = { account_key = "KEY" }\n'
         ("worker", None, KEYED, "its run had no secrets.account_key"),
         ("worker", key_id(KEY), TABLE, "[x] names no secrets.account_key"),
         ("worker", "00000000", KEYED, "another account_key"),
-        ("legacy", key_id(KEY), KEYED, "x has no legacy any more"),
+        ("legacy", key_id(KEY), KEYED, "x no longer has a legacy"),
     ],
 )
-def test_unknown_password_sends_nothing(tmp_path: Path, system: str, key: str | None, table: str, words: str) -> None:
-    """The account is left, with the reason: a 401 for a wrong password does not prove that the account is gone."""
+def test_unknown_password_is_reported_and_nothing_is_sent(
+    tmp_path: Path, system: str, key: str | None, table: str, words: str
+) -> None:
+    """The account is left, with the reason: a 401 for a wrong password does not prove that it is gone."""
     (tmp_path / "contracts").symlink_to(root() / "contracts")
-    outcome, text = rows(tmp_path, Leftover(system, NAME, 0.0, key, tmp_path), table, KEY=KEY.reveal())
-    assert outcome is Outcome.LEFT
+    status, text = result_of(tmp_path, Leftover(system, NAME, 0.0, key, tmp_path), table, KEY=KEY.reveal())
+    assert status is RemovalStatus.LEFT
     assert words in text
     assert KEY.reveal() not in text
 
 
-class SilentTarget:
-    """A target that records the calls and returns nothing."""
+class FakeTarget:
+    """A target that records the operations and returns nothing, or raises."""
 
     def __init__(self, failure: Exception | None = None) -> None:
         self.failure = failure
@@ -179,17 +194,18 @@ class SilentTarget:
             raise self.failure
 
 
-def swept(tmp_path: Path, found: list[Leftover], target: SilentTarget) -> list[Row]:
+def clean_up(tmp_path: Path, found: list[Leftover], target: FakeTarget) -> list[RemovalResult]:
+    """Clean up the leftovers and return the results."""
     (tmp_path / "contracts").symlink_to(root() / "contracts")
     (tmp_path / "environments.toml").write_text(KEYED)
     environment = load_environment(tmp_path, "x", variables={"KEY": KEY.reveal()})
-    return list(Sweep(environment, lambda _system: target).rows(found, dry_run=False))  # type: ignore[arg-type,return-value]
+    return list(Cleanup(environment, lambda _system: target).results(found, dry_run=False))  # type: ignore[arg-type,return-value]
 
 
 def test_missing_account_is_closed_after_a_minute(
     tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A refused login of an old name means gone. The registration of a young one may still be in progress."""
+    """A refused login closes an old name. The registration of a young name may still be in progress."""
     asked = []
 
     def refused(_target: object, username: str, password: Secret) -> bool:
@@ -202,9 +218,9 @@ def test_missing_account_is_closed_after_a_minute(
         Leftover("worker", f"cutover-a-4e5f60-{n}", at, key_id(KEY), ledger)
         for n, at in ((1, now - SETTLED_S - 1), (2, now))
     )
-    target = SilentTarget()
-    rows = swept(tmp_path, [old, young], target)
-    assert [row.outcome for row in rows] == [Outcome.GONE, Outcome.GONE]
+    target = FakeTarget()
+    results = clean_up(tmp_path, [old, young], target)
+    assert [result.status for result in results] == [RemovalStatus.GONE] * 2
     assert target.asked == ["health"]  # once
     assert asked == [(left.account, derived_password(KEY, "worker", left.account)) for left in (old, young)]
     (line,) = ledger.read_text().splitlines()
@@ -212,35 +228,35 @@ def test_missing_account_is_closed_after_a_minute(
 
 
 @pytest.mark.parametrize("failure", [Unreachable("no route"), IdentityMismatch("not worker"), Stopped("kill switch")])
-def test_identity_mismatch_gets_no_password(
+def test_no_password_is_sent_to_an_unidentified_system(
     tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    """A system without proof of identity gets one request for its health. Its accounts stay open."""
+    """Only one health request is sent. All accounts of the system are not reached, and none is closed."""
 
     def sent(*_: object) -> bool:
         raise AssertionError("a login was sent")
 
     monkeypatch.setattr("cutover.accounts.registered.remove_account", sent)
     found = [Leftover("worker", f"cutover-a-4e5f60-{n}", 0.0, key_id(KEY), ledger) for n in (1, 2)]
-    target = SilentTarget(failure)
-    rows = swept(tmp_path, found, target)
-    assert [row.text for row in rows] == [f"not reached: {failure}"] * 2
+    target = FakeTarget(failure)
+    results = clean_up(tmp_path, found, target)
+    assert [result.text for result in results] == [f"not reached: {failure}"] * 2
     assert target.asked == ["health"]
     assert not ledger.exists()
 
 
 @pytest.mark.parametrize(
-    ("failure", "outcome", "words"),
+    ("failure", "status", "words"),
     [
-        (RemovalError("login answered 500 (request r-1)"), Outcome.LEFT, "login answered 500 (request r-1)"),
-        (CheckFailed("broken-answer:login", expected="HTTP", got="nothing"), Outcome.LEFT, "got       nothing"),
-        (RateLimited("429 again"), Outcome.UNREACHED, "429 again"),
+        (RemovalError("login answered 500 (request r-1)"), RemovalStatus.LEFT, "login answered 500 (request r-1)"),
+        (CheckFailed("broken-answer:login", expected="HTTP", got="nothing"), RemovalStatus.LEFT, "got       nothing"),
+        (RateLimited("429 again"), RemovalStatus.UNREACHED, "429 again"),
     ],
 )
-def test_failed_removal_is_listed_with_the_reason(
-    tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception, outcome: Outcome, words: str
+def test_failed_removal_is_listed_with_its_reason(
+    tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception, status: RemovalStatus, words: str
 ) -> None:
-    """An account that was refused is left. An unreachable system is not asked for the next account."""
+    """An account is left after an error response. A system that stops responding is not asked again."""
     asked = []
 
     def fails(_target: object, username: str, _password: Secret) -> bool:
@@ -249,15 +265,15 @@ def test_failed_removal_is_listed_with_the_reason(
 
     monkeypatch.setattr("cutover.accounts.registered.remove_account", fails)
     found = [Leftover("worker", f"cutover-a-4e5f60-{n}", 0.0, key_id(KEY), ledger) for n in (1, 2)]
-    rows = swept(tmp_path, found, SilentTarget())
-    assert [row.outcome for row in rows] == [outcome, outcome]
-    assert all(" ".join(words.split()) in row.text for row in rows)
-    assert len(asked) == (2 if outcome is Outcome.LEFT else 1)
+    results = clean_up(tmp_path, found, FakeTarget())
+    assert [result.status for result in results] == [status, status]
+    assert all(" ".join(words.split()) in result.text for result in results)
+    assert len(asked) == (2 if status is RemovalStatus.LEFT else 1)
     assert not ledger.exists()
 
 
-def test_short_account_key_is_a_configuration_error(tmp_path: Path) -> None:
-    """Passwords are derived from the key, so it must be hard to guess."""
+def test_short_account_key_is_a_usage_error(tmp_path: Path) -> None:
+    """Passwords are derived from the key, so it must be hard to guess. The message does not contain it."""
     (tmp_path / "contracts").symlink_to(root() / "contracts")
     (tmp_path / "environments.toml").write_text(KEYED)
     with pytest.raises(ConfigurationError, match="at least 32 characters") as caught:
@@ -265,9 +281,20 @@ def test_short_account_key_is_a_configuration_error(tmp_path: Path) -> None:
     assert "too short" not in str(caught.value)
 
 
-def test_ledger_entry_is_one_json_line(ledger: Path) -> None:
-    """An entry has time, event, environment, system, account and the id of the key."""
+def test_ledger_lines_are_json_of_one_line(ledger: Path) -> None:
+    """A line contains time, event, environment, system, account and the id of the key."""
     note(ledger, "named", "x", "worker", NAME, key_id(KEY))
     (line,) = ledger.read_text().splitlines()
     assert list(json.loads(line)) == ["at", "event", "environment", "system", "account", "key"]
     assert ledger.name == LEDGER
+
+
+@pytest.mark.parametrize(("command", "deprecated"), [("cleanup", False), ("sweep", True)])
+def test_old_name_of_the_command_is_deprecated(
+    command: str, deprecated: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both names run the cleanup. The old one prints a deprecation message on standard error."""
+    assert main([command, "--env", "local", "--reports", str(tmp_path)]) == ExitCode.GO
+    output = capsys.readouterr()
+    assert "nothing is left" in output.out
+    assert ("deprecated" in output.err) is deprecated

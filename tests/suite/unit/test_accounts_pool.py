@@ -71,5 +71,5 @@ def test_request_for_two_accounts_is_not_overtaken(address: str, leased: context
 
 def test_more_accounts_than_exist_fail_at_once(address: str, leased: contextlib.ExitStack) -> None:
     """A request for more accounts than exist does not wait."""
-    with pytest.raises(NotVerified, match="uses 3 accounts at once, and 2 are named"):
+    with pytest.raises(NotVerified, match=r"uses 3 accounts at once, and environments\.toml names 2"):
         lease(leased, address, NAMES, 3, 60)

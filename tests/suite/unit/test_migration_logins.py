@@ -113,9 +113,9 @@ def test_of_many_accounts_some_are_taken_evenly(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "it is no JSON"),
-        ("[]", "it is no list of accounts"),
-        ('{"username": "a"}', "it is no list of accounts"),
+        ("{", "expected JSON"),
+        ("[]", "expected a list of accounts"),
+        ('{"username": "a"}', "expected a list of accounts"),
         ('["a"]', r"account 1.*expected an account"),
         ('[{"username": "a"}]', r"account 1.password"),
         ('[{"username": "", "password": "x"}]', r"account 1.username.*empty"),
@@ -132,5 +132,5 @@ def test_without_a_list_nothing_is_verified(tmp_path: Path) -> None:
     """None is named, or the pair was not migrated into."""
     with pytest.raises(NotVerified, match="names no migrated_accounts"):
         migrated_accounts(cast(Environment, SimpleNamespace(name="here", migrated_accounts=None)))
-    with pytest.raises(NotVerified, match="none was made"):
+    with pytest.raises(NotVerified, match="does not exist"):
         migrated_accounts(cast(Environment, SimpleNamespace(name="here", migrated_accounts=tmp_path / "no.json")))

@@ -37,7 +37,7 @@ r2_secret_access_key = "R2_KEY" }
 accounts.worker = [{ username = "FIRST", password = "FIRST_PW" }, { username = "SECOND", password = "SECOND_PW" }]
 accounts.legacy = [{ username = "FIRST", password = "FIRST_PW" }, { username = "SECOND", password = "SECOND_PW" }]
 """
-CHECKS = '''"""Checks with named accounts."""
+CHECKS = '''"""Checks with pool accounts."""
 
 import pytest
 
@@ -198,13 +198,13 @@ def test_existing_file_is_never_changed(
     before = durable_data(inhabited_pair)
     body = (
         'path = {"file_id": next(iter(account.before))}\n'
-        '    with pytest.raises(Exception, match="was in the named account before"):\n'
+        '    with pytest.raises(Exception, match="was in the pool account before"):\n'
         '        target.call("tags", token=account.access_token, path=path, fields={"tags": ["ours"]})\n'
         '    target.call("delete", token=account.access_token, path=path)'
     )
     done = run_gate(*GATE, reports=reports, project=check_project_factory(body), **variables(inhabited_pair))
     assert done.code == 1, done.output
-    assert "was in the named account before the check began" in done.output
+    assert "was in the pool account before the check began" in done.output
     assert durable_data(inhabited_pair) == before
 
 
@@ -259,7 +259,7 @@ def test_wrong_password_names_its_variable(
     given = {**variables(inhabited_pair), "FIRST_PW": "not their password", "SECOND_PW": "nor that"}
     done = run_gate(*GATE, reports=reports, project=check_project_factory("pass"), **given)
     assert done.code == 1, done.output
-    assert "account of FIRST can log in" in done.output
+    assert "login with the account of FIRST" in done.output
     assert "not their password" not in done.output
 
 
@@ -298,7 +298,7 @@ def run_cleanup(reports: Path, project: Path, *arguments: str, **given: str) -> 
     """Run `cutover cleanup` for the account pool."""
     named = ("--env", "inhabited", "--older-than", "0", "--reports", str(reports))
     return subprocess.run(
-        [sys.executable, "-m", "cutover.cli", "sweep", *named, *arguments],
+        [sys.executable, "-m", "cutover.cli", "cleanup", *named, *arguments],
         cwd=project,
         env=clean_environment(**given),
         stdout=subprocess.PIPE,

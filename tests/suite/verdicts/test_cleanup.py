@@ -66,7 +66,7 @@ def clean_pair() -> Generator[PairState]:
 
 
 def cleanup_command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "cutover.cli", "sweep", *arguments]
+    return [sys.executable, "-m", "cutover.cli", "cleanup", *arguments]
 
 
 def run_cleanup(
@@ -133,7 +133,7 @@ def run_check_that_kills(project: Path, env: tuple[str, ...], reports: Path, **v
 
 def named_environment(found: PairState, *, key: bool = True) -> str:
     """Return an environment `named` with the pair's addresses and an account key, which is not declared as a pair."""
-    secrets = 'secrets = { account_key = "SWEEP_KEY" }' if key else ""
+    secrets = 'secrets = { account_key = "ACCOUNT_KEY" }' if key else ""
     return (
         f'\n[named]\nsafety = "test-data"\nworker = {{ url = "{found.worker_url}" }}\n'
         f'legacy = {{ url = "{found.legacy_url}" }}\nbudget = {{ requests = 60000, window_s = 60 }}\n{secrets}\n'
@@ -193,11 +193,11 @@ def test_parallel_cleanups_remove_everything(
     reports = tmp_path / "reports"
     project = project_factory(CUT_SHORT, manifest=MANIFEST, environments=named_environment(clean_pair))
     for _ in range(2):
-        run_check_that_kills(project, ("--env", "named"), reports, SWEEP_KEY=KEY)
+        run_check_that_kills(project, ("--env", "named"), reports, ACCOUNT_KEY=KEY)
     assert stored_counts(clean_pair) == {**dict.fromkeys(NOTHING, 4), "worker users": 2, "legacy users": 2}
-    young = run_cleanup("--env", "named", reports=reports, project=project, SWEEP_KEY=KEY)
+    young = run_cleanup("--env", "named", reports=reports, project=project, ACCOUNT_KEY=KEY)
     assert (young.returncode, young.stdout.count("\n")) == (0, 1), young.stdout
-    assert "8 too young and let alone" in young.stdout
+    assert "8 kept because of --older-than" in young.stdout
     other = run_cleanup("--env", "embedded", "--pair", clean_pair.name, reports=reports, project=project)
     assert (other.returncode, other.stdout.count("\n")) == (0, 1), other.stdout
     assert stored_counts(clean_pair)["worker users"] == 2
@@ -205,7 +205,7 @@ def test_parallel_cleanups_remove_everything(
     command = cleanup_command("--env", "named", "--older-than", "0", "--reports", str(reports))
     both = [
         subprocess.Popen(
-            command, cwd=project, env=clean_environment(SWEEP_KEY=KEY), stdout=subprocess.PIPE, text=True
+            command, cwd=project, env=clean_environment(ACCOUNT_KEY=KEY), stdout=subprocess.PIPE, text=True
         )
         for _ in range(2)
     ]  # fmt: skip
@@ -227,7 +227,7 @@ def test_unknown_password_is_inconclusive(own_pair: PairState, project_factory: 
     project = project_factory(CUT_SHORT, manifest=MANIFEST, environments=bare)
     run_check_that_kills(project, ("--env", "named"), reports)
     before = stored_counts(own_pair)
-    for table, variables in ((bare, {}), (keyed, {"SWEEP_KEY": KEY})):
+    for table, variables in ((bare, {}), (keyed, {"ACCOUNT_KEY": KEY})):
         (project / "environments.toml").write_text((root() / "environments.toml").read_text() + table)
         done = run_cleanup("--env", "named", "--older-than", "0", reports=reports, project=project, **variables)
         assert done.returncode == 10, done.stdout
@@ -258,17 +258,17 @@ def test_unreachable_system_is_invalid(
             name = f"cutover-0a1b2c3d-4e5f60-{number}"
             note(reports / "run" / "test-data.jsonl", "named", "named", system, name, key_id(Secret(KEY)))
     arguments = ("--env", "named", "--older-than", "0")
-    dry = run_cleanup(*arguments, "--dry-run", reports=reports, project=project, SWEEP_KEY=KEY)
+    dry = run_cleanup(*arguments, "--dry-run", reports=reports, project=project, ACCOUNT_KEY=KEY)
     assert dry.returncode == 10, dry.stdout
     assert "4 would be removed" in dry.stdout
 
     (project / "STOP").touch()
-    stopped = run_cleanup(*arguments, reports=reports, project=project, SWEEP_KEY=KEY)
+    stopped = run_cleanup(*arguments, reports=reports, project=project, ACCOUNT_KEY=KEY)
     assert stopped.returncode == 11, stopped.stdout
     assert "kill switch" in stopped.stdout
     (project / "STOP").unlink()
 
-    done = run_cleanup(*arguments, reports=reports, project=project, SWEEP_KEY=KEY)
+    done = run_cleanup(*arguments, reports=reports, project=project, ACCOUNT_KEY=KEY)
     assert done.returncode == 11, done.stdout
     assert "cannot be reached" in done.stdout
     assert done.stdout.splitlines()[-1].endswith("2 not there, 2 not reached")
@@ -277,10 +277,10 @@ def test_unreachable_system_is_invalid(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "a gate names its environment"),
+        ((), "expected an environment, got none"),
         (("--env", "stagign"), "no environment 'stagign'"),
-        (("--env", "production"), "needs test-data, read-only stands there"),
-        (("--env", "local", "--older-than", "soon"), "'soon' is no span of time"),
+        (("--env", "production"), "expected test-data or disposable, got read-only"),
+        (("--env", "local", "--older-than", "soon"), "expected a time, got 'soon'"),
         (("--env", "local", "--pair", "default"), "local is no pair"),
         (("--env", "embedded", "--pair", "nobody-has-this-one"), "no pair 'nobody-has-this-one' is up"),
         (("--env", "embedded", "--pair", "Not A Name"), "is no name of a pair"),
