@@ -1,7 +1,4 @@
-"""JSON Web Tokens as the checks need them: read the claims, sign the same claims anew with other times.
-
-HS256 only (RFC 7515, RFC 7518 3.2), which is what both systems use. Judges no token.
-"""
+"""JSON Web Tokens: read the claims, and sign changed claims. HS256 only (RFC 7515, RFC 7518 3.2), as both systems."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from cutover.core.secrets import Secret
 
 
 def claims(token: Secret) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and claims of a signed JWT. Raises CheckFailed when it is none."""
+    """Return the header and the claims of a signed JWT. Raises CheckFailed if the text is not a JWT."""
     try:
         header, payload, signature = token.reveal().split(".")
         parts = json.loads(_decode(header)), json.loads(_decode(payload))
@@ -26,24 +23,24 @@ def claims(token: Secret) -> tuple[dict[str, Any], dict[str, Any]]:
         if not all(isinstance(part, dict) for part in parts):
             raise TypeError
     except (ValueError, TypeError):
-        raise CheckFailed("token:no-jwt", expected="a signed JWT", got="a text that is none") from None
+        raise CheckFailed("token:no-jwt", expected="a signed JWT", got="another text") from None
     return parts
 
 
 def reissued(
     token: Secret, key: Secret | None, *, lifetime_s: int, claims_instead: Mapping[str, Any] | None = None
 ) -> Secret:
-    """The token's own claims, signed with the key, issued a moment ago and expiring in lifetime_s seconds.
+    """Return a token with the same claims, signed with the key, issued now, that expires in lifetime_s seconds.
 
-    claims_instead: claims with another value; None takes the claim out.
-    A lifetime below 0 makes a token that expired so many seconds ago and was issued 900 s before.
-    Raises NotVerified without a key, or when the token is not signed by HS256.
+    A negative lifetime gives a token that expired that many seconds ago and was issued 900 s before. claims_instead:
+    claims with other values; the value None removes the claim. Raises NotVerified if there is no key or the token is
+    not signed with HS256.
     """
     header, payload = claims(token)
     if key is None:
-        raise NotVerified("environments.toml names no secret to sign tokens with (secrets.…_jwt_secret)")
+        raise NotVerified("environments.toml names no secret for signing tokens (secrets.…_jwt_secret)")
     if header.get("alg") != "HS256":
-        raise NotVerified(f"tokens are signed by {header.get('alg')!r}, an expired one can be made for HS256 only")
+        raise NotVerified(f"expected a token signed with HS256, got {header.get('alg')!r}")
     now = int(time.time())
     times = {"exp": now + lifetime_s, "iat": now + min(0, lifetime_s) - (900 if lifetime_s < 0 else 0)}
     times |= {"nbf": times["iat"]} if "nbf" in payload else {}

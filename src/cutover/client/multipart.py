@@ -1,7 +1,4 @@
-"""Multipart bodies written by hand (RFC 7578), with file names that an honest client would have encoded.
-
-Not for uploads that mean well: httpx writes those.
-"""
+"""Multipart bodies (RFC 7578) with file names that a normal client would encode. httpx writes all other uploads."""
 
 from __future__ import annotations
 
@@ -12,18 +9,18 @@ MEDIA_TYPE: Final = f"multipart/form-data; boundary={BOUNDARY}"
 
 
 def form(field: str, file_name: bytes, content: bytes, *, media_type: str = "text/csv", before: bytes = b"") -> bytes:
-    """A body of one file part. file_name: what stands between the quotes, as it is; before: parts before this one."""
+    """Return a body with one file part. file_name: written between the quotes as it is; before: preceding parts."""
     return opening(field, file_name, media_type=media_type, before=before) + content + CLOSING
 
 
 def opening(field: str, file_name: bytes, *, media_type: str = "text/csv", before: bytes = b"") -> bytes:
-    """All that comes before the file's bytes."""
+    """Return the part of the body before the file's bytes."""
     disposition = b'Content-Disposition: form-data; name="' + field.encode() + b'"; filename="' + file_name + b'"\r\n'
     return before + f"--{BOUNDARY}\r\n".encode() + disposition + f"Content-Type: {media_type}\r\n\r\n".encode()
 
 
 def text_part(name: str, value: str) -> bytes:
-    """A part that is no file."""
+    """Return a part that is not a file."""
     head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'
     return f"{head}{value}\r\n".encode()
 

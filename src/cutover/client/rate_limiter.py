@@ -1,8 +1,7 @@
-"""The request budget: at most N requests in any window, over all processes of this machine and user.
+"""The request budget: at most N requests in any window, for all processes of this user on this machine.
 
-Not for what may be sent at all: that is safety.py. The plan's limiter counts each client's address,
-so the log of send times lies in one file an origin and budget, shared by xdist workers and by runs
-side by side.
+The systems limit requests per client address. So the log of send times is one file per origin and budget, shared by
+xdist workers and parallel runs.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ _TIME: Final = struct.Struct("<d")
 
 
 class RateLimiter:
-    """Reserves send times so that no window of budget.window_s holds more than budget.requests.
+    """Reservations of send times: no window of budget.window_s seconds has more than budget.requests requests.
 
-    A sliding log: request i may go when window_s have passed since request i - N. That keeps any
-    limiter content that counts N a window, fixed or sliding. Times are CLOCK_MONOTONIC, which all
-    processes of a machine share; times from before a reboot lie in the future and are ignored.
+    A sliding log: request i is sent at least window_s after request i - N. That satisfies every limiter that allows N
+    requests per window, fixed or sliding. Times are CLOCK_MONOTONIC, which all processes of a machine share. After a
+    reboot, older times are in the future and are ignored.
     """
 
     def __init__(self, folder: Path, address: str, budget: Budget) -> None:
-        """folder: private to the user; address: the origin that the budget is for."""
+        """folder: accessible only to the user; address: the origin to which the budget applies."""
         self.budget = budget
         key = hashlib.sha256(f"{address} {budget.requests} {budget.window_s}".encode()).hexdigest()[:24]
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -46,7 +45,7 @@ class RateLimiter:
         self._log = mmap.mmap(self._file, size)
 
     def reserve(self) -> float:
-        """Take the next place and return the seconds until it (0 when it is now)."""
+        """Reserve the next send time and return the seconds until then (0 for now)."""
         with _Lock(self._file):
             now = time.monotonic()
             slot, not_before = _HEADER.unpack_from(self._log)
@@ -61,29 +60,31 @@ class RateLimiter:
         return max(0.0, start - now)
 
     def wait(self) -> float:
-        """Reserve, sleep until the place, return the seconds slept."""
+        """Reserve a send time, sleep until then and return the seconds slept."""
         delay = self.reserve()
         if delay > 0:
             time.sleep(delay)
         return delay
 
     def hold(self, seconds: float) -> None:
-        """Let nobody send for so many seconds: the answer was 429 with Retry-After."""
+        """Stop all sending for this many seconds, after a 429 with Retry-After."""
         with _Lock(self._file):
             slot, not_before = _HEADER.unpack_from(self._log)
             _HEADER.pack_into(self._log, 0, slot, max(not_before, time.monotonic() + seconds))
 
     def close(self) -> None:
-        """Release the file."""
+        """Close the file."""
         self._log.close()
         os.close(self._file)
 
     def _plausible(self, moment: float, now: float) -> float:
-        """A time from an earlier boot counts as long past. Reservations reach one hour at most."""
+        """Return the time, or one long past if it is from an earlier boot: reservations reach one hour at most."""
         return moment if moment <= now + 3600 else now - self.budget.window_s
 
 
 class _Lock:
+    """An exclusive lock on an open file, as a context manager."""
+
     def __init__(self, file: int) -> None:
         self._file = file
 

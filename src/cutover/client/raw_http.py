@@ -32,14 +32,14 @@ _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})(?: |$)")
 
 @dataclass(frozen=True)
 class RawAnswer:
-    """One answer as it came. headers: each line of the head, names in lower case, none joined."""
+    """A response without changes. headers: lines of the head, names in lower case; equal names are not joined."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
     def header(self, name: str) -> str | None:
-        """The first value of that header."""
+        """Return the first value of a header, None if there is none."""
         return next((value for key, value in self.headers if key == name), None)
 
 
@@ -57,10 +57,10 @@ class Destination(Protocol):
 
 
 class RawConnection:
-    """One connection to a system, for one request or several. Use with `with`: it is closed at the end."""
+    """A connection to a system, for one request or several. A context manager, which closes it."""
 
     def __init__(self, target: Destination, operation: str) -> None:
-        """operation: what the exchange is called in the evidence. Connects at the first `send`."""
+        """operation: name of the exchange in the evidence. Connects at the first `begin`."""
         self._target, self._operation = target, target.operation(operation)
         self._socket: socket.socket | None = None
         self._rest = b""
@@ -77,7 +77,7 @@ class RawConnection:
         self.close()
 
     def close(self) -> None:
-        """Close the connection, whatever is still on its way."""
+        """Close the connection without waiting for data."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -91,10 +91,10 @@ class RawConnection:
         method: str | None = None,
         spelling: str | None = None,
     ) -> bool:
-        """Send the head of a request: request line, Host, ours, these headers. Returns as `send` does.
+        """Send the head of a request: request line, Host, the client's own headers, the given headers.
 
-        headers may name one twice, as pairs; spelling: the request target as it stands in the request line, in place
-        of the operation's path. Raises Refused, Stopped, Unreachable.
+        Returns like `send`. headers: as pairs, a name may occur twice; spelling: request target for the request line,
+        instead of the operation's path. Raises Refused, Stopped, Unreachable.
         """
         url = self._target.url + self._operation.url_path(path or {})
         ours = self._target.client.announce(Request(self._target.system, self._operation.name, "", url))
@@ -112,7 +112,7 @@ class RawConnection:
         return self.send("\r\n".join([*lines, "", ""]).encode("utf-8"))
 
     def send(self, data: bytes) -> bool:
-        """Send these bytes; False when the system has closed the connection, which it may, having answered."""
+        """Send bytes. Return False if the system has closed the connection, which it may do after a response."""
         assert self._socket is not None, "begin comes first"
         try:
             self._socket.sendall(data)
@@ -121,20 +121,20 @@ class RawConnection:
         return True
 
     def answers_within(self, seconds: float) -> bool:
-        """Whether the system says something, or closes, within that time: to be slow, and to see an early answer."""
+        """Wait. Return True as soon as the system sends data or closes the connection, False after that time."""
         assert self._socket is not None, "begin comes first"
         return bool(self._rest) or bool(select.select([self._socket], [], [], seconds)[0])
 
     def end_of_sending(self) -> None:
-        """Tell the system that nothing more comes (TCP half-close), as a client that was cut off does not."""
+        """Close the sending direction (TCP half-close), which an interrupted client does not do."""
         assert self._socket is not None, "begin comes first"
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
 
     def answer(self, timeout_s: float | None = None) -> RawAnswer | None:
-        """The next answer; None when the connection ends, or the time is over, before one is complete.
+        """Return the next complete response, None if the connection or the time ends before it is complete.
 
-        An answer without a length ends with the connection (RFC 9112 6.3). Interim answers (1xx) are passed over.
+        A response without a length ends with the connection (RFC 9112 6.3). Interim responses (1xx) are skipped.
         """
         deadline = time.monotonic() + (timeout_s or self._timeout_s)
         found = self._read(deadline)
@@ -246,5 +246,5 @@ class RawConnection:
 
 
 def chunk(data: bytes) -> bytes:
-    """One chunk of a chunked body (RFC 9112 7.1); the empty one ends it."""
+    """Return one chunk of a chunked body (RFC 9112 7.1). An empty chunk ends the body."""
     return f"{len(data):x}\r\n".encode() + data + b"\r\n"

@@ -114,7 +114,7 @@ class Sender:
         )
         filled = {key: str(value) for key, value in path.items()}
         try:
-            result = self._target.send_drawn(name, str(prepared.method), url, headers, body or None, filled)
+            result = self._target.send_generated(name, str(prepared.method), url, headers, body or None, filled)
         except CheckFailed as error:
             if "LocalProtocolError" in str(error) or "InvalidURL" in str(error):
                 raise NotSendable("no valid HTTP") from None

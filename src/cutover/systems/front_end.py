@@ -1,7 +1,4 @@
-"""Reads a page of the front end as far as the checks need it: its build id and the assets that it names.
-
-Not for judging it. HTML by the standard library's parser; nothing is executed or rendered.
-"""
+"""Read the build id and the assets from a page of the front end. Nothing is executed or rendered."""
 
 from __future__ import annotations
 
@@ -12,6 +9,8 @@ from cutover.systems.target import Result
 
 
 class _Page(HTMLParser):
+    """The meta tags and links of a page."""
+
     def __init__(self) -> None:
         super().__init__()
         self.metas: dict[str, str] = {}
@@ -28,18 +27,18 @@ class _Page(HTMLParser):
 
 
 def build_of(page: Result) -> str | None:
-    """The content of <meta name="build-id">, None when the page has none."""
+    """Return the content of <meta name="build-id">, None if the page has none."""
     return _read(page).metas.get("build-id")
 
 
 def assets_of(page: Result) -> list[str]:
-    """Paths, without the leading slash, of the scripts, styles and icons that the page names on its own host.
+    """Return the paths, without the leading slash, of the page's scripts, styles and icons on its own host.
 
-    Raises CheckFailed when it names none: then there would be nothing to check.
+    Raises CheckFailed if there are none, because nothing could be checked.
     """
     paths = [parts.path for link in _read(page).links if not (parts := urlsplit(link)).netloc and parts.path]
     if not paths:
-        raise page.failed("index:no-assets", expected="an index that names its assets", got=page.answer.excerpt)
+        raise page.failed("index:no-assets", expected="an index page with assets", got=page.answer.excerpt)
     return [path.removeprefix("/") for path in paths]
 
 

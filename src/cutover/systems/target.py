@@ -1,7 +1,6 @@
-"""One system under test: its operations by name, its answers by field name.
+"""A system under test: its operations by name and its responses by field name.
 
-Checks speak through this alone, so that they run on any deployment whose routes and fields are
-declared. Not for what is right or wrong: a check decides that, with the `expect_` methods here.
+Checks send requests only through this module, so they run on every deployment whose routes and fields are declared.
 """
 
 from __future__ import annotations
@@ -24,23 +23,23 @@ CONTRACT: Final = "contracts/api.md"
 
 @dataclass(frozen=True)
 class Result:
-    """An answer to a named operation."""
+    """A response to a named operation."""
 
     answer: Answer
     operation: Operation
 
     @property
     def status(self) -> int:
-        """HTTP status."""
+        """Return the HTTP status."""
         return self.answer.status
 
     @property
     def body(self) -> bytes:
-        """The body's bytes, content encoding undone."""
+        """Return the body, after content decoding."""
         return self.answer.body
 
     def expect_status(self, *statuses: int, why: str = "") -> Result:
-        """This result, when its status is one of these (of the declared ones of success without any)."""
+        """Return this result if its status is one of these (default: the declared ones). Raises CheckFailed if not."""
         wanted = statuses or self.operation.statuses
         if self.status not in wanted:
             shown = " or ".join(map(str, wanted))
@@ -52,7 +51,7 @@ class Result:
         return self
 
     def field(self, name: str) -> Any:
-        """The answer's value of that field. Raises CheckFailed when it is not there."""
+        """Return the value of a field. Raises CheckFailed if the response does not contain it."""
         pointer = self.operation.response.get(name)
         if pointer is None:
             raise NotVerified(f"{self.operation.where}.response names no {name!r}")
@@ -64,7 +63,7 @@ class Result:
             ) from None
 
     def secret(self, name: str) -> Secret:
-        """The same for a token: a text of at least 16 characters, kept secret from here on."""
+        """Return a token, as a secret. Raises CheckFailed if the field is not a text of at least 16 characters."""
         value = self.field(name)
         if not isinstance(value, str) or len(value) < 16:
             raise self.failed(
@@ -75,7 +74,7 @@ class Result:
         return Secret(value)
 
     def entries(self, name: str) -> list[dict[str, Any]]:
-        """The list of that field, each element by our field names. Raises CheckFailed for what is no list."""
+        """Return the elements of a list with our field names. Raises CheckFailed if the field is not such a list."""
         rows = self.field(name)
         if not isinstance(rows, list):
             raise self.failed(
@@ -97,7 +96,7 @@ class Result:
         return entries
 
     def failed(self, finding: str, *, expected: object, got: object, do_next: str = "") -> CheckFailed:
-        """A failure of this operation, with who answered and where the promise stands."""
+        """Return a failure of this operation, with the source of the response and the place of the requirement."""
         return CheckFailed(
             f"{finding}:{self.operation.system}",
             expected=expected,
@@ -109,17 +108,17 @@ class Result:
 
 
 class Watch(Protocol):
-    """Who wants to know what is sent to a target."""
+    """An observer of the requests to a target."""
 
     def before(self, operation: Operation, level: SafetyLevel, path: Mapping[str, str]) -> None:
-        """About to be sent; level: what it may do. What is raised here keeps it from being sent."""
+        """Called before a request is sent. level: its safety level. An exception prevents the request."""
 
     def after(self, result: Result, path: Mapping[str, str]) -> None:
-        """What came back."""
+        """Called with the response."""
 
 
 class Target:
-    """One system of an environment."""
+    """A system of an environment."""
 
     def __init__(self, system: str, environment: Environment, client: Client, recorder: Recorder) -> None:
         self.system, self.environment = system, environment
@@ -131,7 +130,7 @@ class Target:
         return f"<{self.system} at {self.url}>"
 
     def operation(self, name: str) -> Operation:
-        """The operation of that name. Raises NotVerified when this system has none, KeyError for a typo."""
+        """Return an operation. Raises NotVerified if this system does not have it, KeyError if the name is unknown."""
         operation = self.environment.operations[self.system][name]
         if operation.absent is not None:
             raise NotVerified(f"{self.system} has no {name}: {operation.absent}")
@@ -153,14 +152,14 @@ class Target:
         expects_429: bool = False,
         http2: bool = False,
     ) -> Result:
-        """Send one operation and return what came back, whatever its status.
+        """Send one operation and return the response, whatever its status.
 
-        token: bearer; path: path parameters; query: as it stands in the URL, percent-encoded; fields: JSON body
-        by our field names (a Secret is revealed); file: (name, bytes, media type) as the multipart part that the
-        operation names; content: (bytes, media type) as the whole body, for what no honest client sends; http2: offer
-        HTTP/2; expects_429: it is part of a flood, which the environment has to be disposable for.
-        Raises NotVerified, and sends nothing, when what is sent may write above the environment's safety
-        level, or the system or the environment has no such operation; and what Client.send raises.
+        token: bearer token; path: path parameters; query: percent-encoded, as in the URL; fields: JSON body by our
+        field names (secrets are revealed); file: (name, bytes, media type) of the operation's multipart part; content:
+        (bytes, media type) of the whole body, for requests that a normal client does not send; http2: offer HTTP/2;
+        expects_429: the request is part of a burst, which needs a disposable environment.
+        Raises NotVerified, before anything is sent, if the request needs a higher safety level than the environment
+        allows or the system has no such operation; and the errors of Client.send.
         """
         operation = self.operation(name)
         level = SafetyLevel.DISPOSABLE if expects_429 else _level_of(operation, method or operation.method)
@@ -192,13 +191,13 @@ class Target:
             ),
         )
 
-    def send_drawn(
+    def send_generated(
         self, name: str, method: str, url: str, headers: Mapping[str, str], content: bytes | None,
         path: Mapping[str, str],
     ) -> Result:  # fmt: skip
-        """Send a request to that operation that was drawn elsewhere, byte for byte; path: its path parameters.
+        """Send a generated request without changes. path: its path parameters.
 
-        Raises as `call` does: NotVerified, and nothing is sent, where its method may write above the safety level.
+        Raises like `call`: NotVerified, before anything is sent, if its method needs a higher safety level.
         """
         operation = self.operation(name)
         level = _level_of(operation, method)
@@ -225,10 +224,10 @@ class Target:
         return result
 
     def over_http(self, path: str) -> Result:
-        """Ask over plain http where a path leads, with nothing that is secret.
+        """Send a request without secrets over plain http, to see where it is redirected.
 
-        Where the Worker runs on this machine's runtime, which is plain http itself, its MF-Original-URL
-        makes the Worker see the URL that a visitor of the zone would have typed.
+        The Worker's local runtime serves plain http. There, the header MF-Original-URL gives the Worker the URL that a
+        visitor of the zone would use.
         """
         operation = self.operation("index")
         if self.environment.local_runtime:
@@ -245,16 +244,16 @@ class Target:
         return Result(self.client.send(request), operation)
 
     def at(self, url: str, *, http2: bool = False) -> Result:
-        """The index at another of the environment's names, whoever answers there: that is for the check to judge."""
+        """Return the index page at another name of the environment. The check itself verifies the identity."""
         request = Request(self.system, "index", "GET", url, http2=http2, of_name=True)
         return Result(self.client.send(request), self.operation("index"))
 
     def poll(
         self, send: Callable[[], Result], until: Callable[[Result], bool], deadline_s: float, *, interval_s: float
     ) -> tuple[Result, float, bool]:
-        """Ask until the condition holds or the deadline is over: the last result, seconds taken, whether it held.
+        """Send until the condition is true or the time is over. Return the last result, the seconds and the condition.
 
-        Asks at least once. For what depends on KV (kv_propagation_s) or is calculated after the answer.
+        Sends at least once. For values that depend on KV (kv_propagation_s) or are computed after the response.
         """
         started = time.monotonic()
         while True:
@@ -268,11 +267,11 @@ class Target:
 
 
 def become_ready(target: Target, progress: Callable[[str], None]) -> tuple[int, float]:
-    """Ask for health until it answers with a status of success: (tries, seconds) that it took.
+    """Request the health endpoint until it succeeds. Return the number of tries and the seconds.
 
-    As often and as far apart as the environment's `readiness` says (the plan: 30 tries, 10 s apart).
-    Raises Unreachable with the last reason when no try succeeded; IdentityMismatch when another system
-    answered to the last one. Before that it may: a deployment in progress still answers from elsewhere.
+    The environment's `readiness` gives the number and the interval (the plan: 30 tries, 10 s apart). Raises Unreachable
+    with the last reason if no try succeeded; IdentityMismatch if that was the result of the last try. Earlier ones may
+    be from another version, because a deployment may be in progress.
     """
     ready = target.environment.readiness
     started = time.monotonic()
@@ -281,7 +280,7 @@ def become_ready(target: Target, progress: Callable[[str], None]) -> tuple[int, 
         reason = ""
         try:
             result = target.call("health", timeout_s=min(10.0, target.environment.timeout_s))
-            # 503 is an answer of health itself, for the checks to judge; any other status is no readiness.
+            # 503 is a response of the health endpoint, which the checks evaluate. Any other status means not ready.
             if result.status in result.operation.statuses or result.status == 503:
                 return attempt, time.monotonic() - started
             reason = result.answer.excerpt
@@ -295,16 +294,16 @@ def become_ready(target: Target, progress: Callable[[str], None]) -> tuple[int, 
         time.sleep(ready.interval_s)
     raise Unreachable(
         f"{target.system} at {target.url} was not ready after {ready.tries} tries, {ready.interval_s:g} s apart: "
-        f"{reason}. Is it deployed and running, and is the address in environments.toml "
-        f"[{target.environment.name}] right?"
+        f"{reason}. Check that it is deployed and running, and the address in environments.toml "
+        f"[{target.environment.name}]."
     )
 
 
 def _level_of(operation: Operation, method: str) -> SafetyLevel:
-    """The safety level of sending this method to the operation's path.
+    """Return the safety level of a request with this method to the operation's path.
 
-    Its own method: as the contract declares it. Another one that is safe (RFC 9110 9.2.1) asks for nothing
-    that writes, whatever the path; any other might write, where the deployment is not as it should be.
+    The operation's own method has the declared level. Another safe method (RFC 9110 9.2.1) writes nothing. Any other
+    method might write on a faulty deployment.
     """
     if method == operation.method:
         return operation.level

@@ -29,7 +29,7 @@ class Registering:
         """Return the same operation for every name."""
         return SimpleNamespace(request=FIELDS, statuses=(201,), method="POST", response={})
 
-    def send_drawn(self, *_: Any) -> Any:
+    def send_generated(self, *_: Any) -> Any:
         """Return the response, or raise CheckFailed for none."""
         if self._status is None:
             raise CheckFailed("no-answer:register", expected="an answer", got="none in 30 s")
