@@ -1,7 +1,6 @@
-"""The list files that every gate uploads, the same bytes in every run.
+"""The list files that all gates upload, with the same bytes in every run.
 
-What each file holds (columns, rows, whether it may be read at all) is stated by its author, never
-taken from a parser. Sending files and judging answers is not done here.
+The properties of each file (columns, rows, malformed or not) are stated by its author and not taken from a parser.
 """
 
 from cutover.corpus.catalogue import list_file, list_files

@@ -1,7 +1,6 @@
-"""Prints the text of tests/corpus/expected.toml: `python -m cutover.corpus > tests/corpus/expected.toml`.
+"""Print tests/corpus/expected.toml: `python -m cutover.corpus > tests/corpus/expected.toml`.
 
-Run it after a file was changed on purpose, and read the difference before it is checked in. It judges
-nothing: the unit tests do.
+Run it after an intended change of a file, and read the difference before you commit it.
 """
 
 import sys

@@ -1,8 +1,4 @@
-"""Which files the corpus has, and how one is found by its name.
-
-The files themselves are described in the modules beside this one; large files are made to measure and
-are not listed.
-"""
+"""The list of all files of the corpus. Large files (large.py) are generated on request and not listed."""
 
 from functools import cache
 
@@ -11,8 +7,8 @@ from cutover.corpus.listfile import ListFile
 
 @cache
 def list_files() -> tuple[ListFile, ...]:
-    """Every file of the corpus, always in the same order; its bytes are made when they are asked for."""
-    # Here and not above: who only needs a large file, or the names of this package, pays for none of it.
+    """Return all files of the corpus in a fixed order. The bytes of a file are created on first use."""
+    # Imported here, because users of large files do not need these modules.
     from cutover.corpus import contacts, dialects, encodings, filenames, malformed, shapes
 
     return (
@@ -31,10 +27,10 @@ def _by_name() -> dict[str, ListFile]:
 
 
 def list_file(name: str) -> ListFile:
-    """The file of that name.
+    """Return the file of that name.
 
     Raises:
-        KeyError: there is none; the message lists the names that there are.
+        KeyError: there is no such file; the message lists the existing names.
     """
     try:
         return _by_name()[name]

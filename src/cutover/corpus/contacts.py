@@ -1,7 +1,7 @@
-"""The list that a user of List Cutter would bring: 10,000 contacts in many languages.
+"""A typical list of a List Cutter user: 10,000 contacts in many languages.
 
-Every contact is a combination drawn from its number, the same on every machine and Python; nobody real
-is meant, no address can be reached and no phone rings. Each record is one line, ended by LF.
+Each contact is generated from its number, with the same result on every machine and Python version. All persons are
+fictitious, and the addresses and phone numbers are reserved for such use. Each record is one line that ends with LF.
 """
 
 from datetime import date
@@ -24,9 +24,9 @@ _COLUMNS = (
     "balance",
     "note",
 )
-# RFC 2606: nothing below .invalid is ever registered.
+# RFC 2606: names below .invalid are never registered.
 _DOMAINS = ("example.invalid", "lists.invalid", "mail.cutter.invalid", "xn--bcher-kva.invalid")
-# Set aside for fiction: by NANPA (555-0100 to 555-0199) and by Ofcom (London, no area, mobile).
+# Reserved for fiction by NANPA (555-0100 to 555-0199) and Ofcom (London, no area, mobile).
 _PHONES = (
     ("+1-555-01{:02d}", 100),
     ("+44 20 7946 0{:03d}", 1000),
@@ -38,7 +38,7 @@ _DAYS = 6000
 
 
 def files() -> tuple[ListFile, ...]:
-    """The files of this module: the one list of contacts."""
+    """Return the files of this module: the list of contacts."""
     return (
         ListFile(
             name="contacts",
@@ -56,18 +56,18 @@ def _contacts() -> bytes:
 
 
 def _line(number: int) -> str:
-    who, where, phone, day, cents, note = _draws(number)
-    region = REGIONS[who % len(REGIONS)]
-    who //= len(REGIONS)
-    given = region.given[who % len(region.given)]
-    family = region.family[who // len(region.given) % len(region.family)]
+    person, place, phone, day, cents, note = _generated_numbers(number)
+    region = REGIONS[person % len(REGIONS)]
+    person //= len(REGIONS)
+    given = region.given[person % len(region.given)]
+    family = region.family[person // len(region.given) % len(region.family)]
     pattern, numbers = _PHONES[phone % len(_PHONES)]
     fields = (
         given,
         family,
-        f"contact.{number:05d}@{_DOMAINS[where % len(_DOMAINS)]}",
+        f"contact.{number:05d}@{_DOMAINS[place % len(_DOMAINS)]}",
         pattern.format(phone // len(_PHONES) % numbers),
-        region.cities[where // len(_DOMAINS) % len(region.cities)],
+        region.cities[place // len(_DOMAINS) % len(region.cities)],
         region.country,
         date.fromordinal(_FIRST_DAY + day % _DAYS).isoformat(),
         _balance(cents),
@@ -76,18 +76,18 @@ def _line(number: int) -> str:
     return ",".join([str(number), *map(_field, fields)])
 
 
-def _draws(number: int) -> tuple[int, ...]:
-    """Six numbers below 2**40 for the contact of that number.
+def _generated_numbers(number: int) -> tuple[int, ...]:
+    """Return six numbers below 2**40 for a contact.
 
-    A hash and not `random`: what `random` draws for a seed may change from one Python to the next.
+    They are from a hash, because the results of `random` for a seed may change between Python versions.
     """
     digest = blake2b(f"{_SEED}/{number}".encode(), digest_size=30).digest()
     return tuple(int.from_bytes(digest[start : start + 5], "big") for start in range(0, 30, 5))
 
 
-def _balance(draw: int) -> str:
-    """An amount from -10000.00 to 10000.00, one in sixteen of them 0.00."""
-    cents = 0 if draw % 16 == 0 else draw // 16 % 2_000_001 - 1_000_000
+def _balance(number: int) -> str:
+    """Return an amount from -10000.00 to 10000.00. One in sixteen is 0.00."""
+    cents = 0 if number % 16 == 0 else number // 16 % 2_000_001 - 1_000_000
     return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02d}"
 
 

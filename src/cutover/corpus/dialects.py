@@ -1,17 +1,17 @@
-"""Files that differ in delimiter, line end and byte-order mark, all of them well-formed.
+"""Well-formed files with different delimiters, line ends and byte-order marks.
 
-Written by hand so that columns and rows can be counted by eye. Encodings have a module of their own.
+They are written by hand, so that a reader can count their columns and rows.
 """
 
 from cutover.corpus.listfile import ListFile
 
 
 def files() -> tuple[ListFile, ...]:
-    """The files of this module, in a fixed order."""
+    """Return the files of this module, in a fixed order."""
     return (
         ListFile(
             name="byte_order_mark",
-            description="a UTF-8 byte-order mark before a quoted header is neither data nor in its way",
+            description="a UTF-8 byte-order mark before a quoted header is not data",
             filename="byte order mark.csv",
             columns=("id", "name"),
             rows=2,
@@ -81,7 +81,7 @@ def files() -> tuple[ListFile, ...]:
         ),
         ListFile(
             name="delimiter_tie_without_comma",
-            description="semicolon and TAB tie and there is no comma: the comma delimits all the same",
+            description="one semicolon, one TAB and no comma: the comma delimits",
             filename="delimiter tie without comma.csv",
             columns=("id;name\tcity",),
             rows=2,
@@ -97,7 +97,7 @@ def files() -> tuple[ListFile, ...]:
         ),
         ListFile(
             name="plain_text",
-            description="a .txt file is a list as well",
+            description="a .txt file is also a list",
             filename="plain.txt",
             columns=("id", "name"),
             rows=1,

@@ -1,21 +1,20 @@
-"""Files whose bytes must be decoded with care: Windows-1252, and UTF-8 with unusual characters.
+"""Files with other encodings or unusual characters: Windows-1252, and special characters in UTF-8.
 
-Characters outside ASCII are written as escapes where an editor could change or hide them. Which bytes
-cannot be read at all is a matter of the module `malformed`.
+Characters that an editor could change or hide are written as escapes.
 """
 
 from cutover.corpus.listfile import ListFile
 
-# In Windows-1252 no character is assigned to these bytes; the contract reads them as C1 controls.
+# Windows-1252 assigns no characters to these bytes. The contract reads them as C1 controls.
 _HOLES = b"\x81\x8d\x8f\x90\x9d"
 
 
 def files() -> tuple[ListFile, ...]:
-    """The files of this module, in a fixed order."""
+    """Return the files of this module, in a fixed order."""
     return (
         ListFile(
             name="latin1",
-            description="accented letters in Latin-1, which is no valid UTF-8",
+            description="accented letters in Latin-1, which are invalid UTF-8",
             filename="latin1.csv",
             columns=("Größe", "Prénom", "Año"),
             rows=2,
@@ -23,7 +22,7 @@ def files() -> tuple[ListFile, ...]:
         ),
         ListFile(
             name="windows_1252",
-            description="euro sign, dash and curly quotes of Windows-1252; curly quotes quote nothing",
+            description="euro sign, dash and curly quotes of Windows-1252; curly quotes do not quote a field",
             filename="windows-1252.csv",
             columns=("\u20ac", "note", "\u017dena"),
             rows=2,
@@ -31,7 +30,7 @@ def files() -> tuple[ListFile, ...]:
         ),
         ListFile(
             name="windows_1252_holes",
-            description="the five bytes that Windows-1252 leaves open are the C1 controls of that number",
+            description="the five bytes without a character in Windows-1252 are read as C1 controls",
             filename="windows-1252 holes.csv",
             columns=("id", "\x81\x8d\x8f\x90\x9d"),
             rows=2,
@@ -41,14 +40,14 @@ def files() -> tuple[ListFile, ...]:
             name="late_invalid_utf8",
             description="one Latin-1 byte after 200 kB of valid UTF-8: the whole file is Windows-1252",
             filename="late invalid utf-8.csv",
-            # The header's UTF-8 bytes C3 B6 and C3 9F, read one by one.
+            # The header's UTF-8 bytes C3 B6 and C3 9F, each read as one character.
             columns=("id", "Gr\u00c3\u00b6\u00c3\u0178e"),
             rows=10_001,
             source=_late_invalid_utf8,
         ),
         ListFile(
             name="unicode_line_separators",
-            description="VT, FF, FS, NEL, LS and PS look like line ends to some libraries and are data",
+            description="VT, FF, FS, NEL, LS and PS, which some libraries read as line ends, are data",
             filename="unicode line separators.csv",
             columns=("id", "a\u2028b", "note"),
             rows=3,

@@ -1,22 +1,17 @@
-"""The text of tests/corpus/expected.toml, from what the corpus says of itself.
-
-It writes size and SHA-256 as they are and columns and rows as the files' authors state them. It reads
-no list file and compares nothing.
-"""
+"""The text of tests/corpus/expected.toml: size and SHA-256 of each file, and its stated columns and rows."""
 
 from cutover.corpus.catalogue import list_files
 from cutover.corpus.listfile import ListFile
 
 _PREAMBLE = """\
-# What each file of the corpus is: its bytes (size, SHA-256) and what the contract makes of them.
-# Columns and rows are stated by the files' authors and checked by an independent reader in
-# tests/suite/unit/test_corpus.py. Made by `python -m cutover.corpus`; a difference here means that the gates
-# upload something else than before, so read it before it is checked in.
+# Bytes (size, SHA-256) and expected properties of each file of the corpus. Columns and rows are stated by the files'
+# authors and verified by an independent reader in tests/suite/unit/test_corpus.py. Created by
+# `python -m cutover.corpus`. A difference means that the gates upload other bytes: read it before you commit it.
 """
 
 
 def expected_toml() -> str:
-    """The whole file, one table for each list file in the order of `list_files`; ASCII only."""
+    """Return the text: one table per file, in the order of `list_files`, in ASCII."""
     return "\n".join([_PREAMBLE, *(_table(file) for file in list_files())])
 
 
@@ -37,7 +32,7 @@ def _table(file: ListFile) -> str:
 
 
 def _text(value: str) -> str:
-    """A TOML basic string in which every character but printable ASCII is an escape."""
+    """Return a TOML basic string with escapes for all characters except printable ASCII."""
     return '"' + "".join(_character(character) for character in value) + '"'
 
 

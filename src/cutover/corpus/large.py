@@ -1,7 +1,7 @@
 """Files of an exact size, for the upload limit and for transfer under load.
 
-Rows are numbered and of one length, so columns and rows are known by arithmetic. Only the bytes of the
-size that was made last are kept.
+All rows are numbered and have the same length, so the number of rows is computed. Only the bytes of the last
+requested size are kept.
 """
 
 from functools import lru_cache
@@ -9,7 +9,7 @@ from functools import lru_cache
 from cutover.corpus.listfile import ListFile
 
 UPLOAD_LIMIT = 52_428_800
-"""The largest upload that is accepted, in bytes: 50 MiB (contract, `upload`)."""
+"""Largest accepted upload in bytes: 50 MiB (contract, `upload`)."""
 
 NEARLY_THE_LIMIT = 52_323_942
 """49.9 MiB in bytes, rounded down."""
@@ -17,8 +17,8 @@ NEARLY_THE_LIMIT = 52_323_942
 _COLUMNS = ("id", "name", "amount", "note", "padding")
 _HEADER = ",".join(_COLUMNS).encode() + b"\r\n"
 
-# 509 is prime, and 50 MiB have 800 chunks of 64 KiB: over the file a chunk's border falls on every byte
-# of a row, within a character of three bytes, a doubled quote and the CRLF in a quoted field included.
+# 509 is prime, and 50 MiB have 800 chunks of 64 KiB. So chunk borders occur at every byte of a row, also within a
+# character of three bytes, a doubled quote and the CRLF in a quoted field.
 _ROW_LENGTH = 509
 _ROW_END = b"\r\n"
 _ROW_START = '%09d,"Zoë O\'Brien, %04d",%04d.%02d,"東京 ""Ελλάδα""\r\nline 2 of %09d",'.encode()
@@ -27,20 +27,20 @@ _PADDING = (b"abcdefghijklmnopqrstuvwxyz0123456789" * 14)[: _ROW_LENGTH - _ROW_S
 _ROW = _ROW_START + _PADDING + _ROW_END
 
 LARGE_MINIMUM = len(_HEADER) + _ROW_LENGTH
-"""The smallest size that `large` can make, in bytes: the header and one row."""
+"""Smallest size of `large` in bytes: the header and one row."""
 
 
 def large(size_bytes: int) -> ListFile:
-    """A well-formed list of exactly that many bytes, the same ones for the same size.
+    """Return a well-formed list of exactly that many bytes, with the same content for the same size.
 
-    Every row has a number of its own, so that a lost, doubled or moved part changes the content. Above
-    `UPLOAD_LIMIT` the file is made too, with `accepted` False. 50 MiB take a fraction of a second.
+    Each row has another number, so a lost, repeated or moved part changes the content. Above `UPLOAD_LIMIT`, `accepted`
+    is False. 50 MiB take a fraction of a second.
 
     Args:
         size_bytes: the size in bytes, `LARGE_MINIMUM` or more.
 
     Raises:
-        ValueError: the size is below `LARGE_MINIMUM`, or so large that row numbers would grow wider.
+        ValueError: the size is below `LARGE_MINIMUM`, or needs more rows than the id column can number.
     """
     if size_bytes < LARGE_MINIMUM:
         raise ValueError(f"a large file has at least {LARGE_MINIMUM} bytes, not {size_bytes}")
@@ -60,7 +60,7 @@ def large(size_bytes: int) -> ListFile:
 
 @lru_cache(maxsize=1)  # both systems get the same file, one after the other
 def _content(rows: int, left_over: int) -> bytes:
-    # One list and one join: every further copy of 50 MiB would be noticed.
+    # One list and one join, because each further copy of 50 MiB takes noticeable time.
     parts = [_HEADER]
     parts += [_row(number) for number in range(1, rows + 1)]
     parts[-1] = parts[-1].removesuffix(_ROW_END) + b"x" * left_over + _ROW_END

@@ -1,14 +1,14 @@
-"""Files that can be stored and given back, but not read as a list.
+"""Files that can be uploaded and downloaded, but not read as a list.
 
-For each `columns` and `export` answer 400 and processing ends in `error`. One file for each reason of
-the contract and place where a reader may overlook it.
+For each file, `columns` and `export` respond with 400 and processing ends with `error`. There is one file for each
+reason in the contract and each place where a reader may miss it.
 """
 
 from cutover.corpus.listfile import ListFile
 
 
 def files() -> tuple[ListFile, ...]:
-    """The files of this module, in a fixed order."""
+    """Return the files of this module, in a fixed order."""
     return (
         _malformed(
             "unclosed_quote",
@@ -37,20 +37,20 @@ def files() -> tuple[ListFile, ...]:
         ),
         _malformed(
             "space_after_quote",
-            "even a space must not stand between a closing quote and the delimiter",
+            "a space between a closing quote and the delimiter is also an error",
             b'id,name\n"1" ,Ada\n2,Bo\n',
         ),
         _malformed(
             "other_delimiter_after_quote",
-            "a semicolon after a closing quote is no delimiter where the comma is",
+            "a semicolon after a closing quote is no delimiter if the comma is",
             b'id,name\n1,"Ada";x\n2,Bo\n',
         ),
         _malformed("nul_byte", "a NUL in an unquoted field", b"id,name\n1,A\x00da\n2,Bo\n"),
-        _malformed("nul_byte_quoted", "a NUL inside quotes is no data either", b'id,name\n1,"A\x00"\n'),
+        _malformed("nul_byte_quoted", "a NUL inside quotes is also an error", b'id,name\n1,"A\x00"\n'),
         _malformed("nul_byte_at_end", "a NUL after the last record", b"id,name\n1,Ada\n2,Bo\n\x00"),
         _malformed(
             "utf16",
-            "UTF-16, as some spreadsheets save: not UTF-8, and as Windows-1252 full of NULs",
+            "UTF-16, as some spreadsheets save: invalid as UTF-8, and with NULs if read as Windows-1252",
             b"\xff\xfe" + "id\tname\r\n1\tZoë\r\n".encode("utf-16-le"),
         ),
     )

@@ -1,7 +1,6 @@
 """Given names, family names and places of many languages, for the generated contacts.
 
-Frequent names only, each list by itself: who comes of combining them is nobody. Which are combined is
-decided in `contacts`, not here.
+The lists contain only frequent names, so that their combinations are no real persons. contacts.py combines them.
 """
 
 # ruff: noqa: RUF001  (letters of other scripts that look like Latin ones are the point of these lists)
@@ -10,7 +9,7 @@ from typing import NamedTuple
 
 
 class Region(NamedTuple):
-    """Names and places that go together."""
+    """Names and places of one country."""
 
     country: str
     cities: tuple[str, ...]

@@ -1,7 +1,6 @@
-"""Well-formed files of unusual shape: ragged, empty, wide, long, quoted oddly.
+"""Well-formed files of unusual shape: ragged, empty, wide, long, with unusual quotes.
 
-Small ones are written by hand, the others by a rule that gives columns and rows away. What no reader
-may accept is in the module `malformed`.
+Small files are written by hand. The others are generated with a known number of columns and rows.
 """
 
 from cutover.corpus.listfile import ListFile
@@ -11,7 +10,7 @@ _LONG_FIELD = 200_000
 
 
 def files() -> tuple[ListFile, ...]:
-    """The files of this module, in a fixed order."""
+    """Return the files of this module, in a fixed order."""
     return (
         ListFile(
             name="empty",
@@ -32,7 +31,7 @@ def files() -> tuple[ListFile, ...]:
         ),
         ListFile(
             name="ragged",
-            description="rows shorter than the header are filled, what is beyond it is not reachable",
+            description="rows shorter than the header are filled, and fields beyond the header are ignored",
             filename="ragged.csv",
             columns=("id", "name", "city"),
             rows=6,
@@ -40,7 +39,7 @@ def files() -> tuple[ListFile, ...]:
         ),
         ListFile(
             name="blank_lines",
-            description="empty lines are no records, before the header too; a space or empty quotes are",
+            description="empty lines are no records, also before the header; a space or empty quotes are records",
             filename="blank lines.csv",
             columns=("id", "name"),
             rows=5,
@@ -56,7 +55,7 @@ def files() -> tuple[ListFile, ...]:
         ),
         ListFile(
             name="duplicate_columns",
-            description="equal column names are kept both, and the first is meant; case makes a difference",
+            description="equal column names are both kept, and the first one is used; names are case-sensitive",
             filename="duplicate columns.csv",
             columns=("id", "name", "Name", "name", "id "),
             rows=2,
@@ -64,7 +63,7 @@ def files() -> tuple[ListFile, ...]:
         ),
         ListFile(
             name="unnamed_column",
-            description="a header field may be empty, at the end of the header too",
+            description="a header field may be empty, also at the end of the header",
             filename="unnamed column.csv",
             columns=("", "name", ""),
             rows=2,
@@ -72,7 +71,7 @@ def files() -> tuple[ListFile, ...]:
         ),
         ListFile(
             name="doubled_quotes",
-            description='"" inside quotes is one quote, in the header as in rows',
+            description='"" inside quotes is one quote, in the header and in rows',
             filename="doubled quotes.csv",
             columns=("id", 'the "real" name', '"'),
             rows=5,
@@ -87,7 +86,7 @@ def files() -> tuple[ListFile, ...]:
         ),
         ListFile(
             name="stray_quotes",
-            description="a quote that is not a field's first character is data, after a space too",
+            description="a quote that is not a field's first character is data, also after a space",
             filename="stray quotes.csv",
             columns=("id", "size", "note"),
             rows=4,
@@ -103,7 +102,7 @@ def files() -> tuple[ListFile, ...]:
         ),
         ListFile(
             name="numbers",
-            description="cells on both sides of the border between numbers and texts, for filters",
+            description="cells that are almost numbers or almost text, for filters",
             filename="numbers.csv",
             columns=("id", "value"),
             rows=len(_NUMBER_LIKE),
@@ -133,19 +132,19 @@ _NUMBER_LIKE = (
     "0", "-0", "+0", "00", "7", "+7", "-7", "007", "7.", "7.0", ".5", "-.5", "0.5", "5e-1", "1E3", "1000",
     "1e+003", "9007199254740992", "9007199254740993", "0.1", "0.10000000000000000001", "1e400", "1e-400",
     "-1e400", "1e999", " 12", "12\t",
-    # texts, whatever a language's own parser may think
+    # texts by the contract's grammar, even if a programming language reads them as numbers
     "", ".", "+", "1e", "1e1000", "1,5", "1 000", "1_000", "0x10", "NaN", "Infinity", "-inf", "true", "--1",
     "1.2.3", "\u0661\u0662", "\uff17", "\u00bd", "\u221212", "\u00a07", "seven",
 )  # fmt: skip
 
 
 def _numbers() -> bytes:
-    # Quoted throughout: some cells hold a comma, one is empty.
+    # All cells are quoted, because some contain a comma and one is empty.
     return "".join(["id,value\n", *(f'{row},"{cell}"\n' for row, cell in enumerate(_NUMBER_LIKE, start=1))]).encode()
 
 
 def _long_field() -> bytes:
-    # 200,000 characters of data: 20,000 times ten, among them a delimiter, a quote and a line end.
+    # 200,000 characters of data: 20,000 times ten, with a delimiter, a quote and a line end.
     chunk = 'abc,d""e\nfg'
     long_text = chunk * (_LONG_FIELD // 10)
     return f'id,text,last\n1,before,a\n2,"{long_text}",b\n3,after,c\n'.encode()
