@@ -16,7 +16,7 @@ from cutover.config.postgres_uri import PostgresAddress
 from cutover.core.errors import CheckFailed, NotVerified, Unreachable
 from cutover.core.safety import KillSwitch
 from cutover.migration.database_side import Cell, Dialect, Reader, Unrenderable, text_of, whole
-from cutover.stores.legacy_rows import connect, told_by, was_refused
+from cutover.stores.legacy_rows import connect, message_of, was_refused
 
 if TYPE_CHECKING:
     import psycopg
@@ -140,7 +140,7 @@ class PostgresReader:
             cursor = self._connection.execute(sql.encode())
             return list(cursor.fetchall()) if cursor.description else []
         except psycopg.Error as error:
-            told = told_by(error)
+            told = message_of(error)
             if self._connection.closed:
                 raise Unreachable(
                     f"{self.where} broke the connection in the middle of the reconciliation: {told}. What was read "
@@ -180,7 +180,7 @@ def _connected(address: PostgresAddress, environment: Environment) -> psycopg.Co
         try:
             made = connect(address, environment, tuple_row, statement_timeout_s=STATEMENT_TIMEOUT_S)
         except psycopg.Error as error:
-            told = told_by(error)
+            told = message_of(error)
             if was_refused(error, told):
                 raise CheckFailed(
                     "migration:postgres:login", expected="a session for the DSN's user", got=told,

@@ -1,7 +1,7 @@
-"""Rows of the legacy's PostgreSQL. Reads only, and proves it before each query.
+"""Rows of the legacy's PostgreSQL, in sessions that are proved to be read-only before each query.
 
-The one module that makes connections with psycopg, which it imports inside of functions: it costs 0.15 s that only
-checks of the store pay. Not for judging the address: dsn.py; not for reading in bulk: migration/postgres.py.
+Functions import psycopg when they need it: the import takes 0.15 s, and only checks of the stores use it. Bulk reads
+are in migration/postgres_side.py.
 """
 
 from __future__ import annotations
@@ -26,60 +26,58 @@ if TYPE_CHECKING:
 
 _APPLICATION: Final = "cutover"
 _PROOF: Final = "SELECT current_setting('transaction_read_only') AS read_only"
-# What these states mean and what is to be done: https://www.postgresql.org/docs/current/errcodes-appendix.html
+# Meaning of the states: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _TIMEOUT: Final = "57014"
 _DO_NEXT: Final[Mapping[str, str]] = {
     "42501": "grant the DSN's user SELECT on the tables of List Cutter, and nothing else",
-    "42P01": "is this List Cutter's database, and is it migrated?",
-    "42703": "is this List Cutter's database, and is it migrated?",
-    "25006": "the suite only reads here; a check that writes does so through the API",
-    "57014": "is a migration or a VACUUM FULL holding a lock? Look at pg_stat_activity, application_name cutover",
+    "42P01": "check that this is List Cutter's database and that it is migrated",
+    "42703": "check that this is List Cutter's database and that it is migrated",
+    "25006": "the suite only reads this database; a check that writes must use the API",
+    "57014": "check pg_stat_activity for a lock of a migration or VACUUM FULL (ours: application_name cutover)",
 }
-# A server that answers so is not there yet, or full. It says so in its own language; what is not known here
-# counts as refused, and its text is shown.
-_NOT_NOW: Final = ("starting up", "shutting down", "in recovery mode", "too many clients", "connection slots")
+# Messages of a server that is starting or full. A message in another language counts as a refused login, and is shown.
+_UNAVAILABLE: Final = ("starting up", "shutting down", "in recovery mode", "too many clients", "connection slots")
 
 
 class LegacyRows:
-    """One connection, made at the first query. One a process; not for several threads."""
+    """A connection to the legacy's PostgreSQL, created at the first query. One per process; not for several threads."""
 
     def __init__(
         self, address: PostgresAddress, environment: Environment, *, recorder: Recorder, kill_switch: KillSwitch
     ) -> None:
-        """environment: its timeout_s is each statement's limit in seconds, its ca_file who signs certificates."""
+        """environment: its timeout_s limits each statement, its ca_file contains the certificate authorities."""
         self._address, self._environment = address, environment
-        self._journal, self._kill_switch = recorder, kill_switch
+        self._recorder, self._kill_switch = recorder, kill_switch
         self._connection: psycopg.Connection[dict[str, Any]] | None = None
         self._in_snapshot = False
         self._numbers = itertools.count(1)
 
     def rows(self, query: LiteralString, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
-        """The rows of one reading query, column -> value as psycopg gives it. %s or %(name)s are its parameters.
+        """Return the rows of a reading query, column -> value as psycopg returns it. Parameters: %s or %(name)s.
 
-        Each query sees the newest state, but inside `snapshot`, where all see the same.
-        Raises Refused for a server that the environment does not name; Stopped; Unreachable when no connection
-        can be made, twice; NotVerified when the session cannot be proven to be read-only; CheckFailed for a
-        login that is refused, for a query that is (one that writes among them), and for one that takes longer
-        than the environment's timeout_s.
+        Each query reads the newest state. Inside `snapshot` all queries read the same state.
+        Raises Refused if the environment does not name the server; Stopped; Unreachable if two connection attempts
+        fail; NotVerified if the session is not proved to be read-only; CheckFailed if the login or the query is refused
+        (also if it writes) or takes longer than the environment's timeout_s.
         """
         with self.snapshot():
             return self._fetch(query, parameters)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
-        """All queries in here see one moment (repeatable read). Nothing is ever committed. Raises as `rows` does."""
+        """Give all queries inside the same state (repeatable read). Nothing is committed. Raises like `rows`."""
         if self._in_snapshot:
             yield
             return
         connection = self._connected()
         self._in_snapshot = True
         try:
-            # It also takes the snapshot, after which PostgreSQL refuses to make the transaction read-write.
+            # This query also takes the snapshot, after which PostgreSQL does not allow a read-write transaction.
             proof = self._fetch(_PROOF)
             if [row["read_only"] for row in proof] != ["on"]:
                 raise NotVerified(
-                    f"{self._address.shown} did not make the transaction read-only (a proxy before it?), "
-                    "so nothing was read"
+                    f"{self._address.shown} did not make the transaction read-only, so nothing was read. Check "
+                    "whether a proxy changes the session"
                 )
             yield
         finally:
@@ -97,7 +95,7 @@ class LegacyRows:
 
         try:
             connection.rollback()
-        except psycopg.Error:  # it broke; the next query connects anew
+        except psycopg.Error:  # the connection is broken; the next query opens another one
             self.close()
 
     def _fetch(self, query: LiteralString, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
@@ -107,16 +105,16 @@ class LegacyRows:
         self._kill_switch.check()
         started = time.perf_counter()
         try:
-            # binary: by the extended protocol, which takes one statement only, so that none can hide behind another.
+            # binary: the extended protocol accepts only one statement, so no second one can be hidden in the query.
             result = connection.execute(query, parameters, binary=True).fetchall()
         except psycopg.Error as error:
-            told = told_by(error)
-            self._write("query", started, error=told)
-            raise self._failed(error, told, gone=bool(connection.closed)) from None
+            message = message_of(error)
+            self._write("query", started, error=message)
+            raise self._failed(error, message, gone=bool(connection.closed)) from None
         self._write("query", started)
         return result
 
-    def _failed(self, error: psycopg.Error, told: str, *, gone: bool) -> CheckFailed:
+    def _failed(self, error: psycopg.Error, message: str, *, gone: bool) -> CheckFailed:
         state = error.sqlstate or ""
         limit = self._environment.timeout_s
         slow = state == _TIMEOUT
@@ -124,7 +122,7 @@ class LegacyRows:
         return CheckFailed(
             finding,
             expected=f"rows within {limit:g} s" if slow else "rows from PostgreSQL",
-            got=told,
+            got=message,
             source=self._address.shown,
             do_next=_DO_NEXT.get(state, "the server's log has more"),
         )
@@ -142,33 +140,33 @@ class LegacyRows:
             try:
                 self._connection = connect(self._address, self._environment, dict_row)
             except psycopg.Error as error:
-                told = told_by(error)
-                self._write("connect", started, error=told)
-                if was_refused(error, told):
-                    raise self._login_refused(told) from None
+                message = message_of(error)
+                self._write("connect", started, error=message)
+                if was_refused(error, message):
+                    raise self._login_refused(message) from None
                 if attempt == 2:
                     raise Unreachable(
-                        f"postgres at {self._address.shown} cannot be reached: {told}. Tried twice. Is it running, "
-                        "does it accept this machine, and is its certificate signed by who the DSN's sslrootcert "
-                        f"(or [{self._environment.name}] ca_file) names?"
+                        f"postgres at {self._address.shown} cannot be reached: {message}. Tried twice. Check "
+                        "that it is running and accepts this machine, and that the DSN's sslrootcert "
+                        f"(or [{self._environment.name}] ca_file) signed its certificate."
                     ) from None
             else:
                 self._write("connect", started)
                 return self._connection
         raise AssertionError("unreachable: the second attempt returns or raises")
 
-    def _login_refused(self, told: str) -> CheckFailed:
+    def _login_refused(self, message: str) -> CheckFailed:
         return CheckFailed(
             "store:login",
             expected="a session for the DSN's user",
-            got=told,
+            got=message,
             source=self._address.shown,
-            do_next="are user, password and database of the variable that secrets.postgres_dsn names right, and may "
-            "that user CONNECT?",
+            do_next="check user, password and database in the variable that secrets.postgres_dsn names, and that "
+            "the user may CONNECT",
         )
 
     def _write(self, operation: str, started: float, *, error: str | None = None) -> None:
-        self._journal.exchanges.append(
+        self._recorder.exchanges.append(
             Exchange(
                 f"postgres-{next(self._numbers)}",
                 "postgres",
@@ -185,10 +183,10 @@ class LegacyRows:
 def connect(
     address: PostgresAddress, environment: Environment, row_factory: Any, *, statement_timeout_s: float | None = None
 ) -> psycopg.Connection[Any]:
-    """A connection that only reads (repeatable read), made from the address's parts alone. Raises psycopg.Error.
+    """Return a read-only connection (repeatable read) that uses only the parts of the address. Raises psycopg.Error.
 
-    statement_timeout_s: limit of each statement; the environment's timeout_s when None. The caller has asked the
-    environment whether the server is one of its own.
+    statement_timeout_s: limit of each statement, None for the environment's timeout_s. The caller has checked that the
+    environment names the server.
     """
     import psycopg
 
@@ -196,7 +194,7 @@ def connect(
     limit = timeout if statement_timeout_s is None else statement_timeout_s
     certificates: dict[str, Any] = {}
     if address.sslrootcert or address.sslmode.startswith("verify"):
-        # libpq's own default would be ~/.postgresql/root.crt; https trusts the system's, and so do we.
+        # libpq's default is ~/.postgresql/root.crt. The suite trusts the system's authorities, as for https.
         system = ssl.get_default_verify_paths().cafile or "system"
         certificates["sslrootcert"] = address.sslrootcert or environment.ca_file or system
     with _without_libpq_variables():
@@ -207,17 +205,17 @@ def connect(
             password=address.password.reveal(),
             dbname=address.database,
             sslmode=address.sslmode,
-            sslcertmode="disable",  # no certificate of the caller's home
-            gssencmode="disable",  # nor a ticket, in whose place TLS would not be asked for
+            sslcertmode="disable",  # no client certificate from the caller's home directory
+            gssencmode="disable",  # with a Kerberos ticket libpq would not ask for TLS
             channel_binding=address.channel_binding,
             connect_timeout=max(2, int(min(10.0, timeout))),
             application_name=_APPLICATION,
             client_encoding="UTF8",
-            # A policy that would hide rows is an error, and no smaller table (row_security).
+            # row_security=off: a policy that hides rows is an error and does not return a smaller table.
             options="-c default_transaction_read_only=on -c row_security=off "
             f"-c statement_timeout={max(1, int(limit * 1000))}",
             autocommit=False,
-            prepare_threshold=None,  # a pooler before it may give the next query to another session
+            prepare_threshold=None,  # a pooler may send the next query to another session
             row_factory=row_factory,
             **certificates,
         )
@@ -228,7 +226,7 @@ def connect(
 
 @contextlib.contextmanager
 def _without_libpq_variables() -> Iterator[None]:
-    """PGHOSTADDR, PGSERVICE, PGOPTIONS … of the caller's shell must not change where we go or what we may."""
+    """Remove PGHOSTADDR, PGSERVICE, PGOPTIONS … of the caller's shell, which would change server or permissions."""
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PG")}
     try:
         yield
@@ -236,18 +234,18 @@ def _without_libpq_variables() -> Iterator[None]:
         os.environ.update(kept)
 
 
-def was_refused(error: psycopg.Error, told: str) -> bool:
-    """Whether a server took the connection and refused the login: it asked for a password, or said FATAL.
+def was_refused(error: psycopg.Error, message: str) -> bool:
+    """Return True if a server accepted the connection but refused the login: it wants a password or sent FATAL.
 
-    libpq tells no SQLSTATE of a connection that was not made.
+    libpq gives no SQLSTATE for a failed connection.
     """
-    if any(words in told for words in _NOT_NOW):
+    if any(words in message for words in _UNAVAILABLE):
         return False
     made = getattr(error, "pgconn", None)
-    return "FATAL" in told or bool(made is not None and (made.used_password or made.needs_password))
+    return "FATAL" in message or bool(made is not None and (made.used_password or made.needs_password))
 
 
-def told_by(error: psycopg.Error) -> str:
-    """The error's type and first message on one line, redacted. PostgreSQL quotes users and hosts, no passwords."""
+def message_of(error: psycopg.Error) -> str:
+    """Return type and first message of an error on one line, redacted. PostgreSQL quotes no passwords."""
     text = error.diag.message_primary or str(error) or "nothing"
     return f"{type(error).__name__}: {' '.join(redact(text).split())[:300]}"

@@ -1,7 +1,6 @@
-"""The legacy's media folder, as this machine sees it: single files by the paths that its rows name.
+"""The legacy's media folder on this machine: read single files by the paths in its rows.
 
-Never outside of the folder: a path of a row is data, and data must not choose which file of this machine is
-read. Not for writing, and not for what a path should be: the reader of the rows knows that.
+Nothing outside the folder is read: the paths are untrusted data.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ PIECE_BYTES: Final = 1024 * 1024
 
 @dataclass(frozen=True)
 class StoredFile:
-    """One file: path relative to the folder, size in bytes, SHA-256 in hexadecimal digits, of the same bytes."""
+    """A file: path relative to the folder, size in bytes and SHA-256 in hexadecimal digits of the same bytes."""
 
     path: str
     size: int
@@ -30,22 +29,22 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class ListedFile:
-    """One entry of a listing: path relative to what was listed, size in bytes (None for what is no file)."""
+    """An entry of a listing: path relative to the listed folder, size in bytes (None if it is not a regular file)."""
 
     path: str
     size: int | None
 
 
 class MediaFolder:
-    """One folder of uploaded files."""
+    """A folder of uploaded files."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
 
     def get(self, path: str) -> StoredFile | None:
-        """Size and SHA-256 of the file at that path; None when there is none.
+        """Return size and SHA-256 of a file, None if it does not exist.
 
-        The file is read in pieces and not kept. Raises as `pieces` does.
+        The file is read in pieces and not kept in memory. Raises like `pieces`.
         """
         digest, size = hashlib.sha256(), 0
         pieces = self.pieces(path)
@@ -57,15 +56,15 @@ class MediaFolder:
         return StoredFile(path, size, digest.hexdigest())
 
     def pieces(self, path: str) -> Iterator[bytes] | None:
-        """The file's bytes in pieces of at most PIECE_BYTES; None when there is no such file.
+        """Return the bytes of a file in pieces of at most PIECE_BYTES, None if the file does not exist.
 
-        path: relative to the folder, with `/`. A symbolic link is followed when it stays inside.
-        Raises Refused for a path that is absolute, holds `..` or NUL, or leads out by a link; CheckFailed for
-        what is there and is no file, or may not be read.
+        path: relative to the folder, with `/`. A symbolic link is followed if its target is inside the folder.
+        Raises Refused for a path that is absolute, contains `..` or NUL, or leaves the folder by a link; CheckFailed if
+        the path is not a regular file or cannot be read.
         """
         try:
             place = self._place(path)
-            # A link that was put there since is not followed; a pipe that nobody writes to does not block.
+            # A link that was created since then is not followed. A pipe without a writer does not block.
             handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -73,13 +72,13 @@ class MediaFolder:
             raise self._unreadable(path, error.strerror or str(error)) from None
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
-            raise self._unreadable(path, "it is no file")
+            raise self._unreadable(path, "it is not a regular file")
         return self._read(handle, path)
 
     def list(self, path: str) -> Iterator[ListedFile]:
-        """Everything below a folder, however deep, but for folders; in order of path. Nothing when it is not there.
+        """Yield everything below a folder except folders, sorted by path. A missing folder is empty.
 
-        Links are listed and not followed. Raises Refused as `pieces` does, CheckFailed for what may not be listed.
+        Links are listed and not followed. Raises Refused like `pieces`, CheckFailed if a folder cannot be listed.
         """
         top = self._place(path)
         if not top.exists():
@@ -100,13 +99,13 @@ class MediaFolder:
     def _place(self, path: str) -> Path:
         parts = path.split("/")
         if not path or "\0" in path or path.startswith("/") or ".." in parts:
-            raise Refused(f"path refused: {path!r} is not relative to the media folder, or leads up")
+            raise Refused(f"path refused: {path!r} is not relative to the media folder or contains `..`")
         try:
             place = (self._folder / path).resolve()
-        except RuntimeError:  # links that lead to each other
-            raise self._unreadable(path, "its links lead in a circle") from None
+        except RuntimeError:  # a circle of links
+            raise self._unreadable(path, "its symbolic links form a circle") from None
         if not place.is_relative_to(self._folder):
-            raise Refused(f"path refused: {path!r} leads out of the media folder by a symbolic link")
+            raise Refused(f"path refused: {path!r} leaves the media folder by a symbolic link")
         return place
 
     def _read(self, handle: int, path: str) -> Iterator[bytes]:
@@ -120,8 +119,8 @@ class MediaFolder:
     def _unreadable(self, path: str, reason: str) -> CheckFailed:
         return CheckFailed(
             "store:media",
-            expected="a file of the media folder that can be read, or none",
+            expected="a readable file of the media folder, or no file",
             got=f"{path!r}: {reason}",
             source=f"media folder {self._folder}",
-            do_next="may this user read the folder and all in it, and is the disk sound?",
+            do_next="check that this user may read the folder and all files in it, and that the disk has no errors",
         )

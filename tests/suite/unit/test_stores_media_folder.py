@@ -89,7 +89,7 @@ def test_path_that_is_no_file_fails(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     (folder / "one").symlink_to("other")
     (folder / "other").symlink_to("one")
-    for path, words in (("uploads", "no file"), ("pipe", "no file"), ("one", "circle|symbolic links")):
+    for path, words in (("uploads", "regular file"), ("pipe", "regular file"), ("one", "circle|symbolic links")):
         with pytest.raises(CheckFailed, match=words):
             MediaFolder(folder).get(path)
 
