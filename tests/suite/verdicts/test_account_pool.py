@@ -315,7 +315,7 @@ def run_cleanup(reports: Path, project: Path, *arguments: str, **given: str) -> 
         (', { username = "SECOND", password = "SECOND_PW" }]', "]", ["accounts.worker", "Name two"]),
         ('"SECOND"', '"FIRST"', ["accounts.worker", "Name two"]),
         ('"FIRST_PW"', '"NOT_SET"', ["accounts.worker 1.password", "NOT_SET is not set"]),
-        ('safety = "test-data"', 'safety = "read-only"', ["inhabited.accounts", "safety is read-only"]),
+        ('safety = "test-data"', 'safety = "read-only"', ["inhabited.accounts", "got read-only"]),
         ("password =", "passwort =", ["accounts.worker 1.passwort", "unknown key"]),
     ],
 )

@@ -62,7 +62,7 @@ def test_host_names_of_this_deployment_are_go(
         project = front_end_project(project_factory, two_pairs[0], here.replace("127.0.0.1", "localhost"), www)
         done = run_gate("-m", "smoke", "--env", "zone", reports=reports, project=project)
     assert done.code == 0, done.output
-    (record,) = [record for record in done.records if "every_name" in record["check"]]
+    (record,) = [record for record in done.records if "every_host_name" in record["check"]]
     assert [figure["value"] for figure in record["observations"]["measured"]] == [two_pairs[0].version_id] * 2
 
 
@@ -132,7 +132,7 @@ def test_green_version_is_proven_on_each_response(
         assert (verdict["answered_versions"], seen) == ([green.version_id], {green.version_id})
         code, output, verdict, seen = run("all traffic", env="blue")
         assert (code, seen) == (10, {blue.version_id}), output
-        assert "which deployment answered is not proven" in output
+        assert "the deployment that answered is not proven" in output
         assert verdict["gates"][0]["counts"]["passed"] > 20  # type: ignore[index]  # plain JSON
         for name, env, version in (("unknown", "green", UNKNOWN), ("another script", "blue", green.version_id)):
             code, output, verdict, seen = run(name, "--worker-version", version, "--ready-tries", "1", env=env)

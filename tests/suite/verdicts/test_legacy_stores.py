@@ -46,7 +46,7 @@ budget = {{ requests = 60000, window_s = 60 }}
 @pytest.mark.parametrize(
     ("more", "code", "words"),
     [
-        ("", 10, ["names no postgres, so the legacy's rows cannot be seen", "names no media"]),
+        ("", 10, ["names no postgres, so legacy's rows cannot be read", "names no media"]),
         (
             'absent = { postgres = "behind a wall", media = "elsewhere" }\n',
             10,
