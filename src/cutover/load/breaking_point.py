@@ -31,7 +31,7 @@ class Step:
         return tuple(result for result in self.results if result.state is State.BROKEN)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return {
             "phase": self.phase,
             "rate": self.rate,
@@ -66,7 +66,7 @@ class BreakingPoint:
         return f"{held}; breaking point {self.broken_step.rate:g}/s: {broken}"
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return {
             "sentence": self.summary,
             "held_rate": self.held_rate,

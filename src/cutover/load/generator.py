@@ -40,7 +40,7 @@ class Generator:
     """The sender of one part of a run. `stop` may be called while `run` is running."""
 
     def __init__(self, project: Path, job: Mapping[str, Any], name: str, watchers: Sequence[Watcher] = ()) -> None:
-        """job: from LoadRun.prepare. Raises ConfigurationError if this machine lacks something that it names."""
+        """Prepare to send. job: from LoadRun.prepare. Raises ConfigurationError if this machine lacks a part of it."""
         self.name = name
         self._job = job
         profile = load_profile(project, job["profile"], short=job["short"])

@@ -37,7 +37,7 @@ class Measured:
     note: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return {"interval": self.interval.as_json(), "samples": self.samples, "note": self.note}
 
 

@@ -50,7 +50,7 @@ class RunFacts:
     maintenance: tuple[float, float] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         data = dict(vars(self))
         data["broke"] = data.pop("broken_threshold")
         data["network_floor_ms"] = data.pop("network_latency_ms")

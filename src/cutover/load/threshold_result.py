@@ -33,7 +33,7 @@ class ThresholdResult:
     reason: str
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return {
             **self.threshold.as_json(),
             **self.measured.as_json(),

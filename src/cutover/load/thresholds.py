@@ -69,7 +69,7 @@ class Threshold:
         return frozenset(known & ({OLD, NEW} if self.phase == COMPARED else {self.phase}))
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return {
             "name": self.name, "plan": self.plan, "metric": self.metric.name, "unit": self.metric.unit,
             "operator": self.operator, "limit": self.limit, "endpoints": self.endpoints, "phase": self.phase,

@@ -39,7 +39,7 @@ class Stall:
     requests: int
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return dict(vars(self))
 
 

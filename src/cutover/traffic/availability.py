@@ -40,7 +40,7 @@ class Outage:
     upper_ms: float | None
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return {key: round(value, 6) if isinstance(value, float) else value for key, value in vars(self).items()}
 
 

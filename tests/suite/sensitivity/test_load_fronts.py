@@ -91,7 +91,7 @@ class Seen:
 
     def p95(self) -> float:
         """Return the p95 of the threshold of reads, in ms."""
-        return float(self.gate("response time of reads after the cutover")["interval"]["estimate"])
+        return float(self.threshold("response time of reads after the cutover")["interval"]["estimate"])
 
     def says(self, text: str) -> bool:
         """Return True if the output contains the pattern."""
