@@ -1,4 +1,4 @@
-"""The one client against servers that misbehave: raw sockets that answer what a test tells them to."""
+"""The HTTP client against faulty servers: raw sockets that send scripted bytes."""
 
 import socket
 import socketserver
@@ -23,7 +23,7 @@ Connect = Callable[..., tuple[Client, Recorder]]
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Answers the n-th request (from 0, over all connections) with what the script gives; None closes."""
+    """A server that sends the script's bytes for request n (from 0, over all connections). None closes."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -37,6 +37,7 @@ class Server(socketserver.ThreadingTCPServer):
 
     @property
     def url(self) -> str:
+        """Return the base URL."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
 
@@ -62,7 +63,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
 @pytest.fixture
 def serve() -> Generator[Callable[[Script], Server]]:
-    """Start a server with a script; all are ended after the test."""
+    """Yield a function that starts a server with a script. All servers end after the test."""
     servers: list[Server] = []
 
     def start(script: Script) -> Server:
@@ -79,7 +80,7 @@ def serve() -> Generator[Callable[[Script], Server]]:
 
 @pytest.fixture
 def connect(tmp_path: Path) -> Generator[Callable[..., tuple[Client, Recorder]]]:
-    """A client of an environment whose Worker lives at a URL."""
+    """Yield a function that creates a client for an environment with the Worker at a URL."""
     clients: list[Client] = []
 
     def make(
@@ -122,11 +123,12 @@ def connect(tmp_path: Path) -> Generator[Callable[..., tuple[Client, Recorder]]]
 
 
 def get(url: str, method: str = "GET") -> Request:
+    """Return a request with a query that contains a token."""
     return Request("worker", "op", method, url + "/x?token=abc")
 
 
-def test_answer_says_who_what_and_how_long(serve: Serve, connect: Connect) -> None:
-    """One exchange is written with request id, status, time and version, and without the query."""
+def test_exchange_is_recorded_without_its_query(serve: Serve, connect: Connect) -> None:
+    """The exchange has request id, status, time and version, and no query."""
     server = serve(lambda _n, _head: OK)
     client, recorder = connect(server.url, identity=Identity("x-who", "w", "x-version"))
     answer = client.send(get(server.url))
@@ -137,8 +139,8 @@ def test_answer_says_who_what_and_how_long(serve: Serve, connect: Connect) -> No
     assert b"x-request-id: run-1" in server.requests[0].lower()
 
 
-def test_redirect_is_not_followed_by_itself(serve: Serve, connect: Connect) -> None:
-    """A redirect is an answer; following one to a foreign host is refused before anything is sent there."""
+def test_redirect_is_not_followed_automatically(serve: Serve, connect: Connect) -> None:
+    """A redirect is returned. Following it to a foreign host is refused before anything is sent there."""
     foreign = serve(lambda _n, _head: OK)
     location = f"HTTP/1.1 302 Found\r\nLocation: {foreign.url}/y\r\nContent-Length: 0\r\n\r\n".encode()
     server = serve(lambda n, _head: location if n == 0 else OK)
@@ -150,8 +152,8 @@ def test_redirect_is_not_followed_by_itself(serve: Serve, connect: Connect) -> N
     assert foreign.requests == []
 
 
-def test_refused_connection_is_tried_twice_and_unreachable(connect: Connect) -> None:
-    """Nothing listens: two tries, counted, and the address in the message."""
+def test_refused_connection_is_tried_twice(connect: Connect) -> None:
+    """If no server listens, the client records a second try and raises Unreachable."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     client, recorder = connect(url)
@@ -161,8 +163,8 @@ def test_refused_connection_is_tried_twice_and_unreachable(connect: Connect) -> 
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_closed_without_an_answer_is_a_failure_and_not_repeated(serve: Serve, connect: Connect, method: str) -> None:
-    """The server took the request and broke off: that is its failure, and the request is sent once."""
+def test_closed_connection_fails_and_is_not_repeated(serve: Serve, connect: Connect, method: str) -> None:
+    """A server that closes the connection after the request fails the check. The request is sent once."""
     server = serve(lambda _n, _head: None)
     client, _ = connect(server.url)
     with pytest.raises(CheckFailed, match="broken-answer:op"):
@@ -170,8 +172,8 @@ def test_closed_without_an_answer_is_a_failure_and_not_repeated(serve: Serve, co
     assert len(server.requests) == 1
 
 
-def test_silence_ends_at_the_time_limit(serve: Serve, connect: Connect) -> None:
-    """A server that takes the request and says nothing fails the check, in bounded time."""
+def test_missing_response_fails_at_the_time_limit(serve: Serve, connect: Connect) -> None:
+    """A server that accepts the request and sends nothing fails the check within the time limit."""
     held = threading.Event()
     server = serve(lambda _n, _head: held.wait(10) and None)
     client, _ = connect(server.url, timeout_s=0.2)
@@ -181,16 +183,16 @@ def test_silence_ends_at_the_time_limit(serve: Serve, connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("garbage", [b"<html>", b"HTTP/9.9 what\r\n\r\n", b"\x00\xff\r\n\r\n"])
-def test_garbage_is_a_failure_that_names_it(serve: Serve, connect: Connect, garbage: bytes) -> None:
-    """Something that speaks no HTTP is a failed check, no traceback of ours."""
+def test_invalid_http_is_a_failed_check(serve: Serve, connect: Connect, garbage: bytes) -> None:
+    """Bytes that are no HTTP response are a failed check and not an internal error."""
     server = serve(lambda _n, _head: garbage + b"\r\n\r\n")
     client, _ = connect(server.url)
     with pytest.raises(CheckFailed, match="broken-answer:op"):
         client.send(get(server.url))
 
 
-def test_broken_keep_alive_is_named_and_survived(serve: Serve, connect: Connect) -> None:
-    """A body after HEAD: the next request goes out on a fresh connection, and the note names the culprit."""
+def test_surplus_bytes_are_noted(serve: Serve, connect: Connect) -> None:
+    """After a body in a response to HEAD, the next request uses a new connection. A note names the first request."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     server = serve(lambda n, _head: head if n == 0 else OK)
     client, recorder = connect(server.url)
@@ -204,8 +206,8 @@ def test_broken_keep_alive_is_named_and_survived(serve: Serve, connect: Connect)
     assert "hello" in note
 
 
-def test_connection_closed_while_idle_is_no_finding(serve: Serve, connect: Connect) -> None:
-    """Servers close idle connections; the next request opens a fresh one, without a word."""
+def test_closed_idle_connection_is_no_finding(serve: Serve, connect: Connect) -> None:
+    """If a server closed the idle connection, the next request opens a new one without a note."""
 
     server = serve(lambda _n, _head: OK)
     client, recorder = connect(server.url)
@@ -217,10 +219,10 @@ def test_connection_closed_while_idle_is_no_finding(serve: Serve, connect: Conne
 
 
 @pytest.mark.parametrize(("local_runtime", "connections"), [(True, 3), (False, 1)])
-def test_what_is_done_once_has_its_own_connection_where_workerd_runs(
+def test_unsafe_request_to_workerd_uses_a_new_connection(
     serve: Serve, connect: Connect, local_runtime: bool, connections: int
 ) -> None:
-    """GET, POST, GET, POST: the two GETs share one connection, which no POST depends on."""
+    """With workerd, two GETs share one connection, and each POST uses its own. Otherwise all use one connection."""
     server = serve(lambda _n, _head: OK)
     client, recorder = connect(server.url, local_runtime=local_runtime)
     for method in ("GET", "POST", "GET", "POST"):
@@ -230,13 +232,11 @@ def test_what_is_done_once_has_its_own_connection_where_workerd_runs(
 
 
 @pytest.mark.parametrize("local_runtime", [True, False])
-def test_reset_of_a_kept_connection_is_survived_where_workerd_runs(
-    serve: Serve, connect: Connect, local_runtime: bool
-) -> None:
-    """The second request finds its connection reset: sent anew with a note there, a failure everywhere else."""
+def test_reset_connection_is_retried_only_with_workerd(serve: Serve, connect: Connect, local_runtime: bool) -> None:
+    """If the kept connection is reset, a GET is sent again with a note. Without workerd it is a failed check."""
 
     def script(number: int, _head: bytes) -> bytes | None:
-        if number == 1:  # closed without a word and without waiting: that is a reset
+        if number == 1:  # closed at once with unsent data discarded: a TCP reset
             server.shutdown_request = server.close_request  # type: ignore[method-assign]  # for this one connection
             server.open[0].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return None
@@ -253,8 +253,8 @@ def test_reset_of_a_kept_connection_is_survived_where_workerd_runs(
             client.send(get(server.url))
 
 
-def test_429_is_waited_out_and_counted(serve: Serve, connect: Connect) -> None:
-    """A 429 that nobody meant to provoke is no failure: wait as told, send again, count."""
+def test_unexpected_429_is_waited_for_and_counted(serve: Serve, connect: Connect) -> None:
+    """An unexpected 429 is not a failure: the client waits for Retry-After, sends again and counts it."""
     limited = b"HTTP/1.1 429 Too Many\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"
     server = serve(lambda n, _head: limited if n < 2 else OK)
     client, recorder = connect(server.url)
@@ -263,8 +263,8 @@ def test_429_is_waited_out_and_counted(serve: Serve, connect: Connect) -> None:
     assert len(recorder.exchanges) == 3
 
 
-def test_429_without_end_is_not_the_checks_fault(serve: Serve, connect: Connect) -> None:
-    """Three times 429: the run is invalid, the check is not failed."""
+def test_repeated_429_is_a_measurement_error(serve: Serve, connect: Connect) -> None:
+    """After three 429 responses the run is INVALID and the check does not fail. An expected 429 is returned."""
     limited = b"HTTP/1.1 429 Too Many\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n"
     server = serve(lambda _n, _head: limited)
     client, _ = connect(server.url)
@@ -274,24 +274,24 @@ def test_429_without_end_is_not_the_checks_fault(serve: Serve, connect: Connect)
     assert expected.status == 429
 
 
-def test_another_system_is_noticed_at_once(serve: Serve, connect: Connect) -> None:
-    """An answer without the identity's header, or with another value, proves nothing about this system."""
+def test_other_system_is_an_identity_mismatch(serve: Serve, connect: Connect) -> None:
+    """A response without the identity header, or with another value, raises IdentityMismatch."""
     server = serve(lambda _n, _head: OK)
-    for identity in (Identity("x-who", "somebody else"), Identity("x-missing", "w")):
+    for identity in (Identity("x-who", "another system"), Identity("x-missing", "w")):
         client, _ = connect(server.url, identity=identity)
         with pytest.raises(IdentityMismatch):
             client.send(get(server.url))
 
 
-def test_5xx_of_a_proxy_is_left_to_the_check(serve: Serve, connect: Connect) -> None:
-    """A 502 that does not say who sent it is bad news all the same, and reaches the check."""
+def test_5xx_without_identity_reaches_the_check(serve: Serve, connect: Connect) -> None:
+    """A 502 without the identity header, for example from a proxy, is returned to the check."""
     server = serve(lambda _n, _head: b"HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n")
     client, _ = connect(server.url, identity=Identity("x-who", "w"))
     assert client.send(get(server.url)).status == 502
 
 
-def test_version_is_asked_for_and_read_back(serve: Serve, connect: Connect) -> None:
-    """The override's header goes out in Cloudflare's form; another version's answer is refused."""
+def test_version_is_requested_and_verified(serve: Serve, connect: Connect) -> None:
+    """The override header has Cloudflare's form. A response of another version raises IdentityMismatch."""
     server = serve(lambda _n, _head: OK)
     identity = Identity("x-who", "w", "x-version")
     client, _ = connect(server.url, identity=identity, version="v1")
@@ -302,8 +302,8 @@ def test_version_is_asked_for_and_read_back(serve: Serve, connect: Connect) -> N
         client.send(get(server.url))
 
 
-def test_proxies_of_the_shell_are_ignored(serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    """HTTP_PROXY would send the request, and its tokens, elsewhere."""
+def test_proxy_variables_are_ignored(serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTP_PROXY of the shell does not redirect requests with tokens."""
     proxy, server = serve(lambda _n, _head: OK), serve(lambda _n, _head: OK)
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, proxy.url)
@@ -312,8 +312,8 @@ def test_proxies_of_the_shell_are_ignored(serve: Serve, connect: Connect, monkey
     assert (len(proxy.requests), len(server.requests)) == (0, 1)
 
 
-def test_certificate_that_is_not_trusted_is_named(connect: Connect) -> None:
-    """A TLS failure is unreachable (11), and the message says that it was the certificate's or TLS's doing."""
+def test_failed_tls_handshake_is_unreachable(connect: Connect) -> None:
+    """A server without TLS at an https URL raises Unreachable."""
     with socket.create_server(("127.0.0.1", 0)) as plain:
         url = f"https://127.0.0.1:{plain.getsockname()[1]}"
 
@@ -343,10 +343,10 @@ def test_certificate_that_is_not_trusted_is_named(connect: Connect) -> None:
         (400, b'{"error": "the name is taken"}', "the name is taken", "nothing"),
     ],
 )
-def test_excerpt_masks_what_users_own(
+def test_excerpt_masks_user_data(
     serve: Serve, connect: Connect, status: int, body: bytes, shown: str, hidden: str
 ) -> None:
-    """Of a success only the shape is shown, of an error its text."""
+    """An excerpt contains the shape of a success and the text of an error."""
     answer = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
     server = serve(lambda _n, _head: answer)
     client, _ = connect(server.url)
