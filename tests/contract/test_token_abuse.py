@@ -191,7 +191,7 @@ def test_tokens_of_the_other_system_are_refused_everywhere(
     if name not in target.environment.systems:
         raise NotVerified(f"{target.environment.name} has no {name}")
     other = Target(name, target.environment, target.client, target.recorder)
-    theirs = accounts.beside(other)
+    theirs = accounts.for_target(other)
     try:
         # The same order in both checks, so that two processes do not wait for each other's account (deadlock).
         created = {one.system: one.new() for one in sorted((accounts, theirs), key=lambda one: one.system)}

@@ -58,7 +58,7 @@ def test_tokens_of_other_environments_are_refused(
 @pytest.mark.never_waived("isolation between users")
 def test_tokens_of_the_other_system_are_refused(target: Target, accounts: Accounts, other_target: Target) -> None:
     """A token of the other system is refused (contracts/api.md, Accounts)."""
-    theirs = accounts.beside(other_target)
+    theirs = accounts.for_target(other_target)
     try:
         # The same order in both checks, so that two processes do not wait for each other's account (deadlock).
         created = {one.system: one.new() for one in sorted((accounts, theirs), key=lambda one: one.system)}

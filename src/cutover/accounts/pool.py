@@ -47,7 +47,7 @@ class PooledAccounts(Accounts):
         self._locks = contextlib.ExitStack()
         target.watch = self
 
-    def beside(self, target: Target) -> Accounts:
+    def for_target(self, target: Target) -> Accounts:
         """Return accounts of another system. Raises NotVerified if that system has none."""
         return accounts_on(target, self.run, self._ledger, at_once=1)
 

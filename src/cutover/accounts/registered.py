@@ -75,7 +75,7 @@ class Accounts:
         """Return the name of the system."""
         return self._target.system
 
-    def beside(self, target: Target) -> Accounts:
+    def for_target(self, target: Target) -> Accounts:
         """Return accounts of another system. The caller closes them."""
         return Accounts(target, self.run, self._ledger)
 

@@ -1,4 +1,4 @@
-"""The command `cutover manifest`: compares manifest.toml with the checks, or writes it."""
+"""`cutover manifest`: compare manifest.toml with the checks, or write it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cutover.core.verdict import ExitCode
 
 
 def add_parser(commands: Any) -> None:
-    """Add `manifest` to the subparsers of the command line."""
+    """Add `manifest` to the `cutover` command."""
     manifest = commands.add_parser("manifest", help="compare manifest.toml with the checks, or write it")
     manifest.add_argument("--write", action="store_true", help="write the file instead of comparing")
     manifest.set_defaults(run=run)

@@ -1,7 +1,6 @@
-"""Reads what stands behind both systems, to see what their APIs do not show. Nothing in here writes.
+"""Read the stores of both systems: R2 over S3, D1 over REST, the legacy's PostgreSQL and its media folder.
 
-R2 over S3 and D1 over REST by our one client, the legacy's PostgreSQL and its media folder directly. Single
-rows and files; not for reading in bulk, and not for what follows from it: the check decides.
+Nothing is written, except account roles on disposable environments (accounts/roles.py).
 """
 
 from __future__ import annotations
