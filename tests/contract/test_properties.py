@@ -23,7 +23,14 @@ from cutover.contract.generated_tables import (
     number_cases,
     tables,
 )
-from cutover.contract.generated_texts import NAME_LENGTH, kept_tags, name_endings, saved_filters, tag_lists
+from cutover.contract.generated_texts import (
+    NAME_LENGTH,
+    boundary_filters,
+    kept_tags,
+    name_endings,
+    saved_filters,
+    tag_lists,
+)
 from cutover.contract.oracle import OPERATORS, expected_export, write_csv
 from cutover.contract.properties import Counterexample, for_all, require
 from cutover.contract.valid_requests import create_person
@@ -184,7 +191,7 @@ def test_saved_filters_round_trip(target: Target, accounts: Accounts, recorder: 
         gone = target.call("delete_filter", token=person.token, path={"filter_id": filter_id})
         require(gone, defect="cannot be deleted")
 
-    for_all(inspection, saved_filters(), check, examples=25)
+    for_all(inspection, saved_filters(), check, examples=25, first=boundary_filters())
     inspection.close(recorder)
 
 

@@ -70,3 +70,25 @@ def saved_filters() -> SearchStrategy[dict[str, Any]]:
         {"name": text.filter(lambda name: trimmed(name) != ""), "description": st.one_of(text, st.just("")),
          "filter_config": config, "is_public": st.booleans()}
     )  # fmt: skip
+
+
+def boundary_filters() -> list[dict[str, Any]]:
+    """Return filters whose values are at the limits of number and text types. Every run checks them.
+
+    2^53 + 1 is the smallest integer that floating point changes (IEEE 754); 2^63 exceeds SQLite's INTEGER.
+    """
+    integers = [2**53 + 1, -(2**53) - 1, 2**63, 0]
+    numbers = [{"column": "a", "operator": "IN", "value": integers}]
+    texts = [
+        {"column": "a", "operator": "=", "value": "9007199254740993"},
+        {"column": "b", "operator": "=", "value": " 1.50 "},
+    ]
+    return [
+        {
+            "name": f"boundaries of {kind}",
+            "description": "é e\u0301 \U0001f680",
+            "is_public": False,
+            "filter_config": {"columns": ["b", "a"], "filters": filters},
+        }
+        for kind, filters in (("numbers", numbers), ("texts", texts))
+    ]
