@@ -1,21 +1,20 @@
-"""How fast the parity gate compares, beside deepdiff and jsondiff on the same bodies, and how much of a run it takes.
+"""Measure the speed of parity's comparison, next to deepdiff and jsondiff, and its share of a run.
 
     .venv/bin/python benchmarks/parity.py [--rounds N] [--no-run]
 
-vs_deepdiff_equal     1,000 rows of list_files, equal in value, with other key order, spacing and escapes
-vs_deepdiff_shuffled  the same rows in another order, which is free; deepdiff with ignore_order
+vs_deepdiff_equal     1,000 rows of list_files with equal values, and another key order, spacing and escaping
+vs_deepdiff_shuffled  the same rows in another order, which is ignored; deepdiff with ignore_order
 vs_deepdiff_shuffled_by_key
-                      the same, and we match the rows by their ids, and hold ids and times to what they stand for
+                      the same; ours matches the rows by their ids, with the ID mapping and the instants
 vs_deepdiff_changed   1 % of the rows changed in one field each
-vs_jsondiff           the least over the bodies whose order counts; where jsondiff was stopped after 60 s, it is more
-own_share             of the wall time of the written journeys on a pair of their own, what is not an exchange
-own_cpu_share         of the same wall time, this process's CPU time, the HTTP client's included
+vs_jsondiff           minimum over the bodies whose order counts; a lower bound if jsondiff was stopped after 60 s
+own_share             share of the wall time of the written journeys, on their own pair, that is not an exchange
+own_cpu_share         share of the same wall time that is CPU time of this process, including the HTTP client
 
-A time is CPU time from raw bytes to the differences, reading included on each side: all three work in one thread and
-wait for nothing, and what else the machine does is not theirs. N rounds in which the contenders take turns. A
-contender's figure is how many times as long it takes as we do: the median of the rounds' ratios. What we find must be
-exactly what was changed, and of the journeys' differences none undeclared, or the figures mean nothing and it ends
-with 1.
+Times are CPU times from raw bytes to differences, including the parsing. All three work in one thread without
+waiting, so other load of the machine does not count. The contenders take turns in N rounds. A figure is the median of
+the ratios of a contender's time to ours. The program ends with 1 if we find anything but the changes that were made,
+or if the journeys have undeclared differences: the figures would be meaningless.
 """
 
 import argparse
@@ -65,7 +64,7 @@ Found = Counter[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Bodies:
-    """Two bodies of one operation, the list rules under which they are compared, and what differs."""
+    """Two bodies of one operation, the rules of their list, and the expected differences."""
 
     name: str
     baseline: bytes
@@ -77,7 +76,7 @@ class Bodies:
 
 
 def rows(draw: random.Random) -> list[dict[str, Any]]:
-    """What list_files shows of 1,000 files."""
+    """Return the list_files response for 1,000 files."""
     words = ("contacts", "Kontakte Köln", "顧客", "leads, warm", 'the "A" list', "export/2026", "северо-запад")
     made = []
     for number in range(ROWS):
@@ -104,15 +103,15 @@ def rows(draw: random.Random) -> list[dict[str, Any]]:
     return made
 
 
-def written_otherwise(listed: Sequence[dict[str, Any]], draw: random.Random) -> bytes:
-    """The same list with its keys in other orders, indented, and without escapes."""
+def other_spelling(listed: Sequence[dict[str, Any]], draw: random.Random) -> bytes:
+    """Return the same list with its keys in other orders, indented, and without escapes."""
     shuffled = [dict(draw.sample(list(row.items()), len(row))) for row in listed]
     document = {"total": len(shuffled), "files": shuffled}
     return json.dumps(document, indent=2, ensure_ascii=False).encode()
 
 
 def changed(listed: Sequence[dict[str, Any]], draw: random.Random) -> tuple[list[dict[str, Any]], Found]:
-    """The list with 1 % of its rows changed, each in another way, and what that is called."""
+    """Return the list with 1 % of its rows changed in different ways, and the expected differences."""
     made = [dict(row) for row in listed]
     ways: tuple[tuple[str, Kind, Callable[[dict[str, Any]], Any]], ...] = (
         ("filename", Kind.VALUE, lambda row: row.update(filename=row["filename"] + " ")),
@@ -135,7 +134,7 @@ def changed(listed: Sequence[dict[str, Any]], draw: random.Random) -> tuple[list
 
 
 def all_bodies(draw: random.Random) -> tuple[Bodies, ...]:
-    """The three cases, by the contract's own rules but for the order of the list where it is free."""
+    """Return the three cases, with the contract's rules except for the order of the list."""
     promised = load_rules(root(), load_operations(root() / "contracts" / "operations.toml", {}, {}, "benchmark"))
     free, keyed = (
         replace(promised, lists={**promised.lists, "/files": rule}, _roots={})
@@ -145,21 +144,21 @@ def all_bodies(draw: random.Random) -> tuple[Bodies, ...]:
     baseline = json.dumps({"files": listed, "total": len(listed)}, separators=(",", ":")).encode()
     others, differs = changed(listed, draw)
     return (
-        Bodies("equal", baseline, written_otherwise(listed, draw), (("", promised),)),
+        Bodies("equal", baseline, other_spelling(listed, draw), (("", promised),)),
         Bodies(
             "shuffled",
             baseline,
-            written_otherwise(draw.sample(listed, len(listed)), draw),
+            other_spelling(draw.sample(listed, len(listed)), draw),
             (("", free), ("_by_key", keyed)),
             ids_known=True,
             ignore_order=True,
         ),
-        Bodies("changed", baseline, written_otherwise(others, draw), (("", promised),), differs=differs),
+        Bodies("changed", baseline, other_spelling(others, draw), (("", promised),), differs=differs),
     )
 
 
 def by_us(bodies: Bodies, rules: Rules) -> float:
-    """CPU seconds of one comparison; ends the program when it found something else than what differs."""
+    """Return the CPU seconds of one comparison. Ends the program if it finds anything unexpected."""
     known = IdMapping()
     if bodies.ids_known:  # in a journey the upload's answer has told them
         for row in json.loads(bodies.baseline)["files"]:
@@ -181,7 +180,7 @@ def by_us(bodies: Bodies, rules: Rules) -> float:
 
 
 def by_deepdiff(bodies: Bodies) -> tuple[float, int]:
-    """CPU seconds of one comparison, and how many differences it names."""
+    """Return the CPU seconds of one comparison, and the number of differences."""
     from deepdiff import DeepDiff
 
     gc.collect()
@@ -205,7 +204,7 @@ print(json.dumps([time.process_time() - started, bool(found)]))
 
 
 def by_jsondiff(bodies: Bodies) -> tuple[float, bool]:
-    """CPU seconds of one comparison in a process of its own, and whether it ended before it was stopped."""
+    """Return the CPU seconds of one comparison in its own process, and True if it finished in time."""
     with tempfile.TemporaryDirectory() as folder:
         names = [Path(folder) / "baseline.json", Path(folder) / "candidate.json"]
         for name, body in zip(names, (bodies.baseline, bodies.candidate), strict=True):
@@ -228,7 +227,7 @@ def by_jsondiff(bodies: Bodies) -> tuple[float, bool]:
 
 
 def compared(rounds: int) -> dict[str, float]:
-    """The figures against the other two."""
+    """Return the figures of the comparison with the other two."""
     figures, least = {}, []
     print(
         f"{'bodies':24} {'ours ms':>9} {'deepdiff ms':>12} {'times':>7} {'jsondiff ms':>12} {'times':>7} {'differ':>7}"
@@ -260,7 +259,7 @@ def compared(rounds: int) -> dict[str, float]:
 
 
 def own_shares() -> dict[str, float]:
-    """The figures of a run: the written journeys on a pair of their own, stores included."""
+    """Return the figures of a run of the written journeys on their own pair, including the stores."""
     handle = pair.start(f"benchmark-{secrets.token_hex(4)}", owned=True, options=pair.PairOptions())
     try:
         environment = load_environment(root(), "embedded", pair=handle.wait())
@@ -305,7 +304,7 @@ def own_shares() -> dict[str, float]:
 
 
 def played(run: ParityRun, recorder: Recorder) -> dict[str, float]:
-    """Play the written journeys and share out their time."""
+    """Play the written journeys and measure their time."""
     journeys = written()
     run.play(journeys[0], "warm")  # clocks, connections, the systems' own first answers
     recorder.take()
@@ -323,7 +322,7 @@ def played(run: ParityRun, recorder: Recorder) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print the table and, last, one JSON object."""
+    """Print the table and, as the last line, one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--no-run", action="store_true", help="leave the two shares of a run out")

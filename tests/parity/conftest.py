@@ -1,4 +1,4 @@
-"""Wires a parity run: one in each process, on the environment's two systems."""
+"""Fixtures of the parity gate: one parity run in each process, on the environment's two systems."""
 
 from collections.abc import Generator
 
@@ -13,7 +13,7 @@ from cutover.pytest_plugin import gate_session
 
 @pytest.fixture(scope="session")
 def parity(pytestconfig: pytest.Config, environment: Environment) -> Generator[ParityRun]:
-    """Plays journeys on Django and on the Worker and compares; also what both hold, where the stores are named."""
+    """The parity run of this process. It also compares the stored state if the environment names the stores."""
     session = gate_session(pytestconfig)
     with parity_run(
         session.project,
@@ -29,7 +29,7 @@ def parity(pytestconfig: pytest.Config, environment: Environment) -> Generator[P
 
 
 @pytest.fixture(autouse=True)
-def blind(recorder: Recorder, environment: Environment) -> None:
-    """What no journey of this run can see."""
+def undetectable(recorder: Recorder, environment: Environment) -> None:
+    """Record the faults that no journey of this run can detect."""
     for name in environment.unnamed_stores:
         recorder.note_undetectable(f"what is stored behind the API: environments.toml names no {name}")

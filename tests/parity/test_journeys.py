@@ -1,12 +1,12 @@
-"""The written journeys: what users do, played on Django and on the Worker, every difference declared or found.
+"""Check the written journeys on Django and on the Worker: every difference must be declared.
 
-Plan: canary stages; the report is read at each. contracts/accepted_differences.toml says what may differ.
+contracts/accepted_differences.toml declares the differences. The plan reads the report at each canary stage.
 """
 
 import pytest
 
 from cutover.parity.journeys import written
-from cutover.parity.parity_run import ParityRun, show
+from cutover.parity.parity_run import ParityRun, check_journeys
 from cutover.parity.steps import Journey
 
 USERS = [journey for journey in written() if not journey.admins]
@@ -24,8 +24,8 @@ pytestmark = [
     "journey", [journey for journey in written() if not journey.admins], ids=lambda each: each.name
 )
 def test_journey_differs_only_as_declared(journey: Journey, parity: ParityRun, request: pytest.FixtureRequest) -> None:
-    """Every answer to every step, and what both hold afterwards, is equal or differs as it is declared."""
-    show(parity, [journey], request.node.nodeid)
+    """Every response and the stored state afterwards are equal, or differ as declared."""
+    check_journeys(parity, [journey], request.node.nodeid)
 
 
 @pytest.mark.level("disposable")
@@ -34,5 +34,5 @@ def test_journey_differs_only_as_declared(journey: Journey, parity: ParityRun, r
 def test_administrator_differs_only_as_declared(
     journey: Journey, parity: ParityRun, request: pytest.FixtureRequest
 ) -> None:
-    """The same for an administrator, who is made by writing into both databases."""
-    show(parity, [journey], request.node.nodeid)
+    """The same for an administrator, who is created by a write to both databases."""
+    check_journeys(parity, [journey], request.node.nodeid)

@@ -1,4 +1,4 @@
-"""Accounts that came by the migration: the same list, bytes, columns and cuts on both systems, under the same ids."""
+"""Check migrated accounts: list, bytes, columns and exports are equal on both systems, with the same ids."""
 
 from collections.abc import Generator
 
@@ -22,7 +22,7 @@ pytestmark = [
 
 @pytest.fixture
 def accounts(environment: Environment, pytestconfig: pytest.Config) -> Generator[list[MigratedAccount]]:
-    """Those with known passwords. On the embedded pair the time of their logins is migrated afterwards."""
+    """The migrated accounts with known passwords. On the embedded pair their login times are migrated afterwards."""
     with logins_carried_over(gate_session(pytestconfig)):
         yield migrated_accounts(environment)
 
@@ -30,5 +30,5 @@ def accounts(environment: Environment, pytestconfig: pytest.Config) -> Generator
 def test_migrated_accounts_find_what_they_had(
     parity: ParityRun, accounts: list[MigratedAccount], request: pytest.FixtureRequest
 ) -> None:
-    """Login with the old password, list, download, columns and export are equal, and so are the ids."""
+    """Login with the old password, list, download, columns, export and ids are equal."""
     check_migrated_journeys(parity, lambda player, take: play_migrated(player, take, accounts), request.node.nodeid)

@@ -1,6 +1,6 @@
-"""What both systems hold after an ordinary day: rows, bytes and what lies there without a row.
+"""Check the stored state of both systems after typical actions: rows, bytes, and files without a row.
 
-Every journey compares this where the stores are named; this check is what is missing where they are not.
+Every journey compares it if the environment names the stores. If it does not, this check is not verified.
 """
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from cutover.config.environments import Environment
 from cutover.core.errors import NotVerified
 from cutover.parity.journeys import written
-from cutover.parity.parity_run import ParityRun, show
+from cutover.parity.parity_run import ParityRun, check_journeys
 
 pytestmark = [
     pytest.mark.parity,
@@ -20,9 +20,9 @@ pytestmark = [
 
 
 def test_both_hold_the_same(parity: ParityRun, environment: Environment, request: pytest.FixtureRequest) -> None:
-    """Users, files, tags and bytes in PostgreSQL and on disk are those in D1 and R2."""
+    """Users, files, tags and bytes in PostgreSQL and on disk are equal to those in D1 and R2."""
     if environment.unnamed_stores:
         raise NotVerified(f"environments.toml [{environment.name}] names no {', '.join(environment.unnamed_stores)}")
     (journey,) = (journey for journey in written() if journey.name == "several_files_of_one_name")
-    show(parity, [journey], request.node.nodeid)
+    check_journeys(parity, [journey], request.node.nodeid)
     assert parity.totals.compared["state"] == 1

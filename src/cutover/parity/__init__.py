@@ -1,5 +1,5 @@
-"""The parity gate: the same journey on Django (the baseline) and on the Worker (the candidate), compared.
+"""The parity gate: play the same journey on Django (the baseline) and on the Worker (the candidate), and compare.
 
-Journeys are played by `player`, answers compared by `comparison`, what differs is decided by
-`acceptances`, and what was covered counted by `coverage`. docs/parity.md explains all of it.
+`player` plays journeys, `response_comparison` compares responses, `accepted_differences` reads which differences are
+accepted, and `summary` computes the coverage. docs/parity.md explains the gate.
 """

@@ -35,7 +35,7 @@ class JourneyCommand(SystemsCommand):
         reports: Path | None = None,
         show_values: bool = False,
     ) -> None:
-        """candidate: "worker", or "legacy" to compare Django with itself.
+        """Prepare the command. candidate: "worker", or "legacy" to compare Django with itself.
 
         Raises ConfigurationError if the environment does not allow test data.
         """

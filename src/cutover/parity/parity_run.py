@@ -1,7 +1,7 @@
-"""A parity run in one process: plays journeys, decides what differs, shortens what nobody declared, counts.
+"""A parity run in one process: play journeys, classify the differences, shorten the undeclared ones, count.
 
-The checks of tests/parity and the command `cutover parity` both work through this. The sums of all
-processes come together in conclusion.py.
+The checks of tests/parity and the command `cutover parity` use it. The reporting process adds up the totals of all
+processes.
 """
 
 from __future__ import annotations
@@ -29,15 +29,14 @@ from cutover.parity.totals import ParityTotals
 from cutover.systems.target import Target
 
 ATTACHMENT: Final = "parity"
-_SHORTENED: Final = 3
+_SHORTENED_MOST: Final = 3
 SHORTENING_S: Final = 25.0
-"""At most so many differences of a check are shortened, and so many seconds of a process's run go into it: who waits
-for a red gate wants to know soon. The others are told as they were found."""
-_TOLD: Final = 8
+"""Number of seconds per process for shortening. The other differences are reported as found."""
+_LISTED: Final = 8
 
 
 class ParityRun:
-    """Plays journeys on two targets of an environment and keeps the sums of this process."""
+    """Plays journeys on two targets of an environment and keeps the totals of this process."""
 
     def __init__(
         self,
@@ -55,17 +54,17 @@ class ParityRun:
         read_state: Callable[[Target, Sequence[Account]], Any] | None = None,
         shortening_s: float = SHORTENING_S,
     ) -> None:
-        """Raises ConfigurationError for the contracts, NotVerified where a system cannot prove who it is."""
+        """Raises ConfigurationError for the contracts, NotVerified if a system cannot prove its identity."""
         for target in (baseline, candidate):
             if environment.systems[target.system].identity is None:
                 raise NotVerified(
-                    f"environments.toml [{environment.name}.{target.system}] has no identity: whoever answers there, "
-                    "it would be compared"
+                    f"environments.toml [{environment.name}.{target.system}].identity is missing: "
+                    "without it, responses of another system could be compared"
                 )
         self.rules: Rules = load_rules(project, environment.operations)
         today = datetime.datetime.now(datetime.UTC).date()
         declared = load_accepted_differences(project, environment.operations["worker"], today)
-        # What the Worker may do otherwise is no excuse for a system that is compared with itself.
+        # Differences that are accepted for the Worker are not accepted if a system is compared with itself.
         self.decisions: AcceptedDifferences = declared.only_noise() if baseline.system == candidate.system else declared
         self.recorder, self.totals = recorder, ParityTotals()
         self._run, self._ledger, self._open = run, ledger, list[Accounts]()
@@ -82,40 +81,40 @@ class ParityRun:
         self.player = Player(baseline, candidate, self._accounts, options)
 
     def play(self, journey: Journey, check: str) -> list[Difference]:
-        """Play one journey, count it, and remove its accounts. Returns what nobody declared, each key once."""
+        """Play one journey, count it and remove its accounts. Return the undeclared differences, each key once."""
         try:
             played = self.player.play(journey)
             return self.count(played, check)
         finally:
-            self.tidy()
+            self.remove_accounts()
 
     def count(self, played: PlayedJourney, check: str) -> list[Difference]:
-        """Count a journey that was played. Returns what nobody declared."""
+        """Count a journey that was played. Return its undeclared differences."""
         undeclared = self.totals.add(played, self.decisions, check)
         if played.cut_short and not undeclared:
             raise CheckFailed(
                 "parity:cut-short",
-                expected="every step of the journey can be played",
+                expected="all steps of the journey are played",
                 got=played.cut_short,
                 contract="contracts/operations.toml",
-                do_next="both systems answered alike and the journey could still not go on: mend the journey",
+                do_next="fix the journey: both systems gave equal responses, and it could not continue",
             )
         return undeclared
 
-    def tidy(self) -> None:
+    def remove_accounts(self) -> None:
         """Remove the accounts of the last journeys."""
         while self._open:
             self._open.pop().close(self.recorder)
 
-    def shortened(self, journey: Journey, wanted: Difference) -> dict[str, Any] | None:
-        """The shortest journey that still shows that difference, as the report wants it. None when no time is left."""
+    def reproduction(self, journey: Journey, wanted: Difference) -> dict[str, Any] | None:
+        """Return the shortest journey with that difference, as data for the report. None if no time is left."""
         if self._shortening_s <= 0:
             return None
         started = time.monotonic()
         try:
             return self._shortest(journey, wanted, self._shortening_s)
         except (CheckFailed, MeasurementError, NotVerified):
-            return None  # what was found stands; the way to it is told as it was played
+            return None  # the difference stays, with the journey as it was played
         finally:
             self._shortening_s -= time.monotonic() - started
 
@@ -123,7 +122,7 @@ class ParityRun:
         played = self._found_in(journey, wanted)
         if played is None:
             return {"steps": [], "legacy": "", "worker": "", "tried": 1, "complete": False,
-                    "note": "not seen again when the journey was played a second time"}  # fmt: skip
+                    "note": "not seen again when the journey was repeated"}  # fmt: skip
         shortest = shorten(played, lambda fewer: self._shows(fewer, wanted), seconds=seconds)
         legacy, worker = self._targets
         return {
@@ -137,11 +136,11 @@ class ParityRun:
         }
 
     def _found_in(self, journey: Journey, wanted: Difference) -> Journey | None:
-        """The journey cut off behind the first answer that shows the difference."""
+        """Return the journey up to the first response with the difference, None if it was not found again."""
         try:
             played = self.player.play(journey)
         finally:
-            self.tidy()
+            self.remove_accounts()
         steps = [answered.step for answered in played.steps[len(journey.actors) :]]
         if wanted.operation == STATE:
             return journey if journey.steps else None
@@ -167,7 +166,7 @@ class ParityRun:
             found += self.decisions.missing_always(last.step.operation, last.step.case, found)
             return any(difference.key == wanted.key for difference in found)
         finally:
-            self.tidy()
+            self.remove_accounts()
 
     def _accounts(self, target: Target, label: str) -> Accounts:
         accounts = Accounts(target, self._run, self._ledger, label=label)
@@ -175,8 +174,8 @@ class ParityRun:
         return accounts
 
 
-def show(run: ParityRun, journeys: Sequence[Journey], check: str) -> None:
-    """Play these journeys as one check: attach the sums to its record, fail for what nobody declared."""
+def check_journeys(run: ParityRun, journeys: Sequence[Journey], check: str) -> None:
+    """Play these journeys as one check: attach the totals to its record, fail for undeclared differences."""
     run.totals = ParityTotals()
     undeclared: dict[tuple[str, ...], tuple[Journey, Difference]] = {}
 
@@ -185,22 +184,22 @@ def show(run: ParityRun, journeys: Sequence[Journey], check: str) -> None:
             for difference in run.play(journey, check):
                 undeclared.setdefault(difference.key, (journey, difference))
 
-    _shown(run, undeclared, play)
+    _check(run, undeclared, play)
 
 
-def _shown(
+def _check(
     run: ParityRun,
     undeclared: dict[tuple[str, ...], tuple[Journey, Difference]],
     play: Callable[[], None],
     *,
     fails: bool = True,
-    shortened: int = _SHORTENED,
+    shortened: int = _SHORTENED_MOST,
 ) -> None:
     try:
         play()
-        measured(run.recorder, run.totals)
+        record_measurements(run.recorder, run.totals)
         for journey, difference in list(undeclared.values())[:shortened]:
-            run.totals.seen[difference.key].reproduction = run.shortened(journey, difference)
+            run.totals.seen[difference.key].reproduction = run.reproduction(journey, difference)
     finally:
         run.recorder.attachments[ATTACHMENT] = run.totals.as_json()
     if undeclared and fails:
@@ -208,9 +207,12 @@ def _shown(
 
 
 def check_generated_journeys(
-    run: ParityRun, draw: Callable[[Player, Callable[[PlayedJourney], None]], None], check: str, *, fails: bool = True
+    run: ParityRun, play: Callable[[Player, Callable[[PlayedJourney], None]], None], check: str, *, fails: bool = True
 ) -> None:
-    """The same for journeys that are drawn while they are played. fails: False for who looks at the totals instead."""
+    """Do the same for journeys that are generated while they are played.
+
+    fails: False if the caller reads the totals instead.
+    """
     run.totals = ParityTotals()
     undeclared: dict[tuple[str, ...], tuple[Journey, Difference]] = {}
 
@@ -220,21 +222,21 @@ def check_generated_journeys(
                 steps = tuple(answered.step for answered in played.steps[len(played.journey.actors) :])
                 undeclared.setdefault(difference.key, (played.journey.only(steps), difference))
         finally:
-            run.tidy()
+            run.remove_accounts()
 
     def play_all() -> None:
         try:
-            draw(run.player, take)
+            play(run.player, take)
         finally:
-            run.tidy()  # of a journey that did not come to its end
+            run.remove_accounts()  # of an interrupted journey
 
-    _shown(run, undeclared, play_all, fails=fails)
+    _check(run, undeclared, play_all, fails=fails)
 
 
 def check_migrated_journeys(
     run: ParityRun, play: Callable[[Player, Callable[[PlayedJourney], None]], None], check: str
 ) -> None:
-    """The same for journeys of accounts that came by the migration. They are not shortened: that would take others."""
+    """Do the same for journeys of migrated accounts. They are not shortened: that needs new accounts."""
     run.totals = ParityTotals()
     undeclared: dict[tuple[str, ...], tuple[Journey, Difference]] = {}
 
@@ -246,39 +248,39 @@ def check_migrated_journeys(
         try:
             play(run.player, take)
         finally:
-            run.tidy()
+            run.remove_accounts()
 
-    _shown(run, undeclared, play_all, shortened=0)
+    _check(run, undeclared, play_all, shortened=0)
 
 
-def measured(recorder: Recorder, totals: ParityTotals) -> None:
-    """Write down what was compared."""
+def record_measurements(recorder: Recorder, totals: ParityTotals) -> None:
+    """Record how much was compared."""
     compared = sum(totals.compared.values())
     undeclared = sum(seen.decision == "undeclared" for seen in totals.seen.values())
-    recorder.measure("answers compared", compared, "reported", sample=compared)
+    recorder.measure("responses compared", compared, "reported", sample=compared)
     recorder.measure("undeclared differences", undeclared, "= 0", sample=compared)
 
 
 def failure(totals: ParityTotals, undeclared: Sequence[Difference]) -> CheckFailed:
-    """The failure that names every undeclared difference and shows the shortest way to the first ones."""
+    """Return the failure with all undeclared differences, and the shortest journeys for the first ones."""
     lines = []
-    for difference in undeclared[:_TOLD]:
-        held = totals.seen[difference.key]
-        lines.append(f"{difference} ({held.answers} of {totals.compared[difference.operation]} answers)")
-        if held.samples:
-            first = held.samples[0]
+    for difference in undeclared[:_LISTED]:
+        seen = totals.seen[difference.key]
+        lines.append(f"{difference} ({seen.answers} of {totals.compared[difference.operation]} responses)")
+        if seen.samples:
+            first = seen.samples[0]
             lines.append(f"    legacy {first['baseline']} | Worker {first['candidate']}, in {first['journey']}")
-        if held.reproduction and held.reproduction["steps"]:
-            lines.append(f"    in {len(held.reproduction['steps'])} steps: {'; '.join(held.reproduction['steps'])}")
-            lines.append(f"    {held.reproduction['legacy']}")
-            lines.append(f"    {held.reproduction['worker']}")
-    if len(undeclared) > _TOLD:
-        lines.append(f"and {len(undeclared) - _TOLD} more, in parity.html")
+        if seen.reproduction and seen.reproduction["steps"]:
+            lines.append(f"    in {len(seen.reproduction['steps'])} steps: {'; '.join(seen.reproduction['steps'])}")
+            lines.append(f"    {seen.reproduction['legacy']}")
+            lines.append(f"    {seen.reproduction['worker']}")
+    if len(undeclared) > _LISTED:
+        lines.append(f"and {len(undeclared) - _LISTED} more, in parity.html")
     keys = sorted({f"{d.operation} {d.path} {d.kind.value} {d.baseline}>{d.candidate} {d.case}" for d in undeclared})
     return CheckFailed(
         "parity:" + "|".join(keys),
-        expected="no difference that contracts/accepted_differences.toml does not declare",
-        got=f"{len(undeclared)}:\n    " + "\n    ".join(lines),
+        expected="only differences that contracts/accepted_differences.toml declares",
+        got=f"{len(undeclared)} undeclared:\n    " + "\n    ".join(lines),
         contract="contracts/api.md; contracts/operations.toml",
-        do_next="mend the Worker; or declare what is meant so, with reason, owner and last day",
+        do_next="fix the Worker, or declare an intended difference with reason, owner and last day",
     )

@@ -19,10 +19,10 @@ NAMES = {"ann": "two-systems-ann-4711", "bob": "two-systems-bob-4711"}
 class System:
     """A system that lets some accounts log in and accepts the tokens of some systems."""
 
-    def __init__(self, system: str, *, honours: set[str], people: set[str]) -> None:
+    def __init__(self, system: str, *, accepts: set[str], accounts: set[str]) -> None:
         self.system, self.url = system, f"http://{system}.invalid"
         self.environment = SimpleNamespace(name="staging", absent={"registration": "closed"}, kv_propagation_s=0)
-        self._honours, self._people = honours, people
+        self._accepts, self._accounts = accepts, accounts
         self.asked: list[str] = []
 
     def call(self, name: str, *, token: Any = None, fields: Any = None) -> Any:
@@ -31,9 +31,9 @@ class System:
         if name == "health":
             return SimpleNamespace(field=self._no_field)
         if name == "login":
-            status = 200 if fields["username"] in self._people else 401
+            status = 200 if fields["username"] in self._accounts else 401
         else:
-            status = 200 if token.reveal() in self._honours else 401
+            status = 200 if token.reveal() in self._accepts else 401
         operation = SimpleNamespace(statuses=(200,))
         return SimpleNamespace(status=status, operation=operation, secret=lambda _: Secret(f"token of {self.system}"))
 
@@ -41,10 +41,10 @@ class System:
         raise CheckFailed("x", expected=1, got=2)
 
 
-def player(worker_honours: set[str]) -> tuple[Any, System, System]:
+def player(worker_accepts: set[str]) -> tuple[Any, System, System]:
     """Return a player of two systems, on which ann may log in and bob is disabled."""
-    legacy = System("legacy", honours={"token of legacy"}, people={NAMES["ann"]})
-    worker = System("worker", honours=worker_honours, people={NAMES["ann"]})
+    legacy = System("legacy", accepts={"token of legacy"}, accounts={NAMES["ann"]})
+    worker = System("worker", accepts=worker_accepts, accounts={NAMES["ann"]})
     means: Any = SimpleNamespace(seed=1, rules=SimpleNamespace(), show_values=False)
     made: Any = Player(legacy, worker, lambda *_: None, means)  # type: ignore[arg-type]  # all that it uses of a target
     return made, legacy, worker

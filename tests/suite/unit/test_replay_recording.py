@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cutover.parity.replay import har
-from cutover.parity.replay.access_log import Keys, read_combined, read_json
+from cutover.parity.replay.access_log import LineKeys, read_combined, read_json
 from cutover.parity.replay.recorded import NotReadable, Recorded, holds_a_secret, read_target
 
 pytestmark = pytest.mark.unit
@@ -60,8 +60,8 @@ def test_json_line_is_read_back(user: str | None, method: str, path: str, query:
     wanted = Recorded(3, method, path, query, user, status)
     plain = {"user": user, "method": method, "path": target, "status": status}
     nested = {"auth": {"who": user}, "request": f"{method} {target} HTTP/2.0", "status": status}
-    assert read_json(3, json.dumps(plain).encode(), Keys()) == wanted
-    assert read_json(3, json.dumps(nested).encode(), Keys(identity="/auth/who")) == wanted
+    assert read_json(3, json.dumps(plain).encode(), LineKeys()) == wanted
+    assert read_json(3, json.dumps(nested).encode(), LineKeys(identity="/auth/who")) == wanted
 
 
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=200).map(str.encode)))
@@ -73,7 +73,7 @@ def test_any_bytes_are_a_request_or_broken(data: bytes) -> None:
         b'{"method":"GET","path":"' + data,
     ]
     for line in framed:
-        for read in (lambda line: read_combined(1, line), lambda line: read_json(1, line, Keys())):
+        for read in (lambda line: read_combined(1, line), lambda line: read_json(1, line, LineKeys())):
             try:
                 found = read(line)
             except NotReadable:
@@ -185,11 +185,11 @@ def test_har_entry_keeps_no_secret() -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b"", "no time stamp"),
+        (b"", "no timestamp"),
         (b"1.1.1.1 - - [22/Nov/2026:18:02:03 +0000] GET / 200", "no request in quotes"),
-        (b'1.1.1.1 - - [32/Nov/2026:18:02:03 +0000] "GET / HTTP/1.1" 200 1', "no time"),
-        (b'1.1.1.1 - - [22/Nov/2026:18:02:03 +0000] "GET / HTTP/1.1" 700 1', "none of HTTP"),
-        (b'1.1.1.1 - - [22/Nov/2026:18:02:03 +0000] "GET /a b HTTP/1.1" 200 1', "no HTTP request"),
+        (b'1.1.1.1 - - [32/Nov/2026:18:02:03 +0000] "GET / HTTP/1.1" 200 1', "not a valid time"),
+        (b'1.1.1.1 - - [22/Nov/2026:18:02:03 +0000] "GET / HTTP/1.1" 700 1', "not an HTTP status"),
+        (b'1.1.1.1 - - [22/Nov/2026:18:02:03 +0000] "GET /a b HTTP/1.1" 200 1', "not HTTP"),
         (b'1.1.1.1 - - [22/Nov/2026:18:02:03 +0000] "GET / HTTP/1.1" 200 1 "cut', "combined format"),
     ],
 )

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cutover.config.environments import load_environment
 from cutover.config.validation import root
-from cutover.parity.replay.routes import Match, Routes, normalised
+from cutover.parity.replay.routes import Match, Routes, normalized
 
 pytestmark = pytest.mark.unit
 ROUTES = Routes(load_environment(root(), "local"))
@@ -43,4 +43,4 @@ def test_other_paths_match_no_operation(path: str) -> None:
 def test_any_path_can_be_matched(text: str) -> None:
     """No content of a recording ends the search, and the shown path contains no value."""
     ROUTES.find("GET", f"/{text}", None)
-    assert normalised(f"/api/{text.replace('/', '')}@/x").startswith("/api/{…}")
+    assert normalized(f"/api/{text.replace('/', '')}@/x").startswith("/api/{…}")

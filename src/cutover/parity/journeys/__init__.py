@@ -1,4 +1,4 @@
-"""The journeys that every parity run plays: written ones, one a user story; generated.py makes the others."""
+"""Journeys of a parity run: written ones, one per user story; generated.py generates others."""
 
 from cutover.parity.journeys.written import written
 

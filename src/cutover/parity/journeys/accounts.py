@@ -1,4 +1,4 @@
-"""Journeys about accounts: registering, sessions, tokens, and the doors that must stay closed."""
+"""Journeys about accounts: registration, sessions, tokens and access control."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _GARBAGE: Final = "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."
 
 
 def journeys() -> tuple[Journey, ...]:
-    """All about accounts."""
+    """Return all journeys about accounts."""
     return (
         Journey(
             "account_from_first_to_last_day",
-            "A user registers, logs in and out, comes back, and deletes the account.",
+            "A user registers, logs in and out, logs in again, and deletes the account.",
             ("ann",),
             (
                 user("ann"),
@@ -60,7 +60,7 @@ def journeys() -> tuple[Journey, ...]:
                 login("ann"),
                 upload("ann", "shared.csv", _LIST),
                 list_files("ann", bearer="old access"),
-                logout("ann", Own("refresh_token", "bob")),  # another's: nothing is revoked
+                logout("ann", Own("refresh_token", "bob")),  # another user's token: nothing is revoked
                 user("ann"),
                 refresh("bob"),
                 user("bob"),
@@ -73,7 +73,7 @@ def journeys() -> tuple[Journey, ...]:
         ),
         Journey(
             "work_goes_on_after_a_refresh",
-            "With a refreshed token everything looks as it did before.",
+            "With a refreshed token all responses are the same as before.",
             ("ann",),
             (
                 upload("ann", "before.csv", _LIST),
@@ -96,10 +96,10 @@ def journeys() -> tuple[Journey, ...]:
         ),
         Journey(
             "registration_mistakes",
-            "Names that are taken or not allowed, weak and unequal passwords, missing fields.",
+            "Registration with names that are taken or not allowed, weak or unequal passwords, or missing fields.",
             ("ann",),
             (
-                register("ann"),  # taken
+                register("ann"),  # name is taken
                 register("new", username=Own("username", "ann")),
                 register("new", email=Own("email", "ann")),
                 register("new", email=Own("email", "ann", change="upper")),
@@ -122,14 +122,14 @@ def journeys() -> tuple[Journey, ...]:
                 raw("register", ANONYMOUS, b"[1, 2"),
                 raw("register", ANONYMOUS, b'"text"'),
                 raw("register", ANONYMOUS, b"\xff\xfe"),
-                login("new"),  # none of it made an account
+                login("new"),  # no account was created
                 user("ann"),
             ),
             spares={"new": ""},
         ),
         Journey(
             "names_of_many_kinds",
-            "Letters, digits and signs that a user name and a mail address may have come back as they were given.",
+            "User names and e-mails with all allowed kinds of characters are returned unchanged.",
             ("ann",),
             (
                 register("one"),
@@ -146,13 +146,13 @@ def journeys() -> tuple[Journey, ...]:
                 user("two"),
                 login("three"),
                 user("three"),
-                login("three", username=Own("username", "three", change="upper")),  # another name: capitals differ
+                login("three", username=Own("username", "three", change="upper")),  # another name: case differs
             ),
             spares={"one": ".Ünï+cödé_-@", "two": "ЖенщинаИмя", "three": "MiXed", "four": "", "five": ""},
         ),
         Journey(
             "login_mistakes",
-            "Wrong passwords and names, and bodies that are none.",
+            "Login with wrong passwords and names, and with malformed bodies.",
             ("ann",),
             (
                 login("ann", password="wrong-password-1"),  # noqa: S106 - sent to be refused
@@ -185,7 +185,7 @@ def journeys() -> tuple[Journey, ...]:
         ),
         Journey(
             "without_a_token",
-            "Nothing of a user's is open to nobody, to garbage, or to a refresh token.",
+            "No data of a user is accessible without a token, with garbage, or with a refresh token.",
             ("ann",),
             (
                 upload("ann", "private.csv", _LIST),
@@ -211,7 +211,7 @@ def journeys() -> tuple[Journey, ...]:
         ),
         Journey(
             "somebody_elses_file",
-            "A file of another user is not there, for reading and for writing, and stays as it was.",
+            "A file of another user is not found, for reading and for writing, and does not change.",
             ("ann", "bob"),
             (
                 upload("ann", "hers.csv", _LIST),
@@ -235,7 +235,7 @@ def journeys() -> tuple[Journey, ...]:
         ),
         Journey(
             "administrators_own_and_others_files",
-            "An administrator's list is his own; other users' files are not there for him either.",
+            "An administrator's list contains only own files. Files of other users are not found.",
             ("ann", "root"),
             (
                 user("root"),
@@ -254,7 +254,7 @@ def journeys() -> tuple[Journey, ...]:
         ),
         Journey(
             "what_is_not_there",
-            "Health, a path that nothing serves, methods that an operation does not have.",
+            "Health, an unknown path, and methods that an operation does not support.",
             ("ann",),
             (
                 Step("health", eventually=True),

@@ -1,4 +1,4 @@
-"""Journeys about files: uploading, listing, downloading, tagging, deleting, of every kind of list."""
+"""Journeys about files: uploading, listing, downloading, tagging and deleting lists of every kind."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ _GROUPS: Final = 3
 
 
 def journeys(corpus: Sequence[ListFile]) -> tuple[Journey, ...]:
-    """All about files; the corpus is dealt out to a few journeys, so that processes can share them."""
+    """Return all journeys about files. The corpus is divided between several journeys, so that processes can share
+    them.
+    """
     kinds = [kind for kind in corpus if kind.accepted and not kind.name.startswith("filename_")]
     names = [kind for kind in corpus if kind.name.startswith("filename_")]
     return (
@@ -46,7 +48,7 @@ def _ordinary_day(contacts: ListFile) -> Journey:
     chosen = list(contacts.columns)
     return Journey(
         "an_ordinary_day",
-        "10,000 contacts are uploaded, listed, cut by columns and filters, tagged, downloaded and deleted.",
+        "10,000 contacts are uploaded, listed, exported by columns and filters, tagged, downloaded and deleted.",
         ("ann",),
         (
             list_files("ann"),
@@ -80,7 +82,7 @@ def _kinds(number: int, kinds: Sequence[ListFile]) -> Journey:
     steps.append(list_files("ann"))
     return Journey(
         f"every_kind_of_list_{number + 1}",
-        "Lists of every dialect and encoding, and malformed ones, are read alike and come back as they were.",
+        "Lists of every dialect and encoding, and malformed ones, are parsed alike and returned unchanged.",
         ("ann",),
         tuple(steps),
     )
@@ -92,7 +94,7 @@ def _names(number: int, names: Sequence[ListFile]) -> Journey:
         steps += [upload_list("ann", kind), download("ann", kind.name)]
     return Journey(
         f"awkward_file_names_{number + 1}",
-        "Names with quotes, apostrophes, slashes, emoji and letters of many scripts are kept exactly.",
+        "File names with quotes, apostrophes, slashes, emoji and letters of many scripts are kept exactly.",
         ("ann",),
         (*steps, list_files("ann"), delete("ann", names[0].name), list_files("ann")),
     )
@@ -112,7 +114,7 @@ def _tags() -> Journey:
     )  # fmt: skip
     return Journey(
         "tags_of_every_kind",
-        "Tags are replaced, trimmed, kept in order; what is no list of texts is refused and changes nothing.",
+        "Tags are replaced, trimmed and kept in order. Anything but a list of texts is refused and changes nothing.",
         ("ann",),
         (
             upload("ann", "tagged.csv", _LIST),
@@ -131,7 +133,7 @@ def _tags() -> Journey:
 def _several_files() -> Journey:
     return Journey(
         "several_files_of_one_name",
-        "Two files of one name are two files; deleting one leaves the other, and the list is newest first.",
+        "Two files with one name are two files. Deleting one keeps the other, and the list is newest first.",
         ("ann",),
         (
             upload("ann", "list.csv", _LIST, saves="first"),
@@ -154,7 +156,7 @@ def _several_files() -> Journey:
 
 
 def _three_steps() -> Journey:
-    """Every order of three things that a user does with a file, each followed by a look."""
+    """Return a journey with every order of three actions on a file, each followed by a list request."""
     things: dict[str, Callable[[int], Step]] = {
         "upload": lambda n: upload("ann", f"new {n}.csv", _OTHER, saves=f"new {n}"),
         "tags": lambda n: tags("ann", "base", [f"t{n}", "a"]),
@@ -211,7 +213,7 @@ def _too_large() -> Journey:
     exact, above = large(UPLOAD_LIMIT), large(UPLOAD_LIMIT + 1)
     return Journey(
         "the_largest_file_and_one_byte_more",
-        "50 MiB are accepted and come back; one byte more is refused.",
+        "A file of 50 MiB is accepted and returned. One more byte is refused.",
         ("ann",),
         (
             upload("ann", "largest.csv", exact.content, saves="largest"),
@@ -230,11 +232,11 @@ def _again_and_again() -> Journey:
         export("ann", "same.csv", ["age", "name"], ("age", ">=", 36)),
         tags("ann", "same.csv", ["b", "a"]),
         Step("user", "ann"),
-        Step("health", eventually=True),  # a part is unhealthy while it is slow: smoke judges how long it may be
+        Step("health", eventually=True),  # a component is unhealthy while it is slow; smoke checks for how long
     )
     return Journey(
         "asked_again_and_again",
-        "The second and the third answer to one question are like the first.",
+        "The second and the third response to the same request are equal to the first.",
         ("ann",),
         (upload("ann", "same.csv", _LIST), *(look for look in looks for _ in range(3)), *looks),
     )

@@ -1,20 +1,20 @@
-"""The written journeys: one for each thing that the plan's users do, and for what goes wrong on the way.
+"""The written journeys: one for each action of the plan's users, and for each mistake.
 
-contracts/api.md says what each step promises; nothing of it is repeated here, since both systems are
-compared. Order and names are stable: they are the checks' ids.
+contracts/api.md describes the expected results. They are not repeated here, because both systems are compared. Order
+and names are stable: they are the ids of the checks.
 """
 
 from __future__ import annotations
 
 from cutover import corpus
-from cutover.parity.journeys import accounts, cutting, files
+from cutover.parity.journeys import accounts, exports, files
 from cutover.parity.steps import Journey
 
 __all__ = ["written"]
 
 
 def written() -> tuple[Journey, ...]:
-    """All of them, each name once."""
-    found = (*accounts.journeys(), *files.journeys(corpus.list_files()), *cutting.journeys())
+    """Return all written journeys. Each name is unique."""
+    found = (*accounts.journeys(), *files.journeys(corpus.list_files()), *exports.journeys())
     assert len({journey.name for journey in found}) == len(found)
     return found

@@ -1,4 +1,4 @@
-"""Requests of a recording (HAR, access log) sent to both systems, and the answers compared.
+"""Send the safe requests of a recording (HAR, access log) to both systems and compare the responses.
 
-Not for journeys that are written or generated: parity/journeys. Only safe methods are sent, in order.
+Only GET and HEAD are sent, in the recorded order.
 """

@@ -25,8 +25,8 @@ from cutover.parity.replay import conclusion
 from cutover.parity.replay.identities import Identities, load_identities
 from cutover.parity.replay.recording import Recording
 from cutover.parity.replay.replay import Replay
-from cutover.parity.replay.replay_accounts import People
-from cutover.parity.replay.replay_state import State
+from cutover.parity.replay.replay_accounts import ReplayAccounts
+from cutover.parity.replay.replay_state import ReplayState
 from cutover.parity.replay.routes import SIDES
 from cutover.parity.replay.totals import ReplayTotals
 from cutover.parity.report_files import write_parity_files
@@ -84,7 +84,7 @@ def _open_state(
     recording: Recording,
     totals: ReplayTotals,
     options: argparse.Namespace,
-) -> tuple[State, int]:
+) -> tuple[ReplayState, int]:
     """Return the state file of a new or resumed replay, and the number of this part of the replay, from 1."""
     reports = Path(options.reports) if options.reports else project / "reports"
     run_id = new_run_id()
@@ -104,12 +104,12 @@ def _open_state(
     }
     if not options.resume:
         try:
-            return State.new(new_folder(reports, run_id), head), 1
+            return ReplayState.new(new_folder(reports, run_id), head), 1
         except OSError as error:
             raise ConfigurationError(
                 "--reports", "", f"{reports} cannot be written: {error.strerror}", "Name another folder."
             ) from None
-    state = State.resumed(reports, head)
+    state = ReplayState.resumed(reports, head)
     part = 2
     for record in state.records():
         totals.add(record)
@@ -131,14 +131,14 @@ class ReplayCommand(SystemsCommand):
         planted: str | None,
         identities: Identities,
         recording: Recording,
-        state: State,
+        state: ReplayState,
         totals: ReplayTotals,
         options: argparse.Namespace,
         *,
         lines: int,
         part: int,
     ) -> None:
-        """lines: number of lines or entries of the recording. part: number of this part of the replay, from 1."""
+        """Prepare the command. lines: number of lines of the recording. part: of the replay, from 1."""
         run_id = str(state.head["run"])
         super().__init__(
             project,
@@ -155,18 +155,18 @@ class ReplayCommand(SystemsCommand):
         self._limit, self._lines = options.limit, lines
         self._rules = load_rules(project, environment.operations)
         self._targets = {side: self.target(side) for side in SIDES}
-        self._people = People(identities, self._targets, self.run_id, self.ledger)
+        self._accounts = ReplayAccounts(identities, self._targets, self.run_id, self.ledger)
         self._complete = False
         self._summary: Summary | None = None
         self._replay = Replay(
             recording,
             identities,
             self._targets,
-            self._people,
+            self._accounts,
             self._rules,
             recorder=self.recorder,
             state=state,
-            sums=totals,
+            totals=totals,
             collapse=options.collapse,
             show_values=options.show_values,
         )
@@ -178,7 +178,7 @@ class ReplayCommand(SystemsCommand):
     def work(self) -> Outcome:
         """Log in, then replay line by line, from the first one that no earlier part replayed."""
         self.become_ready(SIDES)
-        self._people.prepare()
+        self._accounts.prepare()
         self._replay.begin()
         self._replay.note_traffic()
         progress = Progress(sys.stderr)
@@ -194,7 +194,7 @@ class ReplayCommand(SystemsCommand):
     def cleanup(self) -> None:
         """Remove the registered accounts and close everything. Raises MeasurementError."""
         try:
-            self._people.close(self.recorder)
+            self._accounts.close(self.recorder)
         finally:
             with contextlib.suppress(MeasurementError):  # a full disk: the evidence file reports it
                 self._replay.note_traffic()

@@ -13,7 +13,7 @@ from cutover.core.evidence import Record, Status
 from cutover.parity.accepted_differences import DeclarationResult
 from cutover.parity.journey_script import command
 from cutover.parity.parity_run import failure
-from cutover.parity.replay import totals as words
+from cutover.parity.replay import totals as outcomes
 from cutover.parity.replay.totals import ReplayTotals, Uncovered, step_of
 from cutover.parity.rules import Rules
 from cutover.parity.summary import Summary
@@ -52,7 +52,7 @@ def summary_of(replayed: ReplayTotals, rules: Rules, targets: Mapping[str, Targe
         {
             "name": source,
             "story": f"A recording of {replayed.done:,} {unit}s, replayed in its order.",
-            "steps": replayed.outcomes[words.COMPARED],
+            "steps": replayed.outcomes[outcomes.COMPARED],
             "differences": sum(seen.count for seen in totals.seen.values()),
             "undeclared": sum(seen.decision == "undeclared" for seen in totals.seen.values()),
             "cut_short": "",
@@ -82,10 +82,11 @@ def could_not_detect(totals: ReplayTotals, unit: str) -> list[str]:
     """Return lines for the report about everything that the replay could not detect: lines not sent, by reason."""
     lines = [f"{count:,} {unit}s not replayed: {method}" for method, count in totals.methods.most_common()]
     lines += [
-        f"{count:,} {unit}s of {name}, not on both ({why})" for (name, why), count in totals.elsewhere.most_common()
+        f"{count:,} {unit}s of {name}, not on both systems ({why})"
+        for (name, why), count in totals.elsewhere.most_common()
     ]
     lines += [f"{count:,} {unit}s of an unknown path: {path}" for path, count in totals.unknown.most_common(50)]
-    for word in (words.HOST, words.NO_HTTP, words.COLLAPSED):
+    for word in (outcomes.HOST, outcomes.NO_HTTP, outcomes.COLLAPSED):
         if totals.outcomes[word]:
             lines.append(f"{totals.outcomes[word]:,} {unit}s not replayed: {word}")
     return [
@@ -109,7 +110,7 @@ def as_json(totals: ReplayTotals, total: int, form: str) -> dict[str, Any]:
             for (why, name), group in totals.uncovered.items()
         ],
         "identities_not_mapped": [
-            {"identity": who, "count": group.count, "first": group.first[:1]} for who, group in _most(totals.people)
+            {"identity": who, "count": group.count, "first": group.first[:1]} for who, group in _most(totals.unmapped)
         ],
         "methods": dict(totals.methods),
         "not_on_both": [{"operation": name, "why": why, "count": n} for (name, why), n in totals.elsewhere.items()],
@@ -122,14 +123,14 @@ def as_json(totals: ReplayTotals, total: int, form: str) -> dict[str, Any]:
 
 def summary_lines(totals: ReplayTotals, total: int, unit: str) -> list[str]:
     """Return the counts for the terminal."""
-    lines = [f"{totals.done:,} of {total:,} {unit}s: {totals.outcomes[words.COMPARED]:,} compared"]
-    lines += [f"  {count:,} {word}" for word, count in totals.outcomes.most_common() if word != words.COMPARED]
+    lines = [f"{totals.done:,} of {total:,} {unit}s: {totals.outcomes[outcomes.COMPARED]:,} compared"]
+    lines += [f"  {count:,} {word}" for word, count in totals.outcomes.most_common() if word != outcomes.COMPARED]
     lines += [f"  broken: {unit} {number}: {reason}" for number, reason in totals.broken]
-    if totals.outcomes[words.BROKEN] > len(totals.broken):
-        lines.append(f"  broken: and {totals.outcomes[words.BROKEN] - len(totals.broken):,} more")
+    if totals.outcomes[outcomes.BROKEN] > len(totals.broken):
+        lines.append(f"  broken: and {totals.outcomes[outcomes.BROKEN] - len(totals.broken):,} more")
     for (why, name), group in list(totals.uncovered.items())[:_GROUPS_SHOWN]:
         lines.append(f"  not coverage: {group.count:,} of {name}: {why} ({_lines(group, unit)})")
-    for who, group in _most(totals.people)[:_GROUPS_SHOWN]:
+    for who, group in _most(totals.unmapped)[:_GROUPS_SHOWN]:
         lines.append(f"  not mapped: identity {who}, {group.count:,} {unit}s, first in {unit} {group.first[0]}")
     lines += [f"  {line}" for line in could_not_detect(totals, unit)[:-2]]
     for seen in totals.totals.seen.values():
@@ -141,7 +142,7 @@ def summary_lines(totals: ReplayTotals, total: int, unit: str) -> list[str]:
 
 def _read(totals: ReplayTotals, unit: str, unread: str) -> tuple[Status, str, str | None]:
     reasons = []
-    if broken := totals.outcomes[words.BROKEN]:
+    if broken := totals.outcomes[outcomes.BROKEN]:
         first = ", ".join(f"{unit} {number} ({reason})" for number, reason in totals.broken[:_LINES_SHOWN])
         reasons.append(f"{broken:,} {unit}s are broken: {first}{', …' if broken > _LINES_SHOWN else ''}")
     if unread:
@@ -151,7 +152,7 @@ def _read(totals: ReplayTotals, unit: str, unread: str) -> tuple[Status, str, st
 
 def _covered(totals: ReplayTotals, unit: str) -> tuple[Status, str, str | None]:
     reasons = []
-    if count := totals.outcomes[words.UNCOVERED]:
+    if count := totals.outcomes[outcomes.UNCOVERED]:
         groups = [
             f"{group.count:,} of {name}: {why} ({_lines(group, unit)})"
             for (why, name), group in list(totals.uncovered.items())[:_GROUPS_SHOWN]
@@ -160,10 +161,11 @@ def _covered(totals: ReplayTotals, unit: str) -> tuple[Status, str, str | None]:
     if count := sum(totals.gaps.values()):
         paths = [f"{path} ({number:,})" for path, number in totals.gaps.most_common(_GROUPS_SHOWN) if number]
         reasons.append(
-            f"{count:,} {unit}s were answered well then, on paths of no operation: {', '.join(paths)}. Add them to "
-            'operations.toml; if they are the front end\'s, say recording.on = "worker" in the identities file'
+            f"{count:,} {unit}s had a successful response, but no operation has their paths: {', '.join(paths)}. "
+            "Add them to operations.toml. If they belong to the front end, "
+            'set recording.on = "worker" in the identities file'
         )
-    if not totals.outcomes[words.COMPARED]:
+    if not totals.outcomes[outcomes.COMPARED]:
         reasons.append("nothing was compared")
     return (Status.NOT_VERIFIED, "; ".join(reasons), None) if reasons else (Status.PASSED, "", None)
 

@@ -1,7 +1,7 @@
-"""HAR 1.2 (http://www.softwareishard.com/blog/har-12-spec/), entry by entry, without reading the whole file.
+"""Read HAR 1.2 (http://www.softwareishard.com/blog/har-12-spec/) entry by entry, without reading the whole file.
 
-A HAR is a secret: of an entry only method, URL, status and, where one is named, the header with the identity
-are looked at; cookies, authorization and bodies are not kept. Not for access logs.
+HAR files contain secrets. Only method, URL, status and, if configured, the identity header of an entry are read;
+cookies, authorization and bodies are not kept. docs/adr/0014-har-by-ijson.md explains why this is our own scanner.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from typing import Any, BinaryIO, Final
 from cutover.parity.replay.recorded import NotReadable, Recorded, read_method, read_target
 
 LARGEST_ENTRY: Final = 256 * 2**20
-"""Bytes of one entry, with the answer's body: what is larger is passed over as broken."""
+"""Maximum bytes of one entry, including the body of the response. Larger entries are broken."""
 _PART: Final = 1 << 20
 _STRUCTURE: Final = re.compile(rb'["{}\[\],:]')
 _IN_STRING: Final = re.compile(rb'["\\]')
 
 
 class NotHar(ValueError):  # noqa: N818 - the whole file, not one entry of it
-    """The file holds no list log.entries."""
+    """The file has no list log.entries."""
 
 
 def raw_entries(file: BinaryIO, eat: Callable[[bytes], object]) -> Iterator[bytes | None]:
-    """Each element of /log/entries as it is written; None for one that is too large or that the file's end cuts off.
+    """Yield each element of /log/entries as written, None for one that is too large or cut off at the end of the
+    file.
 
-    eat: is given every byte of the file in order, up to the end of the element that is yielded next. Raises NotHar when
-    the file ends before such a list begins.
+    eat: is called with every byte of the file in order, up to the end of the next element. Raises NotHar if the file
+    has no such list.
     """
     scan = _Scan(file, eat)
     scan.seek_entries()
@@ -39,19 +40,19 @@ def raw_entries(file: BinaryIO, eat: Callable[[bytes], object]) -> Iterator[byte
 
 
 def read_entry(number: int, raw: bytes | None, header: str | None) -> Recorded:
-    """The request of an entry. header: the request header that names the identity, or None. Raises NotReadable."""
+    """Return the request of an entry. header: the request header with the identity, or None. Raises NotReadable."""
     if raw is None:
-        raise NotReadable("the file ends within it, or it is too large")
+        raise NotReadable("it is cut off or too large")
     try:
         entry = json.loads(raw)
     except (ValueError, RecursionError):
-        raise NotReadable("it is no JSON") from None
+        raise NotReadable("it is not JSON") from None
     request = entry.get("request") if isinstance(entry, dict) else None
     if not isinstance(request, dict):
         raise NotReadable("it has no request")
     method, url = request.get("method"), request.get("url")
     if not isinstance(method, str) or not isinstance(url, str):
-        raise NotReadable("its method or its url is no text")
+        raise NotReadable("its method or its url is not a text")
     target = read_target(url)
     return Recorded(
         number,
@@ -73,13 +74,13 @@ def _identity(headers: Any, wanted: str) -> str | None:
 
 
 def _status(response: Any) -> int | None:
-    """The recorded status; browsers write 0 for a request that was never answered."""
+    """Return the recorded status, None if there is none. Browsers write 0 for a request without a response."""
     status = response.get("status") if isinstance(response, dict) else None
     return status if type(status) is int and 100 <= status <= 599 else None
 
 
 class _Scan:
-    """Walks over JSON by its structure alone: strings, brackets, commas. What stands between is not looked at."""
+    """Finds the structure of JSON: strings, brackets and commas. Everything else is ignored."""
 
     def __init__(self, file: BinaryIO, eat: Callable[[bytes], object]) -> None:
         self._file, self._eat = file, eat
@@ -88,9 +89,9 @@ class _Scan:
         self.ended = False
 
     def seek_entries(self) -> None:
-        """Go behind the bracket that opens /log/entries."""
+        """Move behind the bracket that opens /log/entries."""
         path: list[str] = []
-        text, name = "", ""  # the last string; the key whose value comes next
+        text, name = "", ""  # the last string; the key of the next value
         while (at := self._find(_STRUCTURE)) is not None:
             sign = self._sign(at)
             self._at = at + 1
@@ -113,7 +114,7 @@ class _Scan:
         raise NotHar("it has no list log.entries")
 
     def element(self) -> tuple[bool, bytes | None]:
-        """Whether one more was found, and the element, None when it is not whole."""
+        """Return True and the next element, which is None if it is incomplete. Return False if there is none."""
         depth = 0
         self._too_large = False
         while (at := self._find(_STRUCTURE)) is not None:
@@ -135,7 +136,7 @@ class _Scan:
         return True, None
 
     def _pass_string(self) -> None:
-        """Go behind the quote that closes the string; to the end of the file when none does."""
+        """Move behind the quote that closes the string, or to the end of the file if there is none."""
         while (at := self._find(_IN_STRING)) is not None:
             closes = self._sign(at) == b'"'
             self._at = at + (1 if closes else 2)

@@ -1,6 +1,6 @@
-"""The identities file of a replay: whose account an identity is on each system, and which file an id is.
+"""Read the identities file of a replay: the account of each identity, and the ids of files on each system.
 
-Holds names of environment variables, never a password. Not for logging in: people.py. docs/replay.md shows one.
+The file contains names of environment variables, never passwords. docs/replay.md has an example.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cutover.config.environments import Environment
 from cutover.config.validation import ConfigurationError, read_toml, table_of, texts_of, typed, whole_of
 from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import Secret
-from cutover.parity.replay.access_log import Keys
+from cutover.parity.replay.access_log import LineKeys
 from cutover.parity.replay.routes import SIDES
 
 FILE_RULES: Final = ("in order", "same")
@@ -27,7 +27,7 @@ _SECRET_HEADERS: Final = ("authorization", "cookie", "set-cookie", "proxy-author
 
 @dataclass(frozen=True)
 class Login:
-    """How to log in on one system. variable: that which holds the name, to speak of it."""
+    """The credentials for one system. variable: the environment variable with the name, for messages."""
 
     username: Secret
     password: Secret
@@ -35,11 +35,11 @@ class Login:
 
 
 @dataclass(frozen=True)
-class Mapped:
-    """Whose account a recorded identity is.
+class MappedIdentity:
+    """The account of a recorded identity.
 
-    logins: system -> account that exists there; empty for `account`, the number of a fresh test account. uploads: list
-    files that a fresh account gets first. files: "in order", "same" or "" (only [files] says which file an id is).
+    logins: system -> existing account; empty for `account`, the number of a new test account. uploads: number of list
+    files that a new account gets. files: "in order", "same" or "" (only [files] maps ids of files).
     """
 
     name: str
@@ -51,7 +51,7 @@ class Mapped:
 
 @dataclass(frozen=True)
 class MappedFile:
-    """Which file a recorded id is on each system. owner: the identity whose it is, "" for whoever asks."""
+    """The id of a recorded file on each system. owner: its identity, "" for the identity of the request."""
 
     ids: Mapping[str, str]
     owner: str = ""
@@ -59,16 +59,16 @@ class MappedFile:
 
 @dataclass(frozen=True)
 class Identities:
-    """The whole file.
+    """The content of the file.
 
-    on: the system that was recorded, None when nobody knows. hosts: those of the application, empty for any. everyone:
-    the identity of all lines; header: of a HAR's request; keys: of a line of JSON. digest: tells it from another file.
+    on: the recorded system, None if unknown. hosts: hosts of the application, empty for any. everyone: the identity
+    of all lines; header: the identity header of a HAR; keys: of a JSON line. digest: identifies the content.
     """
 
     file: Path
-    people: Mapping[str, Mapped]
+    mapped: Mapping[str, MappedIdentity]
     files: Mapping[str, MappedFile]
-    keys: Keys
+    keys: LineKeys
     on: str | None
     hosts: tuple[str, ...]
     everyone: str | None
@@ -77,33 +77,43 @@ class Identities:
 
 
 def load_identities(file: Path, environment: Environment, *, variables: Mapping[str, str] | None = None) -> Identities:
-    """Read it. variables: os.environ when None. Raises ConfigurationError, naming file, key and fix."""
+    """Read the file. variables: default os.environ. Raises ConfigurationError with file, key and fix."""
     variables = os.environ if variables is None else variables
     tables = table_of(file, "", read_toml(file), {"recording", "identities", "files"})
-    told = table_of(file, "recording", tables.get("recording", {}), {"on", "hosts", "identity", "header", "keys"})
-    texts = texts_of(file, "recording", {name: told[name] for name in ("on", "identity", "header") if name in told})
+    section = table_of(file, "recording", tables.get("recording", {}), {"on", "hosts", "identity", "header", "keys"})
+    texts = texts_of(
+        file, "recording", {name: section[name] for name in ("on", "identity", "header") if name in section}
+    )
     if texts.get("on", "legacy") not in SIDES:
-        raise ConfigurationError(file, "recording.on", f"{texts['on']!r} is no system", f"One of {', '.join(SIDES)}.")
+        raise ConfigurationError(
+            file, "recording.on", f"unknown system {texts['on']!r}", f"Use one of {', '.join(SIDES)}."
+        )
     if texts.get("header", "").lower() in _SECRET_HEADERS:
-        raise ConfigurationError(file, "recording.header", "holds a secret, which is no name", "Name another header.")
-    keys = texts_of(file, "recording.keys", table_of(file, "recording.keys", told.get("keys", {}), set(vars(Keys()))))
-    hosts = typed(file, "recording.hosts", told.get("hosts", []), list, "a list of hosts")
-    people = {
+        raise ConfigurationError(
+            file, "recording.header", "this header contains a secret, not a name", "Name another header."
+        )
+    keys = texts_of(
+        file, "recording.keys", table_of(file, "recording.keys", section.get("keys", {}), set(vars(LineKeys())))
+    )
+    hosts = typed(file, "recording.hosts", section.get("hosts", []), list, "a list of hosts")
+    mapped = {
         name: _mapped(file, f'identities."{name}"', name, row, environment, variables)
         for name, row in table_of(file, "identities", tables.get("identities", {})).items()
     }
-    numbers = [person.account for person in people.values() if person.account is not None]
+    numbers = [person.account for person in mapped.values() if person.account is not None]
     if len(set(numbers)) < len(numbers):
-        raise ConfigurationError(file, "identities", "two have the same fresh account", "Give each its own number.")
-    if "identity" in texts and texts["identity"] not in people:
         raise ConfigurationError(
-            file, "recording.identity", f"[identities] has no {texts['identity']!r}", "Add it there."
+            file, "identities", "two identities have the same account number", "Give each its own number."
+        )
+    if "identity" in texts and texts["identity"] not in mapped:
+        raise ConfigurationError(
+            file, "recording.identity", f"{texts['identity']!r} is missing in [identities]", "Add it there."
         )
     return Identities(
         file,
-        people,
-        _files(file, table_of(file, "files", tables.get("files", {})), people),
-        Keys(**keys),
+        mapped,
+        _files(file, table_of(file, "files", tables.get("files", {})), mapped),
+        LineKeys(**keys),
         texts.get("on"),
         tuple(str(typed(file, "recording.hosts", host, str, "a host")).lower() for host in hosts),
         texts.get("identity"),
@@ -114,20 +124,22 @@ def load_identities(file: Path, environment: Environment, *, variables: Mapping[
 
 def _mapped(
     file: Path, key: str, name: str, row: Any, environment: Environment, variables: Mapping[str, str]
-) -> Mapped:
+) -> MappedIdentity:
     table = table_of(file, key, row, {*SIDES, "account", "uploads", "files"})
     if environment.safety < SafetyLevel.TEST_DATA:
         raise ConfigurationError(
             file,
             key,
-            f"nobody may log in on {environment.name}, whose safety is {environment.safety.label}",
-            "Take the identities out; what anybody may ask is replayed all the same.",
+            f"no logins are allowed on {environment.name}: its safety level is {environment.safety.label}",
+            "Remove the identities. Anonymous requests are still replayed.",
         )
     rule = typed(file, f"{key}.files", table.get("files", ""), str, "a rule")
     if rule and rule not in FILE_RULES:
-        raise ConfigurationError(file, f"{key}.files", f"{rule!r} is no rule", f"One of {', '.join(FILE_RULES)}.")
+        raise ConfigurationError(file, f"{key}.files", f"unknown rule {rule!r}", f"Use one of {', '.join(FILE_RULES)}.")
     if ("account" in table) == any(side in table for side in SIDES):
-        raise ConfigurationError(file, key, "is mapped to no account", "Give it account = 1, or legacy and worker.")
+        raise ConfigurationError(
+            file, key, "has no account, or two kinds of accounts", "Add either account = 1, or legacy and worker."
+        )
     if "account" in table:
         if "registration" in environment.absent:
             why = environment.absent["registration"]
@@ -137,44 +149,53 @@ def _mapped(
         number = whole_of(file, f"{key}.account", table["account"], least=1, most=1000)
         uploads = whole_of(file, f"{key}.uploads", table.get("uploads", 0), least=0, most=MOST_UPLOADS)
         if rule == "same":
-            raise ConfigurationError(file, f"{key}.files", "a fresh account has no recorded file", 'Use "in order".')
-        return Mapped(name, account=number, uploads=uploads, files=rule)
+            raise ConfigurationError(file, f"{key}.files", "a new account has no recorded files", 'Use "in order".')
+        return MappedIdentity(name, account=number, uploads=uploads, files=rule)
     if "uploads" in table:
-        raise ConfigurationError(file, f"{key}.uploads", "is for fresh accounts; a replay only reads", "Remove it.")
-    return Mapped(name, {side: _login(file, f"{key}.{side}", table, side, variables) for side in SIDES}, files=rule)
+        raise ConfigurationError(
+            file, f"{key}.uploads", "allowed only for new accounts: a replay only reads", "Remove it."
+        )
+    return MappedIdentity(
+        name, {side: _login(file, f"{key}.{side}", table, side, variables) for side in SIDES}, files=rule
+    )
 
 
 def _login(file: Path, key: str, table: Mapping[str, Any], side: str, variables: Mapping[str, str]) -> Login:
     fix = '{ username = "VARIABLE", password = "VARIABLE" }'
     if side not in table:
-        raise ConfigurationError(file, key, "missing: the account has to be on both systems", f"Add {fix}.")
-    told = texts_of(file, key, table_of(file, key, table[side], {"username", "password"}))
+        raise ConfigurationError(file, key, "missing: the account must exist on both systems", f"Add {fix}.")
+    names = texts_of(file, key, table_of(file, key, table[side], {"username", "password"}))
     values = []
     for part in ("username", "password"):
-        if part not in told:
-            raise ConfigurationError(file, f"{key}.{part}", "missing", f"Write {fix}.")
-        if not variables.get(told[part]):
+        if part not in names:
+            raise ConfigurationError(file, f"{key}.{part}", "missing", f"Add {fix}.")
+        if not variables.get(names[part]):
             raise ConfigurationError(
-                file, f"{key}.{part}", f"the environment variable {told[part]} is not set", f"Set {told[part]}."
+                file,
+                f"{key}.{part}",
+                f"the environment variable {names[part]} is not set",
+                f"Set {names[part]}.",
             )
-        values.append(Secret(variables[told[part]]))
-    return Login(values[0], values[1], told["username"])
+        values.append(Secret(variables[names[part]]))
+    return Login(values[0], values[1], names["username"])
 
 
-def _files(file: Path, table: Mapping[str, Any], people: Mapping[str, Mapped]) -> dict[str, MappedFile]:
+def _files(file: Path, table: Mapping[str, Any], mapped: Mapping[str, MappedIdentity]) -> dict[str, MappedFile]:
     found = {}
     for recorded, row in table.items():
         key = f'files."{recorded}"'
-        told = texts_of(file, key, table_of(file, key, row, {*SIDES, "owner"}))
+        texts = texts_of(file, key, table_of(file, key, row, {*SIDES, "owner"}))
         for side in SIDES:
-            if not told.get(side):
-                raise ConfigurationError(file, f"{key}.{side}", "missing", f"Add the id that {side} has for it.")
-        if told.get("owner", "") not in ("", *people):
-            raise ConfigurationError(file, f"{key}.owner", "is none of [identities]", "Name one of them.")
-        found[recorded] = MappedFile({side: told[side] for side in SIDES}, told.get("owner", ""))
+            if not texts.get(side):
+                raise ConfigurationError(file, f"{key}.{side}", "missing", f"Add the id of the file on {side}.")
+        if texts.get("owner", "") not in ("", *mapped):
+            raise ConfigurationError(file, f"{key}.owner", "unknown identity", "Use a name of [identities].")
+        found[recorded] = MappedFile({side: texts[side] for side in SIDES}, texts.get("owner", ""))
     for side in SIDES:
         ids = [mapped.ids[side] for mapped in found.values()]
         twice = next((one for one in ids if ids.count(one) > 1), None)
         if twice is not None:
-            raise ConfigurationError(file, "files", f"two recorded ids are {twice} on {side}", "Map them one to one.")
+            raise ConfigurationError(
+                file, "files", f"two recorded ids are mapped to {twice} on {side}", "Map them one to one."
+            )
     return found

@@ -1,7 +1,4 @@
-"""One request as a recording tells it, and what of a recording is never kept.
-
-Not for reading a format: access_log.py, har.py; nor for what the request means: routes.py.
-"""
+"""One request of a recording, without anything secret."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from cutover.core.secrets import redact
 
 LONGEST_TARGET: Final = 8192
-"""Characters of a request's target. RFC 9110, 4.1 asks servers to take 8,000 octets; more is not sent."""
+"""Maximum characters of a request target. RFC 9110, 4.1 asks servers to accept 8,000 octets."""
 _METHOD: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")  # RFC 9110, 5.6.2: a token
 _SECRET_NAMES: Final = re.compile(
     r"token|secret|passw|pwd|signature|^sig$|session|authorization|api[_-]?key|^key$|^code$|^jwt$", re.IGNORECASE
@@ -21,17 +18,17 @@ _SECRET_NAMES: Final = re.compile(
 
 
 class NotReadable(ValueError):  # noqa: N818 - what happened to a line, counted and never fatal
-    """This line or entry is broken. The text says why and quotes nothing of it."""
+    """The line or entry is broken. The message gives the reason and quotes nothing."""
 
 
 @dataclass(frozen=True)
 class Recorded:
     """One request of a recording.
 
-    number: of its line (from 1), or of its entry in a HAR. path: percent-encoded ASCII that begins with a slash; query:
-    the same without the question mark. identity: who asked, None for nobody. status: what was answered
-    then, None when the recording does not tell. host: lower case, with its port when one was written; "" when unknown.
-    no_http: the server was sent what is no HTTP request and refused it; method and path are empty then.
+    number: of its line or HAR entry, from 1. path: percent-encoded ASCII that begins with a slash; query: without the
+    question mark. identity: None for an anonymous request. status: of the recorded response, None if unknown. host:
+    lower case, with its port if given; "" if unknown. no_http: the server refused input that was not HTTP; method and
+    path are empty then.
     """
 
     number: int
@@ -45,16 +42,16 @@ class Recorded:
 
 
 @dataclass(frozen=True)
-class Broken:
-    """A line or an entry that cannot be read, and why."""
+class BrokenLine:
+    """A line or an entry that cannot be read, with the reason."""
 
     number: int
     reason: str
 
 
 @dataclass(frozen=True)
-class Target:
-    """A request's target, taken apart (RFC 9112, 3.2)."""
+class RequestTarget:
+    """The parts of a request target (RFC 9112, 3.2)."""
 
     path: str
     query: str
@@ -62,14 +59,14 @@ class Target:
 
 
 def read_method(text: str) -> str:
-    """The method. Raises NotReadable for what is no token; lower case is another method (RFC 9110, 9.1)."""
+    """Return the method. Raises NotReadable if it is not a token; methods are case-sensitive (RFC 9110, 9.1)."""
     if not _METHOD.fullmatch(text):
-        raise NotReadable("its method is no HTTP method")
+        raise NotReadable("its method is not an HTTP method")
     return text
 
 
-def read_target(text: str) -> Target:
-    """Path, query and host of an origin-form or absolute-form target. Raises NotReadable for any other."""
+def read_target(text: str) -> RequestTarget:
+    """Return path, query and host of an origin-form or absolute-form target. Raises NotReadable for any other."""
     if len(text) > LONGEST_TARGET:
         raise NotReadable(f"its target is longer than {LONGEST_TARGET} characters")
     if text.startswith("/"):
@@ -91,18 +88,18 @@ def read_target(text: str) -> Target:
     path = path.partition("#")[0]  # a fragment is never sent
     path, _, query = path.partition("?")
     try:
-        return Target(_ascii(path), _ascii(query), host.lower())
+        return RequestTarget(_ascii(path), _ascii(query), host.lower())
     except UnicodeEncodeError:
-        raise NotReadable("its target is no text that UTF-8 can hold") from None
+        raise NotReadable("its target cannot be encoded as UTF-8") from None
 
 
 def holds_a_secret(query: str) -> bool:
-    """Whether a query names or looks like something secret, which is not to be sent anywhere again."""
+    """Return True if a query contains something that is named or formed like a secret. It must not be sent again."""
     if redact(unquote(query)) != unquote(query):
         return True
     return any(_SECRET_NAMES.search(name) for name, _ in parse_qsl(query, keep_blank_values=True, errors="replace"))
 
 
 def _ascii(text: str) -> str:
-    """The text with everything that no URL holds percent-encoded; what is encoded already stays as it is."""
+    """Return the text with all characters percent-encoded that a URL cannot contain. Existing encoding is kept."""
     return quote(text, safe="!$%&'()*+,/:;=?@[]|")

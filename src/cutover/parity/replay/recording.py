@@ -1,7 +1,6 @@
-"""A recording as a file: which format it has, its lines or entries one by one, and what tells it from another.
+"""Read a recording: detect its format, yield its lines or entries, and identify its content.
 
-Reads plain files and gzip, never more than one line or entry at a time. Not for what a line says: access_log.py,
-har.py.
+Reads plain files and gzip, at most one line or entry at a time.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from typing import BinaryIO, Final
 
 from cutover.config.validation import ConfigurationError
 from cutover.parity.replay import har
-from cutover.parity.replay.access_log import LONGEST_LINE, Keys, read_combined, read_json
-from cutover.parity.replay.recorded import Broken, NotReadable, Recorded
+from cutover.parity.replay.access_log import LONGEST_LINE, LineKeys, read_combined, read_json
+from cutover.parity.replay.recorded import BrokenLine, NotReadable, Recorded
 
 FORMATS: Final = ("har", "combined", "jsonl")
 _ENDINGS: Final = {".har": "har", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -29,8 +28,8 @@ _TOO_LONG: Final = b"\0too long"
 class Recording:
     """A file of requests. size: bytes on disk."""
 
-    def __init__(self, file: Path, *, form: str | None, keys: Keys, header: str | None) -> None:
-        """form: one of FORMATS, None to find out. header: of a HAR's request, names the identity.
+    def __init__(self, file: Path, *, form: str | None, keys: LineKeys, header: str | None) -> None:
+        """Open the file. form: one of FORMATS, None to detect it. header: the identity header of a HAR's requests.
 
         Raises ConfigurationError for a file that cannot be read.
         """
@@ -43,16 +42,16 @@ class Recording:
         except OSError as error:
             raise _unreadable(file, error.strerror or str(error)) from None
         except (EOFError, zlib.error) as error:
-            raise _unreadable(file, f"it is no gzip file ({error})") from None
+            raise _unreadable(file, f"it is not a valid gzip file ({error})") from None
         self._hash = hashlib.sha256()
 
     @property
     def unit(self) -> str:
-        """What is counted: "line" or "entry"."""
+        """Return the unit that is counted: "line" or "entry"."""
         return "entry" if self.form == "har" else "line"
 
     def total(self) -> int:
-        """How many lines or entries there are. Reads the file once."""
+        """Return the number of lines or entries. Reads the file once."""
         count = 0
         try:
             with self._open() as file:
@@ -63,14 +62,14 @@ class Recording:
                     count, last = count + part.count(b"\n"), part[-1:]
                 return count + (last != b"\n")
         except har.NotHar as error:
-            raise _unreadable(self.file, f"it is no HAR: {error}") from None
+            raise _unreadable(self.file, f"it is not a HAR: {error}") from None
         except (EOFError, zlib.error, gzip.BadGzipFile):
-            return count + 1  # cut off within its compression; the line that it cuts is a broken one
+            return count + 1  # the compressed data is cut off: the incomplete line counts as broken
         except OSError as error:
             raise _unreadable(self.file, error.strerror or str(error)) from None
 
     def raw(self) -> Iterator[tuple[int, bytes | None]]:
-        """Number, from 1, and bytes of each line or entry; None for one that is not whole."""
+        """Yield the number, from 1, and the bytes of each line or entry, None for an incomplete one."""
         self._hash = hashlib.sha256()
         number = 0
         try:
@@ -85,16 +84,18 @@ class Recording:
             raise _unreadable(self.file, error.strerror or str(error)) from None
 
     def digest(self) -> str:
-        """32 hexadecimal digits of the SHA-256 of all bytes up to the last line or entry that `raw` gave."""
+        """Return 32 hexadecimal digits of the SHA-256 of all bytes up to the last line or entry that `raw`
+        yielded.
+        """
         return self._hash.hexdigest()[:32]
 
-    def read(self, number: int, raw: bytes | None) -> Recorded | Broken | None:
-        """What it says; None for an empty line, which is no request and nothing broken."""
+    def read(self, number: int, raw: bytes | None) -> Recorded | BrokenLine | None:
+        """Return the request, or a BrokenLine. Return None for an empty line, which is not broken."""
         try:
             if self.form == "har":
                 return har.read_entry(number, raw, self._header)
             if raw is None:
-                raise NotReadable("the file ends within its compression")
+                raise NotReadable("the compressed data is cut off")
             if raw == _TOO_LONG:
                 raise NotReadable(f"it is longer than {LONGEST_LINE} bytes")
             line = raw.removeprefix(_BOM) if number == 1 else raw
@@ -102,7 +103,7 @@ class Recording:
                 return None
             return read_json(number, line, self._keys) if self.form == "jsonl" else read_combined(number, line)
         except NotReadable as error:
-            return Broken(number, str(error))
+            return BrokenLine(number, str(error))
 
     def _lines(self, file: BinaryIO) -> Iterator[bytes]:
         while line := file.readline(LONGEST_LINE + 1):
@@ -116,7 +117,7 @@ class Recording:
             yield line.rstrip(b"\r\n")
 
     def _open(self) -> BinaryIO:
-        # gzip's reader is a BinaryIO in all but its declaration.
+        # gzip's reader implements BinaryIO without declaring it.
         return gzip.open(self.file, "rb") if self._packed else self.file.open("rb")  # type: ignore[return-value]
 
     def _found_form(self) -> str:
@@ -135,4 +136,6 @@ class Recording:
 
 
 def _unreadable(file: Path, why: str) -> ConfigurationError:
-    return ConfigurationError(file, "", f"cannot be replayed: {why}", "Name a HAR, a combined log or JSON lines.")
+    return ConfigurationError(
+        file, "", f"cannot be replayed: {why}", "Use a HAR file, a combined access log or JSON lines."
+    )

@@ -1,6 +1,6 @@
-"""Which operation a recorded request is: by method and path, on the routes of both systems of an environment.
+"""Find the operation of a recorded request by method and path, on the routes of both systems.
 
-A recording may come from Django or from the Worker. Not for sending, nor for what a route is: operations.py.
+A recording may be of Django or of the Worker.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LEVELS: Final = 8
 
 @dataclass(frozen=True)
 class Match:
-    """The operation, and its path parameters as the recording has them, percent-decoded."""
+    """The operation, and its path parameters as recorded, percent-decoded."""
 
     operation: str
     parameters: Mapping[str, str]
@@ -58,7 +58,7 @@ class _Route:
 
 
 class Routes:
-    """The routes of an environment's two systems, asked in the other direction."""
+    """The routes of an environment's two systems, for the lookup of an operation by path."""
 
     def __init__(self, environment: Environment) -> None:
         self._routes: dict[str, list[_Route]] = {}
@@ -72,10 +72,10 @@ class Routes:
             self._routes[side] = sorted(routes, key=lambda route: -route.literal)
 
     def find(self, method: str, path: str, on: str | None) -> Match | None:
-        """The operation of a GET or HEAD; None when there is none, or when the two systems mean different ones.
+        """Return the operation of a GET or HEAD, None if there is none or if the two systems have different ones.
 
-        on: the system that the recording is of, None when nobody knows; a route that takes any path (the Worker's
-        front end) is believed only when it is known. A slash at the end makes no difference.
+        on: the recorded system, None if unknown. A route that matches any path (the Worker's front end) is used only
+        if it is known. A slash at the end is ignored.
         """
         wanted = "GET" if method == "HEAD" else method
         segments = [unquote(segment, errors="replace") for segment in _segments(path)]
@@ -91,8 +91,8 @@ class Routes:
         return next(iter(found.values())) if len(found) == 1 else None
 
 
-def normalised(path: str) -> str:
-    """A path that no route has, as it may be counted and shown: whatever is no plain word becomes {…}."""
+def normalized(path: str) -> str:
+    """Return an unknown path for counting and display: segments that are no plain words become {…}."""
     segments = [unquote(segment, errors="replace") for segment in _segments(path)]
     shown = [segment if _WORD.fullmatch(segment) or not segment else "{…}" for segment in segments[:_LEVELS]]
     return "/" + "/".join(shown) + ("/…" if len(segments) > _LEVELS else "")

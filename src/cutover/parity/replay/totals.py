@@ -1,7 +1,6 @@
-"""What became of each line of a recording, and the sums of it. One record a line, in JSON, is all that they need.
+"""Count the outcomes of a recording's lines. Each line has one record in JSON.
 
-So a replay that was killed has the same sums when it goes on: they are added up from the records again. Not for
-judging: conclusion.py.
+A resumed replay reads the records again, so its totals are the same.
 """
 
 from __future__ import annotations
@@ -40,12 +39,12 @@ class Uncovered:
 
 @dataclass
 class ReplayTotals:
-    """ReplayTotals over the records of a replay.
+    """Totals over the records of a replay.
 
-    done: number of the last line; outcomes: word -> lines; broken: the first ones, with the reason; methods: method ->
-    lines that were not replayed; elsewhere: (operation, why) -> lines; unknown: normalised path -> lines, gaps: those
-    of them that had been answered well. uncovered: (reason, operation) -> which. people: identity that nobody maps ->
-    which. bound: recorded id -> (number of the identity, place in its list). roles of totals.cells as in a gate run.
+    done: number of the last line; outcomes: outcome -> lines; broken: the first broken lines with the reason; methods:
+    method -> lines that were not replayed; elsewhere: (operation, reason) -> lines; unknown: normalized path -> lines;
+    gaps: those that had a successful response. uncovered: (reason, operation) -> lines. unmapped: identity without a
+    mapping -> lines. bound: recorded id -> (number of the identity, position in its list).
     """
 
     source: str
@@ -61,7 +60,7 @@ class ReplayTotals:
     unknown: Counter[str] = field(default_factory=Counter)
     gaps: Counter[str] = field(default_factory=Counter)
     uncovered: dict[tuple[str, str], Uncovered] = field(default_factory=dict)
-    people: dict[str, Uncovered] = field(default_factory=dict)
+    unmapped: dict[str, Uncovered] = field(default_factory=dict)
     bound: dict[str, tuple[int, int]] = field(default_factory=dict)
     requests: int = 0
     connect_retries: int = 0
@@ -107,13 +106,13 @@ class ReplayTotals:
         elif outcome == UNCOVERED:
             groups = [self.uncovered.setdefault((record["why"], record["op"]), Uncovered())]
             if "who" in record:
-                groups.append(self.people.setdefault(record["who"], Uncovered()))
+                groups.append(self.unmapped.setdefault(record["who"], Uncovered()))
             for group in groups:
                 group.count += 1
                 group.first += [number] * (len(group.first) < _FIRST)
 
     def differences(self, found: Sequence[Difference]) -> dict[str, Any]:
-        """The part of a record that tells these differences: what is new in full, the rest by number and count."""
+        """Return the part of a record with these differences: new ones completely, others by number and count."""
         new: list[dict[str, Any]] = []
         counts: dict[int, int] = {}
         samples: list[list[Any]] = []
@@ -126,8 +125,8 @@ class ReplayTotals:
             counts[number] = counts.get(number, 0) + 1
             if difference.sample and self._shown[number] + counts[number] <= SAMPLES:
                 samples.append([number, counts[number] - 1, dict(difference.sample)])
-        told: dict[str, Any] = {"df": list(counts.items())}
-        return told | ({"new": new} if new else {}) | ({"samples": samples} if samples else {})
+        part: dict[str, Any] = {"df": list(counts.items())}
+        return part | ({"new": new} if new else {}) | ({"samples": samples} if samples else {})
 
     def _add_answers(self, record: Mapping[str, Any]) -> None:
         for row in record.get("new", ()):
@@ -137,11 +136,11 @@ class ReplayTotals:
         samples = {(number, place): sample for number, place, sample in record.get("samples", ())}
         found = []
         for number, count in record["df"]:
-            held = self._known[number]
+            known = self._known[number]
             self._shown[number] += count
             for place in range(count):
                 sample = samples.get((number, place))
-                found.append(held if sample is None else Difference.from_json({**held.as_json(), "sample": sample}))
+                found.append(known if sample is None else Difference.from_json({**known.as_json(), "sample": sample}))
         baseline, candidate = record["st"]
         answered = PlayedStep(
             step_of(record),
@@ -160,7 +159,7 @@ class ReplayTotals:
 
 
 def step_of(record: Mapping[str, Any]) -> Step:
-    """The request of a compared line, without anybody's name or id."""
+    """Return the request of a compared line, without names and ids."""
     actor = "" if record["role"] == "anonymous" else "user"
     path = {"file_id": Ref("file", "id")} if record.get("file") else {}
     return Step(record["op"], actor, path=path, method="HEAD" if record["case"] == "HEAD" else "", case=record["case"])

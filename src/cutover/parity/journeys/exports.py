@@ -1,4 +1,4 @@
-"""Journeys about cutting a list: each operator, numbers and texts, columns chosen and refused."""
+"""Journeys about exports: each operator, numbers and texts, columns chosen and refused."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _LEXEMES: Final = (
 
 
 def journeys() -> tuple[Journey, ...]:
-    """All about cutting."""
+    """Return all journeys about exports."""
     return (_columns(), _numbers(), _texts(), _several(), _refused())
 
 
@@ -68,7 +68,7 @@ def _columns() -> Journey:
     )  # fmt: skip
     return Journey(
         "cut_by_columns",
-        "Chosen columns come in the chosen order, quoted where they must be; a short row is filled.",
+        "The chosen columns are exported in the chosen order, quoted if necessary; a short row is filled.",
         ("ann",),
         (
             _start(),
@@ -83,7 +83,7 @@ def _columns() -> Journey:
 def _numbers() -> Journey:
     return Journey(
         "cut_by_numbers",
-        "Each operator with numbers written in many ways; they compare exactly, not as floating point or as text.",
+        "Each operator with numbers in many spellings. They are compared exactly, not as floating point or text.",
         ("ann",),
         (
             _start(),
@@ -154,7 +154,7 @@ def _refused() -> Journey:
     )  # fmt: skip
     return Journey(
         "cuts_that_are_refused",
-        "Unknown columns and operators, malformed operands and bodies are 400, and the file stays.",
+        "Unknown columns and operators, malformed operands and bodies are refused with 400. The file stays.",
         ("ann",),
         (
             _start(),
