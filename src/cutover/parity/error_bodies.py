@@ -47,9 +47,9 @@ def view(body: Any, form: ErrorForm, names: Mapping[str, str]) -> ErrorView:
     if form.fields and _there(body, form.fields) and not isinstance(container, dict):
         faults.append((form.fields, Kind.TYPE, "object", shape(container)))
     faults += [
-        (pointer, Kind.SEMANTICS, "object", shape(held))
+        (pointer, Kind.SEMANTICS, "object", shape(value))
         for pointer in sorted({"", form.fields, *(own.rpartition("/")[0] for own in (form.reason, *form.required))})
-        if isinstance(held := _at(body, pointer), Repeated)
+        if isinstance(value := _at(body, pointer), Repeated)
     ]
     faults += _unknown(body, form, own)
     faults += [
@@ -110,13 +110,13 @@ def _there(body: Any, pointer: str) -> bool:
 
 def _required(body: Any, pointer: str) -> list[tuple[str, Kind, str, str]]:
     """Return the violations of a required text."""
-    held = _at(body, pointer)
-    if _is_text(held):
+    value = _at(body, pointer)
+    if _is_text(value):
         return []
     if not _there(body, pointer):
         return [(pointer, Kind.MISSING, "text", _ABSENT)]
-    blank = isinstance(held, str) and not isinstance(held, Lexeme)
-    return [(pointer, Kind.VALUE if blank else Kind.TYPE, "text", "blank" if blank else shape(held))]
+    blank = isinstance(value, str) and not isinstance(value, Lexeme)
+    return [(pointer, Kind.VALUE if blank else Kind.TYPE, "text", "blank" if blank else shape(value))]
 
 
 def _escaped(key: str) -> str:

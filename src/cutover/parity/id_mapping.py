@@ -150,18 +150,18 @@ class IdMapping:
         """Pair two ids. Return the objection if one of them is already paired with another, else None."""
         if self.migrated and namespace in _MIGRATED and str(baseline) != str(candidate):
             return "is not the migrated one"
-        held = self._forward.setdefault((namespace, baseline), candidate)
-        back = self._backward.setdefault((namespace, candidate), baseline)
-        if held != candidate:
-            return "was paired with another one before" if back == baseline else "belongs to another object"
-        if back != baseline:
+        known_partner = self._forward.setdefault((namespace, baseline), candidate)
+        known_origin = self._backward.setdefault((namespace, candidate), baseline)
+        if known_partner != candidate:
+            return "was paired with another one before" if known_origin == baseline else "belongs to another object"
+        if known_origin != baseline:
             return "is paired with two"
         return None
 
     def bind_instants(self, baseline: Instant, candidate: Instant) -> str | None:
         """Pair two instants, which must also be in the same steps. Return the objection, else None."""
-        held = self._instants.setdefault(baseline.us, candidate.us)
-        if held != candidate.us:
+        known_partner = self._instants.setdefault(baseline.us, candidate.us)
+        if known_partner != candidate.us:
             return "was paired with another one before"
         ours, theirs = self.baseline_times.steps_of(baseline), self.candidate_times.steps_of(candidate)
         if ours and not theirs:

@@ -17,10 +17,10 @@ def elements_by_key(values: list[Any], key: str) -> dict[Any, Any] | None:
     """Return the elements by their key, None if one has no key or two have the same."""
     found = {}
     for value in values:
-        held = value.get(key) if isinstance(value, dict) else None
-        if held is None or isinstance(held, (dict, list)):
+        key_value = value.get(key) if isinstance(value, dict) else None
+        if key_value is None or isinstance(key_value, (dict, list)):
             return None
-        found[held] = value
+        found[key_value] = value
     return found if len(found) == len(values) else None
 
 
@@ -72,10 +72,15 @@ def have_same_elements(baseline: list[Any], candidate: list[Any]) -> bool:
     places = {value[key]: value for value in baseline}
     seen = set()
     for value in candidate:
-        held = value.get(key) if type(value) is dict else None
-        if type(held) not in PLAIN or held not in places or held in seen or not _are_equal(places[held], value):
+        key_value = value.get(key) if type(value) is dict else None
+        if (
+            type(key_value) not in PLAIN
+            or key_value not in places
+            or key_value in seen
+            or not _are_equal(places[key_value], value)
+        ):
             return False
-        seen.add(held)
+        seen.add(key_value)
     return True
 
 
@@ -85,8 +90,8 @@ def _identifying_key(values: list[Any]) -> str | None:
         return None
     first: dict[str, Any] = values[0]
     for key in first:
-        held = [value.get(key) for value in values]
-        if {type(each) for each in held} <= {str, int} and len(set(held)) == len(held):
+        key_values = [value.get(key) for value in values]
+        if {type(each) for each in key_values} <= {str, int} and len(set(key_values)) == len(key_values):
             return key
     return None
 
@@ -100,14 +105,14 @@ def _are_equal(one: Any, other: Any) -> bool:
         if len(one) != len(other):
             return False
         for key, value in one.items():
-            held = other.get(key, _GONE)
+            counterpart = other.get(key, _GONE)
             inner = type(value)
-            if inner is not type(held):
+            if inner is not type(counterpart):
                 return False
             if inner in PLAIN:
-                if value != held:
+                if value != counterpart:
                     return False
-            elif not _are_equal(value, held):
+            elif not _are_equal(value, counterpart):
                 return False
         return True
     if kind is list:

@@ -106,16 +106,16 @@ class ParityTotals:
         counted: set[tuple[str, ...]] = set()
         for difference in found:
             rule: AcceptedDifference | None = decisions.matching(difference)
-            held = self.seen.get(difference.key)
-            if held is None:
+            seen = self.seen.get(difference.key)
+            if seen is None:
                 line, noise = (rule.line, rule.noise) if rule else (None, False)
-                held = self.seen[difference.key] = Seen(replace(difference, sample={}), line, noise)
-            held.count += 1
+                seen = self.seen[difference.key] = Seen(replace(difference, sample={}), line, noise)
+            seen.count += 1
             if difference.key not in counted:
                 counted.add(difference.key)
-                held.answers += 1
-            held.journeys = sorted({*held.journeys, journey})
-            held.samples = _first([*held.samples, _sample(difference, journey, number, answered)])
+                seen.answers += 1
+            seen.journeys = sorted({*seen.journeys, journey})
+            seen.samples = _first([*seen.samples, _sample(difference, journey, number, answered)])
             if rule is None:
                 undeclared.append(difference)
             else:

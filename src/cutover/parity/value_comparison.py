@@ -278,9 +278,9 @@ class Comparison:
         if len(fresh) == len(new):  # most are in the right position, which is cheap to check
             zipped = enumerate(zip(fresh, new, strict=True))
             matched = [(index, index) for index, (a, b) in zipped if are_alike(ours[a], theirs[b], element)]
-        held = {index for index, _ in matched}
-        one = [index for index in range(len(fresh)) if index not in held]
-        other = [index for index in range(len(new)) if index not in held]
+        matched_here = {index for index, _ in matched}
+        one = [index for index in range(len(fresh)) if index not in matched_here]
+        other = [index for index in range(len(new)) if index not in matched_here]
         aligned = align(
             [literal_content(ours[fresh[index]], element) for index in one],
             [literal_content(theirs[new[index]], element) for index in other],

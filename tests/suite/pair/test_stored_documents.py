@@ -428,7 +428,7 @@ def test_other_object_key_is_used(both_systems: BothSystems, username: str) -> N
         both_systems.row_store, both_systems.object_store, [username], object_key="u/{user_id}/{file_id}"
     )
     assert other["files"] == [both_systems.worker(username)["files"][0] | {"path_or_key_ok": False}]
-    with pytest.raises(NotVerified, match="place of his own"):
+    with pytest.raises(NotVerified, match="no folder per user"):
         worker_state(both_systems.row_store, both_systems.object_store, [username], object_key="{file_id}")
 
 
