@@ -1,16 +1,16 @@
-"""How fast rows are reconciled, beside reading row by row and beside only fetching them.
+"""Measure how fast rows are reconciled, compared with reading row by row and with only fetching them.
 
     .venv/bin/python benchmarks/reconcile.py [--rows N …] [--rounds N] [--large]
 
 wall, cpu, rss   of the whole reconciliation of `users`: s, s with PostgreSQL's share, MB of this process at its peak
-found, planted   differences in the SQLite file, one of each kind; all must be found and no other, or it ends with 1
-vs_naive         how many times as long the naive way takes: both sides row by row, in Python, one query a side
-vs_floor         the floor as a part of our time: ordered COPY BINARY to nowhere, then every row fetched from SQLite
-rss_mb           the most of all sizes
+found, planted   differences in the SQLite file, one of each kind; exactly those must be found, or the exit code is 1
+vs_naive         time of the naive comparison / ours: both sides row by row in Python, one query per side
+vs_floor         time of the floor / ours: ordered COPY BINARY to nowhere, then every row fetched from SQLite
+rss_mb           maximum over all sizes
 
-One million and two million rows, with --large ten million, too (some 3 GB in the temporary folder). Of each contender
-the median of three rounds, each in a process of its own, in turns. The data is made here, written by COPY and
-executemany into a PostgreSQL and an SQLite file of this benchmark alone.
+One million and two million rows, with --large also ten million (about 3 GB in the temporary folder). Each figure is the
+median of three rounds. Every round is a process, and the contenders take turns. The data is generated and written by
+COPY and executemany into a temporary PostgreSQL server and an SQLite file.
 """
 
 from __future__ import annotations
@@ -84,12 +84,12 @@ PLANTED = {
     "constant": "UPDATE users SET email_verified = 1 WHERE id = {}",
     "a name": "UPDATE users SET full_name = '' WHERE id = {}",
 }
-"""What is planted, each at a row of its own: one finding each."""
+"""The planted differences, each in another row, with one finding each."""
 
 
 @dataclass(frozen=True)
 class Data:
-    """Both sides of one size, and where the defects are."""
+    """Both sides of one size. planted: number of planted differences."""
 
     rows: int
     dsn: str
@@ -99,13 +99,13 @@ class Data:
 
 
 def users(rows: int) -> Iterator[tuple[Any, ...]]:
-    """Rows of auth_user, the same each time. Every 211th id is a gap, as deleted accounts leave."""
-    draw = random.Random(5)  # noqa: S311 - the same data in each run
+    """Yield rows of auth_user, the same in every run. Every 211th id is a gap, as after a deleted account."""
+    generator = random.Random(5)  # noqa: S311 - the same data in each run
     number = 0
     for made in range(rows):
         number += 2 if made % 211 == 210 else 1
-        joined = EPOCH + datetime.timedelta(microseconds=draw.randrange(180_000_000_000_000))
-        seen = joined + datetime.timedelta(seconds=draw.randrange(9_000_000)) if made % 3 else None
+        joined = EPOCH + datetime.timedelta(microseconds=generator.randrange(180_000_000_000_000))
+        seen = joined + datetime.timedelta(seconds=generator.randrange(9_000_000)) if made % 3 else None
         digest = hashlib.sha256(str(number).encode()).hexdigest()
         password = f"pbkdf2_sha256$100000${digest[:22]}${digest[20:63]}="
         name = f"{NAMES[made % len(NAMES)]}.user{number}"
@@ -115,7 +115,7 @@ def users(rows: int) -> Iterator[tuple[Any, ...]]:
 
 
 def migrated(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The same account as the mapping has it in D1."""
+    """Return the row of D1 for an account."""
     number, password, seen, _, name, _, _, email, staff, active, joined = row
 
     def instant(moment: datetime.datetime | None) -> str | None:
@@ -126,7 +126,7 @@ def migrated(row: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def make(rows: int, dsn: str, server: int, folder: Path) -> Data:
-    """Fill both sides and plant the defects."""
+    """Fill both sides and plant the differences."""
     file = folder / f"{rows}.sqlite"
     d1 = sqlite3.connect(file, isolation_level=None)
     for part in sorted((root() / "reference" / "worker" / "migrations").glob("*.sql")):
@@ -140,7 +140,7 @@ def make(rows: int, dsn: str, server: int, folder: Path) -> Data:
                 copy.write_row(row)
         legacy.execute("VACUUM (ANALYZE, FREEZE) auth_user")
     d1.executemany("INSERT INTO users VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(migrated, users(rows)))
-    # With an e-mail address and a last login, so that taking it away is a change.
+    # With an e-mail address and a last login, so that removing them is a change.
     places = [row[0] for row in d1.execute(
         "SELECT id FROM users WHERE email IS NOT NULL AND last_login IS NOT NULL AND id % ? = 7", (max(rows // 40, 50),)
     )]  # fmt: skip
@@ -153,7 +153,7 @@ def make(rows: int, dsn: str, server: int, folder: Path) -> Data:
 
 
 def by_us(data: Data) -> int:
-    """The reconciler; how many findings."""
+    """Compare with the reconciler. Return the number of findings."""
     environment, mapping = _environment(data), load_mapping(root())
     findings = Findings()
     stop = KillSwitch(root())
@@ -165,7 +165,7 @@ def by_us(data: Data) -> int:
 
 
 def naive(data: Data) -> int:
-    """Row by row: both sides ordered by key, every value converted and compared in Python."""
+    """Compare row by row: both sides ordered by key, every value converted and compared in Python."""
     found = 0
     d1 = sqlite3.connect(f"file:{data.file}?mode=ro", uri=True)
     theirs = iter(d1.execute("SELECT *, typeof(password) FROM users ORDER BY id"))
@@ -186,7 +186,7 @@ def naive(data: Data) -> int:
 
 
 def floor(data: Data) -> int:
-    """What reading alone takes: everything from both sides, nothing looked at."""
+    """Read everything from both sides without comparing it."""
     with (
         psycopg.connect(data.dsn) as legacy,
         legacy.cursor().copy("COPY (SELECT * FROM auth_user ORDER BY id) TO STDOUT (FORMAT binary)") as copy,
@@ -204,7 +204,7 @@ CONTENDERS: dict[str, Callable[[Data], int]] = {"ours": by_us, "naive": naive, "
 
 @dataclass(frozen=True)
 class Took:
-    """One round of one contender. wall_s, cpu_s: PostgreSQL's part included in cpu_s; rss_mb: of its process."""
+    """One round of a contender. cpu_s: with PostgreSQL's share; rss_mb: of the contender's process."""
 
     wall_s: float
     cpu_s: float
@@ -213,17 +213,17 @@ class Took:
 
 
 def measured(name: str, data: Data) -> Took:
-    """One round, in a process of its own: its memory is nobody else's."""
+    """Run one round in a new process, so that its memory can be measured."""
     parent, child = multiprocessing.get_context("spawn").Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_round, args=(name, data, child))
     process.start()
-    child.close()  # else a round that crashed would be waited for
+    child.close()  # otherwise a crashed round would block recv()
     try:
-        told: Took = parent.recv()
+        took: Took = parent.recv()
     except EOFError:
         sys.exit(f"{name} ended without a figure")
     process.join()
-    return told
+    return took
 
 
 def _round(name: str, data: Data, out: Any) -> None:
@@ -236,8 +236,7 @@ def _round(name: str, data: Data, out: Any) -> None:
 
 
 class _ServerTime:
-    """CPU time of PostgreSQL's processes: those that are there are asked ten times a second, as they end with their
-    connection and leave their time to nobody who could be asked."""
+    """CPU time of PostgreSQL's processes, sampled ten times a second, because each ends with its connection."""
 
     def __init__(self, pid: int) -> None:
         self._pid, self._ended = pid, threading.Event()
@@ -257,7 +256,7 @@ class _ServerTime:
 
     @property
     def seconds(self) -> float:
-        """So far."""
+        """Return the CPU time so far."""
         return sum(value - self._first.get(pid, 0.0) for pid, value in self._seen.items())
 
     def _watch(self) -> None:
@@ -288,7 +287,7 @@ def _environment(data: Data) -> Environment:
 
 @contextlib.contextmanager
 def server(folder: Path) -> Iterator[tuple[str, int]]:
-    """A PostgreSQL of our own: its DSN and its pid."""
+    """Start a PostgreSQL server and yield its DSN and pid."""
     cache = folders.cache()
     programs = postgres.programs(cache)
 
@@ -315,7 +314,7 @@ def server(folder: Path) -> Iterator[tuple[str, int]]:
 
 
 def compared(sizes: list[int], rounds: int, folder: Path) -> dict[str, Any]:
-    """The figures of all sizes."""
+    """Return the figures of all sizes."""
     figures: dict[str, Any] = {"vs_naive": 0.0, "vs_floor": 0.0, "rss_mb": 0.0, "found": 0, "planted": 0}
     print(f"{'rows':>12} {'':8} {'wall s':>8} {'cpu s':>8} {'rows/s':>10} {'RSS MB':>7} {'found':>6}")
     with server(folder) as (dsn, pid):
@@ -323,14 +322,14 @@ def compared(sizes: list[int], rounds: int, folder: Path) -> dict[str, Any]:
             data = make(rows, dsn, pid, folder)
             took: dict[str, list[Took]] = {name: [] for name in CONTENDERS}
             for _ in range(rounds):
-                for name, told in took.items():
-                    told.append(measured(name, data))
-            middle = {name: statistics.median(each.wall_s for each in told) for name, told in took.items()}
-            for name, told in took.items():
-                cpu, rss = (statistics.median(getattr(each, key) for each in told) for key in ("cpu_s", "rss_mb"))
+                for name, done in took.items():
+                    done.append(measured(name, data))
+            middle = {name: statistics.median(each.wall_s for each in done) for name, done in took.items()}
+            for name, done in took.items():
+                cpu, rss = (statistics.median(getattr(each, key) for each in done) for key in ("cpu_s", "rss_mb"))
                 print(
                     f"{rows:12,} {name:8} {middle[name]:8.2f} {cpu:8.2f} {rows / middle[name]:10,.0f} {rss:7.0f} "
-                    f"{told[0].found:6}"
+                    f"{done[0].found:6}"
                 )
             for name in ("ours", "naive"):
                 if any(each.found != data.planted for each in took[name]):
@@ -353,7 +352,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 2_000_000])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--large", action="store_true", help="ten million rows, too")
+    parser.add_argument("--large", action="store_true", help="also ten million rows")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="cutover-benchmark-"))
     try:

@@ -1,4 +1,4 @@
-"""Wires the migration gate: one reconciliation a run, which every check reads."""
+"""Fixtures of the migration gate. All checks of a run read one reconciliation."""
 
 from collections.abc import Generator, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from cutover.systems.target import Target
 
 @pytest.fixture(scope="session")
 def reconciliation(pytestconfig: pytest.Config, environment: Environment) -> Mapping[str, Any]:
-    """What reconciling this environment has shown: the data of reconciliation.json."""
+    """The content of reconciliation.json for this environment."""
     session = gate_session(pytestconfig)
     filled_pair(session, environment)
     wanted = Wanted(
@@ -32,9 +32,9 @@ def reconciliation(pytestconfig: pytest.Config, environment: Environment) -> Map
 def migrated_side(
     target: Target, reconciliation: Mapping[str, Any], pytestconfig: pytest.Config, environment: Environment
 ) -> Generator[Target]:
-    """The system that was migrated into, once the reconciliation is over: after a rollback that is Django.
+    """The target of the migration, after the reconciliation. After a rollback it is Django.
 
-    On the embedded pair the times of logins are put back, so that it can be made again. Elsewhere a delta does that.
+    On the embedded pair the times of logins are restored, so that the gate can run again. Elsewhere a delta does that.
     """
     session = gate_session(pytestconfig)
     reverse = reconciliation["direction"] == "reverse"

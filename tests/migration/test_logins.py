@@ -1,4 +1,4 @@
-"""Whether migrated users can still log in: a hash that is copied right and cannot be verified is a lost account."""
+"""Check that migrated users can log in: a correctly copied hash that cannot be verified locks its user out."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,17 +22,17 @@ pytestmark = [
     pytest.mark.plan("Data Migration Execution: users"),
 ]
 NEXT = (
-    "Django hashes anew at the next login with PBKDF2PasswordHasher.iterations = 100000; the rest reset their passwords"
+    "Django rehashes at the next login with PBKDF2PasswordHasher.iterations = 100000; other users reset their passwords"
 )
 
 
 def test_every_hash_can_be_verified(reconciliation: Mapping[str, Any], recorder: Recorder) -> None:
-    """Every active account has a hash of a form and cost that the side verifies which was migrated into."""
+    """Every active account has a hash with a format and cost that the target can verify."""
     if "logins" in reconciliation["unverified"]:
         raise NotVerified(reconciliation["unverified"]["logins"])
     if not reconciliation["logins"].get("accounts"):
-        raise NotVerified("no account was looked at")
-    recorder.measure("hashes verified", reconciliation["logins"]["verified"], "every active account's")
+        raise NotVerified("no account was checked")
+    recorder.measure("hashes verified", reconciliation["logins"]["verified"], "every active account")
     expect_none(
         reconciliation, Part.LOGINS, "logins:hashes", do_next=NEXT,
         promised="PBKDF2-SHA256, on the Worker with at most 100,000 iterations, for every account that may log in",
@@ -43,7 +43,7 @@ def test_every_hash_can_be_verified(reconciliation: Mapping[str, Any], recorder:
 @pytest.mark.level("test-data")
 @pytest.mark.needs("migrated")
 def test_migrated_accounts_log_in(migrated_side: Target, environment: Environment, recorder: Recorder) -> None:
-    """Accounts whose passwords are known log in with them and with no other; disabled ones do not."""
+    """Accounts with known passwords log in with them and with no other; disabled accounts are refused."""
     numbers, findings = LoginNumbers(), Findings()
     log_in_all(migrated_side, migrated_accounts(environment), numbers, findings)
     recorder.measure("logged in", numbers.logged_in, "each active account")
@@ -51,10 +51,10 @@ def test_migrated_accounts_log_in(migrated_side: Target, environment: Environmen
     if findings.total:
         raise CheckFailed(
             "logins:real",
-            expected="each active account logs in with its password, and with no other; no disabled one does",
+            expected="each active account logs in with its password only; no disabled account logs in",
             got="; ".join(map(sentence, found_in(findings, show_values=False))),
             source=f"{migrated_side.system}, login",
-            do_next="compare the form of the hash with that of an account that logs in",
+            do_next="compare the format of the hash with that of an account that can log in",
         )
     if not numbers.logged_in:
         raise NotVerified("no account with a known password is active")

@@ -1,4 +1,4 @@
-"""The mapping against both live schemas, before a row is read."""
+"""Compare the mapping with both live schemas."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,11 +17,11 @@ pytestmark = [
 
 
 def test_schema_is_as_mapped(reconciliation: Mapping[str, Any]) -> None:
-    """Every table and column of Django and of D1 has its line in the mapping and can hold what it must."""
+    """Every table and column of Django and of D1 is in the mapping and can store its values."""
     expect_none(
         reconciliation,
         Part.SCHEMA,
         "schema:mapping",
-        promised="every table and column of both sides mapped, of a type that carries its values",
-        do_next="say in contracts/migration.toml what becomes of it, or migrate the schema that lacks it",
+        promised="every table and column of both sides is mapped, with a type that can store its values",
+        do_next="add it to contracts/migration.toml, or migrate the schema that lacks it",
     )

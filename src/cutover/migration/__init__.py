@@ -1,1 +1,1 @@
-"""The migration gate: what Django held is in D1 and R2, complete and unchanged but for the declared mapping."""
+"""The migration gate: D1 and R2 contain the data of Django, complete and changed only as the mapping declares."""

@@ -1,7 +1,4 @@
-"""Makes a reconciliation of an environment: both sides from what environments.toml names, and the parts in their order.
-
-Not for reconciling: run.py.
-"""
+"""Assemble the reconciliation of an environment: both sides and all parts."""
 
 from __future__ import annotations
 
@@ -21,28 +18,28 @@ from cutover.migration.d1_side import D1RestSide
 from cutover.migration.database_side import Side
 from cutover.migration.export_side import ExportSide
 from cutover.migration.findings import Findings
-from cutover.migration.login_part import judge_logins
+from cutover.migration.login_part import logins_part
 from cutover.migration.mapping import MigrationMapping
 from cutover.migration.object_part import objects_part
 from cutover.migration.postgres_side import PostgresSide
 from cutover.migration.reconciliation import DIRECTIONS, Run
-from cutover.migration.resume import Proven, last_cut_off
+from cutover.migration.resume import Proven, latest_interrupted
 from cutover.migration.sqlite_side import SqliteSide
 from cutover.run.progress import Progress
 
 CLOUDFLARE: Final = Budget(1200, 300.0)
-"""1,200 requests in five minutes, for each user: https://developers.cloudflare.com/fundamentals/api/reference/limits/"""
+"""1,200 requests per user in five minutes: https://developers.cloudflare.com/fundamentals/api/reference/limits/"""
 
 
 def require_databases(environment: Environment) -> None:
-    """Raise NotVerified where the environment does not name both databases."""
+    """Raise NotVerified unless the environment names both databases."""
     missing = [
         name
-        for name, there in (
+        for name, place in (
             ("postgres", environment.postgres),
             ("d1", environment.d1 or environment.d1_file or environment.d1_export),
         )
-        if there is None
+        if place is None
     ]
     if missing:
         raise NotVerified(f"environments.toml [{environment.name}] names no {' and no '.join(missing)}")
@@ -63,16 +60,16 @@ def reconciliation(
     progress: Progress | None = None,
     findings: Findings | None = None,
 ) -> Iterator[Run]:
-    """A run that is ready to begin; both sides are closed at the end.
+    """Yield a reconciliation that is ready to run, and close both sides at the end.
 
-    folder: of this run. recorder: records what is sent to D1. resume_from: the reports folder in which an
-    interrupted run is searched. Raises NotVerified where a side is not named, ConfigurationError, MeasurementError.
+    folder: of this run. recorder: records the requests to D1. resume_from: the reports folder with the interrupted run.
+    Raises NotVerified if a side is not named, ConfigurationError, MeasurementError.
     """
     require_databases(environment)
-    assert environment.postgres is not None  # judged
+    assert environment.postgres is not None  # require_databases has checked it
     kill_switch = KillSwitch(project)
     head = head_of(environment, mapping, reverse=reverse)
-    proven = last_cut_off(resume_from, head) if resume_from is not None else Proven()
+    proven = latest_interrupted(resume_from, head) if resume_from is not None else Proven()
     with ExitStack() as stack:
         d1 = _d1(environment, recorder, kill_switch, run, stack)
         stack.callback(d1.close)
@@ -90,12 +87,12 @@ def reconciliation(
             proven=proven,
             progress=Progress() if progress is None else progress,
             findings=Findings() if findings is None else findings,
-            rest=(objects_part(kill_switch.check), judge_logins),
+            rest=(objects_part(kill_switch.check), logins_part),
         )
 
 
 def head_of(environment: Environment, mapping: MigrationMapping, *, reverse: bool) -> dict[str, Any]:
-    """What two runs must have in common for the one to go on where the other ended."""
+    """Return the facts that must be equal for one run to resume another."""
     place = environment.d1_file or environment.d1_export or (environment.d1.url if environment.d1 else "")
     return {
         "schema": 1,
@@ -112,7 +109,7 @@ def _d1(environment: Environment, recorder: Recorder, kill_switch: KillSwitch, r
         return SqliteSide(environment.d1_file, kill_switch)
     if environment.d1_export is not None:
         return ExportSide(environment.d1_export, kill_switch)
-    assert environment.d1 is not None  # judged
+    assert environment.d1 is not None  # require_databases has checked it
     from cutover.embedded.folders import base
 
     local = is_loopback(origin_of(environment.d1.url)[1])

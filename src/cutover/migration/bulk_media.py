@@ -1,7 +1,7 @@
-"""The legacy's media folder in bulk: everything in it, and the bytes of files that were listed.
+"""All files of the legacy media folder, for the migration gate: a listing, and the bytes of listed files.
 
-A path of a row is data: only what the walk through the folder found is opened, and no link is followed. Single files in
-a check, and paths that were not found: stores/media.py.
+The path in a row is data: only paths that the walk through the folder found are opened, and no link is followed.
+Single files, and paths that the walk did not find: stores/media.py.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ PIECE_BYTES: Final = 1024 * 1024
 
 
 class BulkMedia:
-    """One folder of uploaded files."""
+    """A folder of uploaded files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._root = os.fsencode(folder)
 
     def walk(self, prefix: str) -> Iterator[tuple[bytes, int | None]]:
-        """Path relative to the folder and size in bytes of everything below the prefix, but for folders.
+        """Yield relative path and size in bytes of everything below the prefix except folders.
 
-        size is None for what is no file, links among them. Nothing when the prefix is not there. Raises CheckFailed for
-        what may not be listed: what is in there would not be seen.
+        The size of anything but a regular file, for example of a link, is None. Yields nothing if the prefix does not
+        exist. Raises CheckFailed for a folder that cannot be listed.
         """
         folders = [prefix.rstrip("/").encode()]
         while folders:
@@ -47,12 +47,12 @@ class BulkMedia:
                         continue
                     try:
                         status = entry.stat(follow_symlinks=False)
-                    except FileNotFoundError:  # removed meanwhile; whoever looks for it will say so
+                    except FileNotFoundError:  # removed meanwhile: the check of its row reports it
                         continue
                     yield path, status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def pieces(self, path: bytes) -> Iterator[bytes]:
-        """The bytes of a file that the walk found, in pieces. Raises FileNotFoundError, CheckFailed."""
+        """Yield the bytes of a file that the walk found. Raises FileNotFoundError, CheckFailed."""
         try:
             handle = os.open(
                 self._root + b"/" + path,
@@ -63,7 +63,7 @@ class BulkMedia:
         except OSError as error:
             raise self._unreadable(path, error) from None
         try:
-            # As much memory as it takes: a megabyte that is mapped for each small file costs more than its reading.
+            # A buffer of the file's size: allocating a megabyte for each small file costs more than reading it.
             most = min(PIECE_BYTES, os.fstat(handle).st_size + 1)
             while piece := os.read(handle, most):
                 yield piece
@@ -78,5 +78,5 @@ class BulkMedia:
             expected="a media folder that can be read",
             got=f"{os.fsdecode(path)!r}: {error.strerror or error}",
             source=f"media folder {self.folder}",
-            do_next="may this user read the folder and all in it, and is the disk sound?",
+            do_next="can this user read the folder and everything in it, and is the disk healthy?",
         )

@@ -1,7 +1,4 @@
-"""What the gate's checks promise of a reconciliation: nothing is found in their part, and the part was looked at.
-
-Not for finding: run.py.
-"""
+"""Assertions of the gate's checks on a reconciliation: a part has no findings and was read."""
 
 from __future__ import annotations
 
@@ -25,9 +22,9 @@ def expect_none(
     promised: str,
     do_next: str,
 ) -> None:
-    """Raise CheckFailed when anything was found in that part, of that table, of those kinds (all when None).
+    """Raise CheckFailed if the part has findings of that table and of those kinds (None: of all).
 
-    finding: stable name of what then is wrong. promised: in words, what should have been.
+    finding: stable name of the failure. promised: the expected state in words.
     """
     found = [row for row in places(dict(data), part, table=table) if kinds is None or row["kind"] in kinds]
     if found:
@@ -46,25 +43,27 @@ def expect_none(
 
 
 def expect_read(data: Mapping[str, Any], table: str) -> Mapping[str, Any]:
-    """What was read of a table. Raises NotVerified for one that could not be read, and for a source without any row."""
+    """Return the numbers of a table. Raises NotVerified if it could not be read or if the source has no rows."""
     if "rows" in data["unverified"]:
         raise NotVerified(data["unverified"]["rows"])
     if table not in data["tables"]:
-        raise NotVerified(f"{table} could not be read, as its schema is not as mapped: see test_schema_is_as_mapped")
+        raise NotVerified(
+            f"{table} could not be read because its schema differs from the mapping: see test_schema_is_as_mapped"
+        )
     numbers: Mapping[str, Any] = data["tables"][table]
     return numbers
 
 
 def expect_quiet(data: Mapping[str, Any]) -> None:
-    """Raise NotVerified when anything was written while the run read, or nobody can tell."""
+    """Raise NotVerified if a side was written during the run, or if that is unknown."""
     for part, reason in data["unverified"].items():
         if part.startswith("quiet"):
             raise NotVerified(reason)
     for side in ("PostgreSQL", "D1"):
         if side not in data["written"]:
-            raise NotVerified(f"whether {side} was written during the run was not asked")
+            raise NotVerified(f"writes to {side} during the run were not checked")
         if written := data["written"][side]:
             raise NotVerified(
-                f"{side}: {written}. What was read may be older than what is there: freeze writes (maintenance), "
-                "migrate the rest (delta), run it again"
+                f"{side}: {written}. The rows that were read may be outdated: freeze writes (maintenance), migrate the "
+                "delta, run it again"
             )

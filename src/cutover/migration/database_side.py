@@ -1,7 +1,4 @@
-"""What reading one side of a migration means, whichever database it is: one query, few cells, raw bytes.
-
-Not for the databases themselves: postgres.py, sqlite_file.py, d1_rest.py, export.py; nor for the queries: rendering.py.
-"""
+"""The interface of a side of a migration: PostgreSQL, D1 by REST, an SQLite file, an export."""
 
 from __future__ import annotations
 
@@ -11,22 +8,22 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 Cell = bytes | int | float | None
-"""A text as its UTF-8 bytes, a whole number, NULL."""
+"""A text as its UTF-8 bytes, a number, NULL."""
 
 _DIGITS: Final = re.compile(rb"-?[0-9]{1,19}")
 
 
 class Dialect(StrEnum):
-    """Whose SQL a side speaks."""
+    """The SQL dialect of a side."""
 
     POSTGRES = "postgres"
     SQLITE = "sqlite"
 
 
-class Unrenderable(Exception):  # noqa: N818 - what the answer is, no error of ours
-    """A range cannot be rendered as JSON as it stands: a BLOB, text that is no UTF-8, or more than the side may answer.
+class Unrenderable(Exception):  # noqa: N818 - a property of the response
+    """A range that the side cannot render as JSON: it contains a BLOB or invalid UTF-8, or the response is too big.
 
-    too_big: it is the amount; fewer rows may pass.
+    too_big: True if fewer rows may succeed.
     """
 
     def __init__(self, text: str, *, too_big: bool) -> None:
@@ -35,9 +32,9 @@ class Unrenderable(Exception):  # noqa: N818 - what the answer is, no error of o
 
 
 class Reader(Protocol):
-    """One connection to one side, for one thread. It only reads.
+    """A read-only connection to one side, for one thread.
 
-    batch_bytes: how many bytes an answer should have; where: what is read, for messages.
+    batch_bytes: preferred size of a response; where: the database's address or file, for messages.
     """
 
     dialect: Dialect
@@ -45,19 +42,19 @@ class Reader(Protocol):
     where: str
 
     def query(self, sql: str) -> list[Sequence[Cell]]:
-        """The rows of one query. Raises Unrenderable; CheckFailed or MeasurementError for a side that cannot answer."""
+        """Return the rows of one query. Raises Unrenderable, CheckFailed or MeasurementError."""
         ...
 
     def close(self) -> None:
-        """Close it."""
+        """Close the connection."""
         ...
 
 
 class Side(Protocol):
-    """One side of a migration: makes readers that see one state, and tells whether that state is still the newest.
+    """One side of a migration: opens readers of one state, and detects writes since.
 
-    label: "PostgreSQL" or "D1". tells_writes: whether `written_meanwhile` can be believed in every case; else what was
-    read is remembered and, where there is doubt, read once more.
+    label: "PostgreSQL" or "D1". tells_writes: True if `written_meanwhile` is always reliable. Otherwise digests are
+    kept and, in doubt, the rows are read again.
     """
 
     label: str
@@ -65,41 +62,41 @@ class Side(Protocol):
     tells_writes: bool
 
     def reader(self) -> Reader:
-        """One more connection, at most one a thread."""
+        """Return a reader for one thread."""
         ...
 
     def mark(self, tables: Sequence[str]) -> str | None:
-        """A text that changes with every write, comparable by a later process; None where the side has none.
+        """Return a text that changes with every write, which a later process can compare; None if there is none.
 
-        tables: those whose rows count. What this side's readers see is not older than the mark.
+        tables: those whose rows count. The state that the readers see is not older than the mark.
         """
         ...
 
     def written_since(self, mark: str, tables: Sequence[str]) -> str | None:
-        """What was written since a mark of this or an earlier process, in one sentence; None: proven that nothing."""
+        """Return in one sentence what was written since a mark, None if it is proven that nothing was."""
         ...
 
     def written_meanwhile(self, tables: Sequence[str]) -> str | None:
-        """The same since this object was made. Raises NotVerified where the side has nothing to tell it by."""
+        """Return the same for the time since this object was created. Raises NotVerified if that is unknown."""
         ...
 
     def close(self) -> None:
-        """Close everything."""
+        """Close all connections."""
         ...
 
 
 def text_of(cell: Cell) -> str:
-    """A cell's text; bytes that are no UTF-8 stay visible as lone surrogates."""
+    """Return a cell as a text, with bytes that are not UTF-8 as lone surrogates."""
     return cell.decode("utf-8", "surrogateescape") if isinstance(cell, bytes) else str(cell)
 
 
 def whole(cell: Cell) -> int:
-    """A cell that must be a whole number. Raises TypeError otherwise, as it is then no answer to the question.
+    """Return the integer of a cell. Raises TypeError for anything else.
 
-    Keys come as their digits: D1's REST interface rounds numbers above 2^53, as JavaScript does.
+    Keys are requested as digits, because D1's REST API rounds integers above 2^53 like JavaScript.
     """
     if isinstance(cell, bytes) and _DIGITS.fullmatch(cell):
         return int(cell)
     if not isinstance(cell, int):
-        raise TypeError(f"a whole number is expected, {type(cell).__name__} came")
+        raise TypeError(f"expected an integer, got {type(cell).__name__}")
     return cell

@@ -1,7 +1,7 @@
-"""What is calculated from a list file's bytes: rows, columns, SHA-256, and whether it can be read at all.
+"""Derive row count, column count, SHA-256 and status from the bytes of a list file.
 
-An oracle of its own after contracts/api.md, "Reading a list file": it shares nothing with either system. Not for the
-names of columns or for cells; it counts, piece by piece, in memory that does not grow with the file.
+An independent implementation of contracts/api.md, "Reading a list file": it shares no code with either system. It
+reads piece by piece, in memory that does not grow with the file.
 """
 
 from __future__ import annotations
@@ -16,26 +16,29 @@ COLUMNS_LIMIT: Final = 100_000
 
 _BOM: Final = b"\xef\xbb\xbf"
 _DELIMITERS: Final = (b",", b";", b"\t")
-# UTF-8 and Windows-1252 both hold quotes, delimiters and line ends as these single bytes and use them for nothing
-# else, so what is counted does not depend on which of the two a file is.
+# UTF-8 and Windows-1252 both encode quotes, delimiters and line ends as these single bytes and use them for nothing
+# else, so the counts do not depend on the encoding.
 _NUL: Final = b"\0"
 # The rest of a quoted field up to its closing quote, which no further quote follows.
 _INSIDE: Final = re.compile(rb'[^"]*+(?:""[^"]*+)*+')
-# By delimiter: what is before a quoted field, and that field, which ends in the piece and as it must; or which does
-# not, and then all that is behind it.
+# By delimiter: the separator before a quoted field, and the field if it ends correctly in this piece; otherwise the
+# whole rest of the piece.
 _QUOTES: Final = {
     delimiter: re.compile(rb'([%b\r\n])"(?:[^"]*+(?:""[^"]*+)*+"(?=[%b\r\n])|(?s:.)*+)' % (delimiter, delimiter))
     for delimiter in _DELIMITERS
 }
-# A field in quotes becomes one byte that no file holds otherwise.
+# A quoted field is replaced by one byte that no valid file contains.
 _MARKED: Final = {separator: separator + _NUL for separator in (*_DELIMITERS, b"\r", b"\n")}
 _TOKEN: Final = re.compile(rb'[",;\t\r\n]')
 
 
 @dataclass(frozen=True, slots=True)
 class DerivedColumns:
-    """What D1 holds of a file beside its name. row_count does not count the header, column_count is the header's;
-    both are None for a malformed file, whose status is "error" and not "completed". sha256: lower-case hexadecimal."""
+    """The derived columns of a file.
+
+    row_count: without the header; column_count: of the header. Both are None for a malformed file, whose status is
+    "error" instead of "completed". sha256: lower-case hexadecimal digits. size: in bytes.
+    """
 
     status: str
     row_count: int | None
@@ -45,7 +48,7 @@ class DerivedColumns:
 
 
 class ListReader:
-    """Takes a file's bytes piece by piece, of any size, and says at the end what is calculated from them."""
+    """Derives the columns from pieces of any size."""
 
     def __init__(self) -> None:
         self._digest, self._size = hashlib.sha256(), 0
@@ -56,7 +59,7 @@ class ListReader:
         self._counter: _Counter | None = None
 
     def take(self, piece: bytes) -> None:
-        """The next bytes of the file."""
+        """Read the next bytes of the file."""
         self._digest.update(piece)
         self._size += len(piece)
         if self._malformed:
@@ -69,10 +72,10 @@ class ListReader:
         self._read(piece)
 
     def result(self) -> DerivedColumns:
-        """What was calculated. To be asked once, behind the last piece."""
+        """Return the derived columns. Call it once, after the last piece."""
         if not self._begun:
             self._read(self._first.removeprefix(_BOM))
-        # A line end behind the last byte ends a last record that has none, and is otherwise an empty line.
+        # A line end after the last byte completes a record without one; otherwise it is an empty line.
         self._read(b"\n")
         counter = self._counter or self._counters.get(self._sniffer.delimiter) or _Counter(b",")
         sha256 = self._digest.hexdigest()
@@ -90,21 +93,21 @@ class ListReader:
         if self._counter is not None:
             self._counter.take(piece)
             return
-        # The first record goes on in the next piece, and where it ends may depend on the delimiter: count by each.
+        # The first record continues in the next piece, and its end may depend on the delimiter: count with each.
         self._counters = self._counters or {delimiter: _Counter(delimiter) for delimiter in _DELIMITERS}
         for counter in self._counters.values():
             counter.take(piece)
 
 
-def calculate(content: bytes) -> DerivedColumns:
-    """The same of a whole file."""
+def derive(content: bytes) -> DerivedColumns:
+    """Return the derived columns of a whole file."""
     reader = ListReader()
     reader.take(content)
     return reader.result()
 
 
 class _Sniffer:
-    """Finds the delimiter: that which occurs most often outside quotes in the first record (rule 2)."""
+    """Finds the delimiter: the most frequent candidate outside quotes in the first record (rule 2)."""
 
     def __init__(self) -> None:
         self._counts = dict.fromkeys(_DELIMITERS, 0)
@@ -112,14 +115,14 @@ class _Sniffer:
 
     @property
     def delimiter(self) -> bytes:
-        """The most frequent one; the comma when there is none, or two are equally frequent."""
+        """Return the most frequent delimiter, the comma if there is none or if two are equally frequent."""
         ranked = sorted(self._counts.values(), reverse=True)
         if ranked[0] == ranked[1]:
             return b","
         return max(self._counts, key=self._counts.__getitem__)
 
     def take(self, piece: bytes) -> bool:
-        """The next bytes; True when the first record has ended in them."""
+        """Read the next bytes. Return True if the first record ended in them."""
         at = 0
         while at < len(piece) and not self._done:
             if self._quoted:
@@ -146,7 +149,7 @@ class _Sniffer:
             self._begun = self._field_start = True
 
     def _through_quotes(self, piece: bytes, at: int) -> int:
-        """Behind the closing quote, or the end of the piece."""
+        """Return the position after the closing quote, or the end of the piece."""
         end = _end_of_quotes(piece, at, pending=self._pending)
         self._pending = end == _PENDING
         if end >= 0:
@@ -156,26 +159,29 @@ class _Sniffer:
 
 
 _PENDING: Final = -2
-_GOES_ON: Final = -1
+_CONTINUES: Final = -1
 
 
 def _end_of_quotes(piece: bytes, at: int, *, pending: bool) -> int:
-    """Where the byte behind the closing quote stands. _PENDING: the piece's last byte is a quote, and the next piece
-    says whether it closes; pending says that the piece before ended so. _GOES_ON: it is not closed in this piece."""
+    """Return the position after the closing quote.
+
+    _PENDING: the last byte of the piece is a quote, and the next piece decides if it closes the field. pending: the
+    previous piece ended so. _CONTINUES: the field is not closed in this piece.
+    """
     if pending:
         if piece[at : at + 1] != b'"':
             return at
         at += 1
     inside = _INSIDE.match(piece, at)
-    assert inside is not None  # it matches the empty text, too
+    assert inside is not None  # it also matches the empty text
     end = inside.end()
     if end == len(piece):
-        return _GOES_ON
+        return _CONTINUES
     return _PENDING if end + 1 == len(piece) else end + 1
 
 
 class _Counter:
-    """Counts records, and the columns of the first one, by one delimiter (rules 3 and 4)."""
+    """Counts records and the columns of the first one, with one delimiter (rules 3 and 4)."""
 
     def __init__(self, delimiter: bytes) -> None:
         self.records, self.columns, self.malformed = 0, 0, False
@@ -186,11 +192,11 @@ class _Counter:
 
     @property
     def open(self) -> bool:
-        """Whether what was read ends within quotes."""
+        """Return True if the text so far ends within quotes."""
         return self._quoted
 
     def take(self, piece: bytes) -> None:
-        """The next bytes, which hold no NUL."""
+        """Read the next bytes, which contain no NUL."""
         at = 0
         while at < len(piece) and not self.malformed:
             if self._quoted:
@@ -204,16 +210,16 @@ class _Counter:
                 at = self._through_fields(piece, at)
 
     def _through_fields(self, piece: bytes, at: int) -> int:
-        """Count up to the next quoted field that does not end in this piece; where that begins, behind its quote."""
+        """Count up to the next quoted field that does not end in this piece. Return the position after its quote."""
         text = self._before + piece[at:]
         end = len(piece)
         if b'"' in text:
             parts = self._quotes.split(text)
-            if not parts[-1]:  # the last one has no end here, for behind a field that ends comes at least one byte
+            if not parts[-1]:  # the last field does not end here, because at least one byte follows a field that ends
                 last = 0
                 for found in self._quotes.finditer(text):
                     last = found.start()
-                end = at + last + 1  # behind its quote: `text` has one byte more in front
+                end = at + last + 1  # after its quote: `text` has one more byte at the beginning
                 self._quoted, self._pending = True, False
                 parts[-2:] = [parts[-2]]
                 parts[1:-1:2] = map(_MARKED.__getitem__, parts[1:-1:2])
@@ -229,12 +235,12 @@ class _Counter:
             self._count_columns(text)
         if b"\r" in text:
             text = text.replace(b"\r", b"\n")
-        while b"\n\n" in text:  # empty lines are no records, and CRLF ends one record
+        while b"\n\n" in text:  # empty lines are not records, and CRLF ends one record
             text = text.replace(b"\n\n", b"\n")
         self.records += text.count(b"\n") - text.startswith(b"\n")
 
     def _count_columns(self, text: bytes) -> None:
-        """Add up the fields of the first record; the first byte of the text was counted before."""
+        """Count the fields of the first record. The first byte of the text is already counted."""
         new = text[1:].lstrip(b"\r\n") if text[:1] in b"\r\n" else text[1:]
         if not new and not self._quoted:
             return

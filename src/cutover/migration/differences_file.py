@@ -1,7 +1,4 @@
-"""A CSV of every single finding, for repair: where it is, what was expected, what is there. One line a finding.
-
-Not for samples and counts: result.py.
-"""
+"""Write a CSV file with one line per finding, for repair."""
 
 from __future__ import annotations
 
@@ -19,20 +16,19 @@ from cutover.migration.findings import Finding
 from cutover.migration.masking import shown_values
 
 COLUMNS: Final = ("part", "table", "kind", "key", "column", "expected", "got", "note")
-# What a spreadsheet calculates with, but for plain negative numbers.
+# The beginning of a formula in a spreadsheet. Plain negative numbers are none.
 _FORMULA: Final = re.compile(r"[=+@\t\r]|-(?![0-9.]+$)")
 
 
 class DifferencesFile:
-    """The file, being written; give it to `Findings(sink=…)`. Only its owner may read it. For several threads.
+    """The open file, for `Findings(sink=…)`. Only its owner can read it. Safe for threads.
 
-    expected and got are JSON texts, empty where there is none; masked, they are descriptions. A cell that a spreadsheet
-    would take for a formula begins with an apostrophe more.
+    expected and got are JSON texts, empty if there is none; masked, they are descriptions. A cell that a spreadsheet
+    would take for a formula gets an apostrophe in front.
     """
 
     def __init__(self, path: Path, *, show_values: bool) -> None:
-        """Raises ConfigurationError for a file that cannot be written. One of that name is replaced, a link is not
-        followed."""
+        """Raises ConfigurationError if the file cannot be written. Replaces a file, follows no link."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             handle = os.open(path, flags, 0o600)
@@ -47,7 +43,7 @@ class DifferencesFile:
         self.count = 0
 
     def __call__(self, finding: Finding) -> None:
-        """Write it down."""
+        """Write a finding."""
         if self._show_values:
             expected, got = finding.expected or "", finding.got or ""
         else:

@@ -1,7 +1,6 @@
-"""Rows, files and objects side by side, on disk: what belongs to what, however many there are.
+"""An index of rows, files and objects that joins them by place.
 
-Not for judging what is found: objects.py. SQLite's own temporary database: kept in memory while it is small, on disk
-beyond that, gone when it is closed.
+SQLite's temporary database: in memory while it is small, on disk if it is larger, deleted when it is closed.
 """
 
 from __future__ import annotations
@@ -15,21 +14,21 @@ from cutover.migration.mapping import MigrationMapping, TableMapping
 from cutover.stores.bulk_objects import Listed
 
 CACHE_KIB: Final = 24 * 1024
-"""Memory that the index may take; the rest lies in a temporary file."""
+"""Memory of the index; the rest is in a temporary file."""
 
 _KEPT: Final = frozenset({int, str, float, type(None)})
 
 
 @dataclass(frozen=True, slots=True)
 class FileColumns:
-    """Which columns of a file's row are needed, in this order. legacy: of Django; worker: of D1."""
+    """The columns of a file's row that the index needs, in this order. legacy: of Django; worker: of D1."""
 
     legacy: tuple[str, ...]
     worker: tuple[str, ...]
 
 
 class FileRow(NamedTuple):
-    """One row, and where its bytes lie. key: as text; place: path in the media folder, or key in the bucket."""
+    """A row and the place of its bytes. key: as text; place: path in the media folder or key in the bucket."""
 
     key: str
     place: str
@@ -38,19 +37,19 @@ class FileRow(NamedTuple):
 
     @property
     def values(self) -> dict[str, Any]:
-        """The cells by column."""
+        """Return the cells by column."""
         return dict(zip(self.columns, self.cells, strict=True))
 
 
 class Entry(NamedTuple):
-    """What a row's place holds as it was listed. size: in bytes, None for what is no file."""
+    """The listed file or object at a row's place. size: in bytes, None for anything but a file."""
 
     size: int | None
     etag: str = ""
 
 
 class Pair(NamedTuple):
-    """One row of either side, or of both, with what was listed at their places."""
+    """The rows of both sides with one key, and the file and the object at their places. None: there is none."""
 
     legacy: FileRow | None
     file: Entry | None
@@ -59,18 +58,18 @@ class Pair(NamedTuple):
 
 
 def file_columns(mapping: MigrationMapping) -> FileColumns:
-    """The columns that `FileIndex` takes of both sides' rows."""
+    """Return the columns that `FileIndex` needs of both sides' rows."""
     rules, table = mapping.objects, mapping.table(mapping.objects.table)
     template = table.column(rules.target_key).template
     named = [column.name for column in table.columns if f"{{{column.name}" in "".join(rules.metadata.values())]
-    calculated = [column.name for column in table.columns if column.derived]
+    derived = [column.name for column in table.columns if column.derived]
     worker = [
         table.target_key,
         rules.target_key,
         rules.size,
         *(template.fields if template else ()),
         *named,
-        *calculated,
+        *derived,
     ]
     legacy = [
         table.source_key,
@@ -85,7 +84,7 @@ def _sources(table: TableMapping, columns: Iterable[str]) -> list[str]:
 
 
 class FileIndex:
-    """All rows of files, everything listed in the media folder and in the bucket."""
+    """All rows of files, all files of the media folder and all objects of the bucket."""
 
     def __init__(self, mapping: MigrationMapping) -> None:
         self._table = mapping.table(mapping.objects.table)
@@ -96,7 +95,7 @@ class FileIndex:
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         self._database.executescript(
-            # Places as bytes: their order is the store's, and a file's name need not be UTF-8.
+            # Places are bytes: they have the store's order, and a file name may not be UTF-8.
             f"""
             PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE;
             CREATE TABLE file (place BLOB PRIMARY KEY, size INTEGER) WITHOUT ROWID;
@@ -108,44 +107,46 @@ class FileIndex:
         )
 
     def close(self) -> None:
-        """Give the disk back."""
+        """Delete the index."""
         self._database.close()
 
     def add_files(self, files: Iterable[tuple[bytes, int | None]]) -> None:
-        """What lies in the media folder."""
+        """Add files of the media folder: path and size."""
         self._database.executemany("INSERT INTO file VALUES (?, ?)", files)
 
     def add_objects(self, page: Iterable[Listed]) -> None:
-        """What lies in the bucket."""
+        """Add a page of the bucket's listing."""
         rows = ((_bytes(listed.key), listed.size, listed.etag) for listed in page)
         self._database.executemany("INSERT INTO object VALUES (?, ?, ?)", rows)
 
     def add_legacy(self, rows: Iterable[Sequence[Any]]) -> None:
-        """Rows of Django, their cells as `file_columns` orders them; a key that comes twice is taken once: that it
-        does is for whoever compares the rows to say."""
+        """Add rows of Django, with cells in the order of `file_columns`.
+
+        A second row with the same key is ignored: the comparison of rows reports it.
+        """
         marks = ", ".join("?" * (3 + len(self._columns.legacy)))
         self._database.executemany(f"INSERT OR IGNORE INTO legacy VALUES ({marks})", map(self._legacy_cells, rows))
 
     def add_worker(self, rows: Iterable[Sequence[Any]]) -> None:
-        """The same of D1."""
+        """Add rows of D1, in the same way."""
         marks = ", ".join("?" * (2 + len(self._columns.worker)))
         self._database.executemany(f"INSERT OR IGNORE INTO worker VALUES ({marks})", map(self._worker_cells, rows))
 
     def ready(self) -> None:
-        """Everything was added."""
+        """Create the indexes after everything was added."""
         self._database.executescript(
             "CREATE INDEX legacy_place ON legacy (place); CREATE INDEX legacy_object ON legacy (object);"
             "CREATE INDEX worker_place ON worker (place);"
         )
 
     def count(self, table: str) -> tuple[int, int]:
-        """How many there are, and their bytes as they were listed. table: file, object, legacy or worker."""
+        """Return number and listed bytes. table: file, object, legacy or worker."""
         size = "sum(size)" if table in ("file", "object") else "0"
         number, total = self._database.execute(f"SELECT count(*), {size} FROM {table}").fetchone()
         return number, total or 0
 
     def pairs(self) -> Iterator[Pair]:
-        """Every row of either side with what is listed at its place, rows of one key together."""
+        """Yield every row of either side with the file and the object at its place, rows with equal keys together."""
         legacy, worker = (
             ", ".join(f"{side}.c{number}" for number in range(len(columns)))
             for side, columns in (("l", self._columns.legacy), ("w", self._columns.worker))
@@ -171,13 +172,15 @@ class FileIndex:
                 )
 
     def orphaned_files(self) -> Iterator[tuple[str, int | None]]:
-        """Path and size of files that no row names."""
+        """Return path and size of files that no row names."""
         query = "SELECT place, size FROM file f WHERE NOT EXISTS (SELECT 1 FROM legacy l WHERE l.place = f.place)"
         return ((_text(place), size) for place, size in self._database.execute(f"{query} ORDER BY place"))
 
     def orphaned_objects(self) -> Iterator[tuple[str, int]]:
-        """Key and size of objects that no row of D1 names, and no row of Django stands for either: that one of D1 is
-        lost is for whoever compares the rows to say."""
+        """Return key and size of objects that belong to no row of D1 or Django.
+
+        The comparison of rows reports a row of Django that D1 lacks.
+        """
         query = (
             "SELECT place, size FROM object o WHERE NOT EXISTS (SELECT 1 FROM worker w WHERE w.place = o.place) "
             "AND NOT EXISTS (SELECT 1 FROM legacy l WHERE l.object = o.place) ORDER BY place"
@@ -185,7 +188,7 @@ class FileIndex:
         return ((_text(place), size) for place, size in self._database.execute(query))
 
     def shared(self, table: str) -> Iterator[tuple[str, list[str]]]:
-        """Places that several rows name, and the keys of those rows. table: legacy or worker."""
+        """Yield places that several rows name, with the keys of those rows. table: legacy or worker."""
         query = f"SELECT place FROM {table} WHERE place IS NOT NULL GROUP BY place HAVING count(*) > 1 ORDER BY place"
         for (place,) in self._database.execute(query):
             keys = self._database.execute(f"SELECT key FROM {table} WHERE place = ? ORDER BY rowid", (place,))
@@ -207,7 +210,7 @@ class FileIndex:
 
 
 def _cells(columns: Sequence[str]) -> str:
-    # Without a type, so that SQLite keeps each value as it is.
+    # Without types, so that SQLite keeps each value as it is.
     return ", ".join(f"c{number}" for number in range(len(columns)))
 
 
@@ -216,7 +219,7 @@ def _row(key: str, place: bytes | None, columns: Sequence[str], cells: Sequence[
 
 
 def _read(cell: Any) -> Any:
-    """A cell as it can be kept and compared: a text for bytes, a number or None as it is, else its text."""
+    """Return a cell that can be stored and compared: bytes as a text, None and numbers unchanged, else its text."""
     if isinstance(cell, (bytes, memoryview, bytearray)):
         return bytes(cell).decode("utf-8", "backslashreplace")
     return cell if cell is None or isinstance(cell, (int, float, str)) else str(cell)

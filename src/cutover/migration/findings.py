@@ -1,7 +1,4 @@
-"""What a reconciliation found: exact counts of everything, and samples of some of it.
-
-Not for finding, and not for deciding: the gate's checks do that.
-"""
+"""The findings of a reconciliation: exact counts of all, and samples."""
 
 from __future__ import annotations
 
@@ -11,11 +8,11 @@ from enum import StrEnum
 from typing import Final
 
 SAMPLES: Final = 5
-"""So many findings of each place and kind are kept with their values; all of them are counted."""
+"""Findings of each place and kind that are kept with their values. All are counted."""
 
 
 class Part(StrEnum):
-    """What was reconciled."""
+    """A part of a reconciliation."""
 
     SCHEMA = "schema"
     ROWS = "rows"
@@ -25,7 +22,7 @@ class Part(StrEnum):
 
 
 class Kind(StrEnum):
-    """What is wrong, in the field's terms. Sides are source and target of the direction that was proven."""
+    """A kind of finding. Source and target are those of the direction of the reconciliation."""
 
     MISSING = "missing"
     EXTRA = "extra"
@@ -43,11 +40,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as the mapping says.
+    """A difference from the mapping.
 
-    table: of the target, or of the source where the target has none; key: of the row or object, as text; column:
-    the target's, None when the whole row or object is meant. expected, got: values as JSON text (None: there is
-    none), in the clear; whoever shows them masks them.
+    table: of the target, or of the source if the target has none; key: of the row or object, as text; column: of the
+    target, None for a whole row or object. expected, got: values as JSON text (None: there is none), not masked:
+    masking.py masks them for reports.
     """
 
     part: Part
@@ -61,15 +58,15 @@ class Finding:
 
     @property
     def place(self) -> tuple[Part, str, str | None, Kind]:
-        """Part, table, column and kind: what is counted together."""
+        """Return part, table, column and kind: findings with the same place are counted together."""
         return (self.part, self.table, self.column, self.kind)
 
 
 @dataclass
 class Findings:
-    """Counts of all findings by place, the first of each, and whatever wants to see every one (the CSV for repair).
+    """Counts of all findings by place, and the first ones of each place.
 
-    keep: so many of each place and kind with their values.
+    sink: receives every finding (differences_file.py). keep: number of findings of each place kept with their values.
     """
 
     sink: Callable[[Finding], None] | None = None
@@ -78,7 +75,7 @@ class Findings:
     samples: dict[tuple[Part, str, str | None, Kind], list[Finding]] = field(default_factory=dict)
 
     def add(self, finding: Finding) -> None:
-        """Count it, and keep it if it is among the first of its place."""
+        """Count a finding, and keep it if it is among the first of its place."""
         place = finding.place
         self.counts[place] = self.counts.get(place, 0) + 1
         kept = self.samples.setdefault(place, [])
@@ -89,9 +86,9 @@ class Findings:
 
     @property
     def total(self) -> int:
-        """How many findings in all."""
+        """Return the number of all findings."""
         return sum(self.counts.values())
 
     def of(self, part: Part) -> Iterator[tuple[tuple[Part, str, str | None, Kind], int]]:
-        """Places of one part and their counts, in the order in which they were first found."""
+        """Return the places of one part with their counts, ordered by their first finding."""
         return ((place, count) for place, count in self.counts.items() if place[0] is part)

@@ -1,7 +1,4 @@
-"""The one reconciliation of a gate run, which all its checks read: made by whichever process needs it first.
-
-Not for what a check makes of it: checks.py.
-"""
+"""The reconciliation of a gate run. The process that needs it first performs it; all checks read its result."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ _ENDED: Final = {kind.__name__: kind for kind in (Unreachable, RateLimited, Stop
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """What a gate run reconciles, and where it keeps it. folder: of the run."""
+    """The arguments of a gate run's reconciliation. folder: of the run."""
 
     project: Path
     environment: Environment
@@ -39,26 +36,26 @@ class Wanted:
 
 
 def reconciled(wanted: Wanted, recorder: Recorder, progress: Progress | None = None) -> dict[str, Any]:
-    """The data of reconciliation.json of this run; made now if no process of the run has.
+    """Return the content of reconciliation.json. Reconcile first if no process of this run has done it.
 
-    Raises what ended the reconciliation, in every process alike: MeasurementError, NotVerified, CheckFailed, Refused,
-    ConfigurationError.
+    Raises the exception that ended the reconciliation, the same in every process: MeasurementError, NotVerified,
+    CheckFailed, Refused.
     """
     wanted.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = wanted.folder / FILE
     with locked(wanted.folder / f".{FILE}.lock"):
         if not file.exists():
-            data = _made(wanted, recorder, progress)
+            data = _perform(wanted, recorder, progress)
             _write(file, redact(text_of_file(redact_all(data))))
         else:
             data = json.loads(file.read_text(encoding="utf-8"))
     if "ended" in data:
-        raise _ended(data["ended"])
+        raise _exception(data["ended"])
     return data
 
 
-def _made(wanted: Wanted, recorder: Recorder, progress: Progress | None) -> dict[str, Any]:
-    sent = Recorder()  # of this reconciliation alone: other threads write into it
+def _perform(wanted: Wanted, recorder: Recorder, progress: Progress | None) -> dict[str, Any]:
+    sent = Recorder()  # of this reconciliation only: other threads write to it
     try:
         require_databases(wanted.environment)
         mapping = load_mapping(wanted.project)
@@ -68,31 +65,31 @@ def _made(wanted: Wanted, recorder: Recorder, progress: Progress | None) -> dict
         ) as run:  # fmt: skip
             return run.run().as_json(show_values=wanted.show_values)
     except (MeasurementError, NotVerified, CheckFailed, Refused, ConfigurationError) as error:
-        return {"ended": _told(error)}
+        return {"ended": _plain(error)}
     finally:
         _pass_on(sent, recorder)
 
 
 def _pass_on(sent: Recorder, recorder: Recorder) -> None:
-    """The requests belong to the check that made the reconciliation."""
+    """Add the requests to the check that performed the reconciliation."""
     recorder.rate_limited += sent.rate_limited
     recorder.paced_s += sent.paced_s
     recorder.notes += sent.notes
     recorder.exchanges += sent.exchanges
 
 
-def _told(error: Exception) -> dict[str, Any]:
-    told: dict[str, Any] = {"kind": type(error).__name__, "text": str(error)}
+def _plain(error: Exception) -> dict[str, Any]:
+    ended: dict[str, Any] = {"kind": type(error).__name__, "text": str(error)}
     if isinstance(error, MeasurementError):
-        told["kind"] = next(name for name, kind in _ENDED.items() if isinstance(error, kind))
+        ended["kind"] = next(name for name, kind in _ENDED.items() if isinstance(error, kind))
     if isinstance(error, CheckFailed):
-        told["finding"] = error.finding
-    return told
+        ended["finding"] = error.finding
+    return ended
 
 
-def _ended(told: dict[str, Any]) -> Exception:
-    """The exception that ended the reconciliation, of a kind that the plugin knows."""
-    kind, text = str(told["kind"]), str(told["text"])
+def _exception(ended: dict[str, Any]) -> Exception:
+    """Return the exception that ended the reconciliation."""
+    kind, text = str(ended["kind"]), str(ended["text"])
     if kind in _ENDED:
         return _ENDED[kind](text)
     if kind == "NotVerified":
@@ -101,7 +98,7 @@ def _ended(told: dict[str, Any]) -> Exception:
         lines = text.split("\n")
         parts = dict(line.strip().partition(" ")[::2] for line in lines[1:])
         return CheckFailed(
-            str(told["finding"]), expected=parts.get("expected", "").strip(), got=parts.get("got", "").strip(),
+            str(ended["finding"]), expected=parts.get("expected", "").strip(), got=parts.get("got", "").strip(),
             source=parts.get("from", "").strip(), do_next=parts.get("next", "").strip(),
         )  # fmt: skip
     return Refused(text)

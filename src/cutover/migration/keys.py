@@ -1,6 +1,6 @@
-"""What holds between rows: references, uniqueness by SQLite's rules, sequences, tables that must be empty.
+"""Checks across rows: references, uniqueness by SQLite's rules, sequences, tables that must be empty.
 
-Not for the rows themselves: rows.py. Counts by owner are rows of another kind and compared there, too (rendering.py).
+Rows per owner are compared like rows of a table (row_queries.owner_counts).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from cutover.migration.ranges import RangePlan
 from cutover.migration.schemas import Schema
 
 _ROW_BYTES = 20
-"""What a row that is only counted stands for when ranges are sized: of keys alone many go into one."""
+"""Size of a row that is only counted, for the size of ranges: a range of keys only can be long."""
 
 
 @dataclass
 class KeyNumbers:
-    """What was looked at: references followed, values that had to be unique, sequences, rows of one side alone."""
+    """The amount that was checked: rows per reference, unique columns, sequences, rows of one-sided tables."""
 
     references: dict[str, int] = field(default_factory=dict)
     unique: list[str] = field(default_factory=list)
@@ -32,7 +32,7 @@ class KeyNumbers:
 
 @dataclass
 class KeyChecks:
-    """All of it, for one direction. tables: those that could be read."""
+    """The checks for one direction. tables: those that can be read."""
 
     mapping: MigrationMapping
     tables: tuple[TableMapping, ...]
@@ -45,7 +45,7 @@ class KeyChecks:
     numbers: KeyNumbers = field(default_factory=KeyNumbers)
 
     def run(self) -> KeyNumbers:
-        """Look at everything. Raises as the readers do."""
+        """Perform all checks. Raises as the readers do."""
         for table in self.tables:
             for column, (referred, name) in table.references.items():
                 self._references(table, column, referred, name)
@@ -60,10 +60,10 @@ class KeyChecks:
         return self.numbers
 
     def _references(self, table: TableMapping, column: str, referred: str, name: str) -> None:
-        """Rows of the target that refer to nothing, range by range."""
+        """Find rows of the target that refer to no row, range by range."""
         known = {each.target: each for each in self.tables}
         if referred not in known:
-            return  # it is missing, which is a finding of its own
+            return  # the missing table is a finding already
         if self.reverse:
             reader, place, key = self.legacy, table.source, table.source_key
             field_name, other = table.source_of(column) or "", known[referred].source
@@ -88,8 +88,8 @@ class KeyChecks:
             began = time.monotonic()
             within = orphan.format(keys.first, keys.last)
             count = whole(reader.query(f"SELECT count(*) {within}")[0][0])
-            held = keys.limit or keys.last - keys.first + 1
-            plan.learn(keys, held, held * _ROW_BYTES, time.monotonic() - began)
+            rows_held = keys.limit or keys.last - keys.first + 1
+            plan.learn(keys, rows_held, rows_held * _ROW_BYTES, time.monotonic() - began)
             if count:
                 shown = reader.query(
                     f'SELECT CAST(c."{key}" AS text), CAST(c."{field_name}" AS text) {within} '
@@ -106,11 +106,11 @@ class KeyChecks:
                     )  # fmt: skip
 
     def _shown(self, count: int) -> int:
-        """Of so many findings, how many are asked for with their keys: all, where somebody wants to see every one."""
+        """Return how many findings are queried with their keys: all if every finding is written to a file."""
         return count if self.findings.sink is not None else min(count, self.findings.keep)
 
     def _unique(self, table: TableMapping, column: ColumnMapping) -> None:
-        """Values of the source that the target's UNIQUE would refuse, and of the target where no index guards them."""
+        """Find source values that UNIQUE of the target would refuse, and duplicates in a target without an index."""
         place = f"{table.target}.{column.name}"
         self.numbers.unique.append(place)
         no_case = (table.target, column.name) in self.d1_schema.no_case
@@ -150,24 +150,24 @@ class KeyChecks:
             )  # fmt: skip
 
     def _sequence(self, table: TableMapping) -> None:
-        """The next id that the target gives is above the greatest that either side has."""
+        """Check that the next id of the target is greater than the greatest id of both sides."""
         greatest = max(
             whole(reader.query(f'SELECT CAST(coalesce(max("{key}"), 0) AS text) FROM "{place}"')[0][0])  # noqa: S608
             for reader, place, key in (
                 (self.legacy, table.source, table.source_key), (self.d1, table.target, table.target_key),
             )
         )  # fmt: skip
-        last = self._last_given(table)
+        last = self._last_assigned(table)
         self.numbers.sequences[table.target] = [-1 if last is None else last, greatest]
         if greatest and (last is None or last < greatest):
             self.findings.add(
                 Finding(
                     Part.KEYS, table.target, Kind.SEQUENCE, str(greatest), table.target_key, f"at least {greatest}",
-                    "none" if last is None else str(last), "the next row would be given an id that another had",
+                    "none" if last is None else str(last), "the next row would get an id that another row had",
                 )
             )  # fmt: skip
 
-    def _last_given(self, table: TableMapping) -> int | None:
+    def _last_assigned(self, table: TableMapping) -> int | None:
         if not self.reverse:
             if table.target not in self.d1_schema.autoincrement:
                 return None
@@ -182,7 +182,7 @@ class KeyChecks:
     def _one_sided(self, tables: Iterable[OneSided], reader: Reader, schema: Schema) -> None:
         for table in tables:
             if not schema.columns[table.name]:
-                continue  # D1's own, which it answers nothing about
+                continue  # a table of D1 itself, which cannot be queried
             rows = whole(reader.query(f'SELECT count(*) FROM "{table.name}"')[0][0])  # noqa: S608
             self.numbers.one_sided[table.name] = rows
             if table.must_be_empty and rows:
@@ -221,6 +221,9 @@ class KeyChecks:
 
 
 def _folded(value: str, no_case: bool) -> str:
-    """SQLite's NOCASE folds the 26 letters of ASCII and no other. https://www.sqlite.org/datatype3.html#collation"""
+    """Return SQL for a value as NOCASE compares it: only the 26 letters of ASCII are folded.
+
+    https://www.sqlite.org/datatype3.html#collation
+    """
     upper, lower = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
     return f"translate({value}, '{upper}', '{lower}')" if no_case else value

@@ -1,7 +1,6 @@
-"""Whether migrated accounts can still log in: the form of every hash, and real logins where a password is known.
+"""Verify that migrated accounts can log in: the format of every hash, and logins with known passwords.
 
-A hash that Workers cannot verify is a failed migration even when it was copied byte for byte. Not for comparing the
-hashes of both sides: rows.py. No hash is kept or shown.
+A hash that Workers cannot verify is a failed migration, even if it was copied byte for byte. No hash is kept or shown.
 """
 
 from __future__ import annotations
@@ -30,8 +29,11 @@ ACTIVE_COLUMN: Final = "is_active"
 
 @dataclass
 class LoginNumbers:
-    """Exact numbers. accounts: all that were judged; disabled: of any form, since they may not log in anyway; verified:
-    of a form that the Worker verifies. logged_in, refused: real logins that ended as they must."""
+    """Exact numbers.
+
+    accounts: all; disabled: with any hash, because they may not log in anyway; verified: with a hash that the target
+    can verify. logged_in, refused: logins that ended as they must.
+    """
 
     accounts: int = 0
     disabled: int = 0
@@ -45,18 +47,17 @@ class LoginNumbers:
 
 
 def login_columns(rules: LoginRules, key: str) -> tuple[str, str, str]:
-    """The columns of D1 that `judge_hashes` takes, in its order. key: of the table's rows."""
+    """Return the columns of D1 that `verify_hashes` needs, in its order. key: of the table's rows."""
     return key, ACTIVE_COLUMN, rules.column
 
 
-def judge_hashes(
+def verify_hashes(
     rules: LoginRules, rows: Iterable[Sequence[Any]], findings: Findings, *, reverse: bool = False
 ) -> LoginNumbers:
-    """Judge the hash of every account. rows: cells of D1 as `login_columns` names them, one a user.
+    """Check the hash of every account. Adds a finding for each active account whose hash cannot be verified.
 
-    reverse: Django is to verify them, however many iterations they have. Adds one finding for each active account
-    whose hash is refused; it tells the hash's algorithm and
-    iterations and nothing else of it.
+    rows: cells of D1 as `login_columns` names them. reverse: the target is Django, which has no limit of iterations.
+    A finding names the algorithm and the iterations of a hash and nothing else.
     """
     numbers = LoginNumbers()
     for key, active, stored in rows:
@@ -85,10 +86,10 @@ def judge_hashes(
 
 
 def why_unusable(rules: LoginRules, stored: Any, *, limited: bool = True) -> str | None:
-    """Why this hash cannot be verified, in words that hold no part of salt or hash; None when it can.
+    """Return why a hash cannot be verified, without any part of salt or hash; None if it can.
 
-    limited: by the Worker: Cloudflare's runtime refuses PBKDF2 above 100,000 iterations with a NotSupportedError
-    (workerd issue 1346).
+    limited: the Worker verifies it. Cloudflare's runtime refuses PBKDF2 with more than 100,000 iterations
+    (NotSupportedError, workerd issue 1346).
     """
     text = _text(stored) if stored is not None else ""
     if text[:1] in _BY_PREFIX:
@@ -97,9 +98,9 @@ def why_unusable(rules: LoginRules, stored: Any, *, limited: bool = True) -> str
     algorithm = text.partition("$")[0]
     if algorithm != rules.algorithm:
         known = re.fullmatch(r"[a-z][a-z0-9_]{2,24}", algorithm)
-        return f"algorithm {algorithm}" if known and "$" in text else "no hash in Django's form"
+        return f"algorithm {algorithm}" if known and "$" in text else "not a hash in Django's format"
     if form is None:
-        return f"{algorithm} that is cut or malformed"
+        return f"{algorithm}, truncated or malformed"
     iterations = form[2]
     if iterations.startswith("0") or len(iterations) > _DIGITS:
         more = "…" if len(iterations) > _DIGITS else ""
@@ -109,15 +110,15 @@ def why_unusable(rules: LoginRules, stored: Any, *, limited: bool = True) -> str
     try:
         length = len(base64.b64decode(form[4], validate=True))
     except binascii.Error:
-        return f"{algorithm} whose hash is cut or malformed"
-    return None if length == _SHA256_BYTES else f"{algorithm} whose hash has {length} bytes of {_SHA256_BYTES}"
+        return f"{algorithm}, with a truncated or malformed hash"
+    return None if length == _SHA256_BYTES else f"{algorithm}, with a hash of {length} bytes instead of {_SHA256_BYTES}"
 
 
 def log_in_all(target: Target, accounts: Sequence[MigratedAccount], numbers: LoginNumbers, findings: Findings) -> None:
-    """Log in every account whose password is known, on the system that was migrated into; disabled ones are refused.
+    """Log in every account with a known password on the target. Disabled accounts must be refused.
 
-    A wrong password is sent for each as well: a system that takes any password lets everybody in. Adds one finding for
-    each account that ends otherwise. Raises CheckFailed when a login is answered with neither 200 nor 401.
+    Sends a wrong password for each account too, because a system that accepts any password would pass otherwise. Adds a
+    finding for each account with another result. Raises CheckFailed for a status other than 200 and 401.
     """
     for account in accounts:
         result = _log_in(target, account, account.password.reveal())
@@ -144,7 +145,7 @@ def _log_in(target: Target, account: MigratedAccount, password: str) -> Result:
             got=result.answer.excerpt,
             source=result.answer.source,
             contract=f"{result.operation.where}; contracts/api.md, Accounts",
-            do_next="is the database of the system that answers the one that was migrated into?",
+            do_next="does the answering system use the database that was migrated into?",
         )
     return result
 

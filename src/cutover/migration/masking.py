@@ -1,7 +1,4 @@
-"""What of two values may be shown: how they are stored, how long they are, where they part. Users' data is not.
-
-Not for finding the difference: values.py.
-"""
+"""Mask users' values in findings: only type, length and the position of the first difference are shown."""
 
 from __future__ import annotations
 
@@ -12,29 +9,29 @@ from cutover.migration.findings import Finding, Kind, Part
 
 
 def shown_values(finding: Finding, *, show_values: bool) -> tuple[str, str]:
-    """Expected and got as they may be shown; "none" where there is none.
+    """Return `expected` and `got` of a finding as they may be shown, "none" if there is none.
 
-    Words of the mapping and of schemas are nobody's data and shown as they are: what is expected may be in such words,
-    what was found is a value.
+    Words of the mapping and of schemas are not users' data and are shown unmasked. Only `expected` contains such words;
+    `got` is a value.
     """
     expected, got = finding.expected, finding.got
     if show_values or finding.part is Part.SCHEMA or finding.kind is Kind.SEQUENCE:
         return expected or "none", got or "none"
     one, other = _parsed(expected), _parsed(got)
-    if finding.part is Part.LOGINS or (finding.part is Part.OBJECTS and finding.column in _NOBODYS):
+    if finding.part is Part.LOGINS or (finding.part is Part.OBJECTS and finding.column in _NOT_USER_DATA):
         return _plain(expected, one), _plain(got, other)
     if finding.kind is Kind.NOT_CARRIED:
         return expected or "none", got or "none"
-    told = [str(one) if isinstance(one, _Words) and not _stored(one) else _described(expected, one)]
-    told.append(_described(got, other))
+    shown = [str(one) if isinstance(one, _Words) and not _stored(one) else _described(expected, one)]
+    shown.append(_described(got, other))
     if all(isinstance(each, str) and not isinstance(each, _Words) for each in (one, other)) and one != other:
         at = next((n for n, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None)
-        told[1] += f", other from character {(min(len(one), len(other)) if at is None else at) + 1} on"
-    return told[0], told[1]
+        shown[1] += f", different from character {(min(len(one), len(other)) if at is None else at) + 1} on"
+    return shown[0], shown[1]
 
 
-# What describes an object, and where it lies: ids, sizes, checksums. None is the object itself, in words of ours.
-_NOBODYS: Final = frozenset({
+# Columns that describe an object: ids, sizes, checksums. None: the object itself, described in words.
+_NOT_USER_DATA: Final = frozenset({
     None, "size", "file_size", "sha256", "content_type", "content_encoding", "cache_control", "r2_key", "file_path",
     "metadata.userId", "metadata.fileId", "metadata.migratedAt",
 })  # fmt: skip
@@ -49,7 +46,7 @@ class _Words(str):
 
 
 def _parsed(text: str | None) -> Any:
-    """The JSON value of a text; a text that is none stays as _Words."""
+    """Return the JSON value of a text, or the text as _Words if it is not JSON."""
     if text is None:
         return None
     try:
@@ -59,7 +56,7 @@ def _parsed(text: str | None) -> Any:
 
 
 def _stored(words: str) -> bool:
-    """Whether they tell a value by how it is stored, and are no words of ours."""
+    """Return True if the words are a value with its storage class."""
     return words.startswith(("BLOB ", "REAL "))
 
 

@@ -1,4 +1,4 @@
-"""What describes an object beside its bytes: type, encoding, caching, metadata. Not for the bytes: object_pairs.py."""
+"""Compare the headers and metadata of an object with the mapping: type, encoding, caching, user metadata."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from cutover.migration.findings import Kind
 from cutover.migration.mapping import ObjectRules
 
 DESCRIBING: Final = ("content_type", "content_encoding", "cache_control")
-"""Columns of a finding, each the header of that name."""
+"""Columns of findings; each is the header of that name."""
 
-# RFC 3339, section 5.6; what a migrator writes: UTC or with an offset, any number of digits.
+# RFC 3339, section 5.6: UTC or with an offset, any number of fractional digits.
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _FIELD: Final = re.compile(r"\{([A-Za-z_]\w*)(:percent)?\}")
 _ESCAPED: Final = re.compile(r"(?:[ -$&-~]|%[0-9A-Fa-f]{2})*")
 
 
 @dataclass(frozen=True, slots=True)
-class Undescribed:
-    """One thing that is not as the mapping says. expected, got: texts, None where there is none."""
+class DescriptionDifference:
+    """A header or metadata value that differs from the mapping. expected, got: texts, None if there is none."""
 
     kind: Kind
     column: str
@@ -31,41 +31,41 @@ class Undescribed:
     got: str | None
 
 
-def undescribed(
+def description_differences(
     rules: ObjectRules,
     row: Mapping[str, Any],
     headers: Mapping[str, str],
     metadata: Mapping[str, str],
     *,
     reverse: bool,
-) -> list[Undescribed]:
-    """Everything that is wrong with an object's description. row: D1's values; headers, metadata: by lower-case name.
+) -> list[DescriptionDifference]:
+    """Return all differences of an object's description. row: D1's values; headers, metadata: by lower-case name.
 
-    reverse: metadata that the mapping calls optional may be left out. Forward every object came by the migration;
-    backward the Worker's own uploads are among them.
+    reverse: optional metadata of the mapping may be missing, because the Worker created some of the objects. In the
+    forward direction the migration created all of them.
     """
     found = []
     wanted = {"content_type": rules.content_type, "content_encoding": "", "cache_control": rules.cache_control}
     for column in DESCRIBING:
         got = headers.get(column.replace("_", "-"), "")
         if got != wanted[column]:
-            found.append(Undescribed(Kind.CHANGED, column, wanted[column] or None, got or None))
+            found.append(DescriptionDifference(Kind.CHANGED, column, wanted[column] or None, got or None))
     names = {name.lower(): name for name in rules.metadata}
     extra = sorted(metadata.keys() - names.keys())
-    found += [Undescribed(Kind.UNMAPPED, f"metadata.{name}", None, metadata[name]) for name in extra]
+    found += [DescriptionDifference(Kind.UNMAPPED, f"metadata.{name}", None, metadata[name]) for name in extra]
     for lower, name in names.items():
-        told = metadata.get(lower)
-        if told is None and reverse and name in rules.optional_metadata:
+        got_value = metadata.get(lower)
+        if got_value is None and reverse and name in rules.optional_metadata:
             continue
         shown, matches = _expected(rules.metadata[name], row)
-        if told is None or not matches(told):
-            kind = Kind.MISSING if told is None else Kind.CHANGED
-            found.append(Undescribed(kind, f"metadata.{name}", shown, told))
+        if got_value is None or not matches(got_value):
+            kind = Kind.MISSING if got_value is None else Kind.CHANGED
+            found.append(DescriptionDifference(kind, f"metadata.{name}", shown, got_value))
     return found
 
 
 def _expected(rule: str, row: Mapping[str, Any]) -> tuple[str, Callable[[str], bool]]:
-    """What a metadata value must be: as it is shown, and how it is known."""
+    """Return the text of an expected metadata value, and a function that checks a value."""
     if rule == "instant":
         return "an instant, RFC 3339", _is_instant
     plain = _FIELD.sub(lambda match: str(row[match[1]]), rule)
@@ -85,7 +85,7 @@ def _is_instant(text: str) -> bool:
 
 
 def _percent_decoded(text: str) -> str | None:
-    """The text whose percent-encoding this is, whatever was escaped beyond need; None for what is none."""
+    """Return the percent-decoded text, None if it is not a percent-encoding. Characters may be escaped needlessly."""
     if not _ESCAPED.fullmatch(text):
         return None
     try:

@@ -1,4 +1,4 @@
-"""One row with its file and its object: what is wrong with them. Not for finding them: file_index.py, objects.py."""
+"""Compare one row with its file and its object."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from cutover.migration.derived_columns import DerivedColumns, ListReader
 from cutover.migration.file_index import Pair, file_columns
 from cutover.migration.findings import Finding, Kind, Part
 from cutover.migration.mapping import MigrationMapping
-from cutover.migration.object_description import undescribed
+from cutover.migration.object_description import description_differences
 from cutover.stores.bulk_objects import BrokenError, BulkObjects, OpenObject
 
 _TRIES: Final = 3
 _MD5: Final = re.compile(r"[0-9a-f]{32}")
 
 
-class Looked(NamedTuple):
-    """What one pair was found to be, by a thread: findings in order, and what to count."""
+class PairResult(NamedTuple):
+    """The result of one pair: findings in order, and numbers to add up. unsettled: a change during the read, or ""."""
 
     findings: tuple[Finding, ...] = ()
     by_md5: int = 0
     by_bytes: int = 0
     read: int = 0
     described: int = 0
-    calculated: int = 0
+    derived: int = 0
     multipart: int = 0
     unsettled: str = ""
 
 
 class PairCheck:
-    """Looks at one pair after the other, in any thread."""
+    """Checks pairs. Safe for threads."""
 
     def __init__(
         self, mapping: MigrationMapping, media: BulkMedia, bucket: BulkObjects, *, reverse: bool, thorough: bool
@@ -49,29 +49,29 @@ class PairCheck:
             (self._table.target, self._rules.size, columns.worker.index(self._rules.size)),
             (self._table.source, *_place_of(self._table.source_of(self._rules.size), columns.legacy)),
         )
-        self._calculated = {column.name: column.derived for column in self._table.columns if column.derived}
+        self._derived = {column.name: column.derived for column in self._table.columns if column.derived}
         self._media, self._bucket = media, bucket
         self._reverse, self._thorough = reverse, thorough
         self.stopped = False
 
-    def at_all(self, pairs: Sequence[Pair]) -> list[Looked]:
-        """Each of them, until somebody says stop."""
-        return [Looked() if self.stopped else self.at(pair) for pair in pairs]
+    def check_all(self, pairs: Sequence[Pair]) -> list[PairResult]:
+        """Return the results of the pairs. After `stopped` is set, the rest gets empty results."""
+        return [PairResult() if self.stopped else self.check(pair) for pair in pairs]
 
-    def at(self, pair: Pair) -> Looked:
-        """One row with its file and its object."""
+    def check(self, pair: Pair) -> PairResult:
+        """Return the result of one pair."""
         found: list[Finding] = []
         if pair.worker is not None:
             found += self._key_of_another(pair)
             if pair.object is None:
                 found += self._no_object(pair)
         if pair.legacy is not None and (pair.file is None or pair.file.size is None):
-            return Looked((*found, *self._unlisted(pair)))
+            return PairResult((*found, *self._unlisted(pair)))
         if pair.legacy is None or pair.worker is None or pair.file is None or pair.object is None:
             if self._thorough and pair.worker is not None and pair.object is not None and pair.legacy is None:
                 return self._object_alone(pair, found)
-            return Looked(tuple(found))
-        assert pair.file.size is not None  # dealt with above
+            return PairResult(tuple(found))
+        assert pair.file.size is not None  # the None case returned above
         sizes_differ = pair.file.size != pair.object.size
         if sizes_differ:
             found.append(self._differs(pair, "size", pair.file.size, pair.object.size))
@@ -80,14 +80,12 @@ class PairCheck:
         try:
             if self._thorough:
                 return self._every_byte(pair, found, sizes_differ=sizes_differ)
-            return Looked(tuple(found)) if sizes_differ else self._md5(pair, found)
+            return PairResult(tuple(found)) if sizes_differ else self._md5(pair, found)
         except FileNotFoundError:
-            return Looked(tuple(found), unsettled=f"{pair.legacy.place}: the file went while it was read")
-
-    # --- where things are ------------------------------------------------------------------------
+            return PairResult(tuple(found), unsettled=f"{pair.legacy.place}: the file disappeared while it was read")
 
     def _key_of_another(self, pair: Pair) -> list[Finding]:
-        """A row whose key is not made of its own user and file leads to somebody else's bytes."""
+        """Find a row with an object key that its user and file id do not form: it leads to another user's bytes."""
         assert pair.worker is not None
         if self._template is None:
             return []
@@ -97,11 +95,11 @@ class PairCheck:
         own = "".join(parts)
         if own == pair.worker.place:
             return []
-        note = f"row {pair.worker.key} points to an object that is not its own user's and file's"
+        note = f"row {pair.worker.key} points to an object that belongs to another user or file"
         return [self._of_object(Kind.CHANGED, pair, self._rules.target_key, own, pair.worker.place, note)]
 
     def _no_object(self, pair: Pair) -> list[Finding]:
-        """The listing has none. Asked for by its key once more: a store that has it gave a listing with holes."""
+        """Request an object that the listing lacks. If it exists, the listing was incomplete."""
         assert pair.worker is not None
         if not pair.worker.place:
             return [self._of_object(Kind.MISSING, pair, None, None, None, f"row {pair.worker.key} names no object")]
@@ -109,17 +107,17 @@ class PairCheck:
         self._bucket.drop()
         if opened is not None and pair.worker.place.startswith(self._rules.prefix):
             raise MeasurementError(
-                f"the listing of the bucket {self._bucket.name} does not show {pair.worker.place!r}, which is there: "
-                "it has holes, or the object was written while this ran. Freeze writes, and run it again."
+                f"the listing of the bucket {self._bucket.name} lacks {pair.worker.place!r}, which exists: it is "
+                "incomplete, or the object was written during the run. Freeze writes, and run it again."
             )
         if opened is not None:
-            return []  # beside the prefix: that its key is wrong was found above
-        note = f"row {pair.worker.key} names it, R2 has none"
+            return []  # outside the prefix: the wrong key is a finding already
+        note = f"row {pair.worker.key} names it, R2 does not have it"
         return [self._of_object(Kind.MISSING, pair, None, "an object", None, note)]
 
     def _unlisted(self, pair: Pair) -> list[Finding]:
-        """Why a row's file was not among those that the walk found."""
-        from cutover.stores import MediaFolder  # here, since few runs have such a row, and it costs their start
+        """Find out why the walk through the folder did not find a row's file."""
+        from cutover.stores import MediaFolder  # imported here, because few runs have such a row
 
         assert pair.legacy is not None
         place, column = pair.legacy.place, self._rules.source_path
@@ -131,31 +129,31 @@ class PairCheck:
         except CheckFailed:
             return [self._of_file(Kind.UNUSABLE, pair, column, "a file", "something else", note)]
         if pieces is None:
-            return [self._of_file(Kind.MISSING, pair, None, "a file", None, f"{note} names it, the folder has none")]
+            return [
+                self._of_file(Kind.MISSING, pair, None, "a file", None, f"{note} names it, the folder does not have it")
+            ]
         for _ in pieces:
             break
-        why = "a file of its own below the prefix, not reached by a link"
+        why = "a file below the prefix that is not reached by a link"
         return [self._of_file(Kind.UNUSABLE, pair, column, why, place, note)]
 
-    # --- the bytes -------------------------------------------------------------------------------
-
-    def _md5(self, pair: Pair, found: list[Finding]) -> Looked:
+    def _md5(self, pair: Pair, found: list[Finding]) -> PairResult:
         assert pair.legacy is not None
         assert pair.object is not None
         assert pair.worker is not None
         etag = pair.object.etag
         if not _MD5.fullmatch(etag):
-            return Looked(tuple(found), multipart=int("-" in etag))
+            return PairResult(tuple(found), multipart=int("-" in etag))
         digest, read = hashlib.md5(usedforsecurity=False), 0
         for piece in self._media.pieces(pair.legacy.place.encode("utf-8", "surrogateescape")):
             digest.update(piece)
             read += len(piece)
         if digest.hexdigest() == etag:
-            return Looked(tuple(found), by_md5=1, read=read)
-        # Not every ETag of that form is an MD5 (encrypted or copied objects): the bytes decide.
+            return PairResult(tuple(found), by_md5=1, read=read)
+        # Not every ETag of this form is an MD5 (encrypted or copied objects): the bytes decide.
         return self._every_byte(pair, found, sizes_differ=False)
 
-    def _every_byte(self, pair: Pair, found: list[Finding], *, sizes_differ: bool) -> Looked:
+    def _every_byte(self, pair: Pair, found: list[Finding], *, sizes_differ: bool) -> PairResult:
         assert pair.legacy is not None
         assert pair.worker is not None
         assert pair.file is not None
@@ -165,12 +163,12 @@ class PairCheck:
             reader.take(piece)
         file = reader.result()
         if file.size != pair.file.size:
-            return Looked(tuple(found), unsettled=f"{pair.legacy.place}: the file changed while it was read")
-        came = self._object(pair)
-        if isinstance(came, str):
-            return Looked(tuple(found), unsettled=came)
-        sha256, opened = came
-        described = calculated = 0
+            return PairResult(tuple(found), unsettled=f"{pair.legacy.place}: the file changed while it was read")
+        read_object = self._object(pair)
+        if isinstance(read_object, str):
+            return PairResult(tuple(found), unsettled=read_object)
+        sha256, opened = read_object
+        described = derived = 0
         if sha256 is None:
             wrong = [self._of_object(Kind.CHANGED, pair, "content_encoding", None, opened.encoding)]
         else:
@@ -179,30 +177,30 @@ class PairCheck:
             wrong = [each for each in wrong if each.column != "content_encoding"] + self._description(pair, opened)
             described = 1
             if not self._reverse:
-                wrong += self._calculations(pair, file)
-                calculated = 1
+                wrong += self._derived_columns(pair, file)
+                derived = 1
         found += wrong
-        return Looked(
-            tuple(found), by_bytes=1, read=0 if sizes_differ else file.size, described=described, calculated=calculated
+        return PairResult(
+            tuple(found), by_bytes=1, read=0 if sizes_differ else file.size, described=described, derived=derived
         )
 
-    def _object_alone(self, pair: Pair, found: list[Finding]) -> Looked:
-        """A row of the Worker's alone, with its object: that they belong together is all that can be said."""
-        came = self._object(pair)
-        if isinstance(came, str):
-            return Looked(tuple(found), unsettled=came)
-        found += self._description(pair, came[1])
-        return Looked(tuple(found), described=1)
+    def _object_alone(self, pair: Pair, found: list[Finding]) -> PairResult:
+        """Check a row that only D1 has, with its object: only the description can be compared."""
+        read_object = self._object(pair)
+        if isinstance(read_object, str):
+            return PairResult(tuple(found), unsettled=read_object)
+        found += self._description(pair, read_object[1])
+        return PairResult(tuple(found), described=1)
 
     def _object(self, pair: Pair) -> tuple[str | None, OpenObject] | str:
-        """SHA-256 of an object, and the object; a sentence for one that changed meanwhile.
+        """Return the SHA-256 of an object and the object, or a sentence if it changed meanwhile.
 
-        None in the place of the SHA-256: it has a Content-Encoding, so HTTP need not show its bytes as they are stored.
+        The SHA-256 is None if the object has a Content-Encoding: HTTP may not return its bytes as they are stored.
         """
         assert pair.worker is not None
         assert pair.object is not None
         key = pair.worker.place
-        tried = 0
+        tries = 0
         while True:
             opened = self._bucket.open(key)
             if opened is not None and opened.encoding and opened.etag == pair.object.etag:
@@ -218,22 +216,22 @@ class PairCheck:
                 return digest.hexdigest(), opened
             except BrokenError as error:
                 self._bucket.drop()
-                tried += 1
-                if tried == _TRIES:
+                tries += 1
+                if tries == _TRIES:
                     raise MeasurementError(
                         f"the object {key!r} could not be read to its end in {_TRIES} tries: {error}. Nothing follows "
-                        "about its bytes. Run it again; if it stays so, the object or the way to it is broken."
+                        "about its bytes. Run it again; if it happens again, the object or the network is broken."
                     ) from None
-
-    # --- what describes them ---------------------------------------------------------------------
 
     def _description(self, pair: Pair, opened: OpenObject) -> list[Finding]:
         assert pair.worker is not None
-        wrong = undescribed(self._rules, pair.worker.values, opened.headers, opened.metadata, reverse=self._reverse)
+        wrong = description_differences(
+            self._rules, pair.worker.values, opened.headers, opened.metadata, reverse=self._reverse
+        )
         return [self._of_object(one.kind, pair, one.column, one.expected, one.got) for one in wrong]
 
-    def _calculations(self, pair: Pair, file: DerivedColumns) -> list[Finding]:
-        """The calculated columns of the row against what the source's bytes give."""
+    def _derived_columns(self, pair: Pair, file: DerivedColumns) -> list[Finding]:
+        """Compare the derived columns of the row with the values that the source's bytes give."""
         assert pair.worker is not None
         wanted: dict[str, Any] = {
             "row_count": file.row_count,
@@ -243,37 +241,35 @@ class PairCheck:
         }
         values = pair.worker.values
         found = []
-        for column, of in self._calculated.items():
+        for column, of in self._derived.items():
             got = values[column]
             if of == "error":
-                # Which words it has is the Worker's own; that there are some is the promise.
+                # The Worker chooses the words; the contract promises that there are some.
                 right = (got is None) if file.status == "completed" else isinstance(got, str) and got != ""
                 expected = None if file.status == "completed" else "a reason"
             else:
                 expected = wanted[of]
                 right = type(got) is type(expected) and got == expected
             if not right:
-                note = "calculated from the file's bytes"
+                note = "derived from the file's bytes"
                 place = (Part.ROWS, self._table.target, Kind.CHANGED, pair.worker.key, column)
                 found.append(Finding(*place, as_json(expected), as_json(got), note))
         return found
 
     def _size_of_row(self, pair: Pair, size: int) -> list[Finding]:
-        """Both sides hold as many bytes as each other: then that is what the rows must say."""
+        """Compare the sizes in the rows with the size that file and object have in common."""
         assert pair.legacy is not None
         assert pair.worker is not None
         found = []
         for (table, column, place), row in zip(self._sizes, (pair.worker, pair.legacy), strict=True):
             if place is not None and row.cells[place] != size:
-                note = f"row {row.key} says how many bytes it has, and it has others"
+                note = f"row {row.key} states another size"
                 got = as_json(row.cells[place])
                 found.append(Finding(Part.OBJECTS, table, Kind.CHANGED, row.place, column, as_json(size), got, note))
         return found
 
-    # --- findings --------------------------------------------------------------------------------
-
     def _differs(self, pair: Pair, column: str, of_file: object, of_object: object) -> Finding:
-        """A difference between file and object, told of the direction's target."""
+        """Return a difference between file and object as a finding of the target."""
         if self._reverse:
             return self._of_file(Kind.CHANGED, pair, column, of_object, of_file)
         return self._of_object(Kind.CHANGED, pair, column, of_file, of_object)
@@ -300,5 +296,5 @@ def _place_of(column: str | None, columns: Sequence[str]) -> tuple[str | None, i
 
 
 def as_json(value: object) -> str | None:
-    """A value of a finding: JSON, None where there is none."""
+    """Return a value as the JSON text of a finding, None for None."""
     return None if value is None else json.dumps(value, ensure_ascii=False)

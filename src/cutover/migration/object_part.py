@@ -1,7 +1,4 @@
-"""Objects as a part of a reconciliation: the rows that name them, read from both sides, and where the bytes lie.
-
-Not for comparing files with objects: objects.py.
-"""
+"""The part of a reconciliation that compares objects: reads the rows that name them and starts the comparison."""
 
 from __future__ import annotations
 
@@ -26,15 +23,15 @@ if TYPE_CHECKING:
     from cutover.migration.reconciliation import Reconciled
 
 _DOUBLE: Final = 2**53
-"""From here on D1's REST interface rounds whole numbers, as JavaScript does."""
+"""D1's REST API rounds integers from here on, like JavaScript."""
 
 
 def objects_part(stop: Callable[[], None]) -> Callable[[Reconciled, Findings, Progress], None]:
-    """The part, ready to be run. stop: raises when the run must end, called before each request."""
+    """Return the part. stop: called before each request, raises if the run must end."""
 
     def part(run: Reconciled, findings: Findings, progress: Progress) -> None:
         environment, mapping = run.environment, run.mapping
-        missing = [name for name, there in (("media", environment.media), ("r2", environment.bucket)) if there is None]
+        missing = [name for name, place in (("media", environment.media), ("r2", environment.bucket)) if place is None]
         table = mapping.table(mapping.objects.table)
         if missing:
             run.result.unverified["objects"] = (
@@ -42,9 +39,11 @@ def objects_part(stop: Callable[[], None]) -> Callable[[Reconciled, Findings, Pr
             )
             return
         if table not in run.tables:
-            run.result.unverified["objects"] = f"{table.target} could not be read: its schema is not as mapped"
+            run.result.unverified["objects"] = (
+                f"{table.target} could not be read because its schema differs from the mapping"
+            )
             return
-        assert environment.media is not None and environment.bucket is not None  # noqa: PT018 - both were asked for above
+        assert environment.media is not None and environment.bucket is not None  # noqa: PT018 - checked above
         columns = file_columns(mapping)
         bucket = BulkObjects(
             environment.bucket, environment.allowed, timeout_s=environment.timeout_s, ca_file=environment.ca_file,
@@ -67,7 +66,7 @@ def objects_part(stop: Callable[[], None]) -> Callable[[Reconciled, Findings, Pr
         run.result.objects = numbers.as_json()
         if numbers.not_verified:
             run.result.unverified["objects in the thorough form"] = (
-                f"not looked at: {'; '.join(numbers.not_verified)}. --thorough reads every byte"
+                f"not compared: {'; '.join(numbers.not_verified)}. --thorough reads every byte"
             )
         if numbers.unsettled:
             run.result.unverified["quiet objects"] = f"changed while they were read: {'; '.join(numbers.unsettled[:5])}"
@@ -76,7 +75,7 @@ def objects_part(stop: Callable[[], None]) -> Callable[[Reconciled, Findings, Pr
 
 
 def rows_of(reader: Reader, table: str, key: str, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """The columns of every row, in order of the key, in ranges of bounded size. Texts as str."""
+    """Yield the columns of every row, ordered by key, texts as str. Reads ranges of limited size."""
     first, last, count = reader.query(
         f'SELECT CAST(min("{key}") AS text), CAST(max("{key}") AS text), count(*) FROM "{table}"'  # noqa: S608
     )[0]
@@ -90,10 +89,10 @@ def rows_of(reader: Reader, table: str, key: str, columns: Sequence[str]) -> Ite
         while begin <= keys.last:
             began = time.monotonic()
             limit = f" LIMIT {keys.limit}" if keys.limit else ""
-            behind = f'FROM "{table}" WHERE "{key}" BETWEEN {begin} AND {keys.last} ORDER BY "{key}"{limit}'
-            rows = reader.query(f"SELECT {names} {behind}")
+            selection = f'FROM "{table}" WHERE "{key}" BETWEEN {begin} AND {keys.last} ORDER BY "{key}"{limit}'
+            rows = reader.query(f"SELECT {names} {selection}")
             if reader.dialect is Dialect.SQLITE and any(map(_may_be_rounded, rows)):
-                rows = _with_all_digits(reader, rows, columns, behind)
+                rows = _with_all_digits(reader, rows, columns, selection)
             size = sum(len(cell) if isinstance(cell, bytes) else 8 for row in rows for cell in row)
             plan.learn(keys, len(rows), size, time.monotonic() - began)
             for row in rows:
@@ -108,14 +107,14 @@ def _may_be_rounded(row: Sequence[Cell]) -> bool:
 
 
 def _with_all_digits(
-    reader: Reader, rows: Sequence[Sequence[Cell]], columns: Sequence[str], behind: str
+    reader: Reader, rows: Sequence[Sequence[Cell]], columns: Sequence[str], selection: str
 ) -> list[Sequence[Cell]]:
-    """The rows with their whole numbers as they are stored, asked for as a text. Raises MismatchedError."""
-    whole_numbers = ", ".join(f"""CASE typeof("{name}") WHEN 'integer' THEN "{name}" END""" for name in columns)
-    exact = [json.loads(text_of(row[0])) for row in reader.query(f"SELECT json_array({whole_numbers}) {behind}")]
+    """Return the rows with their integers as they are stored, requested as texts. Raises MismatchedError."""
+    integers = ", ".join(f"""CASE typeof("{name}") WHEN 'integer' THEN "{name}" END""" for name in columns)
+    exact = [json.loads(text_of(row[0])) for row in reader.query(f"SELECT json_array({integers}) {selection}")]
     if len(exact) != len(rows):
         raise MismatchedError(
-            f"{reader.where} answered {len(rows)} rows, then {len(exact)} of the same range: run it again"
+            f"{reader.where} returned {len(rows)} rows, then {len(exact)} of the same range. Run it again"
         )
     return [
         tuple(cell if number is None else number for cell, number in zip(row, numbers, strict=True))

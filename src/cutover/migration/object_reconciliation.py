@@ -1,6 +1,6 @@
-"""Each file against its object: presence, size, MD5 where the ETag is one; thorough: every byte and what describes it.
+"""Compare every file with its object: presence, size, MD5 if the ETag is one; thorough: every byte and the headers.
 
-Also what lies there without a row, on both sides, and two rows at one place. Not for the rows themselves: rows.py.
+Also finds files and objects without a row, and two rows with the same place.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cutover.migration.bulk_media import BulkMedia
 from cutover.migration.file_index import FileIndex, Pair
 from cutover.migration.findings import Finding, Findings, Kind, Part
 from cutover.migration.mapping import MigrationMapping
-from cutover.migration.object_pairs import Looked, PairCheck, as_json
+from cutover.migration.object_pairs import PairCheck, PairResult, as_json
 from cutover.run.progress import Progress
 from cutover.stores.bulk_objects import BulkObjects
 
@@ -31,12 +31,12 @@ _PAGES_AHEAD: Final = 32
 
 @dataclass
 class ObjectNumbers:
-    """Exact numbers of what was compared.
+    """Exact numbers of a comparison.
 
-    file_bytes, object_bytes: as listed; compared_bytes: read on each side and compared; by_md5: pairs whose file was
-    read and whose ETag is its MD5; by_bytes: pairs whose bytes were read on both sides. described: objects whose type,
-    encoding, caching and metadata were compared; calculated: rows whose calculated columns were. not_verified: what
-    this form did not look at, in sentences; unsettled: what changed while it was read.
+    file_bytes, object_bytes: as listed; compared_bytes: read on each side and compared; by_md5: pairs with a file that
+    was read and an ETag that is its MD5; by_bytes: pairs with bytes read on both sides. described: objects whose type,
+    encoding, caching and metadata were compared; derived: rows whose derived columns were. not_verified: sentences
+    about everything that this form does not compare; unsettled: changes during the read.
     """
 
     legacy_rows: int = 0
@@ -50,7 +50,7 @@ class ObjectNumbers:
     by_bytes: int = 0
     compared_bytes: int = 0
     described: int = 0
-    calculated: int = 0
+    derived: int = 0
     multipart: int = 0
     requests: int = 0
     retries: int = 0
@@ -60,8 +60,10 @@ class ObjectNumbers:
     unsettled: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return {**vars(self), "seconds": round(self.seconds, 3)}
+        """Return plain data."""
+        data = {**vars(self), "seconds": round(self.seconds, 3)}
+        data["calculated"] = data.pop("derived")  # the key of reconciliation.json
+        return data
 
 
 def reconcile_objects(
@@ -77,17 +79,17 @@ def reconcile_objects(
     threads: int = THREADS,
     progress: Progress | None = None,
 ) -> ObjectNumbers:
-    """Compare all files and objects. The rows' cells are those that `file_columns(mapping)` names, in its order.
+    """Compare all files and objects. The rows' cells are those of `file_columns(mapping)`, in its order.
 
     reverse: the objects are the source and the files the target. thorough: read every byte on both sides.
-    Raises MeasurementError for a listing that cannot be whole and for a store that cannot be reached; CheckFailed
-    for one that refuses. What was added to the findings until then is true, and not all.
+    Raises MeasurementError for a listing that may be incomplete and for an unreachable store, CheckFailed for a store
+    that refuses. The findings until then are correct but incomplete.
     """
     started = time.monotonic()
     progress = progress or Progress()
     numbers = ObjectNumbers(thorough=thorough)
     index = FileIndex(mapping)
-    look = PairCheck(mapping, media, bucket, reverse=reverse, thorough=thorough)
+    check = PairCheck(mapping, media, bucket, reverse=reverse, thorough=thorough)
     try:
         _fill(index, mapping.objects.prefix, legacy_rows, worker_rows, media, bucket, progress)
         numbers.legacy_rows, _ = index.count("legacy")
@@ -96,40 +98,40 @@ def reconcile_objects(
         numbers.objects, numbers.object_bytes = index.count("object")
         total = max(numbers.legacy_rows, numbers.worker_rows)
         progress.begin("files and objects", total, unit="pairs")
-        for done, (pair, looked) in enumerate(_in_parallel(index.pairs(), look, threads), 1):
-            for finding in looked.findings:
+        for done, (pair, result) in enumerate(_in_parallel(index.pairs(), check, threads), 1):
+            for finding in result.findings:
                 findings.add(finding)
             numbers.pairs += pair.file is not None and pair.object is not None
-            for name in ("by_md5", "by_bytes", "described", "calculated", "multipart"):
-                setattr(numbers, name, getattr(numbers, name) + getattr(looked, name))
-            numbers.compared_bytes += looked.read
-            if looked.unsettled:
-                numbers.unsettled.append(looked.unsettled)
+            for name in ("by_md5", "by_bytes", "described", "derived", "multipart"):
+                setattr(numbers, name, getattr(numbers, name) + getattr(result, name))
+            numbers.compared_bytes += result.read
+            if result.unsettled:
+                numbers.unsettled.append(result.unsettled)
             progress.reach(done)
-        _without_rows(index, mapping, findings)
-        _shared(index, mapping, findings)
+        _add_orphans(index, mapping, findings)
+        _add_shared_places(index, mapping, findings)
     finally:
         index.close()
         numbers.requests, numbers.retries = bucket.requests, bucket.retries
     numbers.seconds = time.monotonic() - started
-    numbers.not_verified = _left_out(numbers)
+    numbers.not_verified = _not_compared(numbers)
     return numbers
 
 
-def _left_out(numbers: ObjectNumbers) -> list[str]:
+def _not_compared(numbers: ObjectNumbers) -> list[str]:
     if numbers.thorough:
         return []
     described = numbers.pairs - numbers.described
-    said = [
+    parts = [
         f"the content type, encoding, caching and metadata of {described:,} objects",
-        f"what is calculated from the bytes of {numbers.pairs - numbers.calculated:,} files",
+        f"the derived columns of {numbers.pairs - numbers.derived:,} files",
     ]
     unread = numbers.pairs - numbers.by_md5 - numbers.by_bytes
     if unread:
-        said.insert(
-            0, f"the bytes of {unread:,} objects whose ETag is no MD5 of them ({numbers.multipart:,} multipart)"
+        parts.insert(
+            0, f"the bytes of {unread:,} objects with an ETag that is not their MD5 ({numbers.multipart:,} multipart)"
         )
-    return said
+    return parts
 
 
 def _fill(
@@ -141,9 +143,9 @@ def _fill(
     bucket: BulkObjects,
     progress: Progress,
 ) -> None:
-    """Rows, files and objects into the index; the bucket is listed while the rest is read."""
-    # A row that is written while this reads must not seem to lack its file, so places are listed behind the rows that
-    # name them; the listing is therefore joined with rows that are at most as old as it is.
+    """Add rows, files and objects to the index. The bucket is listed while the rest is read."""
+    # A row that is written during the read must not seem to lack its file, so files are listed after the rows that
+    # name them.
     pages: queue.Queue[list[Any] | BaseException | None] = queue.Queue(_PAGES_AHEAD)
     ended = threading.Event()
 
@@ -160,7 +162,7 @@ def _fill(
                 if ended.is_set():
                     return
             put(None)
-        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits for the pages
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that reads the pages
             put(error)
 
     lister = threading.Thread(target=listing, name="listing", daemon=True)
@@ -181,48 +183,48 @@ def _fill(
     index.ready()
 
 
-def _in_parallel(pairs: Iterator[Pair], look: PairCheck, threads: int) -> Iterator[tuple[Pair, Looked]]:
-    """Every pair with what was found, in their order; few are under way at any time, so memory stays small."""
-    waiting: deque[tuple[list[Pair], Future[list[Looked]]]] = deque()
+def _in_parallel(pairs: Iterator[Pair], check: PairCheck, threads: int) -> Iterator[tuple[Pair, PairResult]]:
+    """Yield every pair with its result, in order. Few are in progress at any time, so memory stays small."""
+    waiting: deque[tuple[list[Pair], Future[list[PairResult]]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="objects") as pool:
         try:
             batch: list[Pair] = []
             for pair in pairs:
                 batch.append(pair)
                 if len(batch) == _BATCH:
-                    waiting.append((batch, pool.submit(look.at_all, batch)))
+                    waiting.append((batch, pool.submit(check.check_all, batch)))
                     batch = []
                     if len(waiting) > _AHEAD:
                         done, future = waiting.popleft()
                         yield from zip(done, future.result(), strict=True)
             if batch:
-                waiting.append((batch, pool.submit(look.at_all, batch)))
+                waiting.append((batch, pool.submit(check.check_all, batch)))
             while waiting:
                 done, future = waiting.popleft()
                 yield from zip(done, future.result(), strict=True)
         finally:
-            look.stopped = True
+            check.stopped = True
             for _, future in waiting:
                 future.cancel()
 
 
-def _without_rows(index: FileIndex, mapping: MigrationMapping, findings: Findings) -> None:
+def _add_orphans(index: FileIndex, mapping: MigrationMapping, findings: Findings) -> None:
     table = mapping.table(mapping.objects.table)
     for key, size in index.orphaned_objects():
-        note = "an object of no row; bytes"
+        note = "an object without a row; bytes"
         findings.add(Finding(Part.OBJECTS, table.target, Kind.ORPHAN, key, None, None, as_json(size), note))
     for path, length in index.orphaned_files():
-        note = "a file of no row; bytes"
+        note = "a file without a row; bytes"
         findings.add(Finding(Part.OBJECTS, table.source, Kind.ORPHAN, path, None, None, as_json(length), note))
 
 
-def _shared(index: FileIndex, mapping: MigrationMapping, findings: Findings) -> None:
+def _add_shared_places(index: FileIndex, mapping: MigrationMapping, findings: Findings) -> None:
     table, rules = mapping.table(mapping.objects.table), mapping.objects
     for side, name, column in (
         ("worker", table.target, rules.target_key),
         ("legacy", table.source, rules.source_path),
     ):
         for place, rows in index.shared(side):
-            note = "of these rows one's deletion takes the bytes of the others"
+            note = "the deletion of one of these rows deletes the bytes of the others"
             place_of = (Part.OBJECTS, name, Kind.DUPLICATED, place, column)
             findings.add(Finding(*place_of, as_json("one row"), as_json(rows), note))

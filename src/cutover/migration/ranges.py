@@ -1,7 +1,4 @@
-"""Which keys are read next: ranges that follow each other, sized by what the last ones took.
-
-Not for reading them: rows.py.
-"""
+"""Plan the key ranges of a table. Their size follows from the time and bytes of the previous ones."""
 
 from __future__ import annotations
 
@@ -14,12 +11,12 @@ from typing import Final
 FIRST_ROWS: Final = 1_000
 MOST_ROWS: Final = 50_000
 LONGEST_S: Final = 2.0
-"""A range that took longer is followed by smaller ones, so that progress is seen and no side's limit is met."""
+"""A range that took longer is followed by smaller ones, for progress and because of the sides' time limits."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRange:
-    """Keys from first to last, both included. limit: at most so many rows a side; None: it cannot hold too many."""
+    """Keys from first to last, inclusive. limit: maximum rows per side; None: the range cannot contain too many."""
 
     first: int
     last: int
@@ -27,13 +24,13 @@ class KeyRange:
 
 
 class RangePlan:
-    """Hands out the ranges of one table, each key once but for what was not read. For several threads."""
+    """Assigns the ranges of a table to threads. Each key is assigned once, and again only if it was not read."""
 
     def __init__(
         self, first: int, last: int, rows: int, batch_bytes: int, proven: Iterable[tuple[int, int]] = ()
     ) -> None:
-        """first, last: the least and the greatest key of both sides; rows: of the larger side. batch_bytes: what a
-        range should take on one side. proven: ranges that an earlier run has proven; they are passed over."""
+        """first, last: the least and the greatest key of both sides; rows: of the larger side. batch_bytes: intended
+        size of a range on one side. proven: ranges that an interrupted run compared; they are skipped."""
         self._batch_bytes = batch_bytes
         self._left: deque[tuple[int, int]] = deque(without([(first, last)], merged(proven)))
         self._changed = threading.Condition()
@@ -42,9 +39,9 @@ class RangePlan:
         self._keys_a_row = max(1.0, (last - first + 1) / max(1, rows))
 
     def take(self, *, wait: bool = False) -> KeyRange | None:
-        """The next range; None when all keys were handed out.
+        """Return the next range, None if all keys are assigned.
 
-        wait: until something is handed out anew, or done() was said of all that was taken; for several threads.
+        wait: wait until another thread gives keys back or all assigned ranges are done.
         """
         with self._changed:
             while wait and not self._left and self._out and not self._ended:
@@ -57,12 +54,11 @@ class RangePlan:
             if last < end:
                 self._left.appendleft((last + 1, end))
             self._out += 1
-            # A key is an integer and unique: where there are no more keys than rows wanted, no limit is needed.
+            # Keys are unique integers: a range with no more keys than intended rows needs no limit.
             return KeyRange(first, last, self._rows if last - first + 1 > self._rows else None)
 
     def done(self, keys: KeyRange, read_to: int) -> None:
-        """A range was read to that key: it held more rows than was thought, and the rest of it is handed out anew, in
-        ranges of what is known by now."""
+        """Report that a range was read up to a key. The rest of it is assigned again."""
         with self._changed:
             self._out -= 1
             if read_to < keys.last:
@@ -70,13 +66,13 @@ class RangePlan:
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Nothing more is handed out; who waits goes on."""
+        """Assign no more ranges, and wake waiting threads."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
     def learn(self, keys: KeyRange, rows: int, size: int, seconds: float) -> None:
-        """What a range took: rows and bytes of its larger side, time in s."""
+        """Adapt the size of ranges: rows and bytes of the larger side of a range, time in s."""
         with self._changed:
             if rows == 0:
                 return
@@ -84,22 +80,22 @@ class RangePlan:
             wanted = self._batch_bytes * rows / max(1, size)
             if seconds > LONGEST_S:
                 wanted = min(wanted, rows * LONGEST_S / seconds)
-            # Never more than double: one range of small rows says little about the next.
+            # At most double: one range of small rows predicts little about the next.
             self._rows = int(max(1, min(wanted, 2 * max(self._rows, 1), MOST_ROWS)))
 
     def shrink(self, rows: int) -> None:
-        """A range of so many rows was more than a side can answer."""
+        """Report that a side could not return a range of so many rows."""
         with self._changed:
             self._rows = max(1, min(self._rows, rows // 2))
 
     def jump(self, after: int, to: int) -> None:
-        """Neither side has a key between these two."""
+        """Report that neither side has a key between these two."""
         with self._changed:
             self._left = deque(without(self._left, [(after + 1, to - 1)]))
 
 
 def merged(ranges: Iterable[tuple[int, int]]) -> Sequence[tuple[int, int]]:
-    """The same keys in as few ranges as possible, in order."""
+    """Return the same keys in as few ranges as possible, in order."""
     found: list[tuple[int, int]] = []
     for first, last in sorted(ranges):
         if found and first <= found[-1][1] + 1:
@@ -110,7 +106,7 @@ def merged(ranges: Iterable[tuple[int, int]]) -> Sequence[tuple[int, int]]:
 
 
 def without(ranges: Iterable[tuple[int, int]], taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The keys of the ranges, in their order, that are in none of those taken, which follow each other."""
+    """Return the keys of the ranges that are in none of `taken`, which is sorted. The order is kept."""
     left = []
     for first, last in ranges:
         for begun, ended in taken:

@@ -1,7 +1,4 @@
-"""A whole reconciliation in one direction: schema, rows, what holds between rows, objects, logins.
-
-Not for deciding what its findings mean: the gate's checks do, and result.py is what they get.
-"""
+"""Perform a reconciliation in one direction: schemas, rows, keys, objects, logins."""
 
 from __future__ import annotations
 
@@ -21,18 +18,18 @@ from cutover.migration.mapping import MigrationMapping, TableMapping
 from cutover.migration.reconciliation_result import Reconciliation
 from cutover.migration.resume import Proven, RangeJournal
 from cutover.migration.row_queries import Owner, owner_counts, queries_of
-from cutover.migration.schemas import Schema, d1_schema, judge_schemas, legacy_schema
+from cutover.migration.schemas import Schema, compare_schemas, d1_schema, legacy_schema
 from cutover.migration.table_comparison import WORKERS, TableComparison
 from cutover.run.progress import Progress
 
 DIRECTIONS: Final = ("forward", "reverse")
 Rest = Callable[["Reconciled", Findings, Progress], None]
-"""A part beyond rows and keys: it adds its numbers and findings."""
+"""A part after rows and keys. It adds its numbers and findings."""
 
 
 @dataclass
 class Reconciled:
-    """What the parts beyond rows need: the sides, the tables that can be read, the result that they add to."""
+    """The input of the parts after rows and keys. tables: those that can be read. result: the parts add to it."""
 
     mapping: MigrationMapping
     environment: Environment
@@ -46,7 +43,10 @@ class Reconciled:
 
 @dataclass
 class Run:
-    """One reconciliation. folder: holds the journal of proven ranges. head: facts that must be equal to resume it."""
+    """One reconciliation.
+
+    folder: of the journal of proven ranges. head: facts that must be equal to resume the run.
+    """
 
     mapping: MigrationMapping
     environment: Environment
@@ -64,19 +64,19 @@ class Run:
     _compared: list[TableComparison] = field(default_factory=list)
 
     def run(self) -> Reconciliation:
-        """Reconcile. Raises MeasurementError for sides that cannot be read to the end, NotVerified, CheckFailed."""
+        """Reconcile. Raises MeasurementError if a side cannot be read to the end, NotVerified, CheckFailed."""
         started = time.monotonic()
         result = Reconciliation(
             self.environment.name, DIRECTIONS[self.reverse], thorough=self.thorough, findings=self.findings
         )
         with ExitStack() as stack:
-            # Marks before the first row: what is read is not older than they are.
+            # Marks before the first row, so that no row that is read is older.
             marks = {side.label: side.mark(self._names(side)) for side in (self.legacy, self.d1)}
             readers = [self._pair(stack) for _ in range(self.workers)]
             self.progress.begin("schema")
             legacy, d1 = self._by_dialect(readers[0])
             schemas = legacy_schema(legacy), d1_schema(d1)
-            tables = judge_schemas(self.mapping, *schemas, self.findings)
+            tables = compare_schemas(self.mapping, *schemas, self.findings)
             valid = self._still_valid(result)
             journal = RangeJournal(self.folder, {**self.head, "marks": marks})
             stack.callback(journal.close)
@@ -97,7 +97,7 @@ class Run:
         if tables and not any(numbers["source_rows"] for numbers in result.tables.values()):
             result.unverified["rows"] = (
                 f"the source ({self._source.label}) holds no row of {', '.join(table.target for table in tables)}: "
-                "of nothing, nothing can be proven. Is it the right database?"
+                "an empty source proves nothing. Is it the right database?"
             )
         result.seconds = time.monotonic() - started
         self.progress.end()
@@ -112,7 +112,7 @@ class Run:
         return self.legacy if self.reverse else self.d1
 
     def _names(self, side: Side) -> list[str]:
-        """The tables of a side that are compared."""
+        """Return the tables of a side that are compared."""
         return [table.source if side is self.legacy else table.target for table in self.mapping.tables]
 
     def _pair(self, stack: ExitStack) -> tuple[Reader, Reader]:
@@ -126,7 +126,7 @@ class Run:
         return (one, other) if one.dialect is Dialect.POSTGRES else (other, one)
 
     def _still_valid(self, result: Reconciliation) -> dict[str, list[tuple[int, int, int]]]:
-        """The ranges of an earlier run, where both sides prove that nothing was written since."""
+        """Return the ranges of an interrupted run if both sides prove that nothing was written since."""
         if not self.proven.count:
             return {}
         for side in (self.legacy, self.d1):
@@ -136,12 +136,12 @@ class Run:
                 result.notes.append(f"{self.proven.count} proven ranges are read again: {side.label}: {written}")
                 return {}
         result.notes.append(
-            f"{self.proven.count} ranges were proven by the run that was cut off, and nothing was written"
+            f"{self.proven.count} ranges were compared by the interrupted run, and nothing was written since"
         )
         return self.proven.ranges
 
     def _written(self, side: Side, reader: Reader, result: Reconciliation) -> str | None:
-        """What was written into a side meanwhile. Where its own word leaves a doubt its rows are read once more."""
+        """Return what was written to a side during the run. If the side cannot tell, its rows are read again."""
         try:
             written = side.written_meanwhile(self._names(side))
         except NotVerified as error:
@@ -150,10 +150,10 @@ class Run:
             written = str(error)
         if written is None or side.tells_writes:
             return written
-        self.progress.begin(f"rows of {side.label} once more")
+        self.progress.begin(f"rows of {side.label} again")
         changed = next(filter(None, (comparison.changed_since(reader) for comparison in self._compared)), None)
         if changed is None:
-            result.notes.append(f"{side.label}: {written}; its rows were read once more and are what they were")
+            result.notes.append(f"{side.label}: {written}; its rows were read again and have not changed")
         return changed
 
     def _rows(

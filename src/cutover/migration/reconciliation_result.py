@@ -1,7 +1,4 @@
-"""What a reconciliation has shown, as the gate's checks and reconciliation.json have it: exact counts, masked samples.
-
-Not for finding: run.py; nor for judging: the checks.
-"""
+"""The result of a reconciliation, also as reconciliation.json: exact counts and masked samples."""
 
 from __future__ import annotations
 
@@ -17,8 +14,11 @@ FILE: Final = "reconciliation.json"
 
 @dataclass
 class Reconciliation:
-    """One run. tables: RowNumbers by table of D1; owners: the same of rows counted by owner. written: by side, what was
-    written during the run, None when it is proven that nothing was. unverified: part -> why it was not shown."""
+    """The result of one run.
+
+    tables: RowNumbers by table of D1; owners: the same for rows counted by owner. written: by side, what was written
+    during the run, None if it is proven that nothing was. unverified: part -> why it was not verified.
+    """
 
     environment: str
     direction: str
@@ -35,7 +35,7 @@ class Reconciliation:
     seconds: float = 0.0
 
     def as_json(self, *, show_values: bool = False) -> dict[str, Any]:
-        """Plain data. show_values: samples are in the clear."""
+        """Return plain data. show_values: do not mask samples."""
         return {
             "schema": 1,
             **{key: value for key, value in vars(self).items() if key != "findings"},
@@ -47,7 +47,7 @@ class Reconciliation:
 
 
 def found_in(findings: Findings, *, show_values: bool) -> list[dict[str, Any]]:
-    """Each place and kind with its exact count and its first samples."""
+    """Return each place and kind with its exact count and its first samples."""
     rows = []
     for (part, table, column, kind), count in findings.counts.items():
         samples = []
@@ -62,13 +62,13 @@ def found_in(findings: Findings, *, show_values: bool) -> list[dict[str, Any]]:
 
 
 def places(data: dict[str, Any], *parts: Part, table: str | None = None) -> list[dict[str, Any]]:
-    """The findings of some parts, of one table when it is given, from the file's data."""
+    """Return the findings of some parts from the file's data. table: only of this one, None for all."""
     wanted = {part.value for part in parts}
     return [row for row in data["findings"] if row["part"] in wanted and (table is None or row["table"] == table)]
 
 
 def sentence(row: dict[str, Any]) -> str:
-    """One place in words: what, where, how often, and its first sample."""
+    """Return a place as one sentence: count, kind, place, first sample."""
     place = row["table"] + (f".{row['column']}" if row["column"] else "")
     text = f"{row['count']} {row['kind']}: {place}"
     for sample in row["samples"][:1]:
@@ -80,5 +80,5 @@ def sentence(row: dict[str, Any]) -> str:
 
 
 def text_of_file(data: dict[str, Any]) -> str:
-    """The file's text."""
+    """Return the text of the file."""
     return json.dumps(data, indent=1, ensure_ascii=True) + "\n"

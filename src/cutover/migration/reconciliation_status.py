@@ -1,7 +1,4 @@
-"""How a whole reconciliation ended, as one status: for the command, which has no single checks.
-
-Not for the gate's checks: checks.py.
-"""
+"""The status of a whole reconciliation, for the command, which has no single checks."""
 
 from __future__ import annotations
 
@@ -13,13 +10,13 @@ from cutover.migration.reconciliation_result import sentence
 
 
 def status_of(data: Mapping[str, Any]) -> tuple[Status, str]:
-    """Failed with what was found first; not verified with all that was not shown; passed when neither."""
+    """Return FAILED with the most frequent findings, NOT_VERIFIED with all reasons, or PASSED."""
     if data["findings"]:
         found = sorted(data["findings"], key=lambda row: -row["count"])
         more = f"; and {len(found) - 3} more kinds" if len(found) > 3 else ""
         return Status.FAILED, f"{data['total_findings']} findings: {'; '.join(map(sentence, found[:3]))}{more}"
-    unshown = [f"{part}: {why}" for part, why in data["unverified"].items()]
-    unshown += [f"{side}: {what}" for side, what in data["written"].items() if what]
-    if unshown:
-        return Status.NOT_VERIFIED, "; ".join(unshown)
+    unverified = [f"{part}: {why}" for part, why in data["unverified"].items()]
+    unverified += [f"{side}: {what}" for side, what in data["written"].items() if what]
+    if unverified:
+        return Status.NOT_VERIFIED, "; ".join(unverified)
     return Status.PASSED, ""

@@ -1,6 +1,6 @@
-"""What a reconciliation has proven so far, on disk, so that one that was killed need not read it again.
+"""The journal of compared ranges, so that a resumed run need not read them again.
 
-Not for deciding whether it still holds: each side's mark does, when the run is resumed.
+The marks of both sides decide if the ranges are still valid.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ _SYNC_EVERY: Final = 64
 
 @dataclass
 class Proven:
-    """Ranges (first, last, rows) by table, and the marks of both sides when they were read."""
+    """Compared ranges (first, last, rows) by table, and the marks of both sides at that time."""
 
     marks: Mapping[str, str | None] = field(default_factory=dict)
     ranges: dict[str, list[tuple[int, int, int]]] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
-        """How many ranges."""
+        """Return the number of ranges."""
         return sum(map(len, self.ranges.values()))
 
 
 class RangeJournal:
-    """Appends each proven range, a line of JSON. For several threads."""
+    """Appends each compared range as a line of JSON. Safe for threads."""
 
     def __init__(self, folder: Path, head: Mapping[str, Any]) -> None:
-        """head: what must be the same for the ranges to mean the same, and the marks."""
+        """head: the facts that must be equal to resume the run, and the marks."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock, self._lines = threading.Lock(), 0
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
@@ -45,11 +45,11 @@ class RangeJournal:
         self._append(head)
 
     def proven(self, table: str, first: int, last: int, rows: int) -> None:
-        """Write down one range without a finding."""
+        """Write a range without a finding."""
         self._append({"table": table, "first": first, "last": last, "rows": rows})
 
     def end(self) -> None:
-        """The run has come to its end: there is nothing to resume."""
+        """Write that the run is complete, so there is nothing to resume."""
         self._append({"ended": True})
         self.close()
 
@@ -65,32 +65,35 @@ class RangeJournal:
                 os.fsync(self._file.fileno())
 
 
-def last_cut_off(reports: Path, head: Mapping[str, Any]) -> Proven:
-    """What the newest run that was cut off has proven; nothing of one with another head.
+def latest_interrupted(reports: Path, head: Mapping[str, Any]) -> Proven:
+    """Return the compared ranges of the latest interrupted run with the same head.
 
-    head: without the marks. Raises ConfigurationError when there is none to resume.
+    head: without the marks. Raises ConfigurationError if there is none.
     """
     for file in sorted(reports.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime_ns, reverse=True):
         found = _read(file)
         if not found:
             continue
-        told, lines = found[0], found[1:]
-        if {key: value for key, value in told.items() if key != "marks"} != dict(head):
+        first, lines = found[0], found[1:]
+        if {key: value for key, value in first.items() if key != "marks"} != dict(head):
             continue
         if any("ended" in line for line in lines):
-            break  # the newest of its kind came to its end; an older one is no news
-        proven = Proven(told.get("marks", {}))
+            break  # the latest run is complete, so an older one is outdated
+        proven = Proven(first.get("marks", {}))
         for line in lines:
             proven.ranges.setdefault(line["table"], []).append((line["first"], line["last"], line["rows"]))
         return proven
     raise ConfigurationError(
-        "--resume", "", f"no run in {reports} with this environment, direction and mapping was cut off", "Leave it out."
+        "--resume",
+        "",
+        f"expected an interrupted run of this environment, direction and mapping in {reports}, got none",
+        "Omit the option.",
     )
 
 
 def _read(file: Path) -> list[dict[str, Any]]:
-    """The lines; the last may have been cut off with the run."""
+    """Return the complete lines. The last one may be incomplete."""
     found: list[dict[str, Any]] = []
-    with contextlib.suppress(OSError, ValueError):  # what stands before a line that breaks off is whole
+    with contextlib.suppress(OSError, ValueError):  # the lines before an incomplete one are complete
         found.extend(json.loads(line) for line in file.read_bytes().split(b"\n") if line)
     return found

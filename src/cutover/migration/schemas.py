@@ -1,7 +1,6 @@
-"""The mapping against both live schemas: every table and column of either side is mapped, and can hold what it must.
+"""Compare the mapping with both live schemas: every table and column is mapped and can store its values.
 
-Not for rows. A table that is not as mapped is found here and not read: SQLite takes the name of a column that it does
-not have for a text.
+A table that differs from the mapping is not read, because SQLite takes the name of a missing column for a text.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _TYPES: Final = {
     Form.TEXT_ARRAY: {"_text", "_varchar"},
     Form.JSON: {"jsonb"},
 }
-"""PostgreSQL's internal names of the types that a form can be made of without loss."""
+"""PostgreSQL's internal names of the types that each form can represent without loss."""
 
 _LEGACY_COLUMNS: Final = """
 SELECT c.relname::text, a.attname::text, t.typname::text, a.attnotnull::int
@@ -42,22 +41,22 @@ WHERE c.relnamespace = current_schema()::regnamespace AND i.indisunique AND i.in
 
 @dataclass
 class Schema:
-    """One side's tables: name -> column -> (type, whether NULL is refused); and the columns that are unique."""
+    """The tables of one side: name -> column -> (type, True if NOT NULL), and the unique columns."""
 
     columns: dict[str, dict[str, tuple[str, bool]]] = field(default_factory=dict)
     unique: set[tuple[str, str]] = field(default_factory=set)
     no_case: set[tuple[str, str]] = field(default_factory=set)
-    """Of those, the ones for which SQLite takes a and A for the same."""
+    """The unique columns for which SQLite treats a and A as equal."""
 
     autoincrement: set[str] = field(default_factory=set)
 
     def nullable(self, table: str) -> frozenset[str]:
-        """Columns that may be NULL."""
+        """Return the columns that may be NULL."""
         return frozenset(name for name, (_, refused) in self.columns.get(table, {}).items() if not refused)
 
 
 def legacy_schema(reader: Reader) -> Schema:
-    """What PostgreSQL has in the schema that an unqualified name means."""
+    """Return PostgreSQL's current schema."""
     schema = Schema()
     for table, column, kind, refused in reader.query(_LEGACY_COLUMNS):
         schema.columns.setdefault(text_of(table), {})[text_of(column)] = (text_of(kind), bool(refused))
@@ -66,14 +65,14 @@ def legacy_schema(reader: Reader) -> Schema:
 
 
 def d1_schema(reader: Reader) -> Schema:
-    """What D1 has, by the few questions that it answers about itself."""
+    """Return D1's schema, by the few catalog queries that D1 allows."""
     schema = Schema()
     tables = reader.query("SELECT name, sql FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name")
     for cell, sql in tables:
         name = text_of(cell)
         if sql is not None and "AUTOINCREMENT" in text_of(sql).upper():
             schema.autoincrement.add(name)
-        if name.startswith("_cf_"):  # D1's own: it answers nothing about them
+        if name.startswith("_cf_"):  # tables of D1 itself, which cannot be queried
             schema.columns[name] = {}
             continue
         quoted = name.replace("'", "''")
@@ -102,29 +101,29 @@ def _add_index(schema: Schema, table: str, index: str, reader: Reader) -> None:
             schema.no_case.add(place)
 
 
-def judge_schemas(
+def compare_schemas(
     mapping: MigrationMapping, legacy: Schema, d1: Schema, findings: Findings
 ) -> tuple[TableMapping, ...]:
-    """Write down what is not as mapped. Returns the tables that can be read: both there, with every mapped column."""
+    """Add a finding for each difference. Return the tables that can be read: both exist, with every mapped column."""
     readable = []
     for table in mapping.tables:
         before = findings.total
-        whole = _there(table.source, "Django's schema", legacy, findings)
-        whole = _there(table.target, "D1's schema", d1, findings) and whole
-        if whole:
-            _judge_table(table, legacy, d1, findings)
-        if findings.total == before or (whole and _has_all(table, legacy, d1)):
+        both = _exists(table.source, "Django's schema", legacy, findings)
+        both = _exists(table.target, "D1's schema", d1, findings) and both
+        if both:
+            _compare_table(table, legacy, d1, findings)
+        if findings.total == before or (both and _has_all(table, legacy, d1)):
             readable.append(table)
     one_sided = (
         (legacy, mapping.source_tables, {table.source for table in mapping.tables}, "Django"),
         (d1, mapping.target_tables, {table.target for table in mapping.tables}, "D1"),
     )
     for schema, tables, mapped, label in one_sided:
-        _judge_others(schema, tables, mapped, label, findings)
+        _find_unmapped_tables(schema, tables, mapped, label, findings)
     return tuple(readable)
 
 
-def _there(name: str, where: str, schema: Schema, findings: Findings) -> bool:
+def _exists(name: str, where: str, schema: Schema, findings: Findings) -> bool:
     if name in schema.columns:
         return True
     findings.add(Finding(Part.SCHEMA, name, Kind.MISSING, "", None, "a table", "no such table", f"in {where}"))
@@ -133,7 +132,7 @@ def _there(name: str, where: str, schema: Schema, findings: Findings) -> bool:
 
 def _has_all(table: TableMapping, legacy: Schema, d1: Schema) -> bool:
     sources = {column.source for column in table.columns if column.source} | {
-        o.name for o in table.source_only if o.constrained
+        only.name for only in table.source_only if only.constrained
     }
     types_fit = all(
         legacy.columns[table.source].get(column.source or "", ("", False))[0] in _TYPES[column.form]
@@ -147,34 +146,36 @@ def _has_all(table: TableMapping, legacy: Schema, d1: Schema) -> bool:
     )
 
 
-def _judge_table(table: TableMapping, legacy: Schema, d1: Schema, findings: Findings) -> None:
+def _compare_table(table: TableMapping, legacy: Schema, d1: Schema, findings: Findings) -> None:
     def found(kind: Kind, column: str, expected: str, got: str, note: str) -> None:
         findings.add(Finding(Part.SCHEMA, table.target, kind, "", column, expected, got, note))
 
-    there, here = legacy.columns[table.source], d1.columns[table.target]
-    mapped_sources = {column.source for column in table.columns if column.source} | {o.name for o in table.source_only}
-    for name in there.keys() - mapped_sources:
+    source, target = legacy.columns[table.source], d1.columns[table.target]
+    mapped_sources = {column.source for column in table.columns if column.source} | {
+        only.name for only in table.source_only
+    }
+    for name in source.keys() - mapped_sources:
         found(Kind.UNMAPPED, name, "a line in contracts/migration.toml", "none", f"column of Django's {table.source}")
-    for name in mapped_sources - there.keys():
+    for name in mapped_sources - source.keys():
         found(Kind.MISSING, name, "a column", "no such column", f"in Django's {table.source}")
-    for name in here.keys() - {column.name for column in table.columns}:
+    for name in target.keys() - {column.name for column in table.columns}:
         found(Kind.UNMAPPED, name, "a line in contracts/migration.toml", "none", f"column of D1's {table.target}")
     for column in table.columns:
-        if column.name not in here:
+        if column.name not in target:
             found(Kind.MISSING, column.name, f"column {table.target}.{column.name}", "no such column", "in D1's schema")
-        elif column.source in there and column.form is not None:
-            _judge_column(column, there[column.source][0], here[column.name], found)
+        elif column.source in source and column.form is not None:
+            _compare_column(column, source[column.source][0], target[column.name], found)
     for name in (table.target_key, *table.unique):
-        if name in here and (table.target, name) not in d1.unique:
+        if name in target and (table.target, name) not in d1.unique:
             found(Kind.UNUSABLE, name, "a UNIQUE index over the whole column", "none", "in D1's schema")
-    if table.source_key in there and (table.source, table.source_key) not in legacy.unique:
+    if table.source_key in source and (table.source, table.source_key) not in legacy.unique:
         found(Kind.UNUSABLE, table.source_key, "a unique key", "no unique index", f"in Django's {table.source}")
 
 
-def _judge_column(
+def _compare_column(
     column: ColumnMapping, kind: str, target: tuple[str, bool], found: Callable[[Kind, str, str, str, str], None]
 ) -> None:
-    assert column.form is not None  # the caller has asked
+    assert column.form is not None  # the caller has checked it
     if kind not in _TYPES[column.form]:
         found(
             Kind.UNUSABLE, column.name, f"{column.form} of {' or '.join(sorted(_TYPES[column.form]))}", kind,
@@ -186,7 +187,9 @@ def _judge_column(
         found(Kind.UNUSABLE, column.name, "a column of type INTEGER", target[0] or "no type", "in D1's schema")
 
 
-def _judge_others(schema: Schema, tables: Iterable[OneSided], mapped: set[str], label: str, findings: Findings) -> None:
+def _find_unmapped_tables(
+    schema: Schema, tables: Iterable[OneSided], mapped: set[str], label: str, findings: Findings
+) -> None:
     known = {table.name for table in tables}
     for name in schema.columns.keys() - mapped - known:
         findings.add(

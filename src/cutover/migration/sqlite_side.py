@@ -1,7 +1,4 @@
-"""An SQLite file as a side of a migration: the one behind a local D1, or a copy of it. OpenObject for reading only.
-
-Not for an export: export.py makes such a file of it.
-"""
+"""An SQLite file as a side of a migration: the file of a local D1 or a copy of it. It is opened read-only."""
 
 from __future__ import annotations
 
@@ -22,26 +19,26 @@ _TOO_BIG: Final = ("string or blob too big", "out of memory")
 
 
 class SqliteSide:
-    """One file. A reader sees one state from its first query on; several begin at the same time and are compared."""
+    """One file. A reader sees one state from its first query on, and several readers begin at the same time."""
 
     label = "D1"
     dialect = Dialect.SQLITE
     tells_writes = True
 
     def __init__(self, file: Path, kill_switch: KillSwitch) -> None:
-        """Raises Unreachable for what is no database that can be read."""
+        """Raises Unreachable for a file that cannot be read as a database."""
         self._file, self._kill_switch = file, kill_switch
         self._watch = SqliteReader(file, kill_switch, snapshot=False)
         self._watch.query("SELECT count(*) FROM sqlite_master")
         self._began = self._version()
 
     def reader(self) -> SqliteReader:
-        """One more connection."""
+        """Return a new connection."""
         return SqliteReader(self._file, self._kill_switch)
 
     def mark(self, tables: Sequence[str]) -> str:
-        """Inode, size and time of the file and of its log: every write changes one, and so does a checkpoint."""
-        del tables  # it tells of all
+        """Return inode, size and time of the file and of its log: every write and every checkpoint changes one."""
+        del tables  # the mark covers all
         found = []
         for file in (self._file, self._file.with_name(f"{self._file.name}-wal")):
             try:
@@ -52,31 +49,31 @@ class SqliteSide:
         return "; ".join(found)
 
     def written_since(self, mark: str, tables: Sequence[str]) -> str | None:
-        """Whether the file is another, as far as its marks tell."""
-        return None if self.mark(tables) == mark else "the file was written, or its log was put into it"
+        """Return a sentence if the mark of the file differs, None otherwise."""
+        return None if self.mark(tables) == mark else "the file was written, or its log was checkpointed"
 
     def written_meanwhile(self, tables: Sequence[str]) -> str | None:
-        """What others have committed since this object was made, as SQLite itself tells."""
+        """Return a sentence if another connection has committed since this object was created, None otherwise."""
         del tables
-        return None if self._version() == self._began else "another connection has written into the file"
+        return None if self._version() == self._began else "another connection has written to the file"
 
     def _version(self) -> Cell:
-        # Changes with what others commit while this connection is open: https://www.sqlite.org/pragma.html
+        # Changes with every commit of another connection while this one is open: https://www.sqlite.org/pragma.html
         return self._watch.query("PRAGMA data_version")[0][0]
 
     def close(self) -> None:
-        """Close what watches."""
+        """Close the connection that detects writes."""
         self._watch.close()
 
 
 class SqliteReader:
-    """One connection to the file."""
+    """A connection to the file."""
 
     dialect = Dialect.SQLITE
     batch_bytes = BATCH_BYTES
 
     def __init__(self, file: Path, kill_switch: KillSwitch, *, snapshot: bool = True) -> None:
-        """snapshot: all queries see one state. Raises Unreachable."""
+        """snapshot: True if all queries must see one state. Raises Unreachable."""
         self.where = str(file)
         self._kill_switch = kill_switch
         try:
@@ -93,21 +90,21 @@ class SqliteReader:
             raise Unreachable(f"{file} cannot be read as an SQLite database: {error}. Is it D1's file?") from None
 
     def query(self, sql: str) -> list[Sequence[Cell]]:
-        """The rows. Raises Stopped, Unrenderable, CheckFailed for a query that is refused, Unreachable."""
+        """Return the rows. Raises Stopped, Unrenderable, CheckFailed for a refused query, Unreachable."""
         self._kill_switch.check()
         try:
             return self._connection.execute(sql).fetchall()
         except sqlite3.Error as error:
-            told = str(error)
-            if any(text in told for text in (*_NO_JSON, *_TOO_BIG)):
-                raise Unrenderable(told, too_big=any(text in told for text in _TOO_BIG)) from None
-            if isinstance(error, sqlite3.OperationalError) and ("no such" in told or "syntax" in told):
+            problem = str(error)
+            if any(text in problem for text in (*_NO_JSON, *_TOO_BIG)):
+                raise Unrenderable(problem, too_big=any(text in problem for text in _TOO_BIG)) from None
+            if isinstance(error, sqlite3.OperationalError) and ("no such" in problem or "syntax" in problem):
                 raise CheckFailed(
-                    "migration:sqlite:query", expected="an answer from SQLite", got=told, source=self.where,
+                    "migration:sqlite:query", expected="an answer from SQLite", got=problem, source=self.where,
                     do_next="is this the database of the Worker, with all its migrations?",
                 ) from None  # fmt: skip
-            raise Unreachable(f"{self.where} cannot be read to its end: {told}") from None
+            raise Unreachable(f"{self.where} cannot be read to its end: {problem}") from None
 
     def close(self) -> None:
-        """Close it."""
+        """Close the connection."""
         self._connection.close()

@@ -1,7 +1,4 @@
-"""When two values are the same: by storage class and exactly, but for instants and JSON, which have several spellings.
-
-Not for finding where they differ: rows.py.
-"""
+"""Compare values: by storage class and exactly, except instants and JSON, which have several spellings."""
 
 from __future__ import annotations
 
@@ -22,37 +19,37 @@ _NO_VALUES: Final = frozenset((bool, dict, list))
 
 
 class Stored(NamedTuple):
-    """A value that JSON has no plain form for. kind: SQLite's storage class; text: digits, hexadecimal for a BLOB."""
+    """A value that JSON cannot represent. kind: SQLite's storage class; text: digits, hexadecimal for a BLOB."""
 
     kind: str
     text: str
 
 
 Value = str | int | Stored | None
-"""One cell. Never a bool and never a float: Python calls 1, 1.0 and True equal."""
+"""A cell. Never a bool or a float, because Python treats 1, 1.0 and True as equal."""
 
 
 def storage_class(value: Value) -> str:
-    """SQLite's name for how the value is stored."""
+    """Return SQLite's storage class of a value."""
     if isinstance(value, Stored):
         return value.kind
     return "null" if value is None else "integer" if isinstance(value, int) else "text"
 
 
 def shown(value: Value) -> str:
-    """The value as JSON text, all ASCII."""
+    """Return a value as JSON text in ASCII."""
     if isinstance(value, Stored):
         return f"{value.kind.upper()} {value.text}"
     return json.dumps(value)
 
 
 def identical(one: Value, other: Value) -> bool:
-    """The same value of the same storage class."""
+    """Return True if value and storage class are equal."""
     return type(one) is type(other) and one == other
 
 
 def same(form: Form, one: Value, other: Value) -> bool:
-    """Whether both mean the same in that form. Of one storage class they must be in any case."""
+    """Return True if both values mean the same in that form. Their storage classes must always be equal."""
     if identical(one, other):
         return True
     if not (isinstance(one, str) and isinstance(other, str)):
@@ -66,7 +63,7 @@ def same(form: Form, one: Value, other: Value) -> bool:
 
 
 def instant(text: str) -> int | None:
-    """Microseconds since 1970 of a time as RFC 3339 has it, with Z or an offset; None for anything else."""
+    """Return the microseconds since 1970 of an RFC 3339 time with Z or an offset, None for anything else."""
     found = _INSTANT.fullmatch(text)
     if found is None or not text.isascii():
         return None
@@ -81,7 +78,7 @@ def instant(text: str) -> int | None:
 
 
 class _Lexeme(str):
-    """A number as it is written: 1, 1.0 and 1e0 are three."""
+    """A number in its spelling: 1, 1.0 and 1e0 differ."""
 
     __slots__ = ()
 
@@ -101,13 +98,13 @@ def _parsed(text: str) -> Any:
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key stands there twice, and readers differ in which one counts")
+        raise ValueError("a key occurs twice, and parsers differ in which one counts")
     return found
 
 
@@ -122,19 +119,19 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def read_column(text: bytes) -> list[Value]:
-    """The values of one rendered column. Raises ValueError for what is no JSON array of plain values."""
+    """Return the values of a rendered column. Raises ValueError unless it is a JSON array of plain values."""
     found = json.loads(
         text.decode("utf-8", "surrogateescape"),
         parse_float=lambda digits: Stored("real", digits),
         parse_constant=lambda name: Stored("real", name),
     )
     if not isinstance(found, list) or not _NO_VALUES.isdisjoint(map(type, found)):
-        raise ValueError("a rendered column is an array of texts, numbers and null")
+        raise ValueError("expected an array of texts, numbers and null")
     return found
 
 
 def read_careful_column(text: bytes) -> list[Value]:
-    """The values of a column that was rendered with storage classes."""
+    """Return the values of a column that was rendered with storage classes."""
     found: list[Value] = []
     for kind, value in json.loads(text.decode("utf-8", "surrogateescape")):
         if kind in ("blob", "real"):

@@ -1,6 +1,6 @@
-"""Rows of the Worker's D1, in Cloudflare's REST shape, sent by our one client.
+"""Rows of the Worker's D1, through Cloudflare's REST API and the suite's HTTP client.
 
-So that the list of hosts, the budget and the evidence hold for them too. Not for reading in bulk.
+The list of allowed hosts, the request budget and the evidence therefore apply to them.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from cutover.core.errors import CheckFailed
 
 
 class RowStore:
-    """D1 in Cloudflare's REST shape."""
+    """A D1 database behind Cloudflare's REST API."""
 
     def __init__(self, database: Database, client: Client) -> None:
         self._database, self._client = database, client
 
     def rows(self, query: str, *parameters: str) -> list[dict[str, Any]]:
-        """The rows of one reading query; parameters are texts (D1's REST takes no others).
+        """Return the rows of a reading query. parameters: texts, because D1's REST API accepts no others.
 
-        Raises CheckFailed for any answer that is not the rows: a database that refuses has shown nothing.
+        Raises CheckFailed for any other response: a database that refuses proves nothing.
         https://developers.cloudflare.com/api/resources/d1/subresources/database/methods/raw/
         """
         headers = {"authorization": f"Bearer {self._database.token.reveal()}"} if self._database.token else {}

@@ -192,7 +192,7 @@ def test_correct_migration_has_no_finding(migrated_files: MigratedFiles) -> None
         assert found == []
         assert (numbers.pairs, numbers.by_bytes, numbers.described, numbers.by_md5) == (5, 5, 5, 0)
         assert numbers.compared_bytes == numbers.file_bytes == numbers.object_bytes == total
-        assert numbers.calculated == (0 if reverse else 5)
+        assert numbers.derived == (0 if reverse else 5)
         assert (numbers.not_verified, numbers.unsettled) == ([], [])
     found, numbers = migrated_files.found(thorough=False)
     assert found == []

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 
 from cutover.corpus import ListFile, list_files
-from cutover.migration.derived_columns import COLUMNS_LIMIT, DerivedColumns, ListReader, calculate
+from cutover.migration.derived_columns import COLUMNS_LIMIT, DerivedColumns, ListReader, derive
 
 pytestmark = pytest.mark.unit
 
@@ -85,7 +85,7 @@ def by_the_letter(content: bytes) -> tuple[str, int | None, int | None]:
 def test_every_kind_of_list_has_the_columns_and_rows_that_its_author_states(kind: ListFile) -> None:
     """tests/corpus/expected.toml states them; no parser made them."""
     stated = ("error", None, None) if kind.malformed else ("completed", kind.rows, len(kind.columns))
-    found = calculate(kind.content)
+    found = derive(kind.content)
     assert (found.status, found.row_count, found.column_count) == stated
     assert (found.sha256, found.size) == (kind.sha256, kind.size)
 
@@ -99,7 +99,7 @@ def test_any_bytes_in_any_pieces_are_read_by_the_letter(content: bytes, cuts: li
     """Where a file is cut into pieces must not change what is counted."""
     found = read_in_pieces(content, cuts)
     assert (found.status, found.row_count, found.column_count) == by_the_letter(content)
-    assert found == calculate(content)
+    assert found == derive(content)
 
 
 @given(
@@ -114,14 +114,14 @@ def test_what_pythons_csv_writes_is_counted_as_it_reads_it(rows: list[list[str]]
     csv.writer(written, quoting=csv.QUOTE_ALL, lineterminator=line_end).writerows(rows)
     text = written.getvalue()
     read = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    found = calculate(text.encode())
+    found = derive(text.encode())
     assert (found.status, found.row_count, found.column_count) == ("completed", len(read) - 1, len(read[0]))
 
 
 @pytest.mark.parametrize(("columns", "status"), [(COLUMNS_LIMIT, "completed"), (COLUMNS_LIMIT + 1, "error")])
 def test_a_header_of_too_many_columns_is_malformed(columns: int, status: str) -> None:
     """Exactly as many as the contract allows are read, one more is not."""
-    assert calculate(b"," * (columns - 1) + b"\n").status == status
+    assert derive(b"," * (columns - 1) + b"\n").status == status
 
 
 def test_a_field_in_quotes_may_be_larger_than_any_piece() -> None:

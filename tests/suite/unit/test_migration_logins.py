@@ -23,7 +23,7 @@ from cutover.config.environments import Environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.core.errors import NotVerified
 from cutover.migration.findings import Findings, Kind, Part
-from cutover.migration.logins import judge_hashes, why_unusable
+from cutover.migration.logins import verify_hashes, why_unusable
 from cutover.migration.mapping_file import load_mapping
 
 pytestmark = pytest.mark.unit
@@ -61,15 +61,15 @@ def test_what_django_makes_is_judged_as_the_worker_takes_it() -> None:
         f"{Argon2PasswordHasher.algorithm}$argon2id$v=19$m=102400,t=2,p=8$c2FsdA$aGFzaA": "algorithm argon2",
         "!aVeryLongRandomText": "no password (Django's mark)",
         "": "nothing",
-        "password": "no hash in Django's form",
-        hashed(1000)[:-1]: "pbkdf2_sha256 whose hash is cut or malformed",
-        hashed(1000)[:-8]: "pbkdf2_sha256 whose hash has 27 bytes of 32",
-        hashed(1000).rpartition("$")[0]: "pbkdf2_sha256 that is cut or malformed",
+        "password": "not a hash in Django's format",
+        hashed(1000)[:-1]: "pbkdf2_sha256, with a truncated or malformed hash",
+        hashed(1000)[:-8]: "pbkdf2_sha256, with a hash of 27 bytes instead of 32",
+        hashed(1000).rpartition("$")[0]: "pbkdf2_sha256, truncated or malformed",
         hashed(1000).replace("$1000$", "$01000$"): "pbkdf2_sha256, 01000 iterations",
         hashed(1000).replace("$1000$", f"${10**40}$"): "pbkdf2_sha256, 100000000… iterations",
-        hashed(1000, ""): "pbkdf2_sha256 that is cut or malformed",
-        f" {hashed(1000)}": "no hash in Django's form",
-        f"{hashed(1000)}\n": "pbkdf2_sha256 that is cut or malformed",
+        hashed(1000, ""): "pbkdf2_sha256, truncated or malformed",
+        f" {hashed(1000)}": "not a hash in Django's format",
+        f"{hashed(1000)}\n": "pbkdf2_sha256, truncated or malformed",
     }
     assert {text: why_unusable(RULES, text) for text in others} == others
 
@@ -81,7 +81,7 @@ def test_a_disabled_account_may_have_any_hash() -> None:
         (1, 1, hashed(1000)), (2, 0, "!gone"), (3, 1, "!gone"), (4, None, "md5$a$b"), (5, "0", None),
         (6, 2, hashed(10**6)),
     ]  # fmt: skip
-    numbers = judge_hashes(RULES, rows, findings)
+    numbers = verify_hashes(RULES, rows, findings)
     assert numbers.as_json() == {"accounts": 6, "disabled": 1, "verified": 1, "logged_in": 0, "refused": 0}
     ((place, count),) = findings.counts.items()
     assert (place, count) == ((Part.LOGINS, "users", "password", Kind.UNUSABLE), 4)

@@ -24,7 +24,7 @@ from cutover.migration.mapping import Form
 from cutover.migration.mapping_file import FILE, load_mapping
 from cutover.migration.masking import shown_values
 from cutover.migration.ranges import KeyRange, RangePlan, merged
-from cutover.migration.resume import RangeJournal, last_cut_off
+from cutover.migration.resume import RangeJournal, latest_interrupted
 from cutover.migration.schemas import Schema, d1_schema
 from cutover.migration.sqlite_side import SqliteReader
 from cutover.migration.values import Stored, identical, instant, read_column, same, shown
@@ -212,13 +212,13 @@ def test_journal_of_a_killed_run_is_read_to_its_last_whole_line(tmp_path: Path) 
     journal.close()
     file = tmp_path / "one" / "reconciliation.journal"
     file.write_bytes(file.read_bytes()[:-5])
-    proven = last_cut_off(tmp_path, head)
+    proven = latest_interrupted(tmp_path, head)
     assert (proven.ranges, proven.marks, proven.count) == ({"users": [(1, 10, 9)]}, {"D1": "m"}, 1)
-    with pytest.raises(ConfigurationError, match="was cut off"):
-        last_cut_off(tmp_path, {**head, "mapping": "2"})
+    with pytest.raises(ConfigurationError, match="expected an interrupted run"):
+        latest_interrupted(tmp_path, {**head, "mapping": "2"})
     RangeJournal(tmp_path / "two", {**head, "marks": {}}).end()
-    with pytest.raises(ConfigurationError, match="was cut off"):
-        last_cut_off(tmp_path, head)
+    with pytest.raises(ConfigurationError, match="expected an interrupted run"):
+        latest_interrupted(tmp_path, head)
 
 
 def test_findings_are_counted_all_and_kept_some() -> None:
@@ -255,7 +255,7 @@ def test_export_gives_back_what_was_dumped(rows: list[tuple[int, str]]) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "makes no table"),
+        ("", "expected at least one CREATE TABLE"),
         ("CREATE TABLE t(id INTEGER);\nINSERT INTO t VALUES (1", "line 2"),
         ("CREATE TABLE t(id INTEGER);\n\nATTACH '/tmp/other' AS o;\n", "line 2"),
         ("nonsense;\n", "line 1"),
