@@ -1,4 +1,4 @@
-"""The oracle of calculated columns: known lists, any pieces, and Python's csv where its grammar is the same."""
+"""Tests of the derived columns: known lists, any pieces, and Python's csv module."""
 
 import csv
 import io
@@ -21,15 +21,15 @@ BYTES = st.lists(
 
 
 def read_in_pieces(content: bytes, cuts: list[int]) -> DerivedColumns:
-    """The same file, in pieces that end at these places."""
+    """Return the derived columns of a file that is cut at these positions."""
     reader, places = ListReader(), sorted({0, len(content), *(cut % (len(content) + 1) for cut in cuts)})
     for start, end in itertools.pairwise(places):
         reader.take(content[start:end])
     return reader.result()
 
 
-def by_the_letter(content: bytes) -> tuple[str, int | None, int | None]:
-    """contracts/api.md, Reading a list file, one character after the other and rule by rule: slow and plain."""
+def derive_slowly(content: bytes) -> tuple[str, int | None, int | None]:
+    """Derive the columns character by character, as contracts/api.md, Reading a list file, states rule by rule."""
     content = content.removeprefix(b"\xef\xbb\xbf")
     if b"\0" in content:
         return "error", None, None
@@ -82,8 +82,8 @@ def by_the_letter(content: bytes) -> tuple[str, int | None, int | None]:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in list_files() if kind.accepted], ids=str)
-def test_every_kind_of_list_has_the_columns_and_rows_that_its_author_states(kind: ListFile) -> None:
-    """tests/corpus/expected.toml states them; no parser made them."""
+def test_corpus_has_the_declared_rows_and_columns(kind: ListFile) -> None:
+    """The author of each list declares them; no parser computed them."""
     stated = ("error", None, None) if kind.malformed else ("completed", kind.rows, len(kind.columns))
     found = derive(kind.content)
     assert (found.status, found.row_count, found.column_count) == stated
@@ -95,10 +95,10 @@ def test_every_kind_of_list_has_the_columns_and_rows_that_its_author_states(kind
 @example(b'a;"b,c\n"\n', [4])
 @example(b'""\n\n""""\r\n"x"', [1, 2, 8])
 @example(b"\xef\xbb\xbf", [1, 2])
-def test_any_bytes_in_any_pieces_are_read_by_the_letter(content: bytes, cuts: list[int]) -> None:
-    """Where a file is cut into pieces must not change what is counted."""
+def test_pieces_do_not_change_the_result(content: bytes, cuts: list[int]) -> None:
+    """Any bytes, cut at any position."""
     found = read_in_pieces(content, cuts)
-    assert (found.status, found.row_count, found.column_count) == by_the_letter(content)
+    assert (found.status, found.row_count, found.column_count) == derive_slowly(content)
     assert found == derive(content)
 
 
@@ -108,8 +108,8 @@ def test_any_bytes_in_any_pieces_are_read_by_the_letter(content: bytes, cuts: li
     ),
     st.sampled_from(["\r\n", "\n"]),
 )
-def test_what_pythons_csv_writes_is_counted_as_it_reads_it(rows: list[list[str]], line_end: str) -> None:
-    """Every field in quotes: there both grammars are RFC 4180's. The delimiter is told by the header's commas."""
+def test_quoted_csv_is_counted_like_pythons_csv(rows: list[list[str]], line_end: str) -> None:
+    """For quoted fields both grammars are RFC 4180's. The commas of the header determine the delimiter."""
     written = io.StringIO()
     csv.writer(written, quoting=csv.QUOTE_ALL, lineterminator=line_end).writerows(rows)
     text = written.getvalue()
@@ -119,13 +119,13 @@ def test_what_pythons_csv_writes_is_counted_as_it_reads_it(rows: list[list[str]]
 
 
 @pytest.mark.parametrize(("columns", "status"), [(COLUMNS_LIMIT, "completed"), (COLUMNS_LIMIT + 1, "error")])
-def test_a_header_of_too_many_columns_is_malformed(columns: int, status: str) -> None:
-    """Exactly as many as the contract allows are read, one more is not."""
+def test_header_with_too_many_columns_is_malformed(columns: int, status: str) -> None:
+    """The maximum of the contract is accepted, one more is not."""
     assert derive(b"," * (columns - 1) + b"\n").status == status
 
 
-def test_a_field_in_quotes_may_be_larger_than_any_piece() -> None:
-    """Lines in it are no records, and its pieces are not kept."""
+def test_quoted_field_may_span_many_pieces() -> None:
+    """Lines in it are not records, and its pieces are not kept."""
     reader = ListReader()
     reader.take(b'a,b\n1,"')
     for _ in range(64):

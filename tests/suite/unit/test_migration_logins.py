@@ -1,4 +1,4 @@
-"""Which hashes the Worker verifies, held against Django's own hashers; the list of accounts with known passwords."""
+"""Tests of password hashes that the Worker can verify, against Django's hashers, and of the list of known passwords."""
 
 import base64
 import hashlib
@@ -33,7 +33,7 @@ SALT = "nJ1d0KvQpZ7sYx2RtLwA4e"
 
 
 def hashed(iterations: int, salt: str = SALT) -> str:
-    """Django's form, of a password that is quick to derive for small numbers and never derived for great ones."""
+    """Return a hash in Django's format."""
     derived = hashlib.pbkdf2_hmac("sha256", b"password", salt.encode(), min(iterations, 10))
     return f"pbkdf2_sha256${iterations}${salt}${base64.b64encode(derived).decode()}"
 
@@ -42,13 +42,13 @@ def hashed(iterations: int, salt: str = SALT) -> str:
     st.integers(1, 100_000), st.text(st.characters(codec="utf-8", exclude_characters="$\0"), min_size=1, max_size=30)
 )
 def test_every_hash_within_the_limit_is_usable(iterations: int, salt: str) -> None:
-    """Whatever its salt."""
+    """With any salt."""
     assert why_unusable(RULES, hashed(iterations, salt)) is None
     assert why_unusable(RULES, hashed(iterations, salt).encode()) is None
 
 
-def test_what_django_makes_is_judged_as_the_worker_takes_it() -> None:
-    """Its own defaults are what locks people out."""
+def test_djangos_hashes_are_usable_within_the_limit() -> None:
+    """Django's default iterations would lock users out."""
     assert why_unusable(RULES, PBKDF2PasswordHasher().encode("password", SALT, 100_000)) is None
     default = PBKDF2PasswordHasher.iterations
     assert default > RULES.max_iterations
@@ -74,8 +74,8 @@ def test_what_django_makes_is_judged_as_the_worker_takes_it() -> None:
     assert {text: why_unusable(RULES, text) for text in others} == others
 
 
-def test_a_disabled_account_may_have_any_hash() -> None:
-    """It may not log in anyway; NULL, text and 2 are not "disabled"."""
+def test_disabled_account_may_have_any_hash() -> None:
+    """It may not log in anyway; NULL, a text and 2 are not disabled."""
     findings = Findings()
     rows: list[tuple[Any, Any, Any]] = [
         (1, 1, hashed(1000)), (2, 0, "!gone"), (3, 1, "!gone"), (4, None, "md5$a$b"), (5, "0", None),
@@ -91,13 +91,13 @@ def test_a_disabled_account_may_have_any_hash() -> None:
 
 
 def listed(tmp_path: Path, text: str) -> Environment:
-    """An environment whose accounts stand in a file of that text."""
+    """Return an environment with a file of accounts with this text."""
     (tmp_path / "accounts.json").write_text(text)
     return cast(Environment, SimpleNamespace(name="here", migrated_accounts=tmp_path / "accounts.json"))
 
 
-def test_of_many_accounts_some_are_taken_evenly(tmp_path: Path) -> None:
-    """As many active and disabled ones as the limits say; a short list is taken whole."""
+def test_accounts_are_sampled_evenly(tmp_path: Path) -> None:
+    """As many active and disabled ones as the limits allow; a short list is used completely."""
     rows = [
         {"username": f"user {n}", "password": f"password {n}", "is_active": n % 10 != 0, "email": "" if n == 1 else "x"}
         for n in range(200)
@@ -122,14 +122,14 @@ def test_of_many_accounts_some_are_taken_evenly(tmp_path: Path) -> None:
         ('[{"username": "a", "password": "x", "is_active": 1}]', r"account 1.is_active"),
     ],
 )
-def test_a_list_that_cannot_be_read_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
-    """File, key and fix."""
+def test_unreadable_account_list_names_its_place(tmp_path: Path, text: str, message: str) -> None:
+    """The error names file, key and fix."""
     with pytest.raises(ConfigurationError, match=message):
         migrated_accounts(listed(tmp_path, text))
 
 
-def test_without_a_list_nothing_is_verified(tmp_path: Path) -> None:
-    """None is named, or the pair was not migrated into."""
+def test_missing_account_list_is_not_verified(tmp_path: Path) -> None:
+    """The environment names none, or the pair was not migrated."""
     with pytest.raises(NotVerified, match="names no migrated_accounts"):
         migrated_accounts(cast(Environment, SimpleNamespace(name="here", migrated_accounts=None)))
     with pytest.raises(NotVerified, match="does not exist"):

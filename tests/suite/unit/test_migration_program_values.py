@@ -1,4 +1,4 @@
-"""Rows there and back in the migration program: what it carries is unchanged, what it would change is not carried."""
+"""Tests that rows survive the migration program in both directions, and that lossy values are refused."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ JSON = st.recursive(
 
 
 def users() -> st.SearchStrategy[dict[str, Any]]:
-    """Rows as they are read from auth_user."""
+    """Generate rows as they are read from auth_user."""
     return st.booleans().flatmap(
         lambda is_staff: st.fixed_dictionaries(
             {
@@ -58,7 +58,7 @@ def users() -> st.SearchStrategy[dict[str, Any]]:
 
 
 def files() -> st.SearchStrategy[dict[str, Any]]:
-    """Rows as they are read from list_cutter_savedfile."""
+    """Generate rows as they are read from list_cutter_savedfile."""
     return st.fixed_dictionaries(
         {
             "id": IDS,
@@ -76,8 +76,8 @@ def files() -> st.SearchStrategy[dict[str, Any]]:
 
 @PATIENT
 @given(row=users())
-def test_user_goes_there_and_back(row: dict[str, Any]) -> None:
-    """All columns of Django, those that D1 does not hold among them."""
+def test_user_survives_both_directions(row: dict[str, Any]) -> None:
+    """All columns of Django, including those without a column in D1."""
     carried = values.forward(MAPPING.users, row, {})
     assert carried["email"] == (row["email"] or None)
     assert {type(value) for value in carried.values()} <= {int, str, type(None)}
@@ -87,8 +87,8 @@ def test_user_goes_there_and_back(row: dict[str, Any]) -> None:
 
 @PATIENT
 @given(row=files())
-def test_file_goes_there_and_back(row: dict[str, Any]) -> None:
-    """The same; JSON and tags by value."""
+def test_file_survives_both_directions(row: dict[str, Any]) -> None:
+    """JSON and tags are compared by value."""
     carried = values.forward(MAPPING.files, row, {"status": "completed", "sha256": "0" * 64})
     assert carried["r2_key"] == f"uploads/user-{row['user_id']}/{row['file_id']}.csv"
     assert json.loads(carried["tags"]) == row["user_tags"]
@@ -96,8 +96,8 @@ def test_file_goes_there_and_back(row: dict[str, Any]) -> None:
     assert made | values.added(MAPPING.files, carried, made) == row
 
 
-def test_malformed_file_of_the_worker_has_empty_metadata_in_django() -> None:
-    """The Worker's NULL is Django's {}, which its column can hold; another NULL is not carried."""
+def test_null_metadata_becomes_empty_in_django() -> None:
+    """NULL of the Worker becomes {}, which Django's column can store; another NULL is refused."""
     column = next(column for column in MAPPING.files.columns if column.name == "columns_metadata")
     assert values._to_django(column, None) == "{}"  # noqa: SLF001 - one column of it
     name = next(column for column in MAPPING.files.columns if column.name == "filename")
@@ -107,8 +107,8 @@ def test_malformed_file_of_the_worker_has_empty_metadata_in_django() -> None:
 
 @PATIENT
 @given(row=users(), name=st.sampled_from(["first_name", "last_name"]), text=st.text("ab", min_size=1))
-def test_what_d1_has_no_column_for_is_not_carried(row: dict[str, Any], name: str, text: str) -> None:
-    """And named by its column."""
+def test_value_without_a_d1_column_is_refused(row: dict[str, Any], name: str, text: str) -> None:
+    """The error names the column."""
     with pytest.raises(values.NotCarriedError, match=name):
         values.forward(MAPPING.users, row | {name: text}, {})
     with pytest.raises(values.NotCarriedError, match="is_superuser"):
@@ -117,8 +117,8 @@ def test_what_d1_has_no_column_for_is_not_carried(row: dict[str, Any], name: str
 
 @PATIENT
 @given(moment=INSTANTS, digits=st.integers(0, 6), blank=st.booleans())
-def test_instant_is_read_in_every_form_that_is_written(moment: datetime, digits: int, *, blank: bool) -> None:
-    """Three digits or six, an offset or none, T or a space."""
+def test_every_written_instant_format_is_parsed(moment: datetime, digits: int, *, blank: bool) -> None:
+    """Three or six digits, an offset or none, T or a space."""
     moment = moment.replace(microsecond=moment.microsecond // 10 ** (6 - digits) * 10 ** (6 - digits))
     utc = moment.astimezone(UTC)
     fraction = f".{utc.microsecond:06d}"[: digits + 1] if digits else ""
@@ -131,8 +131,8 @@ def test_instant_is_read_in_every_form_that_is_written(moment: datetime, digits:
 @pytest.mark.parametrize(
     "text", ["", "yesterday", "2024-02-30T00:00:00Z", "2024-01-01", "2024-01-01T24:00:00Z", "infinity"]
 )
-def test_what_is_no_instant_is_told(text: str) -> None:
-    """And never guessed."""
+def test_invalid_instant_is_reported(text: str) -> None:
+    """It is never guessed."""
     with pytest.raises(values.NotCarriedError):
         values.instant(text, "created_at")
 
@@ -140,7 +140,7 @@ def test_what_is_no_instant_is_told(text: str) -> None:
 @PATIENT
 @given(value=JSON)
 def test_json_is_compared_by_value(value: Any) -> None:
-    """Neither spaces nor the order of keys count; the lexemes of numbers do."""
+    """White space and key order are not significant; the spelling of numbers is."""
     column = next(column for column in MAPPING.files.columns if column.kind == "json")
     text = json.dumps(value)
     assert values.same(column, text, json.dumps(value, indent=3, sort_keys=True, ensure_ascii=False))
@@ -151,7 +151,7 @@ def test_json_is_compared_by_value(value: Any) -> None:
 
 @PATIENT
 @given(left=st.sampled_from([1, 1.0, True, "1", None, 0, "", "blob:31"]), right=st.sampled_from([1, "1", None, 0, ""]))
-def test_types_are_not_mixed_up(left: Any, right: Any) -> None:
+def test_values_of_other_types_differ(left: Any, right: Any) -> None:
     """Python's 1 == 1.0 == True is not SQLite's."""
     column = next(column for column in MAPPING.users.columns if column.name == "is_active")
     assert values.same(column, left, right) == (repr(left) == repr(right))
@@ -159,8 +159,8 @@ def test_types_are_not_mixed_up(left: Any, right: Any) -> None:
 
 @PATIENT
 @given(rows=st.lists(st.integers(0, 3 * CALL_BYTES // 2).map(lambda size: "x" * size), max_size=6))
-def test_calls_hold_all_rows_in_their_order(rows: list[str]) -> None:
-    """Each of at most as many bytes as a call may have, but for a row that alone has more."""
+def test_calls_contain_all_rows_in_order(rows: list[str]) -> None:
+    """Each call is within its size limit unless one row exceeds it."""
     groups = list(calls(rows))
     assert [row for group in groups for row in group] == rows
     assert all(len(group) == 1 or sum(map(len, group)) <= CALL_BYTES for group in groups)

@@ -1,4 +1,4 @@
-"""The bucket in bulk before a store that fails: what was cut short is never taken for the whole."""
+"""Tests of the bulk reader with a store that fails: a truncated listing or object never looks complete."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 class Store:
-    """A store that answers as it is told. answer: from path, query and the number of the request."""
+    """A store with given responses. answer: from path, query and the number of the request."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []
@@ -56,13 +56,13 @@ class Store:
                 self.close_connection = int(headers.get("content-length", len(body))) != len(body)
 
             def log_message(self, *_: object) -> None:
-                """Nobody reads it."""
+                """Print nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def bucket(self, **more: Any) -> BulkObjects:
-        """The bucket behind it."""
+        """Return a bulk reader of the store."""
         named = Bucket(self.url, "lists", Secret("the key id"), Secret("the secret key"))
         return BulkObjects(named, AllowList({"r2": self.url}), **{"retry_s": 1.5, "timeout_s": 5, **more})
 
@@ -80,7 +80,7 @@ def store() -> Iterator[Store]:
 
 
 def page(keys: list[str], *, token: str = "", truncated: str = "") -> Answer:
-    """A page of ListObjectsV2."""
+    """Return a page of ListObjectsV2."""
     entries = "".join(
         f"<Contents><Key>{escape(key)}</Key><Size>3</Size><ETag>&quot;e&quot;</ETag></Contents>" for key in keys
     )
@@ -92,19 +92,19 @@ def page(keys: list[str], *, token: str = "", truncated: str = "") -> Answer:
 
 
 def honest(_path: str, query: dict[str, str], _number: int) -> Answer:
-    """Three keys a page."""
+    """Return three keys per page."""
     start = int(query.get("continuation-token", "0"))
     return page(KEYS[start : start + 3], token=str(start + 3) if start + 3 < len(KEYS) else "")
 
 
 def listed(bucket: BulkObjects) -> list[str]:
-    """All keys, and the bucket is closed."""
+    """Return all keys of the listing, and close the bucket."""
     with contextlib.closing(bucket):
         return [each.key for found in bucket.listing("uploads/") for each in found]
 
 
-def test_the_listing_is_all_pages_in_order(store: Store) -> None:
-    """What an honest store has is what is listed, on one connection."""
+def test_listing_contains_all_pages_in_order(store: Store) -> None:
+    """Three requests on one connection."""
     assert listed(store.bucket()) == KEYS
     assert len(store.asked) == 3
 
@@ -123,15 +123,15 @@ CUT: dict[str, Callable[[str, dict[str, str], int], Answer]] = {
 
 
 @pytest.mark.parametrize("cut", CUT)
-def test_a_listing_that_cannot_be_whole_is_refused(store: Store, cut: str) -> None:
+def test_incomplete_listing_is_refused(store: Store, cut: str) -> None:
     """obstore and boto3 take the first of these for the end of the bucket."""
     store.answer = CUT[cut]
     with pytest.raises(MeasurementError, match=r"listing of the bucket lists was cut short(?s:.*)Run it again"):
         listed(store.bucket())
 
 
-def test_a_listing_that_breaks_off_is_asked_for_again_and_then_given_up(store: Store) -> None:
-    """A page that does not come to its end never counts."""
+def test_broken_page_is_retried_until_the_deadline(store: Store) -> None:
+    """A page that ends early never counts."""
 
     def broken(path: str, query: dict[str, str], number: int) -> Answer:
         status, headers, body = honest(path, query, number)
@@ -148,8 +148,8 @@ def test_a_listing_that_breaks_off_is_asked_for_again_and_then_given_up(store: S
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_store_in_trouble_is_asked_again(store: Store, status: int) -> None:
-    """Until it answers, as Retry-After says; and not for ever."""
+def test_failing_store_is_retried_until_the_deadline(store: Store, status: int) -> None:
+    """Retry-After is respected."""
     store.answer = lambda path, query, number: (
         (status, {"retry-after": "0"}, b"") if number in (1, 2, 4) else honest(path, query, number)
     )
@@ -161,15 +161,15 @@ def test_a_store_in_trouble_is_asked_again(store: Store, status: int) -> None:
         listed(store.bucket())
 
 
-def test_a_store_that_hangs_up_is_unreachable(store: Store) -> None:
-    """No answer is no listing."""
+def test_store_without_a_response_is_unreachable(store: Store) -> None:
+    """No response is no listing."""
     store.answer = lambda *_: None
     with pytest.raises(Unreachable, match=r"no response"):
         listed(store.bucket())
 
 
-def test_a_redirect_is_not_followed(store: Store) -> None:
-    """It would lead to a host that the environment does not name."""
+def test_redirect_is_not_followed(store: Store) -> None:
+    """It could lead to a host that the environment does not name."""
     store.answer = lambda *_: (307, {"location": "http://127.0.0.2:9/elsewhere"}, b"")
     with pytest.raises(CheckFailed, match=r"status 307 while listing, redirect to .*not followed"):
         listed(store.bucket())
@@ -178,8 +178,8 @@ def test_a_redirect_is_not_followed(store: Store) -> None:
     assert len(store.asked) == 2
 
 
-def test_proxies_and_keys_of_the_environment_are_not_used(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The address and the keys come from environments.toml alone."""
+def test_variables_of_the_shell_change_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Address and keys come from environments.toml only."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "AWS_ENDPOINT_URL"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "somebody else's")
@@ -191,8 +191,8 @@ def test_proxies_and_keys_of_the_environment_are_not_used(store: Store, monkeypa
 @pytest.mark.parametrize(
     "key", ["uploads/a.csv", "uploads/a b+c&d=e%20.csv", "uploads//ž/../x.csv", "uploads/'~*!.csv"]
 )
-def test_requests_are_signed_as_botocore_signs_them(store: Store, key: str) -> None:
-    """Another implementation of AWS Signature Version 4 comes to the same signature."""
+def test_request_signature_equals_botocore(store: Store, key: str) -> None:
+    """For awkward keys, as they are sent."""
     store.answer = lambda *_: (404, {}, b"")
     with contextlib.closing(store.bucket()) as bucket:
         assert bucket.open(key) is None
@@ -206,8 +206,8 @@ def test_requests_are_signed_as_botocore_signs_them(store: Store, key: str) -> N
     assert headers["authorization"].endswith(f"Signature={signer.signature(text, theirs)}")
 
 
-def test_an_object_that_ends_early_is_broken(store: Store) -> None:
-    """Bytes that did not come are not compared."""
+def test_object_that_ends_early_is_broken(store: Store) -> None:
+    """Missing bytes are not compared."""
     store.answer = lambda *_: (200, {"content-length": "100", "etag": '"e"'}, b"abc")
     with contextlib.closing(store.bucket()) as bucket:
         opened = bucket.open(KEYS[0])
@@ -216,8 +216,8 @@ def test_an_object_that_ends_early_is_broken(store: Store) -> None:
             list(opened.pieces())
 
 
-def test_a_connection_that_was_closed_while_it_was_idle_is_no_trouble(store: Store) -> None:
-    """The request is sent on a new one, at once."""
+def test_idle_connection_that_closed_is_replaced(store: Store) -> None:
+    """The request is sent again at once and does not count as a retry."""
     store.answer = lambda _path, _query, number: None if number == 2 else (200, {}, b"abc")
     with contextlib.closing(store.bucket()) as bucket:
         for _ in range(3):
@@ -227,8 +227,8 @@ def test_a_connection_that_was_closed_while_it_was_idle_is_no_trouble(store: Sto
         assert bucket.retries == 0
 
 
-def test_the_kill_switch_ends_it_between_requests(store: Store) -> None:
-    """It is asked before each request."""
+def test_kill_switch_ends_a_listing(store: Store) -> None:
+    """It is checked before each request."""
     count = itertools.count()
 
     def stop() -> None:

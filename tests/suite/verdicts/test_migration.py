@@ -1,4 +1,4 @@
-"""The migration seen from outside: generated, migrated and proven, forwards and back, cut off and gone on with."""
+"""Tests of whole migration runs: generated, migrated and compared, forward and reverse, killed and resumed."""
 
 import json
 import os
@@ -32,7 +32,7 @@ DEADLINE_S = 60.0
 
 @dataclass(frozen=True)
 class Reconciled:
-    """`cutover reconcile` that has ended: exit code, what it printed, reconciliation.json (None: there is none)."""
+    """A finished `cutover reconcile`: exit code, output, reconciliation.json (None: there is none)."""
 
     code: int
     output: str
@@ -40,7 +40,7 @@ class Reconciled:
 
     @property
     def last_line(self) -> str:
-        """The last line that was printed."""
+        """Return the last line of the output."""
         return self.output.rstrip("\n").rpartition("\n")[2]
 
 
@@ -63,7 +63,7 @@ def _command(own_pair: PairState, reports: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[PairState, GateRun]]:
-    """A pair of their own, and the gate's first run on it: that makes the data and migrates it."""
+    """A pair for these tests and the gate's first run on it, which generates and migrates the data."""
     handle = pair.start(pair.anonymous_name(), owned=True, options=pair.PairOptions())
     try:
         own = handle.wait(90)
@@ -75,13 +75,13 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[PairS
 
 @pytest.fixture(scope="module")
 def filled_pair(first_run: tuple[PairState, GateRun]) -> PairState:
-    """The pair with its data; what a test changes it puts back."""
+    """The pair with its data. A test that changes it restores it."""
     return first_run[0]
 
 
 @pytest.fixture
 def copy(filled_pair: PairState, tmp_path: Path) -> Path:
-    """A copy of D1's file, to be spoiled."""
+    """A copy of D1's file that a test may change."""
     target = tmp_path / "copy.sqlite"
     with sqlite3.connect(f"file:{filled_pair.d1_file}?mode=ro", uri=True) as source, sqlite3.connect(target) as made:
         source.backup(made)
@@ -91,15 +91,15 @@ def copy(filled_pair: PairState, tmp_path: Path) -> Path:
 
 
 def change(file: Path, *statements: str) -> None:
-    """Run statements on an SQLite file, as it were by another connection."""
+    """Run statements on an SQLite file, on another connection."""
     connection = sqlite3.connect(file, isolation_level=None)
     for statement in statements:
         connection.execute(statement)
     connection.close()
 
 
-def test_generated_and_migrated_pair_is_go_with_exact_numbers(first_run: tuple[PairState, GateRun]) -> None:
-    """The gate makes data on an empty pair, migrates it and proves it: rows, files and bytes by number."""
+def test_generated_and_migrated_pair_is_go(first_run: tuple[PairState, GateRun]) -> None:
+    """The gate fills an empty pair, migrates it and compares it; rows, files and bytes are exact."""
     own, done = first_run
     assert done.code == 0, done.output
     assert done.last_line.startswith("migration GO: embedded")
@@ -113,8 +113,8 @@ def test_generated_and_migrated_pair_is_go_with_exact_numbers(first_run: tuple[P
     assert data["total_findings"] == 0
 
 
-def test_delta_is_go_and_a_row_lost_on_the_way_back_is_no_go(filled_pair: PairState, reports: Path) -> None:
-    """More writes: NO-GO; their delta: GO; a rehearsed rollback: GO; one row less in Django: NO-GO with its key."""
+def test_delta_is_go_and_a_row_lost_in_reverse_is_no_go(filled_pair: PairState, reports: Path) -> None:
+    """New writes: NO-GO; their delta: GO; a rollback: GO; a deleted row in Django: NO-GO with its key."""
     pair_migration.generate(filled_pair, "--change", "--seed", "7")
     assert reconcile(filled_pair, reports, "--thorough").code == 1
     pair_migration.migrate(filled_pair, "delta")
@@ -144,8 +144,8 @@ def test_delta_is_go_and_a_row_lost_on_the_way_back_is_no_go(filled_pair: PairSt
     assert [(each["count"], each["samples"][0]["key"]) for each in missing] == [(1, str(row[0]))]
 
 
-def test_killed_run_goes_on_and_reads_no_proven_range_twice(filled_pair: PairState, copy: Path, reports: Path) -> None:
-    """kill -9 in the middle; nothing written: the proven ranges count and are not read; one write: all are read."""
+def test_resumed_run_reads_no_proven_range_twice(filled_pair: PairState, copy: Path, reports: Path) -> None:
+    """After kill -9 without writes, proven ranges count and are not read; after a write, all are read."""
     _grow(filled_pair, copy, GROWN)
     try:
         proven = _killed_in_the_middle(filled_pair, copy, reports)
@@ -169,7 +169,7 @@ def test_killed_run_goes_on_and_reads_no_proven_range_twice(filled_pair: PairSta
 
 
 def _grow(filled_pair: PairState, copy: Path, rows: int) -> None:
-    """As many accounts more on both sides: so many that a run can be killed in their middle."""
+    """Add accounts on both sides, enough to kill a run in the middle."""
     with psycopg.connect(filled_pair.pg_dsn, autocommit=True) as legacy:
         legacy.execute(
             "INSERT INTO auth_user (password, is_superuser, username, first_name, last_name, email, is_staff,"
@@ -197,7 +197,7 @@ def _start_reconciliation(filled_pair: PairState, copy: Path, reports: Path, out
 
 
 def _in_the_middle(filled_pair: PairState, copy: Path, reports: Path, output: int) -> subprocess.Popen[str]:
-    """A run that has proven a few ranges of users."""
+    """Start a run and wait until it has compared a few ranges of users."""
     process = _start_reconciliation(filled_pair, copy, reports, output)
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline and process.poll() is None:
@@ -209,7 +209,7 @@ def _in_the_middle(filled_pair: PairState, copy: Path, reports: Path, output: in
 
 
 def _killed_in_the_middle(filled_pair: PairState, copy: Path, reports: Path) -> int:
-    """Start a run, kill it when it has proven a few ranges, and tell how many rows of users those hold."""
+    """Kill a run after a few ranges. Return the number of users in them."""
     process = _in_the_middle(filled_pair, copy, reports, subprocess.DEVNULL)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -229,10 +229,10 @@ def _killed_in_the_middle(filled_pair: PairState, copy: Path, reports: Path) -> 
     ],
     ids=["empty target", "table missing", "column missing", "one value"],
 )
-def test_spoiled_copy_is_no_go_and_says_where(
+def test_changed_copy_is_no_go_with_its_place(
     statements: tuple[str, ...], code: int, said: str, filled_pair: PairState, copy: Path, reports: Path
 ) -> None:
-    """Each with its own words, and no user's value among them."""
+    """The output names each place and no user's value."""
     change(copy, *statements)
     done = reconcile(filled_pair, reports, "--d1-file", str(copy))
     assert done.code == code, done.output
@@ -241,8 +241,8 @@ def test_spoiled_copy_is_no_go_and_says_where(
     assert "pbkdf2_sha256$" not in done.output
 
 
-def test_export_is_read_in_the_place_of_d1(filled_pair: PairState, copy: Path, tmp_path: Path, reports: Path) -> None:
-    """The statements of an export prove the same rows; half of one ends with 4 and names the line."""
+def test_export_replaces_d1(filled_pair: PairState, copy: Path, tmp_path: Path, reports: Path) -> None:
+    """The statements of an export give the same rows; half of an export ends with 4 and names the line."""
     connection = sqlite3.connect(copy)
     lines = [
         line for line in connection.iterdump() if "_cf_" not in line and line not in ("BEGIN TRANSACTION;", "COMMIT;")
@@ -293,8 +293,8 @@ def _end_sessions_during_a_row_query(legacy: psycopg.Connection, process: subpro
     return 0
 
 
-def test_empty_source_is_no_go(filled_pair: PairState, copy: Path, reports: Path) -> None:
-    """On the way back from a D1 that lost everything, all that Django holds is too much: every row is counted."""
+def test_empty_source_makes_every_row_extra(filled_pair: PairState, copy: Path, reports: Path) -> None:
+    """In the reverse direction from an empty D1, every row of Django is extra."""
     change(copy, "DELETE FROM files", "DELETE FROM users")
     with psycopg.connect(filled_pair.pg_dsn) as legacy:
         held = legacy.execute("SELECT count(*) FROM auth_user").fetchone()
@@ -305,8 +305,8 @@ def test_empty_source_is_no_go(filled_pair: PairState, copy: Path, reports: Path
     assert "Traceback" not in done.output
 
 
-def test_side_that_goes_away_is_invalid(filled_pair: PairState, reports: Path, tmp_path: Path) -> None:
-    """What is no database of D1's is not trusted: 11, one message, no traceback."""
+def test_broken_database_is_invalid(filled_pair: PairState, reports: Path, tmp_path: Path) -> None:
+    """A file that is not a database ends with 11 and one message, without a traceback."""
     broken = tmp_path / "broken.sqlite"
     broken.write_bytes(os.urandom(8192))
     done = reconcile(filled_pair, reports, "--d1-file", str(broken))
