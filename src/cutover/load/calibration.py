@@ -9,6 +9,8 @@ import socket
 import time
 from typing import Final
 
+from cutover.config.validation import ConfigurationError
+from cutover.load.profiles import Profile, processes_needed
 from cutover.traffic.ledger import Outcome
 from cutover.traffic.ledger_writer import LedgerWriter
 from cutover.traffic.wire import Parser, render
@@ -42,3 +44,17 @@ def clean_rate() -> float:
         ledger.take()
         used = time.process_time() - started
     return _USABLE * _ROUNDS / max(used * _OVERHEAD, 1e-6)
+
+
+def check_processes(profile: Profile, processes: int) -> None:
+    """Raise ConfigurationError if the profile needs more processes on this machine."""
+    rate = clean_rate()
+    needed = processes_needed(profile, rate)
+    if needed > processes:
+        raise ConfigurationError(
+            "--processes",
+            "",
+            f"{profile.name} sends up to {profile.peak:g} arrivals/s, but one process on this machine sends about "
+            f"{rate:.0f}/s without being late",
+            f"Use --processes {needed} (and as many cores), or lower the profile in load.toml.",
+        )

@@ -27,13 +27,13 @@ from cutover.core.verdict import ExitCode, GateVerdict, Verdict, by_precedence, 
 from cutover.core.verdict import Run as DecisionFacts
 from cutover.embedded.folders import base
 from cutover.load.availability_figures import availability_figures
-from cutover.load.calibration import clean_rate
+from cutover.load.calibration import check_processes
 from cutover.load.early_stop import EarlyStop
 from cutover.load.journeys import FIRST_OPERATION
 from cutover.load.load_verdict import COULD_NOT_DETECT, NO_FRESH_CONNECTIONS, LoadVerdict, decide_load
 from cutover.load.network_latency import network_latency_ms
 from cutover.load.process_reports import ProcessReports
-from cutover.load.profiles import STREAMS, Profile, check_caps, describe_plan, load_profile, processes_needed
+from cutover.load.profiles import STREAMS, Profile, check_caps, describe_plan, load_profile
 from cutover.load.report_files import write_load_files
 from cutover.load.run_accounts import RunAccounts, lost_write_findings
 from cutover.load.run_environment import open_environment
@@ -86,7 +86,7 @@ class LoadRun(Run):
         target_environment = self.target_environment = self._opened.environment
         try:
             check_caps(project, target_environment, self.profile, self.plan, confirmed=options.confirmed)
-            _check_processes(self.profile, options.processes)
+            check_processes(self.profile, options.processes)
         except ConfigurationError:
             self._opened.close()
             raise
@@ -117,6 +117,7 @@ class LoadRun(Run):
         self._broken_threshold: str | None = None
         self._network_latency_ms: float | None = None
         self._failed_preparation: Outcome | None = None
+        self._interrupted = False
         self._early_stop = EarlyStop(self.thresholds, self.phases)
         self._began_at = 0.0
 
@@ -206,6 +207,12 @@ class LoadRun(Run):
         """Cut the run short. The first reason counts."""
         self._cut_short = self.cut_short or reason
 
+    def note_interruption(self) -> None:
+        """Note that the run ends now although nothing else ended it: by SIGINT, SIGTERM or a user."""
+        before_arrivals = self._failed_preparation is None and not self.reports.names
+        if self.cut_short is None and self._broken_threshold is None and (before_arrivals or not self.complete):
+            self._interrupted = True
+
     def check(self) -> str | None:
         """Look for lost processes and broken thresholds. Return why all processes should stop now, None to go on."""
         self.reports.check_silence()
@@ -230,6 +237,7 @@ class LoadRun(Run):
 
     def conclude(self) -> int:
         """Clean up, decide, write all files and print the results. Return the exit code. Call it once."""
+        self.note_interruption()
         if self._failed_preparation is None:
             if not self.complete:
                 self.cut(ENDED_EARLY)
@@ -297,7 +305,10 @@ class LoadRun(Run):
         """Return the verdict. Evidence that could not be written makes it INVALID, also if thresholds are broken."""
         failure = self.write_failure()
         invalid = [failure] if failure else []
-        decided = decide_load(self.reports.totals, run_facts, self.thresholds, findings=findings, invalid=invalid)
+        tool_error = (int(ExitCode.INTERRUPTED), ENDED_EARLY) if self._interrupted else None
+        decided = decide_load(
+            self.reports.totals, run_facts, self.thresholds, findings=findings, invalid=invalid, tool_error=tool_error
+        )
         if self._failed_preparation is None:
             return decided
         outcome = self._failed_preparation
@@ -364,11 +375,7 @@ class LoadRun(Run):
             broken_threshold=self._broken_threshold,
             clock_step_s=max((float(report["clock_step_s"]) for report in last), default=0.0),
             network_latency_ms=self._network_latency_ms,
-            rates={
-                phase.name: (phase.rate + phase.end_rate) / 2
-                for shape in self.profile.shapes
-                for phase in shape.phases()
-            },
+            rates=self.profile.rates,
             marks=("--short",) if self.profile.short else (),
             local=self._opened.pair_name is not None,
             seed=self.seed,
@@ -379,18 +386,4 @@ class LoadRun(Run):
             clock=", ".join(sorted({str(report["clock"]) for report in last})),
             planted=self.planted,
             maintenance=self.options.maintenance,
-        )
-
-
-def _check_processes(profile: Profile, processes: int) -> None:
-    """Raise ConfigurationError if the profile needs more processes on this machine."""
-    rate = clean_rate()
-    needed = processes_needed(profile, rate)
-    if needed > processes:
-        raise ConfigurationError(
-            "--processes",
-            "",
-            f"{profile.name} sends up to {profile.peak:g} arrivals/s, but one process on this machine sends about "
-            f"{rate:.0f}/s without being late",
-            f"Use --processes {needed} (and as many cores), or lower the profile in load.toml.",
         )

@@ -43,11 +43,13 @@ def decide_load(
     *,
     findings: Sequence[str] = (),
     invalid: Sequence[str] = (),
+    tool_error: tuple[int, str] | None = None,
 ) -> LoadVerdict:
     """Return the verdict on the whole run, once, at its end.
 
     thresholds: those of its profile. findings: failures that the ledger does not contain (lost writes). invalid:
-    measurement errors outside the ledger (evidence that could not be written).
+    measurement errors outside the ledger (evidence that could not be written). tool_error: exit code and reason of a
+    run that a signal or a user ended.
     """
     results = tuple(
         evaluate_threshold(threshold, totals, facts.phases) for threshold in thresholds if threshold.phase != EACH_STEP
@@ -64,6 +66,7 @@ def decide_load(
     if not thresholds:
         unverified.append("no threshold covers this run")
     verdict, code, reasons = by_precedence(
+        tool_error=tool_error,
         invalid=[*invalid, *invalid_reasons(totals, facts, thresholds, _covered_phases(facts, steps))],
         failed=failed,
         unverified=unverified,

@@ -60,6 +60,11 @@ class Profile:
         """Return True if any journey changes data of a system."""
         return self.needs_accounts
 
+    @property
+    def rates(self) -> dict[str, float]:
+        """Return the mean rate of each phase in arrivals/s."""
+        return {phase.name: (phase.rate + phase.end_rate) / 2 for shape in self.shapes for phase in shape.phases()}
+
     def schedule(self, seed: int) -> Schedule:
         """Return the schedule of a run with that seed; its journeys are named "JOURNEY SYSTEM"."""
         return generate_schedule(self.shapes, self.mix, seed, sides=self.systems)

@@ -266,6 +266,7 @@ class _Wiring:
             return
         self._concluding = True
         try:
+            run.note_interruption()  # before the wait, which completes a run that was ended early
             self._wait_for_own_report(run)
             environment.process_exit_code = run.conclude()
         except Exception as error:  # noqa: BLE001 - as in test_start

@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.sensitivity, pytest.mark.alone]
 FULL = os.environ.get("CUTOVER_SENSITIVITY") == "full"
 FOLDER = root() / "reference" / "faults" / "load"
 FAULTS = {row["name"]: row for row in tomllib.loads(FOLDER.with_suffix(".toml").read_text())["fault"]}
-CODES = {"GO": {0}, "NO-GO": {1}, "INCONCLUSIVE": {10}, "INVALID": {11}, "tool error": {3, 4}}
+CODES = {"GO": {0}, "NO-GO": {1}, "INCONCLUSIVE": {10}, "INVALID": {11}, "tool error": {2, 3, 4}}
 THRESHOLDS = {
     "error rate < 1 %": ("errors before the switch",),
     "error rate <= 5 %": ("errors while watching",),
@@ -278,7 +278,7 @@ RUNS = (
     Run("worker-killed", "baseline", 40, 10, lambda seen: seen.says("was lost"), "cut short",
         arguments=("--processes", "2")),
     Run("generator-terminated", "baseline", 40, 10,
-        lambda seen: seen.data["planned_s"] == 10 and 3 < seen.data["duration_s"] < 9, "cut short"),
+        lambda seen: seen.data["planned_s"] == 10 and 3 < seen.data["duration_s"] < 9, "ended by a signal"),
     Run("zero-requests", "smoke", 0.001, 1,
         lambda seen: not any(gate["state"] == "kept" for gate in seen.data["gates"]), "no request was sent",
         phase='name = "steady", shape = "poisson", rate = 0.001, seconds = 1'),

@@ -117,7 +117,7 @@ PLANTED = (
     Planted("loses acknowledged writes", "availability", {"lose_write_every": 25}, (1,), "writes are lost"),
     Planted("stores writes twice", "availability", {"double_write_every": 25}, (1,), "exist twice"),
     Planted("the generator is starved", "baseline", {"delay_s": 0.02}, (11,), "sent late", during=starve),
-    Planted("SIGTERM", "baseline", {}, (11,), "", during=end),
+    Planted("SIGTERM", "baseline", {}, (2,), "", during=end),
     Planted("zero requests", "smoke", {}, (11,), "no request was sent"),
     Planted("3 % eight times slower", "compare", {"delay_s": 0.004, "slow_share": 0.03, "slow_s": 0.03}, (1,),
             "slow requests against the old system", honest={"delay_s": 0.004}),

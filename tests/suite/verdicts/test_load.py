@@ -126,9 +126,13 @@ def test_killed_worker_makes_the_run_invalid(system: Target, project: Path, tmp_
     assert system.state["users"] == 0
 
 
-@pytest.mark.parametrize("ending", ["SIGTERM", "STOP"])
-def test_early_end_is_invalid(system: Target, project: Path, tmp_path: Path, ending: str) -> None:
-    """A signal and the kill switch: 11, and the ledger contains exactly the requests sent so far."""
+@pytest.mark.parametrize(
+    ("ending", "code", "word"), [("SIGTERM", 2, "TOOL ERROR"), ("SIGINT", 2, "TOOL ERROR"), ("STOP", 11, "INVALID")]
+)
+def test_early_end_is_never_go(
+    system: Target, project: Path, tmp_path: Path, ending: str, code: int, word: str
+) -> None:
+    """Signals: 2; the kill switch: 11. The ledger contains exactly the requests sent so far."""
     reports, stop = tmp_path / "reports", tmp_path / "STOP"
     process = subprocess.Popen(
         locust_command("smoke", ["--env", "target", f"--reports={reports}"]),
@@ -143,15 +147,15 @@ def test_early_end_is_invalid(system: Target, project: Path, tmp_path: Path, end
     if ending == "STOP":
         stop.write_text("")
     else:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.Signals[ending])
     output, _ = process.communicate(timeout=60)
     run = GateRun(process.returncode, output, reports)
-    assert run.code == 11, run.output
-    assert run.last_line.startswith("load smoke INVALID: ")
-    assert run.verdict["exit_code"] == 11
+    assert run.code == code, run.output
+    assert run.last_line.startswith(f"load smoke {word}: ")
+    assert run.verdict["exit_code"] == code
     _, sent = scheduled_and_counted(run)
     assert sent == system.state["counts"]
-    assert (system.state["users"] == 0) == (ending == "SIGTERM")  # the kill switch stops the removal as well
+    assert (system.state["users"] == 0) == (ending != "STOP")  # the kill switch stops the removal as well
     assert bool(run.verdict["leftovers"]) == (ending == "STOP")
 
 
