@@ -1,7 +1,6 @@
 """The commands `cutover pair up|down|status|fault|logs`.
 
-Not for other commands. What needs Linux is imported by the command that needs it, so that the rest
-of `cutover` works elsewhere.
+Modules that need Linux are imported by the commands that use them, so that `cutover` works on other systems.
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ _PARTS: Final = ("worker", "legacy", "postgres", "supervisor")
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add `pair` to the subparsers of the command line; each command sets `run(args) -> exit code`."""
-    pair = subparsers.add_parser("pair", help="the embedded pair: both systems on this machine")
+    """Add `pair` to the commands. Each subcommand sets `run(args) -> exit code`."""
+    pair = subparsers.add_parser("pair", help="start and stop the embedded pair: both systems on this machine")
     commands = pair.add_subparsers(dest="pair_command", required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
         parser.add_argument("--name", default="default", help="name of the pair (default: %(default)s)")
-        parser.set_defaults(run=_in_one_message(run))
+        parser.set_defaults(run=_with_one_message(run))
         return parser
 
     up = command("up", _up, "start a pair and leave it running")
@@ -43,39 +42,38 @@ def add_parser(subparsers: Any) -> None:
     up.add_argument("--legacy-port", type=int, default=0, metavar="N", help="default: any free port")
     up.add_argument(
         "--kv-delay", type=float, default=0.0, metavar="S",
-        help="seconds until a write to KV is seen, up to 300 (default: at once)",
+        help="seconds until a write to KV is visible, up to 300 (default: 0)",
     )  # fmt: skip
-    up.add_argument("--version-id", metavar="X", help="what the Worker names as its version")
+    up.add_argument("--version-id", metavar="X", help="version that the Worker reports (default: random)")
     up.add_argument("--json", action="store_true", help="print the state, without secrets")
     command("down", _down, "end a pair and remove its data")
-    status = command("status", _status, "say whether a pair is up (exit code 0) or not (11)")
+    status = command("status", _status, "report whether a pair is up (exit code 0) or not (11)")
     status.add_argument("--json", action="store_true", help="print the state, without secrets")
-    fault = command("fault", _fault, "serve a planted fault, or `none`")
-    fault.add_argument("fault", metavar="NAME|none")
-    fault.add_argument("--system", choices=("worker", "legacy"))
+    fault = command("fault", _fault, "serve a planted fault, or with `none` the honest application")
+    fault.add_argument("fault", metavar="NAME|none", help="name of the fault in reference/faults")
+    fault.add_argument("--system", choices=("worker", "legacy"), help="default: the system that has this fault")
     fault.add_argument(
         "--control", "--neutral", action="store_true",
         help="serve the control, which changes nothing (--neutral is the old name of this option)",
     )  # fmt: skip
-    logs = command("logs", _logs, "show the last lines of a pair's logs")
-    logs.add_argument("--part", choices=_PARTS)
-    logs.add_argument("--lines", type=int, default=20, metavar="N")
+    logs = command("logs", _logs, "print the last lines of a pair's logs")
+    logs.add_argument("--part", choices=_PARTS, help="default: all parts")
+    logs.add_argument("--lines", type=int, default=20, metavar="N", help="lines per log (default: %(default)s)")
 
 
-def _in_one_message(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+def _with_one_message(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """Return the command with every error printed as one message."""
+
     def guarded(args: argparse.Namespace) -> int:
         try:
             require_linux()
             return run(args)
         except PairError as error:
-            _complain(str(error))
+            _print_error(str(error))
             return error.exit_code
         except OSError as error:
-            _complain(f"The pair's folder or processes cannot be reached: {error}.")
+            _print_error(f"The pair's folder or processes cannot be reached: {error}.")
             return NOT_UP
-        except KeyboardInterrupt:
-            _complain("Interrupted.")
-            return 130
 
     return guarded
 
@@ -86,20 +84,20 @@ def _up(args: argparse.Namespace) -> int:
     limit = re.fullmatch(r"(\d{1,7})/(10|60)", args.rate_limit)
     if limit is None or not int(limit[1]):
         raise PairError(
-            f"--rate-limit {args.rate_limit} is not REQUESTS/SECONDS.",
-            fix="write e.g. 100/60; the runtime knows periods of 10 and 60 s",
+            f"--rate-limit: expected REQUESTS/SECONDS, got {args.rate_limit}.",
+            fix="write e.g. 100/60; the runtime supports periods of 10 and 60 s",
             exit_code=USAGE,
         )
     for option, port in (("--worker-port", args.worker_port), ("--legacy-port", args.legacy_port)):
         if not 0 <= port <= 65_535:
-            raise PairError(f"{option} {port} is no port.", fix="0 to 65535", exit_code=USAGE)
+            raise PairError(f"{option}: expected 0 to 65535, got {port}.", exit_code=USAGE)
     if not 0 <= args.kv_delay <= _KV_DELAY_LIMIT_S:
-        raise PairError(f"--kv-delay {args.kv_delay:g} is no delay.", fix="0 to 300 seconds", exit_code=USAGE)
+        raise PairError(f"--kv-delay: expected 0 to 300 seconds, got {args.kv_delay:g}.", exit_code=USAGE)
     if (found := state.read(args.name)) is not None:
         headline = f"The pair {args.name!r} is already up."
         if not found.healthy:
-            headline += f" A part of it is dead: end it with `cutover pair down --name {args.name}`."
-        _say(_shown(found, as_json=args.json, headline=headline))
+            headline += f" A part of it has ended. Run `cutover pair down --name {args.name}`."
+        _print(_state_text(found, as_json=args.json, headline=headline))
         return 0 if found.healthy else NOT_UP
     began = time.monotonic()
     options = pair.PairOptions(
@@ -117,7 +115,7 @@ def _up(args: argparse.Namespace) -> int:
         raise
     seconds = time.monotonic() - began
     headline = f"The pair {args.name!r} is healthy after {seconds:.1f} s."
-    _say(_shown(found, as_json=args.json, headline=headline, seconds=round(seconds, 3)))
+    _print(_state_text(found, as_json=args.json, headline=headline, seconds=round(seconds, 3)))
     return 0
 
 
@@ -125,26 +123,26 @@ def _down(args: argparse.Namespace) -> int:
     from cutover.embedded import pair
 
     ended = pair.stop(args.name)
-    _say(f"The pair {args.name!r} has ended." if ended else f"There is no pair {args.name!r}; nothing to end.")
+    _print(f"The pair {args.name!r} has ended." if ended else f"There is no pair {args.name!r}.")
     return 0
 
 
 def _status(args: argparse.Namespace) -> int:
     from cutover.embedded import folders, state
 
-    folders.sweep()
+    folders.remove_dead()
     found = state.read(args.name)
     if found is not None:
-        _say(_shown(found, as_json=args.json))
+        _print(_state_text(found, as_json=args.json))
         return 0 if found.healthy else NOT_UP
     names = state.names()
     starting = args.name in names
     others = [name for name in names if name != args.name]
     if args.json:
-        _say(json.dumps({"name": args.name, "up": False, "starting": starting, "others": others}))
+        _print(json.dumps({"name": args.name, "up": False, "starting": starting, "others": others}))
     else:
         more = f"\nOthers: {', '.join(others)} (--name)" if others else ""
-        _say(f"The pair {args.name!r} is {'starting' if starting else 'not up'}.{more}")
+        _print(f"The pair {args.name!r} is {'starting' if starting else 'not up'}.{more}")
     return NOT_UP
 
 
@@ -153,7 +151,7 @@ def _fault(args: argparse.Namespace) -> int:
 
     found = state.read(args.name)
     if found is None:
-        raise PairError(f"There is no pair {args.name!r} that is up.", fix="cutover pair up")
+        raise PairError(f"The pair {args.name!r} is not up.", fix="cutover pair up")
     if args.fault == "none":
         for system in ("worker", "legacy"):
             if system == args.system or (args.system is None and system in found.planted_systems):
@@ -162,20 +160,21 @@ def _fault(args: argparse.Namespace) -> int:
         system = args.system or _system_of(args.fault, Path(found.reference_dir))
         pair.serve(args.name, system, args.fault, "control" if args.control else "planted")
     after = state.read(args.name)
-    _say(f"Planted: {after.fault or 'nothing, both systems are honest'}." if after else "The pair has ended.")
+    _print(f"Planted: {after.fault or 'nothing, both systems are honest'}." if after else "The pair has ended.")
     return 0 if after else NOT_UP
 
 
 def _system_of(fault: str, reference: Path) -> Any:
+    """Return the system that has this fault. Raises PairError if none or both have it."""
     from cutover.embedded import faults
 
-    there = {system: faults.names(reference, system) for system in faults.SYSTEMS}
-    systems = [system for system, names in there.items() if fault in names]
+    existing = {system: faults.names(reference, system) for system in faults.SYSTEMS}
+    systems = [system for system, names in existing.items() if fault in names]
     if len(systems) == 1:
         return systems[0]
     if systems:
-        raise PairError(f"Both systems have {fault!r}.", fix="add --system worker or legacy", exit_code=USAGE)
-    lists = "; ".join(f"{system}: {', '.join(names) or 'none'}" for system, names in there.items())
+        raise PairError(f"Both systems have a fault {fault!r}.", fix="add --system worker or legacy", exit_code=USAGE)
+    lists = "; ".join(f"{system}: {', '.join(names) or 'none'}" for system, names in existing.items())
     raise PairError(f"There is no planted fault {fault!r}.", fix=f"choose one of {lists}", exit_code=USAGE)
 
 
@@ -185,19 +184,19 @@ def _logs(args: argparse.Namespace) -> int:
 
     found = state.read(args.name)
     if found is None:
-        raise PairError(f"There is no pair {args.name!r} that is up.", fix="cutover pair up")
+        raise PairError(f"The pair {args.name!r} is not up.", fix="cutover pair up")
     text = {
         part: tail(Path(found.log_dir) / f"{part}.log", max(1, args.lines))
         for part in ([args.part] if args.part else _PARTS)
     }
-    _say("\n".join(lines if args.part else f"== {part}\n{lines}" for part, lines in text.items()))
+    _print("\n".join(lines if args.part else f"== {part}\n{lines}" for part, lines in text.items()))
     return 0
 
 
-def _shown(found: PairState, *, as_json: bool, headline: str | None = None, seconds: float | None = None) -> str:
+def _state_text(found: PairState, *, as_json: bool, headline: str | None = None, seconds: float | None = None) -> str:
     if as_json:
         timing = {} if seconds is None else {"seconds": seconds}
-        return json.dumps({"up": True, "healthy": found.healthy, **found.shown(), **timing})
+        return json.dumps({"up": True, "healthy": found.healthy, **found.public(), **timing})
     lines = {
         "pair": f"{found.name} (process {found.pid})",
         "worker": found.worker_url,
@@ -216,14 +215,14 @@ def _shown(found: PairState, *, as_json: bool, headline: str | None = None, seco
 
 def _kv(found: PairState) -> str:
     if not found.kv_delay_s:
-        return "a write is seen at once"
+        return "a write is visible immediately"
     if "worker" in found.planted_systems:
-        return f"a write is seen at once while this is planted, after {found.kv_delay_s:g} s otherwise"
-    return f"a write is seen after {found.kv_delay_s:g} s"
+        return f"a write is visible immediately while this is planted, after {found.kv_delay_s:g} s otherwise"
+    return f"a write is visible after {found.kv_delay_s:g} s"
 
 
-def _say(text: str) -> None:
-    """Print in one write; a reader that has left (`| head -1`) changes no exit code."""
+def _print(text: str) -> None:
+    """Print in one write. A closed output (`| head -1`) does not change the exit code."""
     try:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
@@ -231,5 +230,5 @@ def _say(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _complain(text: str) -> None:
+def _print_error(text: str) -> None:
     sys.stderr.write(f"{text}\n")

@@ -1,6 +1,6 @@
-"""The environment that a command names by --env, with the running pair that `embedded` means.
+"""Load the environment that a command names by --env, with the running pair if it is embedded.
 
-Not for gate runs, which start a pair of their own: pytest_plugin/session.py.
+Gate runs start an embedded pair themselves (pytest_plugin); commands and load runs use a running one.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from cutover.config.validation import ConfigurationError
 
 
 def named_environment(project: Path, name: str | None, pair_name: str | None) -> tuple[Environment, str | None]:
-    """The environment of --env (CUTOVER_ENV), and what is planted in its pair, None when nothing is.
+    """Return the environment of --env (CUTOVER_ENV) and the fault that is planted in its pair, None without one.
 
-    pair_name: of --pair (CUTOVER_PAIR; default). Raises ConfigurationError.
+    pair_name: value of --pair (CUTOVER_PAIR, else `default`). Raises ConfigurationError.
     """
     name = name or os.environ.get("CUTOVER_ENV")
     if not name:
         raise no_environment(project)
     if not is_embedded(project, name):
         if pair_name is not None:
-            raise ConfigurationError("--pair", "", f"{name} is no pair of this machine", "Leave the option out.")
+            raise ConfigurationError("--pair", "", f"{name} is not an embedded pair", "Remove the option.")
         return load_environment(project, name), None
     from cutover.embedded import state
     from cutover.embedded.pair_error import PairError
 
-    asked = pair_name or os.environ.get("CUTOVER_PAIR") or "default"
+    pair_name = pair_name or os.environ.get("CUTOVER_PAIR") or "default"
     try:
-        pair = state.read(asked)
+        pair = state.read(pair_name)
     except PairError as error:
-        raise ConfigurationError("--pair", "", str(error).replace("\n", " "), "Mend the name.") from None
+        raise ConfigurationError("--pair", "", str(error).replace("\n", " "), "Correct the name.") from None
     if pair is None:
         raise ConfigurationError(
-            "--pair", "", f"no pair {asked!r} is up", "Name one that is; the data of a pair ends with it."
+            "--pair", "", f"no pair {pair_name!r} is up", "Name a pair that is up, or run `cutover pair up`."
         )
     return load_environment(project, name, pair=pair), pair.fault

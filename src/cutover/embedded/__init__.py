@@ -1,4 +1,4 @@
-"""The embedded pair: both systems as real processes on loopback, started, supervised and stopped.
+"""Start, supervise and stop the embedded pair: both systems as real processes on loopback, on Linux.
 
-Not for what the two systems do: that is in reference/. Standard library only, Linux only.
+The systems themselves are in reference/.
 """

@@ -1,7 +1,7 @@
-"""Runs a Python module so that every process it forks dies with it: `die_with_parent.py MODULE ARG...`.
+"""Run a Python module so that every process it forks ends with it: `die_with_parent.py MODULE ARG...`.
 
-For gunicorn: its workers would outlive a killed master by as long as a request takes. Not to be
-imported: it is run by its path, in the environment of the system and without this package.
+It is for gunicorn, whose workers would outlive a killed master by the time of a request. It is run by its path, without
+this package, so it must not import it.
 """
 
 import ctypes
@@ -28,5 +28,5 @@ def _bind() -> None:
 if __name__ == "__main__":
     os.register_at_fork(before=_remember, after_in_child=_bind)
     del sys.argv[0]
-    sys.path[0] = os.getcwd()  # noqa: PTH109 - as `python -m` has it
+    sys.path[0] = os.getcwd()  # noqa: PTH109 - the same as `python -m`
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -1,7 +1,6 @@
-"""One HTTP request that may take its time: is the system up?
+"""Ask a system on loopback whether it answers, without waiting for the answer.
 
-Not a client for checks (that is cutover.client.http): loopback only, no redirects, no proxies, no verified
-certificates, and nothing of the answer but its status.
+Checks use cutover.client.http. This probe follows no redirect, verifies no certificate and reads only the status.
 """
 
 from __future__ import annotations
@@ -13,10 +12,9 @@ from urllib.parse import urlsplit
 
 
 class Probe:
-    """Asks for a path until there is an answer, without ever blocking for long.
+    """A request that stays open until it is answered, and never blocks for long.
 
-    The request stays open while the system starts: a listening socket that the supervisor holds
-    accepts it long before gunicorn answers it.
+    It stays open while the system starts: the supervisor's listening socket accepts it long before gunicorn answers.
     """
 
     def __init__(self, url: str, path: str = "/health") -> None:
@@ -28,7 +26,7 @@ class Probe:
         self._answer = b""
 
     def status(self, wait_s: float = 0.0) -> int | None:
-        """The status answered, or None when there is none yet. Waits at most about `wait_s` seconds.
+        """Return the status of the answer, or None if there is none yet. Waits at most about `wait_s` seconds.
 
         After an answer, the next call sends a new request.
         """
@@ -54,7 +52,7 @@ class Probe:
         return None
 
     def close(self) -> None:
-        """Give up the request that is open."""
+        """Close the open request."""
         if self._socket is not None:
             self._socket.close()
         self._socket, self._answer = None, b""

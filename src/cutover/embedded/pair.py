@@ -1,6 +1,6 @@
-"""Start, switch and stop embedded pairs: what the rest of the suite and the command line call.
+"""Start, switch and stop embedded pairs, for the rest of the suite and the command line.
 
-Not for reading what is up: that is state.py. The work is done by a supervisor process for each pair.
+A supervisor process per pair does the work (supervisor.py). state.py reads the state of a running pair.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 from cutover.embedded import folders, packages, state
 from cutover.embedded.pair_error import NOT_UP, PairError, require_linux
-from cutover.embedded.processes import Identity, clean_environment
+from cutover.embedded.processes import ProcessIdentity, clean_environment
 from cutover.embedded.specification import Specification
 
 if TYPE_CHECKING:
@@ -47,14 +47,13 @@ _SWITCH_TIMEOUT_S: Final = 90.0
 
 @dataclass(frozen=True)
 class PairOptions:
-    """How a pair is to be.
+    """The options of a new pair.
 
-    Ports: 0 takes any. rate_limit: requests and period in s (10 or 60, as the runtime has it).
-    https: files of the Worker's key and certificate, to serve it over https. password_iterations: of
-    PBKDF2, for both systems. max_file_size: bytes, for both systems. version_id, build_id: what the
-    Worker says of itself, random when None. worker_vars: further variables of the Worker.
-    kv_delay_s: how long the honest Worker's writes to KV stay unseen, 0 for not at all; planted faults
-    and variants do not delay. reference_dir: folder with both systems, the checkout's when None.
+    Ports: 0 for any free port. rate_limit: requests and period in s (10 or 60, as the runtime allows). https: files of
+    the Worker's key and certificate, to serve it over https. password_iterations: of PBKDF2, for both systems.
+    max_file_size: bytes, for both systems. version_id, build_id: the Worker's, random if None. worker_vars: further
+    variables of the Worker. kv_delay_s: seconds until a write of the honest Worker to KV becomes visible, 0 for no
+    delay; planted faults and variants do not delay. reference_dir: folder with both systems, the checkout's if None.
     """
 
     worker_port: int = 0
@@ -71,7 +70,7 @@ class PairOptions:
 
 
 class PairHandle:
-    """A pair that is being started, or is up."""
+    """A pair that is starting or running."""
 
     def __init__(self, name: str, process: subprocess.Popen[bytes], complaints: IO[bytes], *, owned: bool) -> None:
         self.name = name
@@ -79,26 +78,26 @@ class PairHandle:
         self._state: PairState | None = None
 
     def wait(self, timeout_s: float = 90.0) -> PairState:
-        """Wait until both systems are healthy. Raises PairError when they cannot be; nothing is left then."""
+        """Wait until both systems are healthy. Otherwise end everything and raise PairError."""
         if self._state is not None:
             return self._state
         answer = self._answer(timeout_s)
         if answer is None:
             self.stop()
-            raise PairError(f"The pair {self.name!r} is not up after {timeout_s:g} s.", fix="try once more")
+            raise PairError(f"The pair {self.name!r} is not healthy after {timeout_s:g} s.", fix="try again")
         if answer.get("ready") is not True:
             self.stop()
             raise PairError(str(answer["error"]), exit_code=int(answer["exit_code"]))
         self._state = state.read(self.name)
         if self._state is None:
             self.stop()
-            raise PairError(f"The pair {self.name!r} ended as soon as it was up.")
+            raise PairError(f"The pair {self.name!r} ended immediately after its start.")
         if not self._owned:
             self._close()
         return self._state
 
     def stop(self) -> None:
-        """End the pair, whatever it is doing. Does nothing when it has ended."""
+        """End the pair in any state. Do nothing if it has ended."""
         if self._owned or self._state is None:
             # The supervisor ends everything when its stdin ends; its stdout ends with it.
             if self._process.stdin is not None and not self._process.stdin.closed:
@@ -118,7 +117,7 @@ class PairHandle:
         return False
 
     def _answer(self, timeout_s: float) -> dict[str, Any] | None:
-        """The supervisor's line; None when there was none in time."""
+        """Return the supervisor's answer, None if none arrived in time."""
         output, data, deadline = self._process.stdout, b"", time.monotonic() + timeout_s
         if output is None or output.closed:
             return None
@@ -130,37 +129,37 @@ class PairHandle:
             if not part:
                 self._complaints.seek(0)
                 log = self._complaints.read()[-4096:].decode(errors="replace")
-                problem = f"The supervisor of the pair {self.name!r} ended without a word."
+                problem = f"The supervisor of the pair {self.name!r} ended without an answer."
                 return {"ready": False, "error": str(PairError(problem, log=log)), "exit_code": NOT_UP}
             data += part
         found: dict[str, Any] = json.loads(data)
         return found
 
     def _close(self) -> None:
-        self._process.wait()  # of a detached pair, it ended as soon as it had set the supervisor going
+        self._process.wait()  # of a detached pair, this process ended when it had started the supervisor
         for file in (self._process.stdin, self._process.stdout, self._complaints):
             if file is not None:
                 file.close()
 
 
 def anonymous_name() -> str:
-    """A name for a pair that nobody will ask for by name."""
+    """Return a random name, for a pair that is not used by name."""
     return f"run-{secrets.token_hex(6)}"
 
 
 def start(name: str, *, owned: bool, options: PairOptions | None = None) -> PairHandle:
-    """Begin to start a pair, and return at once: `PairHandle.wait` says when it is up.
+    """Start a pair and return immediately. `PairHandle.wait` waits until it is healthy.
 
-    owned: the pair ends with the calling process, in whatever way that ends. Otherwise it stays until
-    `stop(name)`; while it is starting, it ends with the caller in either case.
-    Raises PairError when it cannot even be tried (name, missing packages).
+    owned: the pair ends with the calling process, however that ends. Otherwise it runs until `stop(name)`; while it is
+    starting, it ends with the caller in both cases.
+    Raises PairError for a malformed name and missing packages.
     """
     require_linux()
     options = options or PairOptions()
     folders.pair_folder(name)
     reference = (options.reference_dir or packages.reference()).resolve()
     packages.require(reference)
-    me = Identity.of(os.getpid())
+    me = ProcessIdentity.of(os.getpid())
     wanted = Specification(
         name=name,
         owner=(me.pid, me.start_ticks) if me else (os.getpid(), 0),
@@ -180,7 +179,7 @@ def start(name: str, *, owned: bool, options: PairOptions | None = None) -> Pair
     complaints = tempfile.TemporaryFile()  # noqa: SIM115 - PairHandle closes it
     env = clean_environment() | {
         "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
-        "TMPDIR": tempfile.gettempdir(),  # both have to mean the same folder
+        "TMPDIR": tempfile.gettempdir(),  # both must use the same folder
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "cutover.embedded.supervisor"],
@@ -188,18 +187,18 @@ def start(name: str, *, owned: bool, options: PairOptions | None = None) -> Pair
         bufsize=0, env=env, start_new_session=True,
     )  # fmt: skip
     if process.stdin is not None:
-        with contextlib.suppress(BrokenPipeError):  # it died at once: wait() says so
+        with contextlib.suppress(BrokenPipeError):  # it ended immediately: wait() reports that
             process.stdin.write(wanted.line())
     return PairHandle(name, process, complaints, owned=owned)
 
 
 def stop(name: str) -> bool:
-    """End a pair and wait until nothing of it is left. False when there is none of that name."""
+    """End a pair and wait until nothing of it is left. Return False if there is none of that name."""
     require_linux()
     supervisor = folders.supervisor(name)
     if supervisor is not None and not supervisor.end(signal.SIGTERM, timeout_s=_END_TIMEOUT_S):
         supervisor.end(signal.SIGKILL, timeout_s=1)  # the kernel ends its parts
-    folders.sweep()
+    folders.remove_dead()
     return supervisor is not None
 
 
@@ -226,11 +225,11 @@ def _command(name: str, words: dict[str, Any]) -> None:
     require_linux()
     found = state.read(name)
     if found is None:
-        raise PairError(f"There is no pair {name!r} that is up.", fix=f"cutover pair up --name {name}")
+        raise PairError(f"The pair {name!r} is not up.", fix=f"cutover pair up --name {name}")
     try:
         answer = _ask(found.control_socket, words)
     except (OSError, ValueError) as error:
-        raise PairError(f"The pair {name!r} does not answer its control socket: {error}.") from error
+        raise PairError(f"The pair {name!r} does not answer on its control socket: {error}.") from error
     if not answer.get("ok"):
         raise PairError(str(answer.get("error")), exit_code=int(answer.get("exit_code", NOT_UP)))
 

@@ -1,7 +1,4 @@
-"""The one error of this package: what failed, the log's last lines, the fix.
-
-Not for what a deployment answers wrongly: that is cutover.core.errors.
-"""
+"""The error of this package: the problem, the last lines of the log, the fix."""
 
 from __future__ import annotations
 
@@ -11,13 +8,13 @@ from typing import Final
 USAGE: Final = 4
 """Exit code: wrong usage or configuration (name, port, missing packages)."""
 NOT_UP: Final = 11
-"""Exit code: a part of the pair did not come up, or is dead."""
+"""Exit code: a part of the pair did not start, or has ended."""
 
 
 class PairError(Exception):
-    """The pair cannot be started, switched or stopped. The text is meant for the user as it stands.
+    """An error while a pair is started, switched or stopped. Its text is written for the user.
 
-    exit_code: USAGE (4) when the user can put it right by calling differently, NOT_UP (11) otherwise.
+    exit_code: USAGE (4) if the user can correct it by other arguments or packages, NOT_UP (11) otherwise.
     """
 
     def __init__(self, problem: str, *, fix: str = "", log: str = "", exit_code: int = NOT_UP) -> None:
@@ -29,10 +26,10 @@ class PairError(Exception):
 
 
 def require_linux() -> None:
-    """Raises PairError elsewhere: parent-death signals and pidfd are what leaves no process behind."""
+    """Raise PairError on other systems: only Linux has the parent-death signals and pidfd that the pair needs."""
     if not sys.platform.startswith("linux"):
         raise PairError(
-            f"The embedded pair runs on Linux only, this is {sys.platform}.",
-            fix="run it in a Linux container or virtual machine, or name another environment",
+            f"The embedded pair: expected Linux, got {sys.platform}.",
+            fix="run it in a Linux container or virtual machine, or use another environment",
             exit_code=USAGE,
         )

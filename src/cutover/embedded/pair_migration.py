@@ -1,6 +1,6 @@
-"""Gives a pair something to migrate and migrates it: generate_legacy.py and migrate.py of reference/, as processes.
+"""Generate data in a pair and migrate it, by running generate_legacy.py and migrate.py of reference/ as processes.
 
-Not for judging what came of it: migration/. The two are programs of the reference, which the library never imports.
+They are programs of the reference, which this package never imports. migration/ verifies the result.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ _TIMEOUT_S: Final = 600.0
 
 
 def folder_of(pair: PairState) -> Path:
-    """Where the pair's migration keeps its recorder, and the list of accounts with known passwords (accounts.json)."""
+    """Return the folder of the pair's migration: its state, and the accounts with known passwords (accounts.json)."""
     return folders.pair_folder(pair.name) / "migration"
 
 
 def fill(pair: PairState, is_empty: Callable[[], bool], say: Callable[[str], None]) -> None:
-    """Generate accounts and files for Django and migrate them, once a pair; one that holds data is left as it is.
+    """Generate accounts and files for Django and migrate them, once per pair. A pair that has data is not changed.
 
-    is_empty: whether both databases are. Raises PairError when one of the two programs fails.
+    is_empty: returns True if both databases are empty. Raises PairError if one of the two programs fails.
     """
-    place = folder_of(pair)
-    place.mkdir(mode=0o700, exist_ok=True)
-    with folders.locked(place / "lock"):
-        done = place / "done"
+    folder = folder_of(pair)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with folders.locked(folder / "lock"):
+        done = folder / "done"
         if done.exists() or not is_empty():
             return
         say(f"generating {USERS} accounts with {FILES:,} files, and migrating them …")
@@ -48,14 +48,14 @@ def fill(pair: PairState, is_empty: Callable[[], bool], say: Callable[[str], Non
 
 
 def generate(pair: PairState, *arguments: str) -> str:
-    """Run generate_legacy.py on the pair; its last line. Raises PairError."""
+    """Run generate_legacy.py on the pair and return its last line. Raises PairError."""
     folder_of(pair).mkdir(mode=0o700, exist_ok=True)
     accounts = folder_of(pair) / "accounts.json"
     return _run(pair, "generate_legacy.py", ["--media-root", pair.media_root, "--accounts", str(accounts), *arguments])
 
 
 def migrate(pair: PairState, *arguments: str) -> str:
-    """Run migrate.py on the pair, with its recorder in the pair's folder; its last line. Raises PairError."""
+    """Run migrate.py on the pair, with its state in the pair's folder, and return its last line. Raises PairError."""
     return _run(
         pair,
         "migrate.py",
@@ -75,11 +75,11 @@ def _run(pair: PairState, program: str, arguments: Sequence[str]) -> str:
     }
     try:
         done = subprocess.run(
-            command, env=clean_environment() | secrets | {"TMPDIR": os.environ.get("TMPDIR", "/tmp")},  # noqa: S108 - the default of tempfile, too
+            command, env=clean_environment() | secrets | {"TMPDIR": os.environ.get("TMPDIR", "/tmp")},  # noqa: S108 - also the default of tempfile
             capture_output=True, text=True, timeout=_TIMEOUT_S, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise PairError(f"{program} did not end well: {redact(str(error))[:300]}") from None
+        raise PairError(f"{program} failed: {redact(str(error))[:300]}") from None
     if done.returncode != 0:
         raise PairError(
             f"{program} ended with {done.returncode}.", log=redact(f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}")

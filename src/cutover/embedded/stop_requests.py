@@ -9,7 +9,7 @@ import signal
 import socket
 from typing import Final
 
-from cutover.embedded.processes import Identity
+from cutover.embedded.processes import ProcessIdentity
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -27,7 +27,7 @@ class StopRequests:
         self._wake.setblocking(False)
         write.setblocking(False)
         self._write = write  # kept open
-        self._reason = "" if Identity(*owner).alive() else "the owner is gone"
+        self._reason = "" if ProcessIdentity(*owner).alive() else "the owner is gone"
         signal.set_wakeup_fd(write.fileno(), warn_on_full_buffer=False)
         for number in SIGNALS:
             signal.signal(number, self._signalled)

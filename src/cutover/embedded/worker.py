@@ -1,7 +1,6 @@
 """The Worker of a pair: host.mjs, a Node.js process that runs workerd through Miniflare.
 
-Not for what the Worker does, nor for Miniflare's options: that is reference/worker. Spoken to in
-lines of JSON over its stdin and stdout; it ends when its stdin does.
+It receives commands as lines of JSON on stdin and answers on stdout. It ends when its stdin is closed.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cutover.embedded.legacy import port_refused
 from cutover.embedded.pair_error import USAGE, PairError
-from cutover.embedded.processes import POLL_S, Child, Identity, clean_environment, descendants, spawn, tail
+from cutover.embedded.processes import POLL_S, Child, ProcessIdentity, clean_environment, descendants, spawn, tail
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +33,7 @@ HONEST: Final = "worker/src/index.mjs"
 DELAYED_KV: Final = "variants/worker/kv-delay.mjs"
 _COMMAND_TIMEOUT_S: Final = 20.0
 
-# workerd's parent is Node.js; it has to end with it in whatever way. Node.js cannot ask for that.
+# workerd must end with its parent Node.js, however that ends. Node.js cannot request that from the kernel.
 _WRAPPER: Final = """import ctypes, os, sys
 parent = os.getppid()
 ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG, SIGKILL
@@ -44,7 +43,7 @@ if os.getppid() == parent != 1: os.execv(sys.argv[1], sys.argv[1:])
 
 @dataclass(frozen=True)
 class Ready:
-    """What the host says when the Worker answers. d1_file: the SQLite file behind D1."""
+    """The host's answer when the Worker is ready. d1_file: the SQLite file behind D1."""
 
     url: str
     s3: str
@@ -55,14 +54,14 @@ class Ready:
 
 @dataclass
 class Host:
-    """The running host. Its workerd is watched too: Node.js outlives it."""
+    """The running host. Its workerd is watched separately, because Node.js outlives it."""
 
     child: Child
     workerd: tuple[int, ...] = ()
     _received: bytes = b""
 
     def line(self) -> dict[str, Any] | None:
-        """The next answer, or None when there is no whole line yet. Never waits."""
+        """Return the next answer, or None if there is no complete line yet. Never waits. Raises PairError."""
         output = self.child.process.stdout
         while b"\n" not in self._received and output and select.select([output], [], [], 0)[0]:
             part = os.read(output.fileno(), 65_536)
@@ -78,14 +77,14 @@ class Host:
             answer = None
         if not isinstance(answer, dict):
             raise PairError(
-                f"The Worker's host printed what is no answer: {text[:200].decode(errors='replace')!r}.",
+                f"The Worker's host: expected a JSON object, got {text[:200].decode(errors='replace')!r}.",
                 log=tail(self.child.log),
             )
         return answer
 
     def ready(self) -> Ready | None:
-        """What it says when it is up; None before that. Raises PairError when it cannot come up."""
-        how = self.child.ended()  # first: it may say why and end at once
+        """Return its answer when it is ready, None before that. Raises PairError if it failed to start."""
+        how = self.child.ended()  # first: it may report why and end immediately
         answer = self.line()
         if answer is None:
             if how is not None:
@@ -97,9 +96,9 @@ class Host:
         return Ready(answer["url"], answer["s3"], answer["d1"], answer["bucket"], answer["d1File"])
 
     def command(self, words: Mapping[str, Any], pause: Pause) -> dict[str, Any]:
-        """Send a command and wait for its answer. Raises PairError when it fails or does not answer."""
+        """Send a command and return its answer. Raises PairError if it fails or does not answer."""
         deadline = time.monotonic() + _COMMAND_TIMEOUT_S
-        self.workerd = ()  # it may be exchanged for another
+        self.workerd = ()  # the command may replace it
         self._send(words)
         while (answer := self.line()) is None:
             if (how := self.child.ended()) is not None:
@@ -116,15 +115,15 @@ class Host:
         return answer
 
     def ended(self) -> str | None:
-        """How the host or its workerd ended, or None while both run."""
+        """Return the way the host or its workerd ended, or None while both are running."""
         if (how := self.child.ended()) is not None:
             return how
-        if self.workerd and all(Identity.of(pid) is None for pid in self.workerd):
-            return "lost its workerd"
+        if self.workerd and all(ProcessIdentity.of(pid) is None for pid in self.workerd):
+            return "lost its workerd process"
         return None
 
     def watch(self) -> None:
-        """Take note of the host's children."""
+        """Remember the host's current child processes."""
         self.workerd = tuple(descendants(self.child.pid))
 
     def _send(self, words: Mapping[str, Any]) -> None:
@@ -133,12 +132,12 @@ class Host:
             if pipe is not None:
                 pipe.write(json.dumps(words).encode() + b"\n")
         except OSError as error:
-            problem = f"The Worker's host does not listen: {error}."
+            problem = f"The Worker's host does not accept commands: {error}."
             raise PairError(problem, log=tail(self.child.log)) from error
 
 
 def start(node: Node, reference: Path, folder: Path, log: Path, settings: Mapping[str, Any]) -> Host:
-    """Start the host with `settings` (what its first line holds). `folder`: for its files."""
+    """Start the host. settings: its first line; folder: for its files."""
     temporary = folder / "tmp"
     temporary.mkdir(parents=True)
     env = clean_environment() | {"TMPDIR": str(temporary)}
@@ -155,7 +154,7 @@ def _wrapper(reference: Path, folder: Path) -> str:
     programs = sorted((reference / "worker" / "node_modules" / "@cloudflare").glob("workerd-*/bin/workerd"))
     if not programs:
         raise PairError(
-            "workerd for this machine is not among the Worker's npm packages.",
+            "The Worker's npm packages contain no workerd for this machine.",
             fix="make setup",
             exit_code=USAGE,
         )
@@ -166,14 +165,14 @@ def _wrapper(reference: Path, folder: Path) -> str:
     if not os.access(script, os.X_OK):
         raise PairError(
             f"Programs cannot be run from {folder} (mounted noexec).",
-            fix="set TMPDIR to a folder from which they can",
+            fix="set TMPDIR to a folder on a file system that is not noexec",
             exit_code=USAGE,
         )
     return str(script)
 
 
 def require_free(port: int) -> None:
-    """Raises PairError when the Worker's port is taken; the host would say so later and less clearly."""
+    """Raise PairError if the Worker's port is taken. The host would report it later and less clearly."""
     if port:
         with closing(socket.socket()) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

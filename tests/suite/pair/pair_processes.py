@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cutover.embedded.processes import Identity, descendants
+from cutover.embedded.processes import ProcessIdentity, descendants
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ class Processes:
 
     def __init__(self, supervisor: int) -> None:
         pids = [supervisor, *descendants(supervisor)]
-        self.all = [found for pid in pids if (found := Identity.of(pid)) is not None]
+        self.all = [found for pid in pids if (found := ProcessIdentity.of(pid)) is not None]
         self.commands = [self._command(found.pid) for found in self.all]
 
     @staticmethod

@@ -55,7 +55,7 @@ def test_commands_from_up_to_down(pair_command: Callable[..., int], capsys: pyte
     assert pair_command("down") == 0
     assert "has ended" in capsys.readouterr().out
     assert pair_command("down") == 0
-    assert "nothing to end" in capsys.readouterr().out
+    assert "There is no pair" in capsys.readouterr().out
     assert pair_command("status") == 11
     assert pair_command("logs") == 11
     assert pair_command("fault", "none") == 11

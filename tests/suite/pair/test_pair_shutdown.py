@@ -14,7 +14,7 @@ from pair_processes import Processes, until
 
 from cutover.embedded import folders, pair, state
 from cutover.embedded.pair_error import PairError
-from cutover.embedded.processes import Identity
+from cutover.embedded.processes import ProcessIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -158,7 +158,7 @@ def test_reused_pid_is_not_the_supervisor(pair_factory: Callable[..., PairHandle
     found = pair_factory().wait()
     folder = folders.pair_folder(found.name)
     os.kill(found.pid, signal.SIGKILL)
-    assert until(lambda: Identity.of(found.pid) is None)
+    assert until(lambda: ProcessIdentity.of(found.pid) is None)
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         text = (folder / "supervisor.json").read_text().replace(str(found.pid), str(other.pid))

@@ -115,7 +115,7 @@ def test_secrets_are_in_no_command_line_or_log(running_pair: PairState) -> None:
             *Processes(running_pair.pid).commands,
             *(file.read_text(errors="replace") for file in Path(running_pair.log_dir).iterdir()),
             repr(running_pair),
-            json.dumps(running_pair.shown()),
+            json.dumps(running_pair.public()),
         ]
     )
     assert len(set(secrets)) == len(secrets)
@@ -217,7 +217,7 @@ def test_second_start_of_a_name_is_refused(pair_factory: Callable[..., PairHandl
     first = pair_factory(name)
     assert until(lambda: folders.supervisor(name) is not None)
     second = pair.start(name, owned=True)
-    with pytest.raises(PairError, match="already being started") as caught:
+    with pytest.raises(PairError, match="already starting") as caught:
         second.wait()
     assert caught.value.exit_code == USAGE
     assert first.wait().healthy

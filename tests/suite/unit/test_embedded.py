@@ -1,4 +1,4 @@
-"""The embedded pair without starting one: names, folders, secrets, messages, choice of Node.js."""
+"""Parts of the embedded pair that need no running pair: names, folders, secrets, messages, Node.js."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from psycopg import OperationalError
 from cutover.cli import pair_commands
 from cutover.embedded import faults, folders, health, node, packages, pair, postgres, state
 from cutover.embedded.pair_error import USAGE, PairError
-from cutover.embedded.processes import Identity, clean_environment, descendants, tail
+from cutover.embedded.processes import ProcessIdentity, clean_environment, descendants, tail
 
 pytestmark = pytest.mark.unit
 
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A temporary folder of the test's own, so that no pair of the user is touched."""
+    """Return a temporary folder of this test, so that no pair of the user is changed."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
 
 @pytest.fixture
 def reference(tmp_path: Path) -> Path:
-    """A reference folder with a lock file and installed packages."""
+    """Return a reference folder with a lock file and installed packages."""
     folder = tmp_path / "reference"
     (folder / "worker" / "node_modules" / "miniflare").mkdir(parents=True)
     (folder / "worker" / "node_modules" / "miniflare" / "package.json").write_text("{}")
@@ -44,15 +44,15 @@ def reference(tmp_path: Path) -> Path:
 
 
 def executable(path: Path, script: str) -> Path:
-    """A shell script that can be run."""
+    """Write an executable shell script."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
     return path
 
 
-def some_state(**changes: object) -> state.PairState:
-    """A state with a recognisable value in each text."""
+def example_state(**changes: object) -> state.PairState:
+    """Return a state with a recognisable value in each text."""
     values: dict[str, object] = {
         field.name: f"<{field.name}>"
         for field in dataclasses.fields(state.PairState)
@@ -65,8 +65,8 @@ def some_state(**changes: object) -> state.PairState:
 # Folders
 
 
-def test_base_is_private_and_can_be_passed_through(temporary: Path) -> None:
-    """0711, whatever the umask: PostgreSQL's user goes through, nobody lists it."""
+def test_base_folder_can_be_entered_but_not_listed(temporary: Path) -> None:
+    """Mode 0711 with any umask: PostgreSQL's user may enter it, no other user may list it."""
     before = os.umask(0o077)
     try:
         assert stat.S_IMODE(folders.base().stat().st_mode) == 0o711
@@ -78,8 +78,8 @@ def test_base_is_private_and_can_be_passed_through(temporary: Path) -> None:
     assert folders.base() == temporary / f"cutover-{os.geteuid()}"
 
 
-def test_base_that_is_a_link_is_refused(temporary: Path) -> None:
-    """Somebody may have put a link where we are going to write secrets."""
+def test_base_folder_that_is_a_link_is_refused(temporary: Path) -> None:
+    """Another user may have created the link to receive our secrets."""
     (temporary / "elsewhere").mkdir()
     (temporary / f"cutover-{os.geteuid()}").symlink_to(temporary / "elsewhere")
     with pytest.raises(PairError, match="TMPDIR") as caught:
@@ -87,18 +87,18 @@ def test_base_that_is_a_link_is_refused(temporary: Path) -> None:
     assert caught.value.exit_code == USAGE
 
 
-def test_base_of_somebody_else_is_refused(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder of another user is named as such."""
+def test_base_folder_of_another_user_is_refused(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the other user's id."""
     mine = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
     (temporary / f"cutover-{mine + 1}").mkdir()
-    with pytest.raises(PairError, match=f"belongs to uid {mine}"):
+    with pytest.raises(PairError, match=f"got a folder of uid {mine}"):
         folders.base()
 
 
 @pytest.mark.parametrize("name", ["", "Default", "a/b", "..", "a b", "x" * 41, "ä"])
 def test_malformed_name_is_refused(temporary: Path, name: str) -> None:
-    """Before it becomes part of a path."""
+    """A malformed name never becomes part of a path."""
     for call in (folders.pair_folder, state.read, pair.stop):
         with pytest.raises(PairError, match="a-z, 0-9"):
             call(name)
@@ -107,24 +107,24 @@ def test_malformed_name_is_refused(temporary: Path, name: str) -> None:
     assert list(temporary.iterdir()) in ([], [temporary / f"cutover-{os.geteuid()}"])
 
 
-def test_anonymous_names_are_names_and_differ() -> None:
-    """`run-` and something random."""
+def test_anonymous_names_are_valid_and_differ() -> None:
+    """Each name is `run-` and random characters."""
     names = {pair.anonymous_name() for _ in range(20)}
     assert len(names) == 20
     assert all(folders.NAME.fullmatch(name) and name.startswith("run-") for name in names)
 
 
 @pytest.mark.usefixtures("temporary")
-def test_claimed_name_is_refused_until_it_is_released() -> None:
-    """One supervisor a name; what it leaves is removed."""
+def test_claimed_name_is_refused_until_released() -> None:
+    """A name has one supervisor, and its folder is removed at the end."""
     claim = folders.claim("one")
     assert folders.pair_names() == ["one"]
     supervisor = folders.supervisor("one")
     assert supervisor is not None
     assert supervisor.pid == os.getpid()
-    with pytest.raises(PairError, match=f"already being started \\(process {os.getpid()}\\)"):
+    with pytest.raises(PairError, match=f"already starting \\(process {os.getpid()}\\)"):
         folders.claim("one")
-    folders.sweep()  # takes nothing from the living
+    folders.remove_dead()  # does not remove a running pair
     assert claim.path.is_dir()
     claim.release()
     assert not claim.path.exists()
@@ -132,9 +132,9 @@ def test_claimed_name_is_refused_until_it_is_released() -> None:
 
 
 @pytest.mark.usefixtures("temporary")
-def test_folder_of_a_dead_pair_is_swept() -> None:
-    """When its holder is gone, by the next claim of any name too."""
-    for look in (folders.sweep, lambda: folders.claim("other").release()):
+def test_folder_of_a_dead_pair_is_removed() -> None:
+    """The next claim of any name removes it too."""
+    for removal in (folders.remove_dead, lambda: folders.claim("other").release()):
         code = (
             "import os, sys, tempfile; tempfile.tempdir = sys.argv[1]\n"
             "from cutover.embedded import folders; folders.claim('dead'); os._exit(9)"
@@ -143,7 +143,7 @@ def test_folder_of_a_dead_pair_is_swept() -> None:
         assert folders.pair_folder("dead").is_dir()
         assert state.read("dead") is None
         assert folders.pair_names() == []
-        look()
+        removal()
         assert not folders.pair_folder("dead").exists()
 
 
@@ -151,11 +151,11 @@ def test_folder_of_a_dead_pair_is_swept() -> None:
 
 
 @pytest.mark.usefixtures("temporary")
-def test_state_is_read_as_it_was_written_and_only_while_its_pair_lives() -> None:
-    """Whole, 0600, None before it is written and after the end."""
+def test_state_is_read_only_while_its_pair_runs() -> None:
+    """It is complete and has mode 0600. It is None before it is written and after the end."""
     claim = folders.claim("one")
     assert state.read("one") is None
-    written = some_state(name="one", fault="legacy x planted; worker y control", dead={"legacy": "gone"})
+    written = example_state(name="one", fault="legacy x planted; worker y control", dead={"legacy": "gone"})
     state.write(claim.path, written)
     assert state.read("one") == written
     assert stat.S_IMODE((claim.path / "state.json").stat().st_mode) == 0o600
@@ -165,10 +165,10 @@ def test_state_is_read_as_it_was_written_and_only_while_its_pair_lives() -> None
     assert state.read("one") is None
 
 
-def test_secrets_are_not_shown() -> None:
-    """Neither by repr nor by what the commands print."""
-    found = some_state()
-    for shown in (repr(found), json.dumps(found.shown())):
+def test_public_state_contains_no_secret() -> None:
+    """Neither repr nor the output of the commands contains one."""
+    found = example_state()
+    for shown in (repr(found), json.dumps(found.public())):
         for name in ("s3_secret_key", "pg_dsn", "jwt_secret", "jwt_refresh_secret", "legacy_secret_key"):
             assert f"<{name}>" not in shown
         assert "<limiter_bypass>" not in shown
@@ -178,25 +178,25 @@ def test_secrets_are_not_shown() -> None:
 # Processes
 
 
-def test_identity_tells_a_process_from_a_later_one_with_its_pid() -> None:
-    """The start time belongs to it; a zombie is no process any more."""
+def test_process_identity_differs_for_a_reused_pid() -> None:
+    """The start time is part of the identity, and a zombie has none."""
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    found = Identity.of(child.pid)
+    found = ProcessIdentity.of(child.pid)
     assert found is not None
-    later = Identity(found.pid, found.start_ticks + 1)
+    later = ProcessIdentity(found.pid, found.start_ticks + 1)
     assert found.alive()
     assert not later.alive()
-    assert later.end(signal.SIGKILL, timeout_s=0.1)  # gone, so there is nothing to end
+    assert later.end(signal.SIGKILL, timeout_s=0.1)  # not running, so there is nothing to end
     assert child.poll() is None
     assert child.pid in descendants(os.getpid())
     assert found.end(signal.SIGKILL, timeout_s=2)
     assert not found.alive()
     child.wait()
-    assert Identity.of(child.pid) is None
+    assert ProcessIdentity.of(child.pid) is None
 
 
 def test_environment_of_the_parts_is_clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what every program needs is handed on."""
+    """Only variables that every program needs are passed on."""
     monkeypatch.setenv("PGPASSWORD", "x")
     monkeypatch.setenv("NODE_OPTIONS", "x")
     monkeypatch.setenv("TZ", "UTC")
@@ -205,7 +205,7 @@ def test_environment_of_the_parts_is_clean(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_tail_is_the_end_of_a_log(tmp_path: Path) -> None:
-    """Bounded, whatever the log's size; empty without a log."""
+    """The tail is bounded for a log of any size, and empty without a log."""
     log = tmp_path / "log"
     assert tail(log) == ""
     log.write_text("".join(f"line {number}\n" for number in range(10_000)))
@@ -216,7 +216,7 @@ def test_tail_is_the_end_of_a_log(tmp_path: Path) -> None:
 
 
 def test_admin_session_without_a_server_raises(tmp_path: Path) -> None:
-    """No server listens yet: psycopg's OperationalError, which the start waits out."""
+    """The error is psycopg's OperationalError, after which `start` tries again."""
     with pytest.raises(OperationalError), postgres.admin_session(tmp_path, 5432, "template1"):
         pass
 
@@ -224,8 +224,8 @@ def test_admin_session_without_a_server_raises(tmp_path: Path) -> None:
 # Health
 
 
-def test_probe_reads_the_status_without_waiting_for_a_slow_start() -> None:
-    """Refused, accepted but silent, then answered: None, None, 503; then a request anew."""
+def test_probe_reads_the_status_of_a_slow_start() -> None:
+    """A refused and a silent connection give None, an answer gives its status, and then a new request is sent."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         probe = health.Probe(f"http://127.0.0.1:{listener.getsockname()[1]}")
@@ -242,8 +242,8 @@ def test_probe_reads_the_status_without_waiting_for_a_slow_start() -> None:
         probe.close()
 
 
-def test_probe_of_an_answer_that_is_none() -> None:
-    """A connection closed without an answer is no answer."""
+def test_probe_of_a_closed_connection_is_none() -> None:
+    """A connection that is closed without an answer has no status."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         probe = health.Probe(f"http://127.0.0.1:{listener.getsockname()[1]}")
 
@@ -259,8 +259,8 @@ def test_probe_of_an_answer_that_is_none() -> None:
 # Node.js and packages
 
 
-def test_system_node_is_used_when_it_is_new_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From 22 on; the version is remembered until the file changes."""
+def test_installed_node_is_used_if_new_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Version 22 or later is used. The version is stored until the file changes."""
     program = executable(tmp_path / "bin" / "node", "echo v22.1.0; echo asked >> $0.log")
     monkeypatch.setenv("PATH", f"{program.parent}:/bin")
     for _ in range(2):
@@ -272,10 +272,10 @@ def test_system_node_is_used_when_it_is_new_enough(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("script", ["echo v20.1.0", "echo nonsense", "exit 3", None])
-def test_wheel_is_used_when_the_systems_node_is_not_fit(
+def test_wheel_is_used_if_installed_node_is_unusable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None
 ) -> None:
-    """Too old, broken or absent; and without the wheel there is a message."""
+    """It is too old, broken or absent. Without the wheel there is an error."""
     if script is not None:
         executable(tmp_path / "bin" / "node", script)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
@@ -288,8 +288,8 @@ def test_wheel_is_used_when_the_systems_node_is_not_fit(
     assert caught.value.exit_code == USAGE
 
 
-def test_missing_npm_packages_are_refused_with_the_fix(reference: Path) -> None:
-    """Before anything is started; also when they are older than the lock file."""
+def test_missing_npm_packages_are_refused(reference: Path) -> None:
+    """The error comes before anything starts, also if the packages are older than the lock file."""
     packages.require(reference)
     (reference / "worker" / "node_modules" / ".cutover-lock-sha256").write_text("of another lock file")
     with pytest.raises(PairError, match=r"older than reference/worker/package-lock\.json"):
@@ -301,14 +301,14 @@ def test_missing_npm_packages_are_refused_with_the_fix(reference: Path) -> None:
 
 
 def test_missing_python_packages_are_named(reference: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As they are installed, not as they are imported."""
+    """The message has the names for pip, not the module names."""
     monkeypatch.setattr(packages, "_NEEDED", {"no_such_module": "no-such-package", "json": "json"})
     with pytest.raises(PairError, match=r"not installed: no-such-package\."):
         packages.require(reference)
 
 
-def test_npm_ci_runs_once_for_a_lock_file(reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Again only when the lock file changes; scripts of packages are never run."""
+def test_npm_ci_runs_once_per_lock_file(reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs again only if the lock file changes, and never runs scripts of packages."""
     npm = executable(tmp_path / "npm", 'echo "$@" >> calls; mkdir -p node_modules')
     monkeypatch.setattr(node, "find", lambda: node.Node(tmp_path / "node", (str(npm),)))
     assert packages.install_worker_packages(reference)
@@ -320,24 +320,24 @@ def test_npm_ci_runs_once_for_a_lock_file(reference: Path, tmp_path: Path, monke
     assert calls == ["ci --ignore-scripts --no-audit --no-fund"] * 2
 
 
-def test_npm_that_fails_or_is_absent_gives_one_message(
+def test_failing_or_absent_npm_gives_one_message(
     reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the end of what npm said, and what to do."""
+    """The message has the end of npm's output and the fix."""
     npm = executable(tmp_path / "npm", "echo npm error network >&2; exit 7")
     monkeypatch.setattr(node, "find", lambda: node.Node(tmp_path / "node", (str(npm),)))
     with pytest.raises(PairError, match=r"exit code 7\.\n  \| npm error network\nFix: check the network"):
         packages.install_worker_packages(reference)
     monkeypatch.setattr(node, "find", lambda: node.Node(tmp_path / "node", None))
-    with pytest.raises(PairError, match="without npm"):
+    with pytest.raises(PairError, match="has no npm"):
         packages.install_worker_packages(reference)
 
 
-# Planted defects
+# Planted faults
 
 
-def test_faults_are_the_files_of_the_folder(tmp_path: Path) -> None:
-    """A module of lib/ is shared by several faults and is no fault."""
+def test_faults_are_the_files_of_their_folder(tmp_path: Path) -> None:
+    """Modules of lib/, which several faults share, are not faults."""
     for name, text in {
         "worker/b.mjs": "export default fault({});",
         "worker/a.mjs": "// a\nexport default {\n};",
@@ -372,17 +372,17 @@ def test_faults_are_the_files_of_the_folder(tmp_path: Path) -> None:
         (["up", "--rate-limit", "100"], 4, "100/60"),
         (["up", "--rate-limit", "0/60"], 4, "100/60"),
         (["up", "--rate-limit", "100/30"], 4, "periods of 10 and 60 s"),
-        (["up", "--worker-port", "70000"], 4, "--worker-port 70000"),
+        (["up", "--worker-port", "70000"], 4, "--worker-port: expected 0 to 65535"),
         (["fault", "x"], 11, "cutover pair up"),
         (["logs"], 11, "cutover pair up"),
         (["status"], 11, "not up"),
-        (["down"], 0, "nothing to end"),
+        (["down"], 0, "There is no pair"),
     ],
 )
-def test_commands_that_cannot_be_done_say_so(
+def test_impossible_command_ends_with_one_message(
     capsys: pytest.CaptureFixture[str], words: list[str], code: int, message: str
 ) -> None:
-    """One message, no traceback, 4 for wrong usage and 11 for a pair that is not up."""
+    """The exit code is 4 for wrong usage and 11 for a pair that is not up."""
     parser = argparse.ArgumentParser()
     pair_commands.add_parser(parser.add_subparsers(required=True))
     args = parser.parse_args(["pair", *words])
@@ -391,11 +391,11 @@ def test_commands_that_cannot_be_done_say_so(
     assert message in output.out + output.err
 
 
-def test_other_systems_get_one_message(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """On anything but Linux every command says so and ends with 4."""
+def test_other_platforms_get_one_message(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """On every system except Linux the commands end with 4."""
     monkeypatch.setattr(sys, "platform", "darwin")
     parser = argparse.ArgumentParser()
     pair_commands.add_parser(parser.add_subparsers(required=True))
     args = parser.parse_args(["pair", "up"])
     assert args.run(args) == USAGE
-    assert "Linux only, this is darwin" in capsys.readouterr().err
+    assert "expected Linux, got darwin" in capsys.readouterr().err

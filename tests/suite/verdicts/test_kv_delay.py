@@ -84,7 +84,7 @@ def test_pair_with_a_delay_allows_for_it(delayed_pair: PairState, capsys: pytest
     pair_commands.add_parser(parser.add_subparsers())
     args = parser.parse_args(["pair", "status", "--name", delayed_pair.name])
     assert args.run(args) == 0
-    assert "a write is seen after 2 s" in capsys.readouterr().out
+    assert "a write is visible after 2 s" in capsys.readouterr().out
     for wrong in ("-1", "nan", "301"):
         args = parser.parse_args(["pair", "up", "--name", delayed_pair.name, "--kv-delay", wrong])
         assert args.run(args) == 4
