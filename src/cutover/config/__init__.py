@@ -1,1 +1,1 @@
-"""Environments, operations, manifest, waivers, and the validation of all configuration files."""
+"""Read and validate configuration: environments, operations, manifest, waivers."""

@@ -1,6 +1,6 @@
-"""Where each operation lives on each system: contracts/operations.toml and an environment's overrides.
+"""Read the operations of each system: contracts/operations.toml and the overrides of an environment.
 
-Not for sending: that is targets.py. No check and no other module holds a path or a field's name.
+No check and no other module contains a path or the name of a field. systems/target.py sends operations.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from cutover.config.validation import ConfigurationError, read_toml, table_of, texts_of, typed, whole_of
+from cutover.config.validation import CORRECT, ConfigurationError, read_toml, table_of, texts_of, typed, whole_of
 from cutover.core.safety import SafetyLevel
 
 SYSTEMS: Final = ("worker", "legacy")
@@ -26,11 +26,10 @@ _ROUTE_KEYS: Final = {"prefix", "trailing_slash", "fields"}
 class Operation:
     """One operation of one system.
 
-    path holds {parameters}; request maps our field names to the deployment's; response and entry map
-    them to JSON pointers (RFC 6901), entry's being relative to one element of a list. revokes: the
-    tokens that must be refused afterwards. object_key: where R2 keeps what is uploaded. absent says
-    why the system has no such operation, None when it has. needs: the capability of an environment (CAPABILITIES
-    there) without which there is no such operation in it.
+    path: contains {parameters}. request: our field name -> the deployment's. response, entry: our field name -> JSON
+    pointer (RFC 6901); pointers of entry are relative to one element of a list. revokes: tokens that must be refused
+    afterwards. object_key: key of the uploaded object in R2. absent: reason why the system has no such operation, None
+    if it has. needs: capability (environment_schema.CAPABILITIES) without which an environment has no such operation.
     """
 
     name: str
@@ -49,11 +48,11 @@ class Operation:
 
     @property
     def where(self) -> str:
-        """Where a reader finds it."""
+        """Return the place of its declaration, for messages."""
         return f"contracts/operations.toml [{self.name}] {self.system}"
 
     def url_path(self, parameters: Mapping[str, str]) -> str:
-        """The path with its parameters filled in, percent-encoded. Raises KeyError for one missing.
+        """Return the path with its parameters filled in, percent-encoded. Raises KeyError for a missing parameter.
 
         {+name} keeps slashes (RFC 6570, reserved expansion).
         """
@@ -63,23 +62,22 @@ class Operation:
 
 
 Operations = Mapping[str, Mapping[str, Operation]]
-"""System -> operation's name -> operation."""
+"""System -> name of the operation -> operation."""
 
 
 def load_operations(file: Path, overrides: Any, routes: Any, where: str) -> Operations:
-    """Read the operations and apply an environment's overrides.
+    """Return the operations with the overrides of an environment.
 
-    overrides: operation -> system -> keys to replace (request, response and entry are merged key by
-    key). routes: system -> prefix {from, to}, trailing_slash, fields (our name -> the last segment
-    of every pointer and request key of that name). where: the environment's name, for messages.
-    Raises ConfigurationError.
+    overrides: operation -> system -> keys to replace (request, response and entry are merged key by key). routes:
+    system -> prefix {from, to}, trailing_slash, fields (our field name -> last segment of every pointer and request key
+    of that field). where: name of the environment, for messages. Raises ConfigurationError.
     """
     tables = read_toml(file)
     environments = file.parent.parent / "environments.toml"
     for name in table_of(environments, f"{where}.operations", overrides):
         if name not in tables:
             raise ConfigurationError(
-                environments, f"{where}.operations.{name}", "no such operation", f"See {file.name} for the names."
+                environments, f"{where}.operations.{name}", "no such operation", f"Use a name of {file.name}."
             )
     table_of(environments, f"{where}.routes", routes, set(SYSTEMS))
     result: dict[str, dict[str, Operation]] = {system: {} for system in SYSTEMS}
@@ -106,7 +104,7 @@ def _level(file: Path, name: str, table: Mapping[str, Any]) -> SafetyLevel:
     try:
         return SafetyLevel.parse(str(table.get("write", "read-only")))
     except ValueError as error:
-        raise ConfigurationError(file, f"{name}.write", str(error), "Mend the value.") from None
+        raise ConfigurationError(file, f"{name}.write", str(error), CORRECT) from None
 
 
 def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,7 +127,9 @@ def _routed(operation: Operation, routes: Any, file: Path, key: str) -> Operatio
         prefix = texts_of(file, f"{key}.prefix", table_of(file, f"{key}.prefix", routes["prefix"], set(prefix)))
         for end in ("from", "to"):
             if not prefix.get(end, "").startswith("/"):
-                raise ConfigurationError(file, f"{key}.prefix.{end}", "no path", "It begins with a slash.")
+                raise ConfigurationError(
+                    file, f"{key}.prefix.{end}", f"expected a path that begins with /, got {prefix.get(end)!r}", CORRECT
+                )
     path = operation.path
     if path.startswith(prefix["from"]):
         path = prefix["to"] + path[len(prefix["from"]) :]
@@ -156,13 +156,17 @@ def _operation(file: Path, key: str, name: str, system: str, level: SafetyLevel,
         if needed not in row:
             raise ConfigurationError(file, f"{key}.{needed}", "missing", "Add it.")
     if row["method"] not in METHODS:
-        raise ConfigurationError(file, f"{key}.method", f"{row['method']!r} is no method", f"One of {METHODS}.")
+        raise ConfigurationError(
+            file, f"{key}.method", f"expected one of {', '.join(METHODS)}, got {row['method']!r}", CORRECT
+        )
     path = typed(file, f"{key}.path", row["path"], str, "a path")
     if not path.startswith("/"):
-        raise ConfigurationError(file, f"{key}.path", f"{path!r} does not begin with /", "Mend the path.")
+        raise ConfigurationError(file, f"{key}.path", f"expected a path that begins with /, got {path!r}", CORRECT)
     statuses = row["status"] if isinstance(row["status"], list) else [row["status"]]
     if not statuses:
-        raise ConfigurationError(file, f"{key}.status", "no status of success", "Name at least one.")
+        raise ConfigurationError(
+            file, f"{key}.status", "expected at least one status, got none", "Add the status of success."
+        )
     for status in statuses:
         whole_of(file, f"{key}.status", status, least=100, most=599)
     pointers = {part: texts_of(file, f"{key}.{part}", row.get(part, {})) for part in ("response", "entry")}
@@ -170,12 +174,14 @@ def _operation(file: Path, key: str, name: str, system: str, level: SafetyLevel,
         for ours, pointer in rows.items():
             if not pointer.startswith("/"):
                 raise ConfigurationError(
-                    file, f"{key}.{part}.{ours}", f"{pointer!r} is no JSON pointer", "It begins with a slash."
+                    file, f"{key}.{part}.{ours}", f"expected a JSON pointer, got {pointer!r}", "Begin it with a slash."
                 )
     revokes = typed(file, f"{key}.revokes", row.get("revokes", []), list, "a list of tokens")
     for token in revokes:
         if token not in ("access_token", "refresh_token"):
-            raise ConfigurationError(file, f"{key}.revokes", f"{token!r} is no token", "access_token, refresh_token.")
+            raise ConfigurationError(
+                file, f"{key}.revokes", f"expected access_token or refresh_token, got {token!r}", CORRECT
+            )
     return Operation(
         name,
         system,
@@ -192,7 +198,7 @@ def _operation(file: Path, key: str, name: str, system: str, level: SafetyLevel,
 
 
 def follow_pointer(document: Any, pointer: str) -> Any:
-    """The value at a JSON pointer (RFC 6901). Raises KeyError when there is none."""
+    """Return the value at a JSON pointer (RFC 6901). Raises KeyError if there is none."""
     if pointer == "":
         return document
     for raw in pointer.removeprefix("/").split("/"):

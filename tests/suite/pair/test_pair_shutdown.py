@@ -106,7 +106,7 @@ def test_killed_supervisor_leaves_nothing(pair_factory: Callable[..., PairHandle
     assert state.read(found.name) is None
     assert found.name not in state.names()
     assert folders.pair_folder(found.name).exists()
-    folders.sweep()
+    folders.remove_dead()
     assert not folders.pair_folder(found.name).exists()
 
 

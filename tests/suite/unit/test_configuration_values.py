@@ -1,4 +1,4 @@
-"""Whatever stands in a configuration file is accepted or refused with one message, never a crash."""
+"""Every value in a configuration file is accepted or refused with one message, never with a crash."""
 
 import copy
 import datetime
@@ -73,7 +73,7 @@ Place = tuple[Any, ...]
 
 
 def places(table: Any, here: Place = ()) -> Iterator[Place]:
-    """Where each value stands."""
+    """Yield the place of each value."""
     for key in table if isinstance(table, dict) else range(len(table)):
         yield (*here, key)
         if isinstance(table[key], (dict, list)):
@@ -124,10 +124,10 @@ def load(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
 @example(("environments.toml", ("full", "kv_propagation_s")), math.inf)
 @example(("waivers.toml", ("waiver", 0, "expires")), datetime.datetime(2100, 1, 1))  # noqa: DTZ001 - as TOML has it
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_value_is_accepted_or_refused_with_one_message(
+def test_any_value_is_accepted_or_refused(
     monkeypatch: pytest.MonkeyPatch, where: tuple[str, Place], value: Any
 ) -> None:
-    """One value is replaced: the files are read, or one line names the place and the fix."""
+    """After replacing one value the files are read, or one message has the place and the fix."""
     files = copy.deepcopy(FILES)
     inner = files[where[0]]
     for key in where[1][:-1]:
@@ -138,7 +138,7 @@ def test_any_value_is_accepted_or_refused_with_one_message(
 
 @pytest.mark.parametrize("where", ALL, ids=[f"{file}-{'.'.join(map(str, place))}" for file, place in ALL])
 def test_any_key_may_be_missing(monkeypatch: pytest.MonkeyPatch, where: tuple[str, Place]) -> None:
-    """One key is gone: the same."""
+    """After removing one key the files are read, or one message has the place and the fix."""
     files = copy.deepcopy(FILES)
     inner = files[where[0]]
     for key in where[1][:-1]:
@@ -159,5 +159,5 @@ def refused_or_read(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_unchanged_files_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: without a change nothing is refused."""
+    """Unchanged files are read (the control of the tests above)."""
     load(copy.deepcopy(FILES), monkeypatch)

@@ -1,4 +1,4 @@
-"""environments.toml and operations.toml: what is read, and what each mistake is answered with."""
+"""Reading environments.toml and operations.toml: values, and one message for each mistake."""
 
 import shutil
 from pathlib import Path
@@ -29,7 +29,7 @@ legacy = { absent = "none here" }
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project folder with the real operations and an environments.toml to write."""
+    """Return a project folder with the real operations, in which a test writes environments.toml."""
     shutil.copytree(root() / "contracts", tmp_path / "contracts")
     return tmp_path
 
@@ -40,7 +40,7 @@ def load(project: Path, text: str, **variables: str) -> Environment:
 
 
 def test_checked_in_environments_are_all_valid() -> None:
-    """Every environment of the project can be loaded; the embedded one only with a running pair."""
+    """Every environment of the project can be loaded. The embedded one needs a running pair."""
     names = environment_names(root())
     assert names == ["embedded", "local", "staging", "production", "production-accounts", "blue", "green"]
     for name in names[1:]:
@@ -50,7 +50,7 @@ def test_checked_in_environments_are_all_valid() -> None:
 
 
 def test_production_and_colours_are_read_only_by_default() -> None:
-    """No check that writes runs on production unless somebody names the environment that says so, and has accounts."""
+    """Checks that write run on production only in the environment that names accounts for them."""
     for name in ("production", "blue", "green"):
         environment = load_environment(root(), name)
         assert environment.safety is SafetyLevel.READ_ONLY
@@ -87,7 +87,7 @@ def test_production_and_colours_are_read_only_by_default() -> None:
         (MINIMAL + 'r2 = { endpoint = "https://r2.example", bucket = "b" }', ["x.secrets.r2_access_key_id", "missing"]),
         (MINIMAL + "[x.operations.logni.worker]\npath = '/x'", ["x.operations.logni", "no such operation"]),
         (MINIMAL + "[x.operations.login.worker]\npaht = '/x'", ["x.operations.login.worker.paht", "unknown key"]),
-        (MINIMAL + "[x.operations.login.worker]\npath = 'x'", ["x.operations.login.worker.path", "begin with /"]),
+        (MINIMAL + "[x.operations.login.worker]\npath = 'x'", ["x.operations.login.worker.path", "begins with /"]),
         (
             MINIMAL + "[x.operations.login.worker]\nstatus = '200'",
             ["x.operations.login.worker.status", "expected an integer, got '200'"],
@@ -103,7 +103,7 @@ def test_production_and_colours_are_read_only_by_default() -> None:
     ],
 )
 def test_mistake_names_file_key_and_fix(project: Path, text: str, words: list[str]) -> None:
-    """Each mistake is one message with the place and what to do."""
+    """Each mistake gives one message with the file, the key and the fix."""
     with pytest.raises(ConfigurationError) as caught:
         load(project, text)
     assert "\n" not in str(caught.value).replace("TOML: ", "")
@@ -111,8 +111,8 @@ def test_mistake_names_file_key_and_fix(project: Path, text: str, words: list[st
         assert word in str(caught.value)
 
 
-def test_ad_hoc_url_is_read_only_and_gets_no_secret() -> None:
-    """A URL in place of a name is a Worker that may be read, nobody known by identity."""
+def test_ad_hoc_url_is_read_only_without_secrets() -> None:
+    """A URL instead of a name is a Worker without identity and secrets."""
     environment = load_environment(root(), "https://preview.example/")
     assert environment.safety is SafetyLevel.READ_ONLY
     assert (environment.url, dict(environment.secrets), environment.bucket) == ("https://preview.example", {}, None)
@@ -121,7 +121,7 @@ def test_ad_hoc_url_is_read_only_and_gets_no_secret() -> None:
 
 
 def test_routes_rename_prefix_slash_and_fields(project: Path) -> None:
-    """A second route table: another prefix, trailing slashes, other names of the tokens."""
+    """A route table can change the prefix, trailing slashes and the names of fields."""
     environment = load(
         project,
         MINIMAL
@@ -144,7 +144,7 @@ path = "/v2/session/"
     assert environment.operations["legacy"]["register"].path == "/api/accounts/register/"
 
 
-def test_system_that_is_absent_says_why(project: Path) -> None:
+def test_absent_system_has_a_reason(project: Path) -> None:
     """An absent system has no URL and a reason."""
     environment = load(project, MINIMAL)
     assert environment.absent == {"legacy": "none here"}
@@ -155,8 +155,8 @@ POSTGRES = MINIMAL + 'postgres = {}\nsecrets = { postgres_dsn = "DSN" }\n'
 DSN = "postgresql://reader:a-long-password@db.example:6543/list_cutter"
 
 
-def test_database_of_the_legacy_joins_the_allowed_servers(project: Path) -> None:
-    """The DSN's host and port are allowed, for PostgreSQL alone; every other is refused."""
+def test_legacy_database_is_an_allowed_server(project: Path) -> None:
+    """Only the URI's host and port are allowed, and only for PostgreSQL."""
     environment = load(project, POSTGRES, DSN=DSN)
     assert environment.postgres is not None
     assert environment.postgres.shown == "postgresql://db.example:6543/list_cutter"
@@ -179,32 +179,32 @@ def test_database_of_the_legacy_joins_the_allowed_servers(project: Path) -> None
         (f"{DSN}?sslmode=require", "verify-full"),
     ],
 )
-def test_dsn_that_leaves_something_open_is_wrong_configuration(project: Path, dsn: str, words: str) -> None:
-    """One message with the key and the fix, without the password; the run ends with 4."""
+def test_unsafe_postgres_uri_is_refused(project: Path, dsn: str, words: str) -> None:
+    """One message has the key and the fix, without the password."""
     with pytest.raises(ConfigurationError, match=words) as caught:
         load(project, POSTGRES, DSN=dsn)
     assert "x.secrets.postgres_dsn" in str(caught.value)
     assert "a-long-password" not in str(caught.value)
 
 
-def test_dsn_of_another_environment_is_noticed(project: Path) -> None:
-    """Where the table names the host, a variable that leads elsewhere is refused."""
+def test_postgres_uri_of_another_host_is_refused(project: Path) -> None:
+    """If the table names the host, the URI must name the same one."""
     named = POSTGRES.replace("postgres = {}", 'postgres = { host = "DB.example" }')
     assert load(project, named, DSN=DSN).postgres is not None
     with pytest.raises(ConfigurationError, match=r"x.postgres.host.*expected 'DB.example'.*'live.example'"):
         load(project, named, DSN=DSN.replace("db.example", "live.example"))
 
 
-def test_media_folder_is_known_by_its_real_path(project: Path, tmp_path: Path) -> None:
-    """A folder that exists is taken; without one there is none."""
+def test_media_folder_is_resolved(project: Path, tmp_path: Path) -> None:
+    """Links are resolved. Without the key there is no media folder."""
     (tmp_path / "media").mkdir()
     (tmp_path / "mounted").symlink_to("media")
     assert load(project, f'{MINIMAL}media = "{tmp_path}/mounted"').media == (tmp_path / "media").resolve()
     assert load(project, MINIMAL).media is None
 
 
-def test_database_and_media_may_be_absent_with_a_reason(project: Path) -> None:
-    """They are capabilities that an environment may say that it cannot have."""
+def test_stores_may_be_absent_with_a_reason(project: Path) -> None:
+    """PostgreSQL and media are capabilities that an environment may not have."""
     environment = load(project, MINIMAL + 'absent = { postgres = "behind a wall", media = "elsewhere" }')
     assert environment.absent == {"postgres": "behind a wall", "media": "elsewhere", "legacy": "none here"}
 
@@ -216,7 +216,7 @@ documents = st.recursive(
 
 @given(documents)
 def test_every_value_is_found_by_its_own_pointer(document: object) -> None:
-    """For each place in a document the pointer that is built for it leads there (RFC 6901, with / and ~ in names)."""
+    """The pointer of each place returns its value (RFC 6901, with / and ~ in names)."""
 
     def walk(value: object, pointer: str) -> None:
         assert follow_pointer(document, pointer) == value
@@ -262,8 +262,24 @@ def test_pointer_returns_its_value_or_raises_key_error(document: object, data: s
     [("app_routes = []", "front_end.app_routes"), ("headers = []", "cors.headers")],
 )
 def test_promise_of_nothing_is_refused(project: Path, line: str, place: str) -> None:
-    """A check that goes through an empty list cannot fail, so the list may not be empty."""
+    """A check over an empty list cannot fail, so the list must not be empty."""
     table = place.partition(".")[0]
     with pytest.raises(ConfigurationError, match="at least one promise") as caught:
         load(project, f"{MINIMAL}[x.promises.{table}]\n{line}")
     assert place in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("1" + "0" * 400, "expected 0 to 3600"),
+        ("1" + "0" * 5000, "cannot be read"),
+        ("[" * 5000 + "]" * 5000, "cannot be read"),
+        ("nan", "got nan"),
+        ("true", "expected a number, got True"),
+    ],
+)
+def test_unusual_toml_numbers_are_refused(project: Path, value: str, words: str) -> None:
+    """Values that Python cannot convert end with one message, not with a traceback."""
+    with pytest.raises(ConfigurationError, match=words):
+        load(project, f"{MINIMAL}kv_propagation_s = {value}\n")
