@@ -1,7 +1,7 @@
-"""The HTTP client, and the only module that imports httpx.
+"""The HTTP client, and the only module that sends with httpx.
 
-It sends only what the safety rules and the request budget allow. It follows no redirect by itself. Every repetition
-of a request is recorded.
+It sends only requests that the safety rules and the request budget allow. It follows no redirect by itself. Every
+repetition of a request is recorded.
 """
 
 from __future__ import annotations

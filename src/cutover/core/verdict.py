@@ -115,8 +115,8 @@ def by_precedence(
 ) -> tuple[Verdict, int, tuple[str, ...]]:
     """Return verdict, exit code and reasons of one gate: tool error, INVALID, NO-GO, INCONCLUSIVE, then GO.
 
-    Each argument holds the reasons for one verdict. The first that is not empty decides (DESIGN.md, Verdicts and
-    exit codes).
+    Each argument holds the reasons for one verdict. The first that is not empty decides (docs/gates.md,
+    Verdicts).
     """
     if tool_error is not None:
         return Verdict.TOOL_ERROR, int(tool_error[0]), (tool_error[1],)

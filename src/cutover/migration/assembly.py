@@ -1,4 +1,4 @@
-"""Assemble the reconciliation of an environment: both sides and all parts."""
+"""Build the reconciliation of an environment: both sides as environments.toml names them, and the parts in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Assertions of the gate's checks on a reconciliation: a part has no findings and was read."""
+"""Conditions that the gate's checks require of a reconciliation: the part was examined and has no findings."""
 
 from __future__ import annotations
 

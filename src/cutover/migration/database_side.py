@@ -1,4 +1,7 @@
-"""The interface of a side of a migration: PostgreSQL, D1 by REST, an SQLite file, an export."""
+"""The reading of one side of a migration, the same for every database: one query, few cells, raw bytes.
+
+The databases are in postgres_side.py, sqlite_side.py, d1_side.py and export_side.py, the queries in row_queries.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Write a CSV file with one line per finding, for repair."""
+"""A CSV file of every single finding, for the repair: place, expected value, actual value. One line per finding.
+
+reconciliation_result.py has the counts and samples.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""An export of D1 (`wrangler d1 export`) as a side of a migration: loaded into a temporary SQLite file.
+"""An export of D1 (`wrangler d1 export`) as a side of a migration: loaded into a new SQLite file, then read.
 
-An export blocks D1 while it is created, so nothing is written meanwhile.
+sqlite_side.py reads the file. An export blocks D1 until it is complete, so nothing is written meanwhile.
 """
 
 from __future__ import annotations

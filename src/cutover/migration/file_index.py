@@ -1,6 +1,6 @@
-"""An index of rows, files and objects that joins them by place.
+"""An index on disk that assigns files and objects to their rows, for any number of them.
 
-SQLite's temporary database: in memory while it is small, on disk if it is larger, deleted when it is closed.
+It is SQLite's own temporary database: in memory while it is small, on disk beyond that, removed when it is closed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Checks across rows: references, uniqueness by SQLite's rules, sequences, tables that must be empty.
+"""Check the relations between rows: references, uniqueness by SQLite's rules, sequences, tables that must be empty.
 
-Rows per owner are compared like rows of a table (row_queries.owner_counts).
+table_comparison.py compares the rows, and also the number of rows per owner (row_queries.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Verify that migrated accounts can log in: the format of every hash, and logins with known passwords.
+"""Check that migrated accounts can log in: the form of every hash, and real logins if a password is known.
 
-A hash that Workers cannot verify is a failed migration, even if it was copied byte for byte. No hash is kept or shown.
+A hash that Workers cannot verify is a failed migration, even if it was copied byte for byte. No hash is kept or
+shown. table_comparison.py compares the hashes of both sides.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Compare one row with its file and its object."""
+"""Compare one row with its file and its object. file_index.py finds the three."""
 
 from __future__ import annotations
 

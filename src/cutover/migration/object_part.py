@@ -1,4 +1,7 @@
-"""The part of a reconciliation that compares objects: reads the rows that name them and starts the comparison."""
+"""The objects as a part of a reconciliation: read the rows that name them on both sides, and locate their bytes.
+
+object_reconciliation.py compares files with objects.
+"""
 
 from __future__ import annotations
 

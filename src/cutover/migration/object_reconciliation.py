@@ -1,6 +1,6 @@
-"""Compare every file with its object: presence, size, MD5 if the ETag is one; thorough: every byte and the headers.
+"""Compare each file with its object: presence, size, MD5 if the ETag is one; thorough: every byte and the metadata.
 
-Also finds files and objects without a row, and two rows with the same place.
+Also finds files and objects without a row, on both sides, and two rows at one place.
 """
 
 from __future__ import annotations

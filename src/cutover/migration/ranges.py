@@ -1,4 +1,4 @@
-"""Plan the key ranges of a table. Their size follows from the time and bytes of the previous ones."""
+"""Choose the keys to read next: consecutive ranges, sized by the time of the last ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Perform a reconciliation in one direction: schemas, rows, keys, objects, logins."""
+"""A whole reconciliation in one direction: schema, rows, relations between rows, objects, logins.
+
+The gate's checks judge its findings, which they get as reconciliation_result.py defines.
+"""
 
 from __future__ import annotations
 

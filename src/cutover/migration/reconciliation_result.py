@@ -1,4 +1,4 @@
-"""The result of a reconciliation, also as reconciliation.json: exact counts and masked samples."""
+"""The result of a reconciliation for the gate's checks and reconciliation.json: exact counts, masked samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""An SQLite file as a side of a migration: the file of a local D1 or a copy of it. It is opened read-only."""
+"""An SQLite file as a side of a migration: the file of a local D1, or a copy of it. Opened read-only.
+
+export_side.py makes such a file from an export.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compare values: by storage class and exactly, except instants and JSON, which have several spellings."""
+"""Compare two values: by storage class and exactly, except for instants and JSON, which have several spellings."""
 
 from __future__ import annotations
 

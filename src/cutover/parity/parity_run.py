@@ -1,7 +1,7 @@
-"""A parity run in one process: play journeys, classify the differences, shorten the undeclared ones, count.
+"""A parity run in one process: plays journeys, counts differences, and shortens the journeys with undeclared ones.
 
-The checks of tests/parity and the command `cutover parity` use it. The reporting process adds up the totals of all
-processes.
+The checks of tests/parity and the command `cutover parity` use it. pytest_plugin/parity_conclusion.py adds up the
+totals of all processes.
 """
 
 from __future__ import annotations

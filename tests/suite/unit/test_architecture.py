@@ -1,4 +1,4 @@
-"""The rules of DESIGN.md for packages: imports go one way, no cycles, small modules, names that are found."""
+"""The rules of docs/architecture.md for packages: imports go one way, no cycles, small modules, distinct names."""
 
 import ast
 import collections
@@ -163,5 +163,5 @@ def test_module_names_are_unique() -> None:
 
 @pytest.mark.parametrize("word", ["utils", "helpers", "common", "manager", "misc"])
 def test_no_module_has_an_empty_name(word: str) -> None:
-    """A module is named after its content (STYLE.md, Conventions)."""
+    """A module is named after its content (CONTRIBUTING.md, Rules)."""
     assert [str(file) for file in SOURCE.rglob(f"*{word}*.py")] == []

@@ -138,7 +138,7 @@ def test_measurement_error_is_invalid_for_any_figures(changes: Any, said: str) -
 
 @pytest.mark.parametrize("answer", [steady(), steady(2000)], ids=["GO", "NO-GO"])
 def test_lost_evidence_is_invalid_also_during_a_no_go(answer: Callable[[int, float], Any]) -> None:
-    """Precedence of DESIGN.md: INVALID before NO-GO. Findings outside the ledger do not change that."""
+    """Precedence of docs/gates.md: INVALID before NO-GO. Findings outside the ledger do not change that."""
     run = baseline(answer)
     found = decide_load(
         run.totals, run.facts, profile_thresholds(run), findings=["a write is lost"], invalid=["evidence is lost"]

@@ -1,6 +1,6 @@
-"""Read the identities file of a replay: the account of each identity, and the ids of files on each system.
+"""The identities file of a replay: the account of an identity on each system, and the file that an id means.
 
-The file contains names of environment variables, never passwords. docs/replay.md has an example.
+It contains names of environment variables, never a password. docs/replay.md shows one. replay_accounts.py logs in.
 """
 
 from __future__ import annotations

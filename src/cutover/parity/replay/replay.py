@@ -1,6 +1,6 @@
-"""Replay a recording line by line: send replayable requests to both systems and compare, classify the others.
+"""Read a recording line by line, send each request that can be replayed to both systems, and compare the responses.
 
-Only GET and HEAD are sent.
+Sends GET and HEAD only. totals.py adds up the results, conclusion.py decides the outcome.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The file reports/RUN/replay-state.jsonl: the lines that a replay has done, so that it can be resumed.
+"""reports/RUN/replay-state.jsonl: the progress of a replay, line by line, so that a killed replay can resume.
 
-The first line describes the replay. Every other line is a record that replay/totals.py adds up.
+The first line describes the recording. Every other line is a record that totals.py adds up.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Find the operation of a recorded request by method and path, on the routes of both systems.
+"""Find the operation of a recorded request, by method and path, on the routes of both systems of an environment.
 
-A recording may be of Django or of the Worker.
+A recording may be from Django or from the Worker. config/operations.py defines the routes.
 """
 
 from __future__ import annotations
