@@ -36,6 +36,14 @@ def test_links_have_existing_targets(page: str) -> None:
         assert (file.parent / link).exists(), link
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if "/adr/" not in page and page != "CHANGELOG.md"])
+def test_paths_in_pages_exist(page: str) -> None:
+    """Every path from the top of the repository that a page names exists. Capitals are placeholders."""
+    folders = "src|tests|docs|contracts|reference|locustfiles|benchmarks"
+    for path in re.findall(rf"`((?:{folders})/[\w./-]+\.\w+)`", (root() / page).read_text()):
+        assert (root() / path).exists() or re.search("[A-Z]{4}", path), path
+
+
 FILE_NAME = re.compile(r"(?<![\w./<*-])((?:[\w-]+/)*[\w-]+\.(?:py|md|toml|mjs|yaml))(?!\w)")
 GENERATED = ("node_modules", "__pycache__", "reports", ".venv", ".git")
 
