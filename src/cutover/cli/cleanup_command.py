@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cutover.cli.shared_options import add_environment
 from cutover.config.validation import ConfigurationError, root
-from cutover.core.safety import KillSwitch, SafetyLevel
-from cutover.core.secrets import redact
-from cutover.core.verdict import ExitCode
+from cutover.core.safety import SafetyLevel
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
     from pathlib import Path
 
-    from cutover.accounts.cleanup import Leftover, RemovalStatus
+    from cutover.accounts.cleanup import Leftover
     from cutover.config.environments import Environment
 
 _OLD_NAME: Final = "sweep"
@@ -69,7 +66,11 @@ def run(options: argparse.Namespace) -> int:
     now = time.time()
     found = _of_this_pair(project, environment, find_leftovers(reports, environment.name))
     old = [leftover for leftover in found if now - leftover.named >= minimum_age_s]
-    return _clean_up(project, environment, old, kept=len(found) - len(old), dry_run=options.dry_run, now=now)
+    from cutover.run.cleanup_run import CleanupRun
+
+    return CleanupRun(
+        project, environment, old, reports=reports, kept=len(found) - len(old), dry_run=options.dry_run
+    ).execute()
 
 
 def _reports_folder(project: Path, given: str | None) -> Path:
@@ -98,73 +99,3 @@ def _of_this_pair(project: Path, environment: Environment, found: list[Leftover]
         return found
     own = key_id(environment.secrets["account_key"])
     return [leftover for leftover in found if leftover.key == own]
-
-
-def _clean_up(
-    project: Path, environment: Environment, old: list[Leftover], *, kept: int, dry_run: bool, now: float
-) -> int:
-    """Remove the leftovers, print one line for each, and return the exit code. kept: number of younger leftovers."""
-    from cutover.accounts.cleanup import Cleanup, RemovalStatus
-    from cutover.client.http import Client, new_run_id
-    from cutover.client.rate_limiter import RateLimiter
-    from cutover.core.recorder import Recorder
-    from cutover.embedded.folders import base
-    from cutover.systems.target import Target
-
-    recorder = Recorder()
-    client = Client(
-        environment,
-        recorder=recorder,
-        rate_limiter=RateLimiter(base() / "pacing", environment.url, environment.budget),
-        kill_switch=KillSwitch(project),
-        run=new_run_id(),
-    )
-    counts = dict.fromkeys(RemovalStatus, 0)
-    width = max((len(leftover.label) for leftover in old), default=0)
-    if old:
-        _print(f"{'system':<8}{'test data':<{width + 2}}{'age':<8}result")
-    cleanup = Cleanup(environment, lambda system: Target(system, environment, client, recorder))
-    try:
-        for result in cleanup.results(old, dry_run=dry_run):
-            counts[result.status] += 1
-            leftover = result.leftover
-            age = _age(now - leftover.named)
-            _print(f"{leftover.system:<8}{leftover.label:<{width + 2}}{age:<8}{result.text}")
-    except KeyboardInterrupt:
-        _print("interrupted; the lines above are complete")
-        return ExitCode.INTERRUPTED
-    finally:
-        client.close()
-    summary = [f"{count} {status.value}" for status, count in counts.items() if count]
-    summary += [f"{kept} kept because of --older-than"] if kept else []
-    mode = "dry run, nothing was sent: " if dry_run else ""
-    _print(f"cleanup of {environment.name} ({environment.url}): {mode}{', '.join(summary) or 'nothing is left'}")
-    return _exit_code(counts)
-
-
-def _exit_code(counts: Mapping[RemovalStatus, int]) -> int:
-    """Return 11 if a system was not reached, 10 if test data is left or was only listed, otherwise 0."""
-    from cutover.accounts.cleanup import RemovalStatus
-
-    if counts[RemovalStatus.UNREACHED]:
-        return ExitCode.INVALID
-    if counts[RemovalStatus.LEFT] or counts[RemovalStatus.LISTED]:
-        return ExitCode.INCONCLUSIVE
-    return ExitCode.GO
-
-
-def _age(seconds: float) -> str:
-    """Return an age in the largest unit of which there are at least two."""
-    from cutover.accounts.cleanup import SECONDS_PER_UNIT
-
-    for unit in ("d", "h", "m"):
-        if seconds >= 2 * SECONDS_PER_UNIT[unit]:
-            return f"{seconds / SECONDS_PER_UNIT[unit]:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"
-
-
-def _print(text: str) -> None:
-    """Print one redacted line at once. A closed output does not end the cleanup."""
-    from cutover.run.lifecycle import say
-
-    say(redact(text))

@@ -1,0 +1,65 @@
+"""One run of `cutover cleanup`: removes leftovers and ends with a verdict like every other run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from cutover.accounts.cleanup import SECONDS_PER_UNIT, Cleanup, Leftover, RemovalStatus
+from cutover.config.environments import Environment
+from cutover.core.evidence import Status
+from cutover.core.secrets import redact
+from cutover.run.lifecycle import Outcome, say
+from cutover.run.systems_command import SystemsCommand
+
+
+class CleanupRun(SystemsCommand):
+    """Removes leftovers. GO if nothing is left, INCONCLUSIVE if something is, INVALID if a system is unreachable."""
+
+    resume_hint = "the lines above are complete"
+
+    def __init__(
+        self,
+        project: Path,
+        environment: Environment,
+        leftovers: Sequence[Leftover],
+        *,
+        reports: Path,
+        kept: int,
+        dry_run: bool,
+    ) -> None:
+        """kept: number of leftovers that are younger than --older-than. dry_run: list them and send nothing."""
+        super().__init__(project, "cleanup", environment, reports=reports)
+        self._found, self._kept, self._dry_run = leftovers, kept, dry_run
+
+    def work(self) -> Outcome:
+        """Remove the leftovers and print one line for each."""
+        counts = dict.fromkeys(RemovalStatus, 0)
+        width = max((len(leftover.label) for leftover in self._found), default=0)
+        if self._found:
+            say(f"{'system':<8}{'test data':<{width + 2}}{'age':<8}result")
+        for result in Cleanup(self.target_environment, self.target).results(self._found, dry_run=self._dry_run):
+            counts[result.status] += 1
+            leftover = result.leftover
+            age = _age(time.time() - leftover.named)
+            say(redact(f"{leftover.system:<8}{leftover.label:<{width + 2}}{age:<8}{result.text}"))
+        parts = [f"{count} {status.value}" for status, count in counts.items() if count]
+        parts += [f"{self._kept} kept because of --older-than"] if self._kept else []
+        mode = "dry run, nothing was sent: " if self._dry_run else ""
+        summary = f"{mode}{', '.join(parts) or 'nothing is left'}"
+        environment = self.target_environment
+        details = [f"cleanup of {environment.name} ({environment.url}): {summary}"]
+        if counts[RemovalStatus.UNREACHED]:
+            return Outcome(Status.UNREACHABLE, summary, details)
+        if counts[RemovalStatus.LEFT] or counts[RemovalStatus.LISTED]:
+            return Outcome(Status.NOT_VERIFIED, summary, details)
+        return Outcome(Status.PASSED, summary, details)
+
+
+def _age(seconds: float) -> str:
+    """Return an age in the largest unit of which there are at least two."""
+    for unit in ("d", "h", "m"):
+        if seconds >= 2 * SECONDS_PER_UNIT[unit]:
+            return f"{seconds / SECONDS_PER_UNIT[unit]:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
