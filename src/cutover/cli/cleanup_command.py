@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     if options.command == _OLD_NAME:
         sys.stderr.write(f"cutover {_OLD_NAME} is deprecated. Use `cutover cleanup`.\n")
     project = root()
-    environment, _ = named_environment(project, options.env, options.pair)
+    environment, planted = named_environment(project, options.env, options.pair)
     if environment.safety < SafetyLevel.TEST_DATA and not options.dry_run:
         raise ConfigurationError(
             project / "environments.toml",
@@ -69,7 +69,13 @@ def run(options: argparse.Namespace) -> int:
     from cutover.run.cleanup_run import CleanupRun
 
     return CleanupRun(
-        project, environment, old, reports=reports, kept=len(found) - len(old), dry_run=options.dry_run
+        project,
+        environment,
+        old,
+        planted=planted,
+        reports=reports,
+        kept=len(found) - len(old),
+        dry_run=options.dry_run,
     ).execute()
 
 

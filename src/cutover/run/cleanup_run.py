@@ -9,6 +9,7 @@ from pathlib import Path
 from cutover.accounts.cleanup import SECONDS_PER_UNIT, Cleanup, Leftover, RemovalStatus
 from cutover.config.environments import Environment
 from cutover.core.evidence import Status
+from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import redact
 from cutover.run.lifecycle import Outcome, say
 from cutover.run.systems_command import SystemsCommand
@@ -17,6 +18,7 @@ from cutover.run.systems_command import SystemsCommand
 class CleanupRun(SystemsCommand):
     """Removes leftovers. GO if nothing is left, INCONCLUSIVE if something is, INVALID if a system is unreachable."""
 
+    level = SafetyLevel.READ_ONLY  # a dry run writes nothing; the command itself requires test-data otherwise
     resume_hint = "the lines above are complete"
 
     def __init__(
@@ -25,12 +27,13 @@ class CleanupRun(SystemsCommand):
         environment: Environment,
         leftovers: Sequence[Leftover],
         *,
+        planted: str | None,
         reports: Path,
         kept: int,
         dry_run: bool,
     ) -> None:
         """kept: number of leftovers that are younger than --older-than. dry_run: list them and send nothing."""
-        super().__init__(project, "cleanup", environment, reports=reports)
+        super().__init__(project, "cleanup", environment, planted=planted, reports=reports)
         self._found, self._kept, self._dry_run = leftovers, kept, dry_run
 
     def work(self) -> Outcome:

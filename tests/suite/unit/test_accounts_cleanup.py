@@ -31,6 +31,7 @@ from cutover.config.validation import ConfigurationError, root
 from cutover.core.errors import CheckFailed, IdentityMismatch, RateLimited, Stopped, Unreachable
 from cutover.core.secrets import MASK, Secret, redact
 from cutover.core.verdict import ExitCode
+from cutover.run import lifecycle
 
 pytestmark = pytest.mark.unit
 
@@ -291,9 +292,15 @@ def test_ledger_lines_are_json_of_one_line(ledger: Path) -> None:
 
 @pytest.mark.parametrize(("command", "deprecated"), [("cleanup", False), ("sweep", True)])
 def test_old_name_of_the_command_is_deprecated(
-    command: str, deprecated: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: str,
+    deprecated: bool,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Both names run the cleanup. The old one prints a deprecation message on standard error."""
+    for step in ("interrupt_on_sigterm", "ignore_interrupts"):  # this process keeps its signals
+        monkeypatch.setattr(lifecycle, step, lambda: None)
     assert main([command, "--env", "local", "--reports", str(tmp_path)]) == ExitCode.GO
     output = capsys.readouterr()
     assert "nothing is left" in output.out
