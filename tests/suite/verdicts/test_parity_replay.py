@@ -1,4 +1,4 @@
-"""Recordings of a thousand requests, replayed on a real pair: honest, with a planted defect, killed and resumed."""
+"""Recordings of a thousand requests, replayed on a real pair: honest, with a planted fault, killed and resumed."""
 
 import gzip
 import json
