@@ -303,7 +303,7 @@ def test_run_without_conftest_or_plugin_is_not_go(
     ("file", "text", "words"),
     [
         ("environments.toml", "[embedded", ["environments.toml", "not valid TOML"]),
-        ("waivers.toml", "[[waiver]]\ncheck = 1", ["waivers.toml", "waiver 1.check"]),
+        ("waivers.toml", "[[waiver]]\ncheck = 1", ["waivers.toml", "waiver 1."]),
         ("manifest.toml", '[smoke]\n"a" = { level = "x" }', ["manifest.toml", "level"]),
         ("contracts/operations.toml", "[health]\nworker = {}", ["operations.toml", "health"]),
     ],
