@@ -362,9 +362,10 @@ class Engine:
         oldest = time.monotonic_ns() - self._timeout_ns
         waiting = self._in_flight
         while waiting and (waiting[0].done or waiting[0].sent_ns <= oldest):
-            exchange = waiting.popleft()
+            exchange = waiting[0]
             if not exchange.done:
                 self._finish(exchange, Outcome.TIME_OUT, f"no response in {self._timeout_ns / NS:g} s", None)
+            waiting.popleft()
         if self.bytes > self._max_bytes:
             self.stop(f"more than {self._max_bytes} bytes, the cap of the environment", at_once=True)
         reason = self._stopped()
@@ -384,4 +385,7 @@ class Engine:
         for connections in self._idle.values():
             for connection in connections:
                 connection.close()
+        for exchange in self._in_flight:  # there are some only after an exception
+            if exchange.connection is not None:
+                exchange.connection.close()
         self.finished.set()

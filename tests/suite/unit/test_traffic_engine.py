@@ -258,6 +258,31 @@ def test_exception_in_a_journey_ends_the_run(peer: Peer) -> None:
     assert engine.stop_reason == "the load engine raised an exception"
 
 
+def test_exception_closes_connections_in_flight() -> None:
+    """The first request has no response when the journey of the second raises an exception."""
+    ended = threading.Event()
+
+    def silent(connection: socket.socket, number: int) -> None:
+        if number > 0:
+            respond(connection, number)
+            return
+        with connection:
+            connection.settimeout(5)
+            connection.recv(65_536)
+            if not connection.recv(65_536):
+                ended.set()
+
+    class Broken(Reading):
+        def begin(self) -> Steps:
+            yield from super().begin()
+            raise RuntimeError("ours")
+
+    with serving(silent) as made:
+        engine, _ = run_engine(made, Broken(), rate=20)
+        assert ended.wait(5)
+    assert isinstance(engine.error, RuntimeError)
+
+
 @pytest.mark.parametrize("trusted", [False, True])
 def test_tls_certificate_is_verified(tmp_path: Path, trusted: bool) -> None:
     """A large response in many TLS records is complete; an untrusted certificate is a failure."""
