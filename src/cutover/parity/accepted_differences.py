@@ -7,7 +7,7 @@ is stale. An entry that names more than was seen is too broad. Both fail the gat
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -118,19 +118,18 @@ class AcceptedDifferences:
         awaited = [rule for rule in self.entries if case and rule.case == case and rule.covers(operation)]
         return None not in decided and all(rule in decided for rule in awaited)
 
-    def missing_always(self, operation: str, case: str, found: Iterable[Difference]) -> list[Difference]:
-        """Return a difference for each entry with `always` that is not in this response.
+    def lost(self, operation: str, case: str, sent: Callable[[str], bool]) -> list[Difference]:
+        """Return a difference for each path of an entry with `always` that the Worker's response does not have.
 
-        Such an entry declares something that the Worker adds to every response, so the Worker lost it. If another
-        difference was found at the same path, the Worker did not lose it.
+        Such an entry declares something that the Worker adds to every response. sent: returns True if the Worker's
+        response has that path. A path that both systems have is not lost: the entry is stale then.
         """
-        seen = {difference.path for difference in found}
         return [
             Difference(operation, path, Kind.MISSING, f"declared: {' or '.join(rule.worker or ())}", "absent", case)
             for rule in self.entries
             if rule.always and rule.covers(operation) and rule.case in ("", case)
             for path in rule.paths
-            if path not in seen
+            if not sent(path)
         ]
 
     def results(
@@ -281,12 +280,13 @@ def _refuse(file: Path, key: str, rule: AcceptedDifference) -> None:
                 )
         _refuse_loss(file, key, rule)
         return
-    if rule.always and (rule.kind is not Kind.EXTRA or rule.worker is None):
+    headers_only = all(path.startswith("header:") for path in rule.paths)
+    if rule.always and (rule.kind is not Kind.EXTRA or rule.worker is None or not headers_only):
         raise ConfigurationError(
             file,
             f"{key}.always",
-            "allowed only for something that the Worker always adds",
-            "Use class extra with worker.",
+            "allowed only for a header that the Worker always adds",
+            "Use class extra with worker, and paths that begin with header:.",
         )
     both_needed = rule.kind not in (Kind.MISSING, Kind.EXTRA)
     if both_needed and (rule.legacy is None or rule.worker is None):

@@ -56,6 +56,15 @@ def compare_headers(
             _parts(path, ours[name], theirs[name], report)
 
 
+def sent_headers(headers: Pairs, url: str) -> set[str]:
+    """Return the path of each header of a response, and of each of its parts. url: the requested URL."""
+    return {
+        f"header:{name}/{part}" if part else f"header:{name}"
+        for name, parts in _meanings(headers, {}, url).items()
+        for part in parts
+    }
+
+
 def meaning(name: str, values: Iterable[str], *, url: str = "", response_date: str = "") -> dict[str, str]:
     """Return the meaning of a header in parts. The part "" contains no user's data.
 

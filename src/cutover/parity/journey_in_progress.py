@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from cutover.accounts.registered import Account
 from cutover.core.errors import CheckFailed
+from cutover.parity.accepted_differences import AcceptedDifferences
 from cutover.parity.clocks import Clock
 from cutover.parity.differences import Difference, Kind
 from cutover.parity.id_mapping import IdMapping, Timeline
@@ -29,13 +30,14 @@ _POLL_S: Final = 0.05
 class PlayerOptions:
     """Settings of a player.
 
-    settled: returns True if the differences of a step that may take time are exactly the declared ones.
-    make_admin: makes an account an administrator, None if the environment cannot do that.
-    read_state: reads the state that a system stores for these accounts (stored_state.py), None if the
-    environment names no stores.
+    declared: the accepted differences. settled: returns True if the differences of a step that may take time are
+    exactly the declared ones. make_admin: makes an account an administrator, None if the environment cannot do that.
+    read_state: reads the state that a system stores for these accounts (stored_state.py), None if the environment
+    names no stores.
     """
 
     rules: Rules
+    declared: AcceptedDifferences
     settled: Callable[[Step, Sequence[Difference]], bool]
     seed: int = 0
     show_values: bool = False
@@ -62,7 +64,11 @@ class JourneyInProgress:
         self._timelines = (Timeline(clocks[0].tolerance_us), Timeline(clocks[1].tolerance_us))
         self._id_mapping = IdMapping(*self._timelines, migrated)
         self._comparison = ResponseComparison(
-            options.rules, self._id_mapping, show_values=options.show_values, user_content=migrated
+            options.rules,
+            self._id_mapping,
+            declared=options.declared,
+            show_values=options.show_values,
+            user_content=migrated,
         )
 
     def name_account(self, actor: str, ending: str) -> None:

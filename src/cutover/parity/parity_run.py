@@ -72,6 +72,7 @@ class ParityRun:
         self._shortening_s = shortening_s
         options = PlayerOptions(
             self.rules,
+            self.decisions,
             settled=lambda step, found: self.decisions.is_settled(step.operation, step.case, found),
             seed=seed,
             show_values=show_values,
@@ -145,9 +146,7 @@ class ParityRun:
         if wanted.operation == STATE:
             return journey if journey.steps else None
         for number, answered in enumerate(played.steps):
-            found = [*answered.differences]
-            found += self.decisions.missing_always(answered.step.operation, answered.step.case, found)
-            if any(difference.key == wanted.key for difference in found):
+            if any(difference.key == wanted.key for difference in answered.differences):
                 kept = steps[: max(0, number + 1 - len(journey.actors))]
                 return journey.only(tuple(kept or [answered.step]))
         return None
@@ -161,10 +160,7 @@ class ParityRun:
             if wanted.operation == STATE:
                 playing.read_back()
                 return any(difference.key == wanted.key for difference in playing.played.state or ())
-            last = playing.played.steps[-1]
-            found = [*last.differences]
-            found += self.decisions.missing_always(last.step.operation, last.step.case, found)
-            return any(difference.key == wanted.key for difference in found)
+            return any(difference.key == wanted.key for difference in playing.played.steps[-1].differences)
         finally:
             self.remove_accounts()
 

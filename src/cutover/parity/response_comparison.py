@@ -7,10 +7,11 @@ from typing import Any
 
 from cutover.client.http import Answer
 from cutover.parity import lossless_json
+from cutover.parity.accepted_differences import AcceptedDifferences
 from cutover.parity.csv_comparison import compare_tables
 from cutover.parity.differences import Difference, Kind, Repeated, sample_of
 from cutover.parity.error_bodies import ErrorView, compare_errors, view
-from cutover.parity.header_comparison import compare_headers
+from cutover.parity.header_comparison import compare_headers, sent_headers
 from cutover.parity.id_mapping import IdMapping
 from cutover.parity.rules import Rules
 from cutover.parity.value_comparison import Comparison
@@ -21,10 +22,20 @@ class ResponseComparison:
     """Compares pairs of responses by the contract's rules and the ID mapping of one journey."""
 
     def __init__(
-        self, rules: Rules, id_mapping: IdMapping, *, show_values: bool = False, user_content: bool = False
+        self,
+        rules: Rules,
+        id_mapping: IdMapping,
+        *,
+        declared: AcceptedDifferences | None = None,
+        show_values: bool = False,
+        user_content: bool = False,
     ) -> None:
-        """Prepare for one journey. user_content: users wrote the lists, so no path contains a name of a column."""
-        self._rules, self._id_mapping, self._show = rules, id_mapping, show_values
+        """Prepare for one journey.
+
+        declared: accepted differences, to find out what the Worker must always add. user_content: users wrote the
+        lists, so no path contains a name of a column.
+        """
+        self._rules, self._id_mapping, self._declared, self._show = rules, id_mapping, declared, show_values
         self._named_columns = show_values or not user_content
 
     def compare(self, baseline: Result, candidate: Result, *, case: str = "") -> list[Difference]:
@@ -54,6 +65,9 @@ class ResponseComparison:
             self._echo(word, result.answer, found)
         if (baseline.status < 400) == (candidate.status < 400):
             self._bodies(baseline, candidate, found)
+        if self._declared is not None:
+            sent = sent_headers(candidate.answer.headers.multi_items(), candidate.answer.request.url)
+            found.differences += self._declared.lost(name, case, lambda path: path in sent)
         return found.differences
 
     def compare_documents(self, baseline: Any, candidate: Any, *, operation: str) -> list[Difference]:

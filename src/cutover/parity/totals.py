@@ -81,16 +81,14 @@ class ParityTotals:
         self, answered: PlayedStep, decisions: AcceptedDifferences, journey: str, number: int
     ) -> list[Difference]:
         """Count one pair of responses. number: of its step, from 1. Return its undeclared differences."""
-        found = list(answered.differences)
-        found += decisions.missing_always(answered.step.operation, answered.step.case, found)
-        self._count_answer(answered, found)
-        return self._count(found, decisions, journey, number, answered)
+        self._count_answer(answered)
+        return self._count(answered.differences, decisions, journey, number, answered)
 
-    def _count_answer(self, answered: PlayedStep, found: Iterable[Difference]) -> None:
+    def _count_answer(self, answered: PlayedStep) -> None:
         name, (baseline, candidate) = answered.step.operation, answered.statuses
         self.compared[name] += 1
         self.cases.add((name, answered.step.case))
-        self.equal += not any(True for _ in found)
+        self.equal += not answered.differences
         if baseline is not None and candidate is not None:
             self.cells[name, answered.role, baseline, candidate] += 1
 

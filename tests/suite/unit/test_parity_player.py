@@ -45,7 +45,7 @@ def player(worker_accepts: set[str]) -> tuple[Any, System, System]:
     """Return a player of two systems, on which ann may log in and bob is disabled."""
     legacy = System("legacy", accepts={"token of legacy"}, accounts={NAMES["ann"]})
     worker = System("worker", accepts=worker_accepts, accounts={NAMES["ann"]})
-    means: Any = SimpleNamespace(seed=1, rules=SimpleNamespace(), show_values=False)
+    means: Any = SimpleNamespace(seed=1, rules=SimpleNamespace(), declared=None, show_values=False)
     made: Any = Player(legacy, worker, lambda *_: None, means)  # type: ignore[arg-type]  # all that it uses of a target
     return made, legacy, worker
 

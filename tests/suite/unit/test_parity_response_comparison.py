@@ -1,5 +1,6 @@
 """Tests of response comparison: status, body, request id, and any JSON as an error body."""
 
+import datetime
 import json
 from typing import Any
 
@@ -12,7 +13,8 @@ from cutover.client.http import Answer, Request
 from cutover.config.operations import load_operations
 from cutover.config.validation import root
 from cutover.parity import lossless_json
-from cutover.parity.differences import Difference
+from cutover.parity.accepted_differences import AcceptedDifference, AcceptedDifferences
+from cutover.parity.differences import Difference, Kind
 from cutover.parity.error_bodies import compare_errors, view
 from cutover.parity.id_mapping import IdMapping
 from cutover.parity.response_comparison import ResponseComparison, rename_fields
@@ -72,6 +74,28 @@ def test_foreign_request_id_is_found_on_each_side() -> None:
     other = {"error": {**GOOD["error"], "request_id": "another"}}
     assert ("/error/request_id", "semantics") in found("user", (400, {"detail": "no"}), (400, other))
     assert found("user", (400, {"detail": "no"}), (400, GOOD)) == [("/error", "type")]
+
+
+def lost(legacy: dict[str, str], worker: dict[str, str]) -> list[str]:
+    """Return the paths of the differences of two responses, with nosniff declared as always added by the Worker."""
+    day = datetime.date(2099, 1, 1)
+    path = ("header:x-content-type-options",)
+    rule = AcceptedDifference(
+        1, ("every",), path, Kind.EXTRA, None, ("nosniff",), "", "r", "o", day, always=True
+    )  # fmt: skip
+    comparison = ResponseComparison(RULES, IdMapping(), declared=AcceptedDifferences((rule,)))
+    answers = (result(*side, headers=sent) for side, sent in ((("legacy", "user", 200, {}), legacy),
+                                                              (("worker", "user", 200, {}), worker)))  # fmt: skip
+    return [f"{each.kind.value} {each.path}" for each in comparison.compare(*answers)]
+
+
+def test_header_that_both_systems_send_is_not_lost() -> None:
+    """Only a response of the Worker without the header is a loss; an equal header on both systems is none."""
+    sniff = {"X-Content-Type-Options": "nosniff"}
+    assert lost(sniff, sniff) == []
+    assert lost({}, sniff) == ["extra header:x-content-type-options"]
+    assert lost({}, {}) == ["missing header:x-content-type-options"]
+    assert lost({}, {"X-Content-Type-Options": "sniff"}) == ["extra header:x-content-type-options"]
 
 
 def test_fields_renamed_by_configuration_are_equal() -> None:

@@ -26,7 +26,7 @@ from cutover.parity.replay.identities import Identities, load_identities
 from cutover.parity.replay.recording import Recording
 from cutover.parity.replay.replay import Replay
 from cutover.parity.replay.replay_accounts import ReplayAccounts
-from cutover.parity.replay.replay_state import ReplayState
+from cutover.parity.replay.replay_state import SCHEMA, ReplayState
 from cutover.parity.replay.routes import SIDES
 from cutover.parity.replay.totals import ReplayTotals
 from cutover.parity.report_files import write_parity_files
@@ -90,7 +90,7 @@ def _open_state(
     run_id = new_run_id()
     key = environment.secrets.get("account_key")
     head: dict[str, Any] = {
-        "schema": 1,
+        "schema": SCHEMA,
         "run": run_id,
         "started": round(time.time(), 3),
         "recording": str(recording.file),

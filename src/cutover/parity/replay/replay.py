@@ -66,7 +66,9 @@ class Replay:
         self._clocks: dict[str, Clock] = {}
         self._timelines = {side: Timeline() for side in SIDES}
         self._id_mapping = IdMapping(self._timelines["legacy"], self._timelines["worker"])
-        self._comparison = ResponseComparison(rules, self._id_mapping, show_values=show_values, user_content=True)
+        self._comparison = ResponseComparison(
+            rules, self._id_mapping, declared=totals.decisions, show_values=show_values, user_content=True
+        )
         self._sent: set[bytes] = set()
         self._digest = ""
 

@@ -16,7 +16,10 @@ from cutover.config.validation import ConfigurationError
 
 FILE: Final = "replay-state.jsonl"
 _FIX: Final = "Replay again, without --resume."
+SCHEMA: Final = 2
+"""Version of the records. 2: the differences of a record include what the Worker lost (AcceptedDifferences.lost)."""
 _CHANGES: Final = {
+    "schema": "another version of the suite wrote the state file",
     "size": "the size of the recording has changed",
     "form": "the format of the recording has changed",
     "identities": "the identities file has changed",
