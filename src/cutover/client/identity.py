@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cutover.client.request import Answer
 from cutover.config.environments import Environment
-from cutover.core.errors import IdentityMismatch
+from cutover.core.errors import IdentityMismatch, LocalRuntimeAnswer
 
 
 class IdentityVerifier:
@@ -36,12 +36,18 @@ class IdentityVerifier:
     def verify(self, answer: Answer) -> None:
         """Raise IdentityMismatch if another system or another version answered.
 
-        A 429 or 5xx without the identity header is not verified: a proxy may have sent it, and the check fails or
-        waits in any case.
+        Raises LocalRuntimeAnswer if the local runtime answered instead of the Worker. A 429 or 5xx without the identity
+        header is not verified: a proxy may have sent it, and the check fails or waits in any case.
         """
         system = answer.request.system
         named = self._environment.systems.get(system)
         identity = named.identity if named else None
+        request = answer.request
+        has_body = bool(request.content or request.parts) or request.json is not None
+        refuse_runtime_answer(
+            self._environment, system, answer.status, answer.headers, answer.body,
+            method=request.method, has_body=has_body, source=answer.source,
+        )  # fmt: skip
         if identity is None or answer.request.of_name:
             return
         got = answer.headers.get(identity.header)
@@ -65,3 +71,21 @@ class IdentityVerifier:
                 f"(wrangler deployments status) and that {self._environment.systems['worker'].name!r} is the Worker's "
                 f"name ({key})."
             )
+
+
+def refuse_runtime_answer(
+    environment: Environment, system: str, status: int, headers: Mapping[str, str], body: bytes,
+    *, method: str, has_body: bool, source: str,
+) -> None:  # fmt: skip
+    """Raise LocalRuntimeAnswer if the local runtime made this response instead of the Worker.
+
+    method, has_body: of the request. source: of the response, for the message.
+    """
+    if system != "worker" or not environment.runtime_answers:
+        return
+    identity = environment.systems[system].identity
+    if identity is not None and headers.get(identity.header) == identity.value:
+        return
+    for made in environment.runtime_answers:
+        if made.matches(status, body, method, has_body=has_body):
+            raise LocalRuntimeAnswer(f"{made.what}: status {status} from {source}")

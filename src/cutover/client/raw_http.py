@@ -18,6 +18,7 @@ from typing import Final, Protocol, Self
 from urllib.parse import urlsplit
 
 from cutover.client.http import Client, Request
+from cutover.client.identity import refuse_runtime_answer
 from cutover.config.environments import Environment
 from cutover.config.operations import Operation
 from cutover.core.errors import Unreachable
@@ -65,6 +66,7 @@ class RawConnection:
         self._socket: socket.socket | None = None
         self._rest = b""
         self._started = 0.0
+        self._method = ""
         self._request_id = ""
         self._timeout_s = target.environment.timeout_s
 
@@ -100,8 +102,9 @@ class RawConnection:
         ours = self._target.client.announce(Request(self._target.system, self._operation.name, "", url))
         self._request_id = ours["x-request-id"]
         parts = urlsplit(url)
+        self._method = method or self._operation.method
         lines = [
-            f"{method or self._operation.method} {spelling or parts.path or '/'} HTTP/1.1",
+            f"{self._method} {spelling or parts.path or '/'} HTTP/1.1",
             f"Host: {parts.netloc}",
         ]
         bearer = {"Authorization": f"Bearer {token.reveal()}"} if token else {}
@@ -134,7 +137,8 @@ class RawConnection:
     def answer(self, timeout_s: float | None = None) -> RawAnswer | None:
         """Return the next complete response, None if the connection or the time ends before it is complete.
 
-        A response without a length ends with the connection (RFC 9112 6.3). Interim responses (1xx) are skipped.
+        A response without a length ends with the connection (RFC 9112 6.3). Interim responses (1xx) are skipped. Raises
+        LocalRuntimeAnswer if the local runtime made the response.
         """
         deadline = time.monotonic() + (timeout_s or self._timeout_s)
         found = self._read(deadline)
@@ -154,6 +158,12 @@ class RawConnection:
                 error=None if found else "no answer",
             )
         )
+        if found is not None:
+            source = f"{operation.system} {self._method} {operation.path} (request {self._request_id})"
+            refuse_runtime_answer(
+                self._target.environment, operation.system, found.status, dict(found.headers), found.body,
+                method=self._method, has_body=True, source=source,
+            )  # fmt: skip
         return found
 
     def _connect(self, url: str) -> None:

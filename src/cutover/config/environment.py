@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cutover.config.local_runtime import RuntimeAnswer
 from cutover.config.operations import Operations
 from cutover.config.postgres_uri import PostgresAddress
 from cutover.core.safety import AllowList, SafetyLevel
@@ -108,6 +109,7 @@ class OwnContract:
 class Environment:
     """One complete environment: its systems, its stores and its limits.
 
+    runtime_answers: the answers that the local runtime makes itself; empty without local_runtime.
     systems: the existing systems. absent: system or capability that does not exist -> reason. promises:
     contracts/promises.toml with the environment's own values. poses_as_clients: the runtime trusts CF-Connecting-IP, so
     the client changes that address every few requests to stay below the rate limit. names: further URLs of the front
@@ -134,6 +136,7 @@ class Environment:
     bucket: Bucket | None = field(default=None, repr=False)
     ca_file: str | None = None
     local_runtime: bool = False
+    runtime_answers: tuple[RuntimeAnswer, ...] = ()
     poses_as_clients: bool = False
     names: tuple[str, ...] = ()
     promises: Mapping[str, Any] = field(default_factory=dict, repr=False)

@@ -30,6 +30,7 @@ from cutover.config.environment_stores import (
     read_media,
     read_postgres,
 )
+from cutover.config.local_runtime import runtime_answers
 from cutover.config.operations import SYSTEMS, load_operations
 from cutover.config.validation import CORRECT, ConfigurationError, Flag, known_keys, read_toml, require, typed
 from cutover.core.safety import AllowList, SafetyLevel
@@ -137,6 +138,7 @@ def load_environment(
         read_only_form=_read_only_form(file, name, safety, table["read_only_form"]),
         poses_as_clients=table["poses_as_clients"],
         local_runtime=table["local_runtime"],
+        runtime_answers=runtime_answers(project) if table["local_runtime"] else (),
     )
 
 

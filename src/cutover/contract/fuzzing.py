@@ -20,7 +20,7 @@ from cutover.contract.document import FILES, Contract, read_contract
 from cutover.contract.findings import Finding, Findings, Place, conclude, place_of
 from cutover.contract.known_violations import KnownViolations, load_known_violations
 from cutover.contract.request_sequence import Sequence
-from cutover.core.errors import CheckFailed, MeasurementError, NotVerified
+from cutover.core.errors import CheckFailed, LocalRuntimeAnswer, MeasurementError, NotVerified
 from cutover.core.recorder import Recorder
 from cutover.systems.target import Target
 
@@ -40,13 +40,15 @@ _SILENCE: Final = "the deployment stopped responding, or its responses are incom
 class RequestCounts:
     """The number of requests to one operation.
 
-    planned: generated requests. unsendable: generated requests that this client cannot send. limit: maximum number by
+    planned: generated requests. unsendable: generated requests that this client cannot send. by_runtime: requests that
+    the local runtime answered instead of the Worker. limit: maximum number by
     the split of the budget, None for no limit.
     """
 
     planned: int = 0
     sent: int = 0
     unsendable: int = 0
+    by_runtime: int = 0
     phases: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
     limit: int | None = None
@@ -118,10 +120,14 @@ class Fuzzer:
             incomplete = f"{counts.sent} of {counts.planned} requests to {check.name} were sent: {check.stopped}"
         elif not counts.sent:
             incomplete = f"no request to {check.name} could be sent in this environment"
+        elif check.by_runtime:
+            incomplete = f"{counts.by_runtime} requests to {check.name} did not reach the Worker: {check.by_runtime}"
         self.recorder.incomplete = incomplete
         if check.error is not None:
             raise check.error
-        findings, known = self.known_violations.split(check.findings, check.name, whole=not check.stopped)
+        findings, known = self.known_violations.split(
+            check.findings, check.name, whole=not (check.stopped or check.by_runtime)
+        )
         conclude(
             findings,
             self.recorder,
@@ -146,7 +152,7 @@ class _OperationCheck:
         self.name, self._fuzzer = name, fuzzer
         self.findings, self.counts, self.sequence = Findings(), RequestCounts(), Sequence()
         self.counts.limit = fuzzer.limits[name] if fuzzer.limits is not None else None
-        self.stopped = ""
+        self.stopped = self.by_runtime = ""
         self._silent = self._taken = 0
         # Raised after the generation has ended: Hypothesis would repeat a failing input and report it as flaky if it
         # passes the second time.
@@ -234,6 +240,9 @@ class _OperationCheck:
         except NotSendable:
             self.counts.unsendable += 1
             return None
+        except LocalRuntimeAnswer as error:
+            self._take_runtime_answer(error)
+            return None
         except CheckFailed as error:
             self._add_no_response(error)
             return None
@@ -266,6 +275,9 @@ class _OperationCheck:
         assert answer is not None
         try:
             found = failures_of(case, response, recorder, self._confirmed, linked)
+        except LocalRuntimeAnswer as error:
+            self._take_runtime_answer(error)
+            return
         except CheckFailed as error:
             self._add_no_response(error)
             return
@@ -290,6 +302,11 @@ class _OperationCheck:
     def _place(self, answer: Answer, phase: str) -> Place:
         seed = f"{self._fuzzer.seed}/{self.name}/{phase}/{self.counts.sent}"
         return place_of(answer, seed=seed)
+
+    def _take_runtime_answer(self, error: LocalRuntimeAnswer) -> None:
+        """Count a request that the local runtime answered. The other requests of the check are still sent."""
+        self.counts.by_runtime += 1
+        self.by_runtime = self.by_runtime or str(error)
 
     def _add_no_response(self, error: CheckFailed) -> None:
         self._silent += 1

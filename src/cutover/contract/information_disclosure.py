@@ -23,9 +23,17 @@ _MARKS: Final = re.compile(
 )
 
 
+_MADE_BY_MINIFLARE: Final = re.compile(
+    r"[^\n]{0,500}\n\s+at async Object\.fetch \(file://[^\s()]*/miniflare/dist/src/workers/core/entry\.worker\.js:\d+:\d+\)\s*"
+)
+"""The body with which local Miniflare answers an exception that the Worker did not catch. Cloudflare sends a page of
+its own without the exception's text, so only the status is the Worker's."""
+
+
 def disclosed_detail(body: bytes) -> str | None:
     """Return the first internal detail in the body of an error; None if there is none."""
-    found = _MARKS.search(body.decode("utf-8", "replace"))
+    text = body.decode("utf-8", "replace")
+    found = None if _MADE_BY_MINIFLARE.fullmatch(text) else _MARKS.search(text)
     return found[0] if found else None
 
 

@@ -70,3 +70,7 @@ class Refused(Exception):
 
 class NotVerified(Exception):
     """The check cannot run in this environment; it counts as not verified (INCONCLUSIVE)."""
+
+
+class LocalRuntimeAnswer(NotVerified):
+    """The local runtime answered instead of the Worker (contracts/local_runtime.toml), so nothing was verified."""

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from cutover.config.environments import Environment
-from cutover.config.validation import ConfigurationError, read_toml
+from cutover.config.local_runtime import unenforced_limits
+from cutover.config.validation import ConfigurationError
 from cutover.core.evidence import Record
 from cutover.core.secrets import redact_all
 from cutover.core.verdict import ExitCode, GateVerdict, Verdict, verdict_with
@@ -82,8 +83,8 @@ def finished(run_facts: dict[str, Any], verdicts: Sequence[GateVerdict], exit_co
 
 def _not_enforced_locally(project: Path) -> list[str]:
     try:
-        return [str(row["what"]) for row in read_toml(project / "contracts" / "local_runtime.toml")["limit"]]
-    except (ConfigurationError, KeyError) as error:
+        return unenforced_limits(project)
+    except ConfigurationError as error:
         return [f"limits that the local runtime does not enforce are unknown: {error}"]
 
 

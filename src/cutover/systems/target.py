@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 from cutover.client.http import SAFE_METHODS, Answer, Client, Request
 from cutover.config.environments import Environment
 from cutover.config.operations import Operation, follow_pointer
-from cutover.core.errors import CheckFailed, IdentityMismatch, NotVerified, Unreachable
+from cutover.core.errors import CheckFailed, IdentityMismatch, LocalRuntimeAnswer, NotVerified, Unreachable
 from cutover.core.recorder import Recorder
 from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import Secret
@@ -227,7 +228,8 @@ class Target:
         """Send a request without secrets over plain http, to see where it is redirected.
 
         The Worker's local runtime serves plain http. There, the header MF-Original-URL gives the Worker the URL that a
-        visitor of the zone would use.
+        visitor of the zone would use. Raises NotVerified if the environment's URL is plain http itself or has a port
+        of its own: no address with plain http is known then.
         """
         operation = self.operation("index")
         if self.environment.local_runtime:
@@ -239,8 +241,14 @@ class Target:
                 {"mf-original-url": f"http://list-cutter.example{path}"},
             )
         else:
-            url = "http://" + self.url.removeprefix("https://") + path
-            request = Request(self.system, "over_http", "GET", url, plain_probe=True)
+            parts = urlsplit(self.url)
+            if parts.scheme != "https" or parts.port not in (None, 443):
+                raise NotVerified(
+                    f"environments.toml [{self.environment.name}] {self.system}.url is {self.url}: the redirect from "
+                    "http needs an https URL without a port. Add absent.https with the reason if there is none"
+                )
+            host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
+            request = Request(self.system, "over_http", "GET", f"http://{host}{parts.path}{path}", plain_probe=True)
         return Result(self.client.send(request), operation)
 
     def at(self, url: str, *, http2: bool = False) -> Result:
@@ -284,7 +292,7 @@ def become_ready(target: Target, progress: Callable[[str], None]) -> tuple[int, 
             if result.status in result.operation.statuses or result.status == 503:
                 return attempt, time.monotonic() - started
             reason = result.answer.excerpt
-        except (Unreachable, IdentityMismatch, CheckFailed) as error:
+        except (Unreachable, IdentityMismatch, CheckFailed, LocalRuntimeAnswer) as error:
             if last and isinstance(error, IdentityMismatch):
                 raise
             reason = _one_line(error) if isinstance(error, CheckFailed) else str(error).splitlines()[0]

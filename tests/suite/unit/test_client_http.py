@@ -11,7 +11,9 @@ import pytest
 
 from cutover.client.http import Client, Request
 from cutover.config.environments import Budget, Environment, Identity, Readiness, System
-from cutover.core.errors import CheckFailed, IdentityMismatch, RateLimited, Refused, Unreachable
+from cutover.config.local_runtime import RuntimeAnswer, runtime_answers
+from cutover.config.validation import root
+from cutover.core.errors import CheckFailed, IdentityMismatch, LocalRuntimeAnswer, RateLimited, Refused, Unreachable
 from cutover.core.recorder import Recorder
 from cutover.core.safety import AllowList, KillSwitch, SafetyLevel
 
@@ -90,6 +92,7 @@ def connect(tmp_path: Path) -> Generator[Callable[..., tuple[Client, Recorder]]]
         version: str | None = None,
         timeout_s: float = 2,
         local_runtime: bool = False,
+        runtime_answers: tuple[RuntimeAnswer, ...] = (),
     ) -> tuple[Client, Recorder]:
         environment = Environment(
             "test",
@@ -104,6 +107,7 @@ def connect(tmp_path: Path) -> Generator[Callable[..., tuple[Client, Recorder]]]
             {},
             AllowList({"worker": url}),
             local_runtime=local_runtime,
+            runtime_answers=runtime_answers,
         )
         recorder = Recorder()
         client = Client(
@@ -353,3 +357,56 @@ def test_excerpt_masks_user_data(
     excerpt = client.send(get(server.url)).excerpt
     assert shown in excerpt
     assert hidden not in excerpt
+
+
+RESTARTED = b"Your worker restarted mid-request. Please try sending the request again."
+NO_BODY = (
+    b"TypeError: Request with a GET or HEAD method cannot have a body.\n    at async Object.fetch (file:///m.js:1:1)"
+)
+
+
+def response(status: int, body: bytes, more: bytes = b"") -> bytes:
+    """Return a response in plain text."""
+    return b"HTTP/1.1 %d X\r\n%sContent-Length: %d\r\n\r\n%s" % (status, more, len(body), body)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "method", "content"),
+    [(503, RESTARTED, "POST", b"{}"), (503, RESTARTED, "GET", None), (500, NO_BODY, "GET", b"{}")],
+    ids=["restarted", "restarted during a GET", "GET with a body"],
+)
+def test_answer_of_the_local_runtime_is_not_verified(
+    serve: Serve, connect: Connect, status: int, body: bytes, method: str, content: bytes | None
+) -> None:
+    """A response that Miniflare makes itself is neither a response of the Worker nor a failure of it."""
+    server = serve(lambda _number, _head: response(status, body))
+    client, recorder = connect(server.url, identity=Identity("x-who", "w"), runtime_answers=runtime_answers(root()))
+    with pytest.raises(LocalRuntimeAnswer, match=f"local runtime .*: status {status} from worker {method} "):
+        client.send(Request("worker", "op", method, server.url + "/x", content=content))
+    assert [exchange.status for exchange in recorder.exchanges] == [status]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "more", "content"),
+    [
+        (503, RESTARTED, b"X-Who: w\r\n", b"{}"),
+        (500, RESTARTED, b"", b"{}"),
+        (503, b"overloaded", b"", b"{}"),
+        (500, NO_BODY, b"", None),
+    ],
+    ids=["with the Worker's identity", "another status", "another text", "no body was sent"],
+)
+def test_error_of_the_worker_stays_an_answer(
+    serve: Serve, connect: Connect, status: int, body: bytes, more: bytes, content: bytes | None
+) -> None:
+    """A similar error that the Worker made, or that its own request caused, is returned like any answer."""
+    server = serve(lambda _number, _head: response(status, body, more))
+    client, _ = connect(server.url, identity=Identity("x-who", "w"), runtime_answers=runtime_answers(root()))
+    assert client.send(Request("worker", "op", "GET", server.url + "/x", content=content)).status == status
+
+
+def test_deployed_worker_has_no_runtime_answers(serve: Serve, connect: Connect) -> None:
+    """Without local_runtime a 503 is a response of the deployment, whatever its text."""
+    server = serve(lambda _number, _head: response(503, RESTARTED))
+    client, _ = connect(server.url)
+    assert client.send(get(server.url)).status == 503

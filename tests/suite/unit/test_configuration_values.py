@@ -5,6 +5,7 @@ import datetime
 import math
 import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from cutover.config import environments, manifest, operations, waivers
 from cutover.config.environments import load_environment
+from cutover.config.local_runtime import runtime_answers
 from cutover.config.manifest import load_manifest
 from cutover.config.validation import ConfigurationError, root
 from cutover.config.waivers import load_waivers
@@ -161,3 +163,12 @@ def refused_or_read(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> N
 def test_unchanged_files_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unchanged files are read (the control of the tests above)."""
     load(copy.deepcopy(FILES), monkeypatch)
+
+
+def test_answer_of_the_runtime_needs_a_sentence(tmp_path: Path) -> None:
+    """A short text would also be in answers of the Worker, and hide its errors: a configuration error."""
+    (tmp_path / "contracts").mkdir()
+    table = '[[answer]]\nstatus = 500\nwhat = "a reason"\ntext = "{}"\n'
+    (tmp_path / "contracts" / "local_runtime.toml").write_text(table.format("error"))
+    with pytest.raises(ConfigurationError, match=r"answer 1\.text\]: expected at least 20 characters, got 'error'"):
+        runtime_answers(tmp_path)

@@ -193,3 +193,25 @@ def _verifies(text: str) -> bool:
 
 def _encode(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+TRACE = "at async Object.fetch (file:///x/node_modules/miniflare/dist/src/workers/core/entry.worker.js:4765:22)"
+
+
+def test_trace_of_miniflare_is_no_disclosure() -> None:
+    """Local Miniflare adds the text and a trace of its own to an exception; Cloudflare's page has neither."""
+    assert disclosed_detail(f"TypeError: boom\n    {TRACE}".encode()) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"TypeError: boom\n    at handle (/app/src/index.mjs:3:1)\n    {TRACE}",
+        f'{{"error": "TypeError: boom {TRACE}"}}',
+        "TypeError: boom\n    at async Object.fetch (file:///x/index.js:1:1)",
+    ],
+    ids=["more of the trace", "in JSON", "another file"],
+)
+def test_trace_of_the_worker_is_a_disclosure(body: str) -> None:
+    """A trace that the Worker itself puts into its response discloses internals."""
+    assert disclosed_detail(body.encode()) is not None

@@ -18,9 +18,17 @@ pytestmark = pytest.mark.unit
 class StubCheck:
     """A stub of the running check of an operation with a given result."""
 
-    def __init__(self, *, sent: int, stopped: str = "", found: bool = False, broken: CheckFailed | None = None) -> None:
-        self.name, self.stopped, self._broken = "upload", stopped, broken
-        self.counts = RequestCounts(planned=300, sent=sent)
+    def __init__(
+        self,
+        *,
+        sent: int,
+        stopped: str = "",
+        found: bool = False,
+        broken: CheckFailed | None = None,
+        by_runtime: str = "",
+    ) -> None:
+        self.name, self.stopped, self.by_runtime, self._broken = "upload", stopped, by_runtime, broken
+        self.counts = RequestCounts(planned=300, sent=sent, by_runtime=300 - sent if by_runtime else 0)
         self.sequence = SimpleNamespace(hash="0")
         self.error = None
         self.findings = Findings()
@@ -74,3 +82,13 @@ def test_complete_check_is_not_incomplete(monkeypatch: pytest.MonkeyPatch) -> No
     assert incomplete(monkeypatch, StubCheck(sent=300), None) == ""
     assert incomplete(monkeypatch, StubCheck(sent=300, found=True), ContractFailed) == ""
     assert "no request to upload could be sent" in incomplete(monkeypatch, StubCheck(sent=0), NotVerified)
+
+
+@pytest.mark.parametrize(("found", "ends_with"), [(False, NotVerified), (True, ContractFailed)])
+def test_answers_of_the_runtime_are_not_verified(
+    monkeypatch: pytest.MonkeyPatch, found: bool, ends_with: type[Exception]
+) -> None:
+    """Requests that the local runtime answered keep a check from passing; findings of the others are reported."""
+    check = StubCheck(sent=298, found=found, by_runtime="the local runtime restarted the Worker")
+    text = incomplete(monkeypatch, check, ends_with)
+    assert text == "2 requests to upload did not reach the Worker: the local runtime restarted the Worker"

@@ -1,0 +1,78 @@
+"""A target without a running system: addresses that it derives from the environment's URL, and its readiness."""
+
+import dataclasses
+from typing import Any
+
+import httpx
+import pytest
+
+from cutover.client.request import Answer, Request
+from cutover.config.environments import Environment, Readiness, System, load_environment
+from cutover.config.validation import root
+from cutover.core.errors import LocalRuntimeAnswer, NotVerified, Unreachable
+from cutover.core.recorder import Recorder
+from cutover.core.safety import AllowList
+from cutover.systems.target import Target, become_ready
+
+pytestmark = pytest.mark.unit
+
+
+class Client:
+    """A client that returns empty answers, or raises an error for each request."""
+
+    def __init__(self, environment: Environment, error: Exception | None = None) -> None:
+        self.environment, self.error, self.urls = environment, error, list[str]()
+
+    def send(self, request: Request) -> Answer:
+        """Return an answer if the environment allows the request's host. Raises Refused, and the given error."""
+        self.environment.allowed.permit(request.url, plain_probe=request.plain_probe)
+        self.urls.append(request.url)
+        if self.error is not None:
+            raise self.error
+        return Answer(request, "r-1", 301, httpx.Headers(), b"", 0.0)
+
+
+def target_at(url: str, error: Exception | None = None) -> tuple[Target, Client]:
+    """Return the Worker at a URL, with its client."""
+    environment = dataclasses.replace(
+        load_environment(root(), "https://worker.example", variables={}),
+        systems={"worker": System("worker", url, None)},
+        allowed=AllowList({"worker": url}),
+        readiness=Readiness(2, 0),
+    )
+    client: Any = Client(environment, error)
+    return Target("worker", environment, client, Recorder()), client
+
+
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        ("https://api.example", "http://api.example/health?x=1"),
+        ("https://api.example:443", "http://api.example/health?x=1"),
+        ("https://[::1]", "http://[::1]/health?x=1"),
+        ("https://api.example/v1", "http://api.example/v1/health?x=1"),
+    ],
+)
+def test_plain_http_uses_the_host_of_the_url(url: str, sent: str) -> None:
+    """The request over plain http goes to port 80 of the environment's host."""
+    target, client = target_at(url)
+    target.over_http("/health?x=1")
+    assert client.urls == [sent]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8787", "http://localhost", "https://api.example:8443"])
+def test_redirect_from_http_needs_a_plain_https_url(url: str) -> None:
+    """A URL with plain http or a port of its own has no known address to redirect from: not verified, nothing sent."""
+    target, client = target_at(url)
+    with pytest.raises(NotVerified, match=r"absent\.https"):
+        target.over_http("/health")
+    assert client.urls == []
+
+
+def test_restarting_runtime_is_not_ready() -> None:
+    """A 503 of the restarting local runtime is no response of /health, unlike a 503 of the Worker."""
+    target, client = target_at("http://127.0.0.1:8787", LocalRuntimeAnswer("the local runtime restarted the Worker"))
+    progress: list[str] = []
+    with pytest.raises(Unreachable, match="the local runtime restarted the Worker"):
+        become_ready(target, progress.append)
+    assert len(client.urls) == 2
