@@ -30,6 +30,7 @@ _CHECK: Final = Table(
         "level": Text(choices=tuple(level.label for level in SafetyLevel)),
         "never_waived": Text("a reason"),
         "needs": Text("capabilities"),
+        "owns": Text("preconditions"),
     },
     required=("level",),
 )
@@ -49,8 +50,8 @@ def load_manifest(project: Path) -> tuple[RequiredCheck, ...]:
         for check, table in table_of(file, gate, checks).items():
             row = _CHECK.read(file, f'{gate}."{check}"', table)
             level = SafetyLevel.parse(row["level"])
-            needs = tuple(row["needs"].split(", ")) if "needs" in row else ()
-            entries.append(RequiredCheck(gate, check, row.get("system"), level, row.get("never_waived"), needs))
+            needs, owns = (tuple(row[key].split(", ")) if key in row else () for key in ("needs", "owns"))
+            entries.append(RequiredCheck(gate, check, row.get("system"), level, row.get("never_waived"), needs, owns))
     return tuple(sorted(entries, key=_order))
 
 
@@ -70,6 +71,7 @@ def render(entries: Iterable[RequiredCheck]) -> str:
             "system": entry.system,
             "level": entry.level.label,
             "needs": ", ".join(entry.needs) or None,
+            "owns": ", ".join(entry.owns) or None,
             "never_waived": entry.never_waived,
         }
         # For every id that pytest allows, a JSON string is also a TOML basic string.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cutover.core.evidence import Status
 
 
@@ -11,6 +13,7 @@ class CheckFailed(AssertionError):
     finding: stable name of the finding ("status:register"). It is the source of the waiver's fingerprint, so it
     contains no value that differs between runs. findings: the fingerprints of all findings if a check has several
     that are waived separately; empty if it has one. never_waived: why no waiver may cover the finding, "" if one may.
+    observed: expected and got, in one line.
     """
 
     findings: tuple[str, ...] = ()
@@ -27,6 +30,7 @@ class CheckFailed(AssertionError):
         do_next: str = "",
     ) -> None:
         self.finding = finding
+        self.observed = " ".join(f"expected {expected}, got {got}".split())
         lines = [f"{finding}", f"  expected  {expected}", f"  got       {got}"]
         lines += [f"  from      {source}"] if source else []
         lines += [f"  contract  {contract}"] if contract else []
@@ -74,3 +78,14 @@ class NotVerified(Exception):
 
 class LocalRuntimeAnswer(NotVerified):
     """The local runtime answered instead of the Worker (contracts/local_runtime.toml), so nothing was verified."""
+
+
+class Blocked(Exception):
+    """The check needs preconditions that are broken. It counts as not verified; their own checks report the findings.
+
+    causes: name of each precondition ("upload on worker") -> what was observed, in one line.
+    """
+
+    def __init__(self, causes: Mapping[str, str]) -> None:
+        self.causes = dict(causes)
+        super().__init__("blocked by " + "; ".join(f"{name}: {observed}" for name, observed in causes.items()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +24,7 @@ class Status(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     NOT_VERIFIED = "not-verified"  # skipped, above the safety level, or without something that it needs
+    BLOCKED = "blocked"  # it needs a shared precondition that is broken; the precondition's own check reports that
     EXPECTED_FAILURE = "xfailed"  # marked xfail: never evidence, whether it passed or failed
     INVALID = "invalid"  # a measurement error that is none of the kinds below
     UNREACHABLE = "unreachable"
@@ -38,6 +40,7 @@ class Record:
 
     findings: fingerprints of a check's findings if each of them is waived separately, for any of the check's
     parameters; empty if the check has one finding. never_waived: why no waiver covers the finding, "" if one may.
+    blocked_by: name of each broken precondition -> what was observed, if the status is BLOCKED.
     """
 
     check: str
@@ -54,6 +57,7 @@ class Record:
     observations: Observations = field(default_factory=Observations)
     findings: tuple[str, ...] = ()
     never_waived: str = ""
+    blocked_by: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str | None:
@@ -70,6 +74,7 @@ class Record:
             "gates": list(self.gates),
             "status": self.status.value,
             "findings": list(self.findings),
+            "blocked_by": dict(self.blocked_by),
             "fingerprint": self.fingerprint,
         }
 

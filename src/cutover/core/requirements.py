@@ -14,6 +14,7 @@ class RequiredCheck:
 
     system: the system that it tests, None if it tests none or both. never_waived: why no waiver may cover the check,
     None if one may. needs: capabilities of the environment (environments.CAPABILITIES) that the check needs.
+    owns: the shared preconditions that are its subject ("upload on worker", core/preconditions.py).
     """
 
     gate: str
@@ -22,6 +23,7 @@ class RequiredCheck:
     level: SafetyLevel
     never_waived: str | None = None
     needs: tuple[str, ...] = ()
+    owns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

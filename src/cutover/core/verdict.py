@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 
+from cutover.core.causes import Cause, causes_of, failed_reasons, unverified_reasons
 from cutover.core.evidence import Record, Status
 from cutover.core.requirements import RequiredCheck, Waiver, base_of
 from cutover.core.safety import SafetyLevel
@@ -82,9 +83,9 @@ class Run:
 class GateVerdict:
     """The verdict of a gate with its reasons and the checks behind it.
 
-    counts: required, passed, failed, waived, not_verified, missing. reasons: most important first.
+    counts: required, passed, failed, waived, blocked, not_verified, missing. reasons: most important first.
     read_only_form: why the environment requires this form of the gate, None for the whole gate; not_in_form:
-    the checks that are not part of it.
+    the checks that are not part of it. causes: the broken preconditions, each once with the checks that it blocks.
     """
 
     gate: str
@@ -100,10 +101,17 @@ class GateVerdict:
     unlisted: tuple[str, ...] = ()
     read_only_form: str | None = None
     not_in_form: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
+    causes: tuple[Cause, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data."""
-        return {**self.__dict__, "verdict": self.verdict.value, "exit_code": int(self.exit_code)}
+        return {
+            **self.__dict__,
+            "verdict": self.verdict.value,
+            "exit_code": int(self.exit_code),
+            "causes": [cause.as_json() for cause in self.causes],
+        }
 
 
 def by_precedence(
@@ -156,7 +164,8 @@ def decide(
     }
     required = [entry for entry in listed if entry.check in applicable - beyond]
     inapplicable = {entry.check for entry in listed} - applicable
-    worst = _worst_record_of_each([record for record in records if gate in record.gates])
+    of_gate = [record for record in records if gate in record.gates]
+    worst = _worst_record_of_each(of_gate)
     waived, failed = _split_failures(worst.values(), waivers)
     missing = tuple(entry.check for entry in required if entry.check not in worst)
     not_verified = tuple(
@@ -164,11 +173,18 @@ def decide(
         for record in worst.values()
         if record.status in (Status.NOT_VERIFIED, Status.EXPECTED_FAILURE) and record.check not in inapplicable | beyond
     ) + tuple(record.check for record in waived if record.observations.incomplete)
+    blocked = [
+        record
+        for record in worst.values()
+        if record.status is Status.BLOCKED and record.check not in inapplicable | beyond
+    ]
+    causes = causes_of(listed, of_gate, blocked, failed, waived)
     verdict, code, reasons = by_precedence(
         tool_error=run.tool_error,
         invalid=_invalid(run, worst.values()),
-        failed=[f"{record.check}: {record.reason}" for record in failed],
-        unverified=_unverified(run, required, missing, [worst[check] for check in not_verified]),
+        failed=failed_reasons(failed, causes),
+        unverified=_unverified(run, required, missing)
+        + unverified_reasons([worst[check] for check in not_verified], causes),
     )
     if verdict is Verdict.GO and form is not None:
         verdict = Verdict.GO_READ_ONLY
@@ -183,6 +199,7 @@ def decide(
             "passed": sum(record.status is Status.PASSED for record in worst.values()),
             "failed": len(failed),
             "waived": len(waived),
+            "blocked": len(blocked),
             "not_verified": len(not_verified),
             "missing": len(missing),
         },
@@ -194,6 +211,8 @@ def decide(
         tuple(check for check in worst if check not in listed_names),
         form,
         tuple(sorted(beyond)),
+        tuple(record.check for record in blocked),
+        causes,
     )
 
 
@@ -248,9 +267,7 @@ def _invalid(run: Run, records: Iterable[Record]) -> list[str]:
     return reasons
 
 
-def _unverified(
-    run: Run, required: Sequence[RequiredCheck], missing: Sequence[str], not_verified: Sequence[Record]
-) -> list[str]:
+def _unverified(run: Run, required: Sequence[RequiredCheck], missing: Sequence[str]) -> list[str]:
     reasons = list(run.unproven)
     if not required:
         reasons.append("manifest.toml lists no check of this gate that can run in this environment")
@@ -261,13 +278,11 @@ def _unverified(
             f"partial: {len(missing)} of {len(required)} required checks did not run, {why}: "
             f"{', '.join(missing[:_MISSING_NAMED])}{more}"
         )
-    return reasons + [
-        f"{record.check} not verified: {record.observations.incomplete or record.reason}" for record in not_verified
-    ]
+    return reasons
 
 
 def _worst_record_of_each(records: Iterable[Record]) -> dict[str, Record]:
-    order = [*_INVALIDATES, Status.FAILED, Status.NOT_VERIFIED, Status.EXPECTED_FAILURE, Status.PASSED]
+    order = [*_INVALIDATES, Status.FAILED, Status.BLOCKED, Status.NOT_VERIFIED, Status.EXPECTED_FAILURE, Status.PASSED]
     worst: dict[str, Record] = {}
     for record in records:
         held = worst.get(record.check)

@@ -65,6 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "system(name, …): the systems under test; the check gets each of them as the fixture `target`",
         "level(name): the lowest safety level that the check needs: read-only (default), test-data, disposable",
         "needs(capability, …): capabilities that the environment must have (environments.CAPABILITIES)",
+        "owns(operation, …): preconditions that are its subject: a broken one fails it and blocks the other checks",
         "accounts(number): number of accounts that the check uses at the same time (default: 1)",
         "plan(section): section of the plan that contains the promise",
         "never_waived(why): no waiver may cover this check",

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pytest
 
-from cutover.core.errors import CheckFailed, MeasurementError, NotVerified, Refused
+from cutover.core.errors import Blocked, CheckFailed, MeasurementError, NotVerified, Refused
 from cutover.core.evidence import Record, Status
 from cutover.core.recorder import Recorder
 from cutover.core.secrets import redact, redact_all
@@ -25,7 +25,7 @@ ATTRIBUTE: Final = "cutover_record"
 _OUTCOME: Final = pytest.StashKey["Outcome"]()
 
 
-_RANK: Final = (Status.PASSED, Status.NOT_VERIFIED, Status.EXPECTED_FAILURE, Status.FAILED)
+_RANK: Final = (Status.PASSED, Status.NOT_VERIFIED, Status.BLOCKED, Status.EXPECTED_FAILURE, Status.FAILED)
 
 
 class Outcome:
@@ -38,6 +38,7 @@ class Outcome:
         self.finding: str | None = None
         self.findings: tuple[str, ...] = ()
         self.never_waived = ""
+        self.blocked_by: dict[str, str] = {}
 
     def take(
         self,
@@ -113,6 +114,9 @@ def finish_phase(
         outcome.take(Status.EXPECTED_FAILURE, "marked xfail: whether it passed or failed, it is not evidence")
     elif call.excinfo is not None:
         error = call.excinfo.value
+        if isinstance(blocked := error.__cause__, Blocked):
+            outcome.take(Status.BLOCKED, str(blocked))
+            outcome.blocked_by |= blocked.causes
         details = (error.findings, error.never_waived) if isinstance(error, CheckFailed) else ((), "")
         outcome.take(*_status_of(call.excinfo, report), *details)
         if report.failed:
@@ -149,6 +153,7 @@ def _record(item: pytest.Item, outcome: Outcome, recorder: Recorder, environment
         observations=recorder.take(),
         findings=outcome.findings,
         never_waived=outcome.never_waived,
+        blocked_by=outcome.blocked_by,
     )
 
 

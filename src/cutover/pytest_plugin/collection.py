@@ -18,7 +18,7 @@ from cutover.config.manifest import CLOSING, GATES, render
 from cutover.config.validation import ConfigurationError
 from cutover.core.requirements import RequiredCheck
 from cutover.core.safety import SafetyLevel
-from cutover.pytest_plugin.markers import level_of, needs_of, system_of
+from cutover.pytest_plugin.markers import level_of, needs_of, owns_of, system_of
 from cutover.pytest_plugin.selection import gates_of
 
 _OUTPUT: Final = "CUTOVER_MANIFEST_OUTPUT"
@@ -29,7 +29,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if output := os.environ.get(_OUTPUT):
         entries = [
             RequiredCheck(
-                gate, item.nodeid, system_of(item), level_of(item), _argument(item, "never_waived"), needs_of(item)
+                gate,
+                item.nodeid,
+                system_of(item),
+                level_of(item),
+                _argument(item, "never_waived"),
+                needs_of(item),
+                owns_of(item),
             )
             for item in session.items
             for gate in gates_of(item)

@@ -12,6 +12,7 @@ from cutover.accounts.cleanup import LEDGER
 from cutover.config.environments import Environment, is_embedded, no_environment
 from cutover.core.errors import NotVerified
 from cutover.core.evidence import EvidenceLog, Record
+from cutover.core.preconditions import Preconditions
 from cutover.core.recorder import Recorder
 from cutover.core.requirements import RequiredCheck, Waiver
 from cutover.pytest_plugin import gate_configuration, named_environment
@@ -61,6 +62,9 @@ class GateRun:
         self._client: Client | None = None
         if self.controls:
             self._validate_configuration()
+        else:  # the controller has validated it
+            self.manifest = gate_configuration.required_checks(self.project)
+        self.preconditions = Preconditions(self.manifest)
 
     @property
     def environment(self) -> Environment:
@@ -110,7 +114,7 @@ class GateRun:
 
         if system not in self.environment.systems:
             raise NotVerified(f"{self.environment.name} has no {system}: {self.environment.absent[system]}")
-        return Target(system, self.environment, self.client, self.recorder)
+        return Target(system, self.environment, self.client, self.recorder, self.preconditions)
 
     @property
     def run_id(self) -> str:

@@ -30,3 +30,15 @@ def system_of(item: pytest.Item) -> str | None:
     """Return the system of this item's `target`, None for a check without one."""
     callspec = getattr(item, "callspec", None)
     return callspec.params.get("target") if callspec is not None else None
+
+
+def owns_of(item: pytest.Item) -> tuple[str, ...]:
+    """Return the preconditions that are this check's subject ("upload on worker"). Raises UsageError without a system.
+
+    An unknown operation has no effect: no check needs it.
+    """
+    operations = sorted({str(name) for marker in item.iter_markers("owns") for name in marker.args})
+    system = system_of(item)
+    if operations and system is None:
+        raise pytest.UsageError(f"{item.nodeid}: owns {', '.join(operations)}, but has no `target`")
+    return tuple(f"{operation} on {system}" for operation in operations)

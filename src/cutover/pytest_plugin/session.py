@@ -18,7 +18,7 @@ import pytest
 
 from cutover.config.environments import is_embedded, no_environment
 from cutover.config.validation import ConfigurationError
-from cutover.core.errors import MeasurementError, NotVerified
+from cutover.core.errors import Blocked, MeasurementError, NotVerified
 from cutover.core.evidence import Record, Status
 from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import redact
@@ -101,6 +101,7 @@ class GateSession(GateRun):
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
         """Open the record of the check."""
         check_records.begin(item)
+        self.preconditions.begin(item.nodeid, gates_of(item))
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None]:
@@ -308,7 +309,7 @@ class GateSession(GateRun):
 
 
 class _outcomes_for_pytest:  # noqa: N801 - reads as the statement that it is
-    """A context that redacts every exception and turns NotVerified into a skip."""
+    """A context that redacts every exception and turns Blocked and NotVerified into a skip."""
 
     def __enter__(self) -> None:
         return None
@@ -317,5 +318,5 @@ class _outcomes_for_pytest:  # noqa: N801 - reads as the statement that it is
         if error is None:
             return
         check_records.redact_exception(error)
-        if isinstance(error, NotVerified):
-            pytest.skip(str(error))
+        if isinstance(error, (Blocked, NotVerified)):
+            raise pytest.skip.Exception(str(error)) from error  # check_records reads the cause

@@ -22,6 +22,8 @@ def details(
             yield f"  - {reason.replace(chr(10), chr(10) + '    ')}"
         if len(verdict.reasons) > _SHOWN:
             yield f"  - and {len(verdict.reasons) - _SHOWN} more, in verdict.json"
+        for line in unmentioned_causes(verdict):
+            yield f"  {line}"
         for check in verdict.waived:
             yield f"  waived: {check}"
         for check in verdict.unlisted:
@@ -41,6 +43,11 @@ def details(
     yield f"evidence: {folder}"
 
 
+def unmentioned_causes(verdict: GateVerdict) -> list[str]:
+    """Return the lines of the broken preconditions that the verdict's reasons do not contain."""
+    return [cause.line for cause in verdict.causes if cause.line not in verdict.reasons]
+
+
 def functions(checks: Iterable[str]) -> list[str]:
     """Return the names of the checks' functions, each once for all its systems and parameters."""
     return list(dict.fromkeys(check.rpartition("::")[2].partition("[")[0] for check in checks))
@@ -51,8 +58,8 @@ def last_line(verdict: GateVerdict, facts: dict[str, Any]) -> str:
     counts = verdict.counts
     version = ", ".join(facts["answered_versions"]) or "unknown"
     shown = f"{counts['passed']} of {counts['required']} checks passed"
-    for name in ("failed", "waived", "not_verified", "missing"):
-        if counts[name]:
+    for name in ("failed", "waived", "blocked", "not_verified", "missing"):
+        if counts.get(name):
             shown += f", {counts[name]} {name.replace('_', ' ')}"
     if verdict.not_in_form:
         shown += f", {len(verdict.not_in_form)} not part of the read-only form"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from cutover.client.http import SAFE_METHODS, Answer, Client, Request
 from cutover.config.environments import Environment
 from cutover.config.operations import Operation, follow_pointer
 from cutover.core.errors import CheckFailed, IdentityMismatch, LocalRuntimeAnswer, NotVerified, Unreachable
+from cutover.core.preconditions import Preconditions
 from cutover.core.recorder import Recorder
 from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import Secret
@@ -121,8 +123,17 @@ class Watch(Protocol):
 class Target:
     """A system of an environment."""
 
-    def __init__(self, system: str, environment: Environment, client: Client, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        system: str,
+        environment: Environment,
+        client: Client,
+        recorder: Recorder,
+        preconditions: Preconditions | None = None,
+    ) -> None:
+        """preconditions: those of the running check; without them the failure of one is an ordinary CheckFailed."""
         self.system, self.environment = system, environment
+        self.preconditions = preconditions or Preconditions()
         self.watch: Watch | None = None
         self.client, self.recorder = client, recorder
         self.url = environment.systems[system].url
@@ -191,6 +202,27 @@ class Target:
                 http2=http2,
             ),
         )
+
+    def needs(self, operation: str) -> AbstractContextManager[None]:
+        """Return a context for statements that establish a precondition of the check: a failure blocks the check.
+
+        Raises Blocked, or CheckFailed in a check whose subject the operation is (core/preconditions.py).
+        """
+        return self.preconditions.needed(operation, self.system)
+
+    def prepare(self, name: str, **sent: Any) -> Result:
+        """Send a valid request that the check needs but does not judge, and return the successful response.
+
+        sent: arguments of `call`. Raises the errors of `needs` and of `call`.
+        """
+        with self.needs(name):
+            return self.call(name, **sent).expect_status()
+
+    def other(self, system: str) -> Target:
+        """Return another system of the environment for the same check. Raises NotVerified if there is none."""
+        if system not in self.environment.systems:
+            raise NotVerified(f"{self.environment.name} has no {system}")
+        return Target(system, self.environment, self.client, self.recorder, self.preconditions)
 
     def send_generated(
         self, name: str, method: str, url: str, headers: Mapping[str, str], content: bytes | None,
