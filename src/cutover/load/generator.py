@@ -45,7 +45,7 @@ class Generator:
         self._job = job
         profile = load_profile(project, job["profile"], short=job["short"])
         environment = _environment(project, job)
-        whole = profile.schedule(job["seed"])
+        whole = profile.schedule(job["seed"]).without(job["not_sent"])
         self.plan = whole.part(job["index"], job["of"])
         self._origin_ns = 0
         self._peers = {system: _peer(environment, system) for system in profile.systems}
@@ -117,7 +117,7 @@ class Generator:
         wall.check()
         for client in self._clients.values():
             for account in client.accounts:
-                if time.monotonic() - account.got_at > REFRESH_AFTER_S:
+                if account.refresh and time.monotonic() - account.got_at > REFRESH_AFTER_S:
                     account.got_at = time.monotonic()  # once, whatever its result is
                     self.engine.begin_unscheduled(refresh_journey(client, account), now_ns)
         for peer in self._peers.values():

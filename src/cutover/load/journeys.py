@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,13 @@ FIRST_OPERATION: Final = {
     "register": "register", "health": "health", "new_list": "upload", "fresh": "user", "kept": "user",
     "write": "upload",
 }  # fmt: skip
+
+
+def endpoints_of(names: Iterable[str]) -> tuple[str, ...]:
+    """Return all endpoints that these journeys send requests to."""
+    journeys = list(names)
+    found = [f"{name}:user" if name in STREAMS else FIRST_OPERATION[name] for name in journeys]
+    return tuple(dict.fromkeys([*found, *(["delete"] if "new_list" in journeys else [])]))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import secrets
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,20 +19,20 @@ from cutover.config.validation import ConfigurationError
 from cutover.core.errors import CheckFailed, MeasurementError, NotVerified
 from cutover.core.evidence import Record, Status
 from cutover.core.recorder import Recorder
-from cutover.core.requirements import RequiredCheck
-from cutover.core.safety import KillSwitch, SafetyLevel
+from cutover.core.safety import KillSwitch
 from cutover.core.secrets import redact
-from cutover.core.verdict import ExitCode, GateVerdict, Verdict, by_precedence, decide
-from cutover.core.verdict import Run as DecisionFacts
+from cutover.core.verdict import ExitCode, GateVerdict, Verdict, by_precedence
 from cutover.embedded.folders import base
 from cutover.load.availability_figures import availability_figures
 from cutover.load.calibration import check_processes
 from cutover.load.early_stop import EarlyStop
-from cutover.load.journeys import FIRST_OPERATION
-from cutover.load.load_verdict import COULD_NOT_DETECT, NO_FRESH_CONNECTIONS, LoadVerdict, decide_load
+from cutover.load.journey_preconditions import JourneyCause, nothing_can_run
+from cutover.load.journeys import endpoints_of
+from cutover.load.load_options import Options
+from cutover.load.load_verdict import COULD_NOT_DETECT, NO_FRESH_CONNECTIONS, LoadVerdict, decide_load, unprepared
 from cutover.load.network_latency import network_latency_ms
 from cutover.load.process_reports import ProcessReports
-from cutover.load.profiles import STREAMS, Profile, check_caps, describe_plan, load_profile
+from cutover.load.profiles import Profile, check_caps, describe_plan, load_profile
 from cutover.load.report_files import write_load_files
 from cutover.load.run_accounts import RunAccounts, lost_write_findings
 from cutover.load.run_environment import open_environment
@@ -50,22 +49,6 @@ _STATUS: Final = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Options:
-    """The options of the command line. confirmed: --load-on; maintenance: from and to, seconds of the run; processes:
-    the number of generator processes."""
-
-    env: str | None
-    pair: str | None = None
-    short: bool = False
-    confirmed: str | None = None
-    seed: int | None = None
-    nonce: str | None = None
-    reports: str | None = None
-    maintenance: tuple[float, float] | None = None
-    processes: int = 1
-
-
 class LoadRun(Run):
     """One load run. The order of its methods is the order of the calls."""
 
@@ -79,7 +62,7 @@ class LoadRun(Run):
         self.seed = options.seed if options.seed is not None else secrets.randbelow(1 << 32)
         self.plan: Schedule = self.profile.schedule(self.seed)
         self.thresholds: Sequence[Threshold] = thresholds_of(
-            load_thresholds(project), project, profile, self.phases, self.endpoints
+            load_thresholds(project), project, profile, self.phases, endpoints_of(self.profile.journeys)
         )
         run_id = new_run_id()
         self._opened = open_environment(project, name, options.pair, run_id)
@@ -133,13 +116,6 @@ class LoadRun(Run):
             return ("warm-up", "old", "new")
         return self.plan.phases
 
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        """Return all endpoints that the journeys send requests to."""
-        names = [name for name, weight in self.profile.mix if weight]
-        found = [f"{name}:user" if name in STREAMS else FIRST_OPERATION[name] for name in names]
-        return tuple(dict.fromkeys([*found, *(["delete"] if "new_list" in names else [])]))
-
     def facts(self) -> dict[str, Any]:
         """Return the facts of the run so far, with the plan."""
         return super().facts() | {
@@ -168,7 +144,13 @@ class LoadRun(Run):
     def _prepare(self) -> dict[str, Any]:
         environment = self.target_environment
         self.progress(describe_plan(self.profile, self.plan))
-        self._accounts.prepare(self.plan, self.run_id, self.ledger)
+        accounts = self._accounts
+        accounts.prepare(self.plan, self.run_id, self.ledger)
+        for cause in accounts.causes:
+            self.progress(cause.text)
+        if not accounts.sent_endpoints:
+            raise nothing_can_run(accounts.causes, accounts.absent)
+        self.plan = self.plan.without(accounts.not_sent)
         self._network_latency_ms = max(
             network_latency_ms(environment.systems[system].url) for system in self.profile.systems
         )
@@ -180,9 +162,10 @@ class LoadRun(Run):
             "profile": self.profile.name,
             "short": self.profile.short,
             "seed": self.seed,
-            "accounts": self._accounts.created,
-            "reserved": self._accounts.reserved,
-            "versions": self._accounts.versions,
+            "accounts": accounts.created,
+            "reserved": accounts.reserved,
+            "versions": accounts.versions,
+            "not_sent": sorted(accounts.not_sent),
             "maintenance": self.options.maintenance,
         }
 
@@ -275,9 +258,11 @@ class LoadRun(Run):
         return self.code
 
     def last_lines(self) -> list[str]:
-        """Return the verdict as the last line of the output."""
-        short = " (--short)" if self.profile.short else ""
-        return [line.replace(self.gate, self.gate + short, 1) for line in super().last_lines()]
+        """Return the verdict as the last line of the output, with everything that makes it prove less."""
+        absent = self._accounts.absent
+        shown = [*self.options.tolerances, *([f"not in this environment: {', '.join(absent)}"] if absent else [])]
+        marks = f" ({'; '.join(shown)})" if shown else ""
+        return [line.replace(self.gate, self.gate + marks, 1) for line in super().last_lines()]
 
     def close(self) -> None:
         """Stop the pair that was started for this run."""
@@ -301,29 +286,26 @@ class LoadRun(Run):
 
     # --- parts of the steps above ----------------------------------------------------------------
 
-    def _decide(self, run_facts: RunFacts, findings: Sequence[str]) -> LoadVerdict:
+    def _decide(self, run_facts: RunFacts, findings: Sequence[JourneyCause]) -> LoadVerdict:
         """Return the verdict. Evidence that could not be written makes it INVALID, also if thresholds are broken."""
         failure = self.write_failure()
         invalid = [failure] if failure else []
         tool_error = (int(ExitCode.INTERRUPTED), ENDED_EARLY) if self._interrupted else None
         decided = decide_load(
-            self.reports.totals, run_facts, self.thresholds, findings=findings, invalid=invalid, tool_error=tool_error
+            self.reports.totals,
+            run_facts,
+            self.thresholds,
+            causes=[*self._accounts.causes, *findings],
+            invalid=invalid,
+            tool_error=tool_error,
         )
         if self._failed_preparation is None:
             return decided
-        outcome = self._failed_preparation
-        environment = self.target_environment
-        verdict = decide(
-            self.gate,
-            DecisionFacts(
-                environment=environment.name, safety=environment.safety, absent=environment.absent, invalid=invalid
-            ),
-            [RequiredCheck(self.gate, self.gate, None, SafetyLevel.READ_ONLY)],
-            [Record(self.gate, (self.gate,), environment.name, outcome.status, self.started, 0.0, None,
-                    redact(outcome.reason))],
-            (),
-        )  # fmt: skip
-        return LoadVerdict(verdict, decided.results, decided.breaking_point)
+        return LoadVerdict(
+            unprepared(self.gate, self.target_environment, self._failed_preparation, self.started, invalid),
+            decided.results,
+            decided.breaking_point,
+        )
 
     def _record(self, verdict: GateVerdict, leftovers: Sequence[str]) -> Record:
         observed = self.recorder.take()
@@ -337,7 +319,7 @@ class LoadRun(Run):
             summary=self.profile.description, observations=observed,
         )  # fmt: skip
 
-    def _availability(self) -> tuple[dict[str, Any] | None, Sequence[str]]:
+    def _availability(self) -> tuple[dict[str, Any] | None, list[JourneyCause]]:
         """Return the figures of the streams, None without streams; and findings that make the run NO-GO."""
         figures = availability_figures(self.reports, self.reports.totals.total(frozenset(self.phases) - {WARM_UP}))
         acknowledged = self.reports.acknowledged()
@@ -364,7 +346,10 @@ class LoadRun(Run):
             environment=self.environment_name,
             run=self.run_id,
             phases=self.phases,
-            endpoints=self.endpoints,
+            endpoints=self._accounts.sent_endpoints,
+            blocked_endpoints=self._accounts.blocked_endpoints,
+            not_sent=tuple(sorted(self._accounts.not_sent)),
+            absent=self._accounts.absent,
             planned=len(self.plan),
             begun=sum(int(report["started"]) for report in last),
             planned_s=self.profile.duration_s,

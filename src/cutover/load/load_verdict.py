@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from cutover.core.verdict import GateVerdict, by_precedence
+from cutover.config.environments import Environment
+from cutover.core.evidence import Record
+from cutover.core.requirements import RequiredCheck
+from cutover.core.safety import SafetyLevel
+from cutover.core.secrets import redact
+from cutover.core.verdict import GateVerdict, by_precedence, decide
+from cutover.core.verdict import Run as DecisionFacts
 from cutover.load.breaking_point import BreakingPoint, find_breaking_point
 from cutover.load.compare import NEW, OLD
+from cutover.load.journey_preconditions import JourneyCause
 from cutover.load.run_facts import RunFacts
 from cutover.load.threshold_result import State, ThresholdResult, evaluate_threshold
 from cutover.load.thresholds import EACH_STEP, Threshold
 from cutover.load.validity import invalid_reasons
+from cutover.run.lifecycle import Outcome as PreparationOutcome
 from cutover.traffic.arrivals import WARM_UP
 from cutover.traffic.ledger import LedgerTotals, Outcome
 
@@ -41,27 +49,29 @@ def decide_load(
     facts: RunFacts,
     thresholds: Sequence[Threshold],
     *,
-    findings: Sequence[str] = (),
+    causes: Sequence[JourneyCause] = (),
     invalid: Sequence[str] = (),
     tool_error: tuple[int, str] | None = None,
 ) -> LoadVerdict:
     """Return the verdict on the whole run, once, at its end.
 
-    thresholds: those of its profile. findings: failures that the ledger does not contain (lost writes). invalid:
-    measurement errors outside the ledger (evidence that could not be written). tool_error: exit code and reason of a
-    run that a signal or a user ended.
+    thresholds: those of its profile. causes: findings that the ledger does not contain (broken preconditions, lost
+    writes), and preconditions that could not be verified. invalid: measurement errors outside the ledger (evidence that
+    could not be written). tool_error: exit code and reason of a run that a signal or a user ended.
     """
-    results = tuple(
-        evaluate_threshold(threshold, totals, facts.phases) for threshold in thresholds if threshold.phase != EACH_STEP
-    )
+    planned = {*facts.endpoints, *facts.blocked_endpoints}
+    thresholds = [each for each in thresholds if each.members is None or each.members & planned]
+    results = tuple(_evaluated(threshold, totals, facts) for threshold in thresholds if threshold.phase != EACH_STEP)
     steps = None
     if len(results) < len(thresholds):
         steps = find_breaking_point(totals, thresholds, facts.phases, facts.rates)
     outcomes = [(result.threshold.name, result.state, result.reason) for result in results]
     if steps is not None:
         outcomes.append(_first_step(steps))
-    failed = [*findings, *(reason for _, state, reason in outcomes if state is State.BROKEN)]
-    unverified = [reason for _, state, reason in outcomes if state is State.UNDECIDED]
+    findings = [cause for cause in causes if cause.failed]
+    failed = [cause.text for cause in findings] + [reason for _, state, reason in outcomes if state is State.BROKEN]
+    unverified = [cause.text for cause in causes if not cause.failed]
+    unverified += [reason for _, state, reason in outcomes if state is State.UNDECIDED]
     unverified += _unverified(totals, facts, ended_without_cause=not failed and steps is None)
     if not thresholds:
         unverified.append("no threshold covers this run")
@@ -72,13 +82,16 @@ def decide_load(
         unverified=unverified,
     )
     names_failed = [name for name, state, _ in outcomes if state is State.BROKEN]
-    names_failed += ["acknowledged writes"] if findings else []
+    names_failed += dict.fromkeys(cause.name for cause in findings)
     names_unverified = [name for name, state, _ in outcomes if state is State.UNDECIDED]
+    names_unverified += dict.fromkeys(cause.name for cause in causes if not cause.failed)
+    blocked = [journey for cause in causes for journey in cause.journeys]
     counts = {
-        "required": len(outcomes) + bool(findings),
+        "required": len(outcomes) + len(dict.fromkeys(cause.name for cause in causes)),
         "passed": sum(state is State.KEPT for _, state, _ in outcomes),
         "failed": len(names_failed),
         "waived": 0,
+        "blocked": len(blocked),
         "not_verified": len(names_unverified),
         "missing": 0,
     }
@@ -90,6 +103,7 @@ def decide_load(
         counts,
         not_verified=tuple(names_unverified),
         failed=tuple(names_failed),
+        blocked=tuple(blocked),
     )
     return LoadVerdict(decided, results, steps)
 
@@ -109,6 +123,26 @@ def _first_step(steps: BreakingPoint) -> tuple[str, State, str]:
         return first.phase, State.BROKEN, reason
     reason = next(result.reason for result in first.results if result.state is State.UNDECIDED)
     return first.phase, State.UNDECIDED, f"the first step, {first.rate:g}/s: {reason}"
+
+
+def _evaluated(threshold: Threshold, totals: LedgerTotals, facts: RunFacts) -> ThresholdResult:
+    """Return the result of a threshold. One whose endpoints were all blocked is undecided for that reason."""
+    result = evaluate_threshold(threshold, totals, facts.phases)
+    if threshold.members is None or threshold.members & set(facts.endpoints):
+        return result
+    reason = f"{threshold.name}: not measured, because every journey to {threshold.endpoints} is blocked"
+    return replace(result, state=State.UNDECIDED, reason=reason)
+
+
+def unprepared(
+    gate: str, environment: Environment, outcome: PreparationOutcome, started: float, invalid: Sequence[str]
+) -> GateVerdict:
+    """Return the verdict of a run that ended before its first arrival. outcome: of the preparation."""
+    record = Record(gate, (gate,), environment.name, outcome.status, started, 0.0, None, redact(outcome.reason))
+    run = DecisionFacts(
+        environment=environment.name, safety=environment.safety, absent=environment.absent, invalid=invalid
+    )
+    return decide(gate, run, [RequiredCheck(gate, gate, None, SafetyLevel.READ_ONLY)], [record], ())
 
 
 def _unverified(totals: LedgerTotals, facts: RunFacts, *, ended_without_cause: bool) -> Iterator[str]:

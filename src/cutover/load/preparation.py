@@ -10,14 +10,15 @@ import io
 import itertools
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 from cutover.accounts.registered import Account, Accounts, remove_account
-from cutover.core.errors import CheckFailed
+from cutover.core.errors import CheckFailed, NotVerified
 from cutover.corpus import list_file, list_files
+from cutover.load.journey_preconditions import ACCOUNT, DOWNLOAD, EXPORT, LIST, SESSION, JourneyPreconditions
 from cutover.load.load_client import LoadLists
-from cutover.systems.target import Target
+from cutover.systems.target import Result, Target
 
 ROWS: Final = 200
 LISTS: Final = 8
@@ -62,36 +63,80 @@ class Preparation:
         self._accounts, self._target, self._progress = accounts, target, progress
         self.created: list[Account] = []
         self.reserved: list[Account] = []
+        self.preconditions = JourneyPreconditions(target.system)
+        self._checked = False
 
-    def create(self, count: int) -> list[dict[str, str]]:
-        """Create accounts with a list each. Return them as plain data for LoadAccount.from_row.
+    def create(self, count: int, needed: Collection[str]) -> list[dict[str, str]]:
+        """Create accounts, each with a list if that is needed. Return them as plain data for LoadAccount.from_row.
 
-        Raises CheckFailed if the system creates none, if it returns another list than was uploaded, or if the exported
-        columns differ from the expected ones: a load run of an incorrect system proves nothing.
+        needed: preconditions of the profile's journeys. One that fails is kept in `preconditions`, and everything that
+        does not need it is prepared. Raises MeasurementError.
         """
-        lists, rows = load_lists(), []
-        for number in range(count):
+        rows: list[dict[str, str]] = []
+        for number in range(count if ACCOUNT in needed else 0):
+            if self.preconditions.given_up(ACCOUNT) or self.preconditions.given_up(SESSION):
+                break
             self._progress(f"preparing {self._target.system}: account {number + 1} of {count}")
-            account = self._accounts.new()
-            self.created.append(account)
-            own = number % LISTS
-            uploaded = self._target.call(
-                "upload", token=account.access_token, file=("contacts.csv", lists.own[own][0], "text/csv")
-            ).expect_status()
-            listing = str(uploaded.field("file_id"))
-            if number == 0:
-                self._check_list(account, listing, lists)
-            rows.append(
-                {
-                    "username": account.username,
-                    "password": account.password.reveal(),
-                    "access": account.access_token.reveal(),
-                    "refresh": account.refresh_token.reveal(),
-                    "listing": listing,
-                    "own": str(own),
-                }
-            )
-        return rows
+            account = self._session()
+            if account is not None:
+                rows.append(self._with_list(account, number % LISTS, needed))
+        with_list = [row for row in rows if row["listing"]]
+        return with_list or rows
+
+    def _session(self) -> Account | None:
+        """Return a new account with its tokens, None if it could not be created."""
+        account = self._accounts.name()
+        self.created.append(account)
+        registered = self.preconditions.attempt(ACCOUNT, lambda: self._accounts.register(account).expect_status())
+        if registered is None:
+            return None
+        return self.preconditions.attempt(SESSION, lambda: self._signed_in(account, registered))
+
+    def _signed_in(self, account: Account, registered: Result) -> Account:
+        """Take the tokens of the registration. If it returns none, log in.
+
+        Tokens that are promised and missing are a finding, but they block nothing if the login returns some.
+        """
+        if "access_token" in registered.operation.response:
+            try:
+                account.access_token = registered.secret("access_token")
+                account.refresh_token = registered.secret("refresh_token")
+            except (CheckFailed, NotVerified) as error:
+                self.preconditions.note("tokens of the registration", error)
+        if not account.access_token.reveal():
+            fields = {"username": account.username, "password": account.password}
+            login = self._target.call("login", fields=fields).expect_status()
+            account.access_token = login.secret("access_token")
+            if "refresh_token" in login.operation.response:
+                account.refresh_token = login.secret("refresh_token")
+        return account
+
+    def _with_list(self, account: Account, own: int, needed: Collection[str]) -> dict[str, str]:
+        """Upload the account's list if it is needed, and return the account as plain data. listing: "" without one."""
+        lists, listing = load_lists(), ""
+        if LIST in needed:
+            listing = self.preconditions.attempt(LIST, lambda: self._uploaded(account, lists.own[own][0])) or ""
+        if listing and not self._checked:
+            self._checked = True
+            path = {"file_id": listing}
+            fields: dict[str, Any] = {"columns": list(lists.columns), "filters": []}
+            for name, sent, wanted in ((DOWNLOAD, None, lists.own[own][0]), (EXPORT, fields, lists.own[own][1])):
+                if name in needed:
+                    self.preconditions.attempt(name, partial(self._check_body, name, account, path, sent, wanted))
+        return {
+            "username": account.username,
+            "password": account.password.reveal(),
+            "access": account.access_token.reveal(),
+            "refresh": account.refresh_token.reveal(),
+            "listing": listing,
+            "own": str(own),
+        }
+
+    def _uploaded(self, account: Account, content: bytes) -> str:
+        uploaded = self._target.call(
+            "upload", token=account.access_token, file=("contacts.csv", content, "text/csv")
+        ).expect_status()
+        return str(uploaded.field("file_id"))
 
     def reserve(self, count: int) -> list[dict[str, str]]:
         """Reserve accounts for arrivals to register. They are recorded before anything is sent, and removed later."""
@@ -147,19 +192,17 @@ class Preparation:
                     late.remove(account)
             time.sleep(_POLL_S)
 
-    def _check_list(self, account: Account, listing: str, lists: LoadLists) -> None:
-        path = {"file_id": listing}
-        token = account.access_token
-        download = self._target.call("download", token=token, path=path).expect_status()
-        fields: dict[str, Any] = {"columns": list(lists.columns), "filters": []}
-        exported = self._target.call("export", token=token, path=path, fields=fields).expect_status()
-        for result, wanted in zip((download, exported), lists.own[0], strict=True):
-            if result.body != wanted:
-                raise CheckFailed(
-                    f"body:{result.operation.name}",
-                    expected=f"{len(wanted)} bytes of the list that was uploaded",
-                    got=result.answer.excerpt,
-                    source=result.answer.source,
-                    contract=result.operation.where,
-                    do_next="Run the smoke gate. It gives more details.",
-                )
+    def _check_body(
+        self, name: str, account: Account, path: Mapping[str, str], fields: Mapping[str, Any] | None, wanted: bytes
+    ) -> None:
+        """Raise CheckFailed if the system returns another list than was uploaded: a load run of it proves nothing."""
+        result = self._target.call(name, token=account.access_token, path=path, fields=fields).expect_status()
+        if result.body != wanted:
+            raise CheckFailed(
+                f"body:{result.operation.name}",
+                expected=f"{len(wanted)} bytes of the list that was uploaded",
+                got=result.answer.excerpt,
+                source=result.answer.source,
+                contract=result.operation.where,
+                do_next="Run the smoke gate. It gives more details.",
+            )

@@ -51,6 +51,11 @@ class Profile:
         return sum(shape.seconds for shape in self.shapes)
 
     @property
+    def journeys(self) -> tuple[str, ...]:
+        """Return the journeys with a weight."""
+        return tuple(name for name, weight in self.mix if weight)
+
+    @property
     def needs_accounts(self) -> bool:
         """Return True if any journey needs an account."""
         return any(name != "health" for name, _ in self.mix)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from cutover.client.http import Client
 from cutover.config.environments import Environment
 from cutover.core.errors import CheckFailed, IdentityMismatch, MeasurementError, NotVerified, Unreachable
 from cutover.core.recorder import Recorder
+from cutover.load.journey_preconditions import JourneyCause, absent_journeys, needed_by
+from cutover.load.journeys import endpoints_of
 from cutover.load.preparation import Preparation
 from cutover.load.process_reports import ProcessReports
 from cutover.load.profiles import Profile
@@ -27,7 +29,8 @@ class RunAccounts:
     """The accounts of one run.
 
     created, reserved: plain data for the generator processes, by system. versions: the version that responded on each
-    system before the first arrival.
+    system before the first arrival. causes: broken preconditions, and the journeys that each of them blocks. absent:
+    journeys with an operation that a system is declared not to have, with the reason.
     """
 
     def __init__(
@@ -45,22 +48,51 @@ class RunAccounts:
         self.created: dict[str, list[dict[str, str]]] = {}
         self.reserved: dict[str, list[dict[str, str]]] = {}
         self.versions: dict[str, str | None] = {}
+        self.causes: list[JourneyCause] = []
+        self.absent = absent_journeys(profile.journeys, environment.operations, profile.systems)
+        self._journeys = [name for name in profile.journeys if name not in self.absent]
+
+    @property
+    def not_sent(self) -> set[str]:
+        """Return the journeys "JOURNEY SYSTEM" that are not sent: absent, or blocked by a cause on any system.
+
+        A comparison sends each journey to both systems or to none.
+        """
+        blocked = {journey.partition(" ")[0] for cause in self.causes for journey in cause.journeys}
+        return {f"{journey} {system}" for journey in {*self.absent, *blocked} for system in self._profile.systems}
+
+    @property
+    def sent_endpoints(self) -> tuple[str, ...]:
+        """Return the endpoints of the journeys that are sent; none if no journey can be."""
+        return endpoints_of(
+            name for name in self._journeys if f"{name} {self._profile.systems[0]}" not in self.not_sent
+        )
+
+    @property
+    def blocked_endpoints(self) -> tuple[str, ...]:
+        """Return the endpoints of the journeys that a cause blocks, except those that other journeys request."""
+        return tuple(name for name in endpoints_of(self._journeys) if name not in self.sent_endpoints)
 
     def prepare(self, plan: Schedule, run_id: str, ledger: Path) -> None:
-        """Wait for each system and create its accounts. ledger: file that lists names before they are created.
+        """Wait for each system and create what the journeys need. ledger: lists names before they are created.
 
-        Raises the errors of core/errors.py.
+        A broken precondition is kept in `causes`. Raises MeasurementError.
         """
+        needed = needed_by(self._journeys)
         for system in self._profile.systems:
             target = self._responding_before(system)
-            become_ready(target, self._progress)
-            self.versions[system] = target.call("health").answer.version
-            if self._profile.needs_accounts:
+            if target.environment.operations[system]["health"].absent is None:
+                become_ready(target, self._progress)
+                self.versions[system] = target.call("health").answer.version
+            if needed:
                 accounts = Accounts(target, run_id, ledger, label=secrets.token_hex(3))
                 self._accounts[system] = accounts
                 preparation = self._preparations[system] = Preparation(accounts, target, self._progress)
-                self.created[system] = preparation.create(self._profile.accounts)
-                self.reserved[system] = preparation.reserve(plan.count(f"register {system}"))
+                self.created[system] = preparation.create(self._profile.accounts, needed)
+                self.causes += preparation.preconditions.causes(self._journeys)
+        for system, preparation in self._preparations.items():
+            count = 0 if f"register {system}" in self.not_sent else plan.count(f"register {system}")
+            self.reserved[system] = preparation.reserve(count)
 
     def find_lost_and_doubled(self, reports: ProcessReports) -> dict[str, Any]:
         """Look for each acknowledged write. Return `acknowledged` (a count), and names in `lost` and `doubled`.
@@ -122,10 +154,11 @@ class RunAccounts:
                 continue
 
 
-def lost_write_findings(writes: dict[str, Any]) -> Sequence[str]:
+def lost_write_findings(writes: dict[str, Any]) -> list[JourneyCause]:
     """Return a finding for lost and for doubled writes. writes: from RunAccounts.find_lost_and_doubled."""
     found = []
     for kind, text in (("lost", "are lost"), ("doubled", "exist twice")):
         if names := writes[kind]:
-            found.append(f"{len(names)} of {writes['acknowledged']} acknowledged writes {text}: {', '.join(names[:5])}")
+            count = f"{len(names)} of {writes['acknowledged']} acknowledged writes"
+            found.append(JourneyCause("acknowledged writes", f"{count} {text}: {', '.join(names[:5])}", failed=True))
     return found

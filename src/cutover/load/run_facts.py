@@ -11,7 +11,9 @@ from typing import Any
 class RunFacts:
     """One run, over all its processes.
 
-    phases, endpoints: all that the profile plans, phases in order. rates: phase -> planned arrivals per second.
+    phases: all phases of the profile, in order. endpoints: those that the journeys of the run send requests to;
+    blocked_endpoints: those of journeys that a broken precondition blocked. not_sent: journeys "JOURNEY SYSTEM" that
+    were blocked, or absent: declared to be missing, journey -> reason. rates: phase -> planned arrivals per second.
     planned: arrivals of the schedule; begun: arrivals whose first request was sent. planned_s, duration_s: planned and
     actual length. workers_planned, workers_reported: generator processes, and those whose last report arrived.
     cut_short: why the run ended early, None if it did not. broken_threshold: the threshold for which the run was ended
@@ -48,6 +50,9 @@ class RunFacts:
     clock: str = ""
     planted: str | None = None
     maintenance: tuple[float, float] | None = None
+    blocked_endpoints: tuple[str, ...] = ()
+    not_sent: tuple[str, ...] = ()
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -61,5 +66,8 @@ class RunFacts:
             "rates": dict(self.rates),
             "marks": list(self.marks),
             "maintenance": None if self.maintenance is None else list(self.maintenance),
+            "blocked_endpoints": list(self.blocked_endpoints),
+            "not_sent": list(self.not_sent),
+            "absent": dict(self.absent),
             "versions": {system: list(seen) for system, seen in self.versions.items()},
         }

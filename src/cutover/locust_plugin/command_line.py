@@ -13,7 +13,7 @@ from cutover.config.environments import no_environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.core.secrets import redact
 from cutover.core.verdict import ExitCode
-from cutover.load.load_run import Options
+from cutover.load.load_options import Options
 
 WAIT_FOR_WORKERS_S: Final = 120.0
 """Default of --expect-workers-max-wait."""

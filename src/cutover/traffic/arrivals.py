@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
@@ -127,6 +127,17 @@ class Schedule:
         return Schedule(
             self.phases, self.journeys, self.phase_starts_ns, self.at_ns[cut], self.phase[cut], self.journey[cut]
         )
+
+    def without(self, journeys: Collection[str]) -> Schedule:
+        """Return the schedule without the arrivals of these journeys. The times of all others stay the same."""
+        left_out = {number for number, name in enumerate(self.journeys) if name in journeys}
+        kept = [place for place, number in enumerate(self.journey) if number not in left_out]
+        if len(kept) == len(self):
+            return self
+        at_ns, phase, journey = (
+            array(rows.typecode, [rows[place] for place in kept]) for rows in (self.at_ns, self.phase, self.journey)
+        )
+        return Schedule(self.phases, self.journeys, self.phase_starts_ns, at_ns, phase, journey)
 
     def count(self, journey: str) -> int:
         """Return the number of arrivals that begin that journey."""

@@ -21,6 +21,7 @@ from tests.suite.support.load_series import (
 
 from cutover.core.verdict import Verdict
 from cutover.load.early_stop import EarlyStop
+from cutover.load.journey_preconditions import JourneyCause
 from cutover.load.load_verdict import LoadVerdict, decide_load
 from cutover.load.trend import longest_silence, stalls
 from cutover.stats.intervals import quantile
@@ -141,7 +142,11 @@ def test_lost_evidence_is_invalid_also_during_a_no_go(answer: Callable[[int, flo
     """Precedence of docs/gates.md: INVALID before NO-GO. Findings outside the ledger do not change that."""
     run = baseline(answer)
     found = decide_load(
-        run.totals, run.facts, profile_thresholds(run), findings=["a write is lost"], invalid=["evidence is lost"]
+        run.totals,
+        run.facts,
+        profile_thresholds(run),
+        causes=[JourneyCause("acknowledged writes", "a write is lost", failed=True)],
+        invalid=["evidence is lost"],
     )
     assert (found.verdict.verdict, found.verdict.exit_code) == (Verdict.INVALID, 11)
     assert found.verdict.reasons == ("evidence is lost",)
@@ -150,7 +155,12 @@ def test_lost_evidence_is_invalid_also_during_a_no_go(answer: Callable[[int, flo
 def test_lost_write_is_no_go_with_kept_thresholds() -> None:
     """The finding is the only reason, and counts as a failed requirement."""
     run = baseline(steady())
-    found = decide_load(run.totals, run.facts, profile_thresholds(run), findings=["a write is lost"]).verdict
+    found = decide_load(
+        run.totals,
+        run.facts,
+        profile_thresholds(run),
+        causes=[JourneyCause("acknowledged writes", "a write is lost", failed=True)],
+    ).verdict
     assert (found.verdict, found.reasons, found.failed) == (
         Verdict.NO_GO, ("a write is lost",), ("acknowledged writes",),
     )  # fmt: skip
@@ -505,3 +515,34 @@ def test_incomplete_run_is_never_go(data: st.DataObject) -> None:
     assert (found.verdict.verdict is Verdict.GO) == (not chosen and enough)
     assert (found.verdict.exit_code == 0) == (found.verdict.verdict is Verdict.GO)
     assert bool(found.verdict.reasons) != (found.verdict.verdict is Verdict.GO)
+
+
+def test_blocked_journeys_are_reported_once() -> None:
+    """The finding is the only reason. A threshold without any endpoint left is undecided, with the same cause."""
+    run = baseline(steady()).with_facts(endpoints=("list_files",), blocked_endpoints=("health", "upload"))
+    cause = JourneyCause(
+        "preparation: list", "status:upload", failed=True, journeys=("new_list worker", "health worker")
+    )
+    found = decide_load(run.totals, run.facts, profile_thresholds(baseline(steady())), causes=[cause])
+    assert found.verdict.verdict is Verdict.NO_GO
+    (reason,) = found.verdict.reasons
+    assert "new_list worker, health worker" in reason
+    (blocked,) = [result for result in found.results if "is blocked" in result.reason]
+    assert blocked.threshold.endpoints == "health"
+
+
+def test_unverified_precondition_is_inconclusive() -> None:
+    """Kept thresholds do not outweigh what could not be sent."""
+    run = baseline(steady())
+    cause = JourneyCause("preparation: list", "worker has no upload", failed=False, journeys=("list worker",))
+    found = decide_load(run.totals, run.facts, profile_thresholds(run), causes=[cause]).verdict
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.not_verified == ("preparation: list",)
+
+
+def test_absent_endpoint_needs_no_threshold() -> None:
+    """A threshold on endpoints that are declared absent is not required."""
+    run = baseline(steady()).with_facts(endpoints=("list_files",))
+    found = decide_load(run.totals, run.facts, profile_thresholds(baseline(steady())))
+    assert found.verdict.verdict is Verdict.GO
+    assert "health" not in {result.threshold.endpoints for result in found.results}

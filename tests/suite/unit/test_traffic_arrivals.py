@@ -118,3 +118,12 @@ def test_part_that_does_not_exist_is_refused() -> None:
     """Part 2 of 2 processes does not exist."""
     with pytest.raises(ValueError, match="from 0 to 1, got 2"):
         generate_schedule([Shape("a", "constant", 1, 10)], MIX, 1).part(2, 2)
+
+
+@given(st.integers(0, 2**32), st.sets(st.sampled_from(["list", "cut"])))
+def test_left_out_journeys_change_no_other_arrival(seed: int, left_out: set[str]) -> None:
+    """Blocked journeys are removed; all others keep their times, phases and journeys."""
+    whole = generate_schedule([Shape("a", "poisson", 3, 20)], MIX, seed)
+    kept = whole.without(left_out)
+    assert list(kept) == [row for row in whole if whole.journeys[row[2]] not in left_out]
+    assert (kept.phases, kept.phase_starts_ns) == (whole.phases, whole.phase_starts_ns)

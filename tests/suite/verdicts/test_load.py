@@ -167,6 +167,40 @@ def test_errors_above_the_threshold_are_no_go(system: Target, project: Path, tmp
     assert "errors while watching" in " ".join(run.verdict["reasons"])
 
 
+@pytest.mark.parametrize(
+    ("faults", "says", "blocked"),
+    [
+        ({"statuses": {"upload": 400}}, "status:upload:", {"cut", "download", "list", "new_list"}),
+        ({"without_tokens": True}, "field:register:access_token:", set()),
+    ],
+)
+def test_broken_precondition_is_one_finding(
+    system: Target, project: Path, tmp_path: Path, faults: dict[str, Any], says: str, blocked: set[str]
+) -> None:
+    """NO-GO for one reason. It names the journeys that it blocks, and all others are sent."""
+    system.set_faults(**faults)
+    run = run_load("smoke", "--env", "target", project=project, reports=tmp_path / "reports")
+    assert run.code == 1, run.output
+    (reason,) = run.verdict["reasons"]
+    assert says in reason
+    assert {name.partition(" ")[0] for name in run.verdict["load"]["not_sent"]} == blocked
+    assert all(f"{name} worker" in reason for name in blocked)
+    counts = system.state["counts"]
+    sent = {"upload": "new_list", "list_files": "list", "user": "account", "export": "cut", "health": "health"}
+    assert {name for operation, name in sent.items() if operation not in counts} == blocked & set(sent.values())
+
+
+def test_absent_operations_leave_out_their_journeys(system: Target, tmp_path: Path) -> None:
+    """A journey of an operation that is declared absent is not required; the last line names it."""
+    rows = [f'[target.operations.{name}]\nworker = {{ absent = "none here" }}\n' for name in ("delete", "health")]
+    project = load_project(tmp_path, system.url, more="".join(rows))
+    run = run_load("smoke", "--env", "target", project=project, reports=tmp_path / "reports")
+    assert run.code == 0, run.output
+    assert run.last_line.startswith("load smoke (not in this environment: new_list, health) GO: ")
+    assert system.state["counts"]["user"] > 50
+    assert not {"upload", "delete", "health"} & set(system.state["counts"])
+
+
 def test_outage_is_found_with_both_bounds(system: Target, project: Path, tmp_path: Path) -> None:
     """Every request fails for 0.4 s: one outage in each stream, with bounds that enclose this time."""
     watcher = watch_for_start(system, lambda: system.set_faults(drop=[0.6, 1.0]))
