@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cutover.accounts.registered import Account, Accounts, RemovalError, note
+from cutover.accounts.sessions import take_session
 from cutover.core.errors import MeasurementError, NotVerified, Refused
 from cutover.core.safety import SafetyLevel, origin_of
 
@@ -124,7 +125,7 @@ class PooledAccounts(Accounts):
 
     def _log_in(self, account: Account) -> None:
         login = self._target.call("login", fields={"username": account.username, "password": account.password})
-        if login.status == 401:
+        if login.is_status(401):
             raise login.failed(
                 "named-account:login",
                 expected=f"a successful login with the account of {self._named[account.username].variable}",
@@ -132,14 +133,12 @@ class PooledAccounts(Accounts):
                 do_next="check name and password in the variables. If they are right, users cannot log in either",
             )
         login.expect_status()
-        account.user_id = login.field("user_id")
-        account.access_token = login.secret("access_token")
-        account.refresh_token = login.secret("refresh_token")
+        take_session(self._target, account, login)
 
     def _call(self, account: Account, name: str, path: Mapping[str, str] | None = None) -> Result:
         """Send a request with the account's token. Log in again if the token is no longer valid."""
         result = self._target.call(name, token=account.access_token, path=path)
-        if result.status == 401:
+        if result.is_status(401):
             self._log_in(account)
             result = self._target.call(name, token=account.access_token, path=path)
         return result
@@ -155,7 +154,7 @@ class PooledAccounts(Accounts):
             result = self._call(account, _REMOVED_BY[kind], {f"{kind}_id": identity})
             if result.status in result.operation.statuses:
                 return  # `after` has recorded it
-            if result.status != 404:
+            if not result.is_status(404):
                 yield f"{kind} {identity}: {result.operation.name} answered {result.status}"
                 return
         self._mark_gone((kind, identity))
@@ -227,7 +226,7 @@ def remove_item(target: Target, variables: Iterable[str], kind: str, identity: s
             gone = target.call(operation, token=login.secret("access_token"), path=path)
             if gone.status in gone.operation.statuses:
                 return True
-            if gone.status != 404:
+            if not gone.is_status(404):
                 raise RemovalError(f"{operation} answered {gone.status} (request {gone.answer.request_id})")
     return False
 

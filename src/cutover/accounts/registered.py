@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from cutover.accounts.sessions import take_session
 from cutover.core.errors import MeasurementError, NotVerified
 from cutover.core.recorder import Recorder
 from cutover.core.secrets import PASSWORD_PREFIX, Secret, new_password
@@ -110,10 +111,7 @@ class Accounts:
     def new(self) -> Account:
         """Register an account and return it with its tokens. Raises CheckFailed if that fails."""
         account = self.name()
-        result = self.register(account).expect_status()
-        account.user_id = result.field("user_id")
-        account.access_token = result.secret("access_token")
-        account.refresh_token = result.secret("refresh_token")
+        take_session(self._target, account, self.register(account).expect_status())
         return account
 
     def forget(self, account: Account) -> None:
@@ -180,7 +178,7 @@ def remove_account(target: Target, username: str, password: Secret) -> bool:
     existed, problem = False, ""
     for _ in range(2):
         login = target.call("login", fields={"username": username, "password": password})
-        if login.status == 401:
+        if login.is_status(401):
             return existed
         if login.status not in login.operation.statuses:
             problem = f"login answered {login.status} (request {login.answer.request_id})"

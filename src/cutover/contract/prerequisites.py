@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from cutover.accounts.registered import Account, Accounts
+from cutover.accounts.sessions import text_of
 from cutover.contract.request_sequence import Sequence
 from cutover.core.secrets import Secret
 from cutover.systems.target import Target
@@ -79,17 +80,18 @@ class Prerequisites:
 
     def session(self, access: str, refresh: str) -> None:
         """Register the tokens of a generated login."""
-        for token in (access, refresh):
-            Secret(token)  # registered as a secret, so that reports mask it
+        Secret(access)  # registered as a secret, so that reports mask it
         self._sequence.know(access, "access_token")
-        self._sequence.know(refresh, "refresh_token")
-        self.bearers[refresh] = access
+        if refresh:
+            Secret(refresh)
+            self._sequence.know(refresh, "refresh_token")
+            self.bearers[refresh] = access
 
     def _known(self, account: Account) -> Account:
         self._sequence.know(account.username, "username")
         self._sequence.know(account.email or account.username, "email" if account.email else "username")
         self._sequence.know(account.password.reveal(), "password")
-        access, refresh = account.access_token.reveal(), account.refresh_token.reveal()
+        access, refresh = account.access_token.reveal(), text_of(account.refresh_token)
         if access:
             self.session(access, refresh)
             self.bearers[account.password.reveal()] = access
@@ -107,6 +109,8 @@ class Prerequisites:
             return None
         login = self._target.call("login", fields={"username": owner.username, "password": owner.password})
         login.expect_status()
+        if not login.operation.has("refresh_token"):
+            return None
         access, refresh = login.secret("access_token").reveal(), login.secret("refresh_token").reveal()
         self.session(access, refresh)
         return refresh

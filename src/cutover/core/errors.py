@@ -89,3 +89,10 @@ class Blocked(Exception):
     def __init__(self, causes: Mapping[str, str]) -> None:
         self.causes = dict(causes)
         super().__init__("blocked by " + "; ".join(f"{name}: {observed}" for name, observed in causes.items()))
+
+
+class NotApplicable(NotVerified):
+    """The configuration says that the system does not have the check's subject: the check is not required there.
+
+    Raised from the configuration alone, never from a response: a broken deployment cannot make a check superfluous.
+    """

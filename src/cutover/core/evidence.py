@@ -25,6 +25,7 @@ class Status(StrEnum):
     FAILED = "failed"
     NOT_VERIFIED = "not-verified"  # skipped, above the safety level, or without something that it needs
     BLOCKED = "blocked"  # it needs a shared precondition that is broken; the precondition's own check reports that
+    NOT_APPLICABLE = "not-applicable"  # the configuration says that the system does not have its subject
     EXPECTED_FAILURE = "xfailed"  # marked xfail: never evidence, whether it passed or failed
     INVALID = "invalid"  # a measurement error that is none of the kinds below
     UNREACHABLE = "unreachable"

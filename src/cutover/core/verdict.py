@@ -86,6 +86,7 @@ class GateVerdict:
     counts: required, passed, failed, waived, blocked, not_verified, missing. reasons: most important first.
     read_only_form: why the environment requires this form of the gate, None for the whole gate; not_in_form:
     the checks that are not part of it. causes: the broken preconditions, each once with the checks that it blocks.
+    not_applicable: the checks that the configuration does not require; inapplicable_because: each of them -> reason.
     """
 
     gate: str
@@ -103,6 +104,7 @@ class GateVerdict:
     not_in_form: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
     causes: tuple[Cause, ...] = ()
+    inapplicable_because: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -162,10 +164,16 @@ def decide(
         for entry in listed
         if form is not None and entry.level > SafetyLevel.READ_ONLY and entry.check in applicable
     }
-    required = [entry for entry in listed if entry.check in applicable - beyond]
-    inapplicable = {entry.check for entry in listed} - applicable
     of_gate = [record for record in records if gate in record.gates]
     worst = _worst_record_of_each(of_gate)
+    because = {
+        entry.check: f"no {need}: {run.absent[need]}"
+        for entry in listed
+        for need in (entry.system, *entry.needs)
+        if need is not None and need in run.absent
+    } | {check: record.reason for check, record in worst.items() if record.status is Status.NOT_APPLICABLE}
+    required = [entry for entry in listed if entry.check in applicable - beyond and entry.check not in because]
+    inapplicable = {entry.check for entry in listed} & set(because)
     waived, failed = _split_failures(worst.values(), waivers)
     missing = tuple(entry.check for entry in required if entry.check not in worst)
     not_verified = tuple(
@@ -213,6 +221,7 @@ def decide(
         tuple(sorted(beyond)),
         tuple(record.check for record in blocked),
         causes,
+        {check: because[check] for check in sorted(inapplicable)},
     )
 
 
@@ -282,7 +291,8 @@ def _unverified(run: Run, required: Sequence[RequiredCheck], missing: Sequence[s
 
 
 def _worst_record_of_each(records: Iterable[Record]) -> dict[str, Record]:
-    order = [*_INVALIDATES, Status.FAILED, Status.BLOCKED, Status.NOT_VERIFIED, Status.EXPECTED_FAILURE, Status.PASSED]
+    order = [*_INVALIDATES, Status.FAILED, Status.BLOCKED, Status.NOT_VERIFIED, Status.EXPECTED_FAILURE]
+    order += [Status.NOT_APPLICABLE, Status.PASSED]
     worst: dict[str, Record] = {}
     for record in records:
         held = worst.get(record.check)

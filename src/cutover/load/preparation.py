@@ -100,7 +100,8 @@ class Preparation:
         if "access_token" in registered.operation.response:
             try:
                 account.access_token = registered.secret("access_token")
-                account.refresh_token = registered.secret("refresh_token")
+                if registered.operation.has("refresh_token"):
+                    account.refresh_token = registered.secret("refresh_token")
             except (CheckFailed, NotVerified) as error:
                 self.preconditions.note("tokens of the registration", error)
         if not account.access_token.reveal():

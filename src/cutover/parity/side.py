@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from cutover.accounts.registered import Account, Accounts
+from cutover.accounts.sessions import take_session
 from cutover.core.errors import CheckFailed
 from cutover.core.secrets import Secret
 from cutover.parity.steps import ANONYMOUS, Own, Ref, Step
@@ -94,15 +95,13 @@ class Side:
         if account is None:
             return
         if step.operation == "register":
-            account.user_id = result.field("user_id")
-            account.refresh_token = result.secret("refresh_token")
-            account.access_token = result.secret("access_token")
+            take_session(self.target, account, result)
         elif step.operation == "refresh" and step.actor in self.logged_out:
             return  # until the logout has reached every location, a refresh may still succeed; do not use its token
         elif step.operation in ("login", "refresh"):
             self.old_tokens[step.actor] = account.access_token
             account.access_token = result.secret("access_token")
-            if step.operation == "login":
+            if step.operation == "login" and result.operation.has("refresh_token"):
                 account.refresh_token = result.secret("refresh_token")
             self.logged_out.discard(step.actor)
         elif step.operation == "logout":

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pytest
 
-from cutover.core.errors import Blocked, CheckFailed, MeasurementError, NotVerified, Refused
+from cutover.core.errors import Blocked, CheckFailed, MeasurementError, NotApplicable, NotVerified, Refused
 from cutover.core.evidence import Record, Status
 from cutover.core.recorder import Recorder
 from cutover.core.secrets import redact, redact_all
@@ -25,7 +25,9 @@ ATTRIBUTE: Final = "cutover_record"
 _OUTCOME: Final = pytest.StashKey["Outcome"]()
 
 
-_RANK: Final = (Status.PASSED, Status.NOT_VERIFIED, Status.BLOCKED, Status.EXPECTED_FAILURE, Status.FAILED)
+_RANK: Final = (
+    Status.PASSED, Status.NOT_APPLICABLE, Status.NOT_VERIFIED, Status.BLOCKED, Status.EXPECTED_FAILURE, Status.FAILED,
+)  # fmt: skip
 
 
 class Outcome:
@@ -163,6 +165,8 @@ def _status_of(
     error = excinfo.value
     if isinstance(error, MeasurementError):
         return Status(error.status), str(error), None
+    if isinstance(error.__cause__, NotApplicable) or isinstance(error, NotApplicable):
+        return Status.NOT_APPLICABLE, str(getattr(error, "msg", None) or error), None
     if report.skipped or isinstance(error, NotVerified):
         return Status.NOT_VERIFIED, str(getattr(error, "msg", None) or error), None
     if isinstance(error, CheckFailed):

@@ -10,6 +10,7 @@ from cutover.core.evidence import Record
 from cutover.core.verdict import GateVerdict, Verdict
 
 _SHOWN = 20
+_NAMED = 8
 
 
 def details(
@@ -29,7 +30,7 @@ def details(
         for check in verdict.unlisted:
             yield f"  not in manifest.toml, so not required: {check} (cutover manifest --write)"
         if verdict.not_applicable:
-            yield f"  {len(verdict.not_applicable)} checks need a system or capability that is absent here"
+            yield from _not_required(verdict)
         if verdict.not_in_form:
             yield (
                 f"  not part of the read-only form ({verdict.read_only_form}), so not verified: "
@@ -46,6 +47,18 @@ def details(
 def unmentioned_causes(verdict: GateVerdict) -> list[str]:
     """Return the lines of the broken preconditions that the verdict's reasons do not contain."""
     return [cause.line for cause in verdict.causes if cause.line not in verdict.reasons]
+
+
+def _not_required(verdict: GateVerdict) -> Iterator[str]:
+    """Yield one line per reason why checks are not required here."""
+    because: dict[str, list[str]] = {}
+    for check, reason in verdict.inapplicable_because.items():
+        because.setdefault(" ".join(reason.split()), []).append(check)
+    yield f"  {len(verdict.not_applicable)} checks are not required here, as the configuration says:"
+    for reason, checks in because.items():
+        names = functions(checks)
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        yield f"    {reason}: {', '.join(names[:_NAMED])}{more}"
 
 
 def functions(checks: Iterable[str]) -> list[str]:

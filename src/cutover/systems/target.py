@@ -15,11 +15,19 @@ from urllib.parse import urlsplit
 from cutover.client.http import SAFE_METHODS, Answer, Client, Request
 from cutover.config.environments import Environment
 from cutover.config.operations import Operation, follow_pointer
-from cutover.core.errors import CheckFailed, IdentityMismatch, LocalRuntimeAnswer, NotVerified, Unreachable
+from cutover.core.errors import (
+    CheckFailed,
+    IdentityMismatch,
+    LocalRuntimeAnswer,
+    NotApplicable,
+    NotVerified,
+    Unreachable,
+)
 from cutover.core.preconditions import Preconditions
 from cutover.core.recorder import Recorder
 from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import Secret
+from cutover.systems.known_files import KnownFiles
 
 CONTRACT: Final = "contracts/api.md"
 
@@ -41,9 +49,21 @@ class Result:
         """Return the body, after content decoding."""
         return self.answer.body
 
+    @property
+    def succeeded(self) -> bool:
+        """Return True if the status is one of the declared statuses of success."""
+        return self.status in self.operation.statuses
+
+    def is_status(self, *statuses: int) -> bool:
+        """Return True if the status means one of these statuses of contracts/api.md (operations, refusal)."""
+        return self.status in self.operation.refused_with(*statuses)
+
     def expect_status(self, *statuses: int, why: str = "") -> Result:
-        """Return this result if its status is one of these (default: the declared ones). Raises CheckFailed if not."""
-        wanted = statuses or self.operation.statuses
+        """Return this result if its status is one of these (default: the declared ones). Raises CheckFailed if not.
+
+        statuses: of contracts/api.md. An environment may declare others with the same meaning (operations, refusal).
+        """
+        wanted = self.operation.refused_with(*statuses) or self.operation.statuses
         if self.status not in wanted:
             shown = " or ".join(map(str, wanted))
             raise self.failed(
@@ -54,7 +74,11 @@ class Result:
         return self
 
     def field(self, name: str) -> Any:
-        """Return the value of a field. Raises CheckFailed if the response does not contain it."""
+        """Return the value of a field.
+
+        Raises CheckFailed if the response does not contain it; NotApplicable if the environment dropped the field.
+        """
+        self.operation.require("response", name)
         pointer = self.operation.response.get(name)
         if pointer is None:
             raise NotVerified(f"{self.operation.where}.response names no {name!r}")
@@ -64,6 +88,10 @@ class Result:
             raise self.failed(
                 f"field:{self.operation.name}:{name}", expected=f"{name} at {pointer}", got=self.answer.excerpt
             ) from None
+
+    def field_if_declared(self, name: str) -> Any:
+        """Return the value of a field, None if the configuration does not name it. Raises CheckFailed like `field`."""
+        return self.field(name) if self.operation.has(name) else None
 
     def secret(self, name: str) -> Secret:
         """Return a token, as a secret. Raises CheckFailed if the field is not a text of at least 16 characters."""
@@ -136,17 +164,22 @@ class Target:
         self.preconditions = preconditions or Preconditions()
         self.watch: Watch | None = None
         self.client, self.recorder = client, recorder
+        self.known = KnownFiles(environment.operations[system].values())
         self.url = environment.systems[system].url
 
     def __repr__(self) -> str:
         return f"<{self.system} at {self.url}>"
 
     def operation(self, name: str) -> Operation:
-        """Return an operation. Raises NotVerified if this system does not have it, KeyError if the name is unknown."""
+        """Return an operation. Raises NotApplicable if this system does not have it, KeyError for an unknown name."""
         operation = self.environment.operations[self.system][name]
         if operation.absent is not None:
-            raise NotVerified(f"{self.system} has no {name}: {operation.absent}")
+            raise NotApplicable(f"{self.system} has no {name}: {operation.absent}")
         return operation
+
+    def has(self, *names: str) -> bool:
+        """Return True if this system has all these operations."""
+        return all(self.environment.operations[self.system][name].absent is None for name in names)
 
     def call(
         self,
@@ -170,8 +203,8 @@ class Target:
         field names (secrets are revealed); file: (name, bytes, media type) of the operation's multipart part; content:
         (bytes, media type) of the whole body, for requests that a normal client does not send; http2: offer HTTP/2;
         expects_429: the request is part of a burst, which needs a disposable environment.
-        Raises NotVerified, before anything is sent, if the request needs a higher safety level than the environment
-        allows or the system has no such operation; and the errors of Client.send.
+        Raises, before anything is sent, NotVerified if the request needs a higher safety level than the environment
+        allows, and NotApplicable if the system has no such operation; and the errors of Client.send.
         """
         operation = self.operation(name)
         level = SafetyLevel.DISPOSABLE if expects_429 else _level_of(operation, method or operation.method)
@@ -181,9 +214,12 @@ class Target:
             sent["authorization"] = f"Bearer {token.reveal() if isinstance(token, Secret) else token}"
         if content is not None:
             sent["content-type"] = content[1]
+        parameters = self.known.parameters(path or {})
         body = None
-        if fields is not None:
-            body = {operation.request[ours]: _revealed(value) for ours, value in fields.items()}
+        if fields is not None or (
+            content is None and file is None and (method or operation.method) not in SAFE_METHODS
+        ):
+            body = operation.json_body(fields, parameters)
         return self._sent(
             operation,
             level,
@@ -192,9 +228,9 @@ class Target:
                 self.system,
                 name,
                 method or operation.method,
-                self.url + operation.url_path(path or {}) + (f"?{query}" if query else ""),
+                self.url + operation.url_path(parameters) + (f"?{query}" if query else ""),
                 sent,
-                json=body,
+                json=None if body is None else {theirs: _revealed(value) for theirs, value in body.items()},
                 content=content[0] if content is not None else None,
                 parts={operation.request["file"]: file} if file else None,
                 timeout_s=timeout_s,
@@ -252,6 +288,7 @@ class Target:
         if self.watch is not None:
             self.watch.before(operation, level, path)
         result = Result(self.client.send(request), operation)
+        self.known.remember(result.answer, operation)
         if self.watch is not None:
             self.watch.after(result, path)
         return result

@@ -38,11 +38,13 @@ records = st.lists(st.builds(record, st.sampled_from(NAMES), st.sampled_from(Sta
 
 @given(manifests, records)
 def test_go_needs_all_listed_checks_passed(manifest: list[RequiredCheck], seen: list[Record]) -> None:
-    """The verdict is GO if and only if checks are listed, all passed, and every record is passed."""
+    """The verdict is GO if and only if checks are required, all passed, and every other record is inapplicable."""
     verdict = decide("smoke", RUN, manifest, seen, ())
     shown = {r.check for r in seen if r.status is Status.PASSED}
+    inapplicable = {r.check for r in seen if r.status is Status.NOT_APPLICABLE}
+    required = {e.check for e in manifest} - inapplicable
     evidence_suffices = (
-        bool(manifest) and {e.check for e in manifest} <= shown and all(r.status is Status.PASSED for r in seen)
+        bool(required) and required <= shown and all(r.status in (Status.PASSED, Status.NOT_APPLICABLE) for r in seen)
     )
     assert (verdict.verdict is Verdict.GO) == evidence_suffices
     assert (verdict.exit_code == 0) == evidence_suffices

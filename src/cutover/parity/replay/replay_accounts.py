@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from cutover.accounts.registered import Account, Accounts
+from cutover.accounts.sessions import take_session
 from cutover.client.jwt import claims
 from cutover.config.validation import ConfigurationError
 from cutover.core.errors import CheckFailed, IdentityMismatch
@@ -72,8 +73,7 @@ class ReplayAccounts:
             account = replay_account.accounts[side]
             fields = {"username": account.username, "password": account.password}
             login = target.call("login", fields=fields).expect_status()
-            account.access_token = login.secret("access_token")
-            account.refresh_token = login.secret("refresh_token")
+            take_session(target, account, login)
         self._note_lifetime(replay_account)
 
     def close(self, recorder: Recorder) -> None:
@@ -92,7 +92,7 @@ class ReplayAccounts:
     def _logged_in(self, name: str, side: str, login: Login) -> Account:
         account = Account(login.username.reveal(), "", login.password)
         answer = self._targets[side].call("login", fields={"username": account.username, "password": account.password})
-        if answer.status in (400, 401):
+        if answer.is_status(400, 401):
             raise ConfigurationError(
                 self._identities.file,
                 f'identities."{name}".{side}',
@@ -100,8 +100,7 @@ class ReplayAccounts:
                 "Check name and password. If they are right, the user cannot log in either.",
             )
         answer.expect_status()
-        account.user_id = answer.field("user_id")
-        account.access_token, account.refresh_token = answer.secret("access_token"), answer.secret("refresh_token")
+        take_session(self._targets[side], account, answer)
         return account
 
     def _upload(self, replay_account: ReplayAccount) -> None:

@@ -1,0 +1,71 @@
+"""The id and the tokens of an account, from the response to its registration or login.
+
+A deployment may return them elsewhere: tokens by a login after the registration, the id by `user`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cutover.core.errors import NotApplicable
+from cutover.core.secrets import Secret
+
+if TYPE_CHECKING:
+    from cutover.accounts.registered import Account
+    from cutover.systems.target import Result, Target
+
+_TOKENS: Final = ("access_token", "refresh_token")
+
+
+class MissingSecret(Secret):
+    """A token that the configuration says a system does not give. `reveal` raises NotApplicable with the reason."""
+
+    __slots__ = ("_reason",)
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("")
+        self._reason = reason
+
+    def reveal(self) -> str:
+        """Raise NotApplicable: a request without this token would prove nothing."""
+        raise NotApplicable(self._reason)
+
+
+def text_of(secret: Secret) -> str:
+    """Return the text of a token, "" if the system does not give it."""
+    return "" if isinstance(secret, MissingSecret) else secret.reveal()
+
+
+def take_session(target: Target, account: Account, result: Result) -> None:
+    """Set id and tokens of an account from a successful registration or login.
+
+    What the configuration does not name in the response of `register` is requested by `login`, and an id that neither
+    has by `user`. An account without a refresh token has a MissingSecret instead. Raises CheckFailed for a response
+    without a declared field, NotApplicable if no response has an access token, and the errors of Target.call.
+    """
+    results = [result]
+    login = target.environment.operations[target.system]["login"]
+    if (
+        result.operation.name == "register"
+        and login.absent is None
+        and any(login.has(name) and not result.operation.has(name) for name in _TOKENS)
+    ):
+        fields = {"username": account.username, "password": account.password}
+        results.insert(0, target.call("login", fields=fields).expect_status())
+    account.access_token = results[0].secret("access_token")
+    account.refresh_token = (
+        results[0].secret("refresh_token")
+        if results[0].operation.has("refresh_token")
+        else MissingSecret(f"{target.system} gives no refresh token ({results[0].operation.where})")
+    )
+    named = next((each for each in results if each.operation.has("user_id")), None)
+    if named is None and target.has("user") and target.operation("user").has("user_id"):
+        named = target.call("user", token=account.access_token).expect_status()
+    account.user_id = named.field("user_id") if named is not None else None
+
+
+def id_of(target: Target, account: Account) -> object:
+    """Return the account's id. Raises NotApplicable if no response of this system contains it."""
+    if account.user_id is None:
+        raise NotApplicable(f"{target.system} names no user_id in register, login or user (environments.toml)")
+    return account.user_id
