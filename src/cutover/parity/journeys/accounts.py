@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from cutover.parity.journeys.actions import (
     columns,
@@ -94,39 +95,7 @@ def journeys() -> tuple[Journey, ...]:
                 list_files("ann"),
             ),
         ),
-        Journey(
-            "registration_mistakes",
-            "Registration with names that are taken or not allowed, weak or unequal passwords, or missing fields.",
-            ("ann",),
-            (
-                register("ann"),  # name is taken
-                register("new", username=Own("username", "ann")),
-                register("new", email=Own("email", "ann")),
-                register("new", email=Own("email", "ann", change="upper")),
-                register("new", username=Own("username", "new", before=" ", after=" ")),
-                register("new", username="ab"),
-                register("new", username="a" * 151),
-                register("new", username="no spaces"),
-                register("new", username="<b>"),
-                register("new", username=""),
-                register("new", username=None),
-                register("new", username=5),
-                register("new", username=["a"]),
-                register("new", username="nul\0"),
-                register("new", email="no address"),
-                register("new", email=""),
-                register("new", password="short", password_again="short"),  # noqa: S106 - sent to be refused
-                register("new", password_again="another-one-1"),  # noqa: S106 - the same
-                raw("register", ANONYMOUS, b"{}"),
-                raw("register", ANONYMOUS, b"", case="empty body"),
-                raw("register", ANONYMOUS, b"[1, 2"),
-                raw("register", ANONYMOUS, b'"text"'),
-                raw("register", ANONYMOUS, b"\xff\xfe"),
-                login("new"),  # no account was created
-                user("ann"),
-            ),
-            spares={"new": ""},
-        ),
+        _registration_mistakes(),
         Journey(
             "names_of_many_kinds",
             "User names and e-mails with all allowed kinds of characters are returned unchanged.",
@@ -183,32 +152,7 @@ def journeys() -> tuple[Journey, ...]:
                 user("ann"),
             ),
         ),
-        Journey(
-            "without_a_token",
-            "No data of a user is accessible without a token, with garbage, or with a refresh token.",
-            ("ann",),
-            (
-                upload("ann", "private.csv", _LIST),
-                *(
-                    step
-                    for bearer in (None, "garbage", _GARBAGE, "refresh")
-                    for step in (
-                        user("ann", bearer=bearer),
-                        list_files("ann", bearer=bearer),
-                        upload("ann", "intruder.csv", _LIST, saves="intruder", bearer=bearer),
-                        download("ann", "private.csv", bearer=bearer),
-                        columns("ann", "private.csv", bearer=bearer),
-                        export("ann", "private.csv", ["name"], bearer=bearer),
-                        tags("ann", "private.csv", ["x"], bearer=bearer),
-                        delete("ann", "private.csv", bearer=bearer),
-                        logout("ann", bearer=bearer),
-                        delete_account("ann", bearer=bearer),
-                    )
-                ),
-                list_files("ann"),
-                download("ann", "private.csv"),
-            ),
-        ),
+        _without_a_token(),
         Journey(
             "somebody_elses_file",
             "A file of another user is not found, for reading and for writing, and does not change.",
@@ -277,3 +221,81 @@ def journeys() -> tuple[Journey, ...]:
             ),
         ),
     )  # fmt: skip
+
+
+def _registration_mistakes() -> Journey:
+    """Return a journey in which each mistake has its own name and e-mail.
+
+    So an accepted mistake does not take the name of the next one, which would then be refused for another reason.
+    """
+    one, other = "short", "another-one-1"
+    mistakes: tuple[Callable[[str], dict[str, Any]], ...] = (
+        lambda _: {"username": Own("username", "ann")},
+        lambda _: {"email": Own("email", "ann")},
+        lambda _: {"email": Own("email", "ann", change="upper")},
+        lambda new: {"username": Own("username", new, before=" ", after=" ")},
+        lambda _: {"username": "ab"},
+        lambda new: {"username": Own("username", new, after="a" * 151)},
+        lambda new: {"username": Own("username", new, before="no spaces ")},
+        lambda new: {"username": Own("username", new, before="<b>")},
+        lambda _: {"username": ""},
+        lambda _: {"username": None},
+        lambda _: {"username": 5},
+        lambda new: {"username": [Own("username", new)]},
+        lambda new: {"username": Own("username", new, after="nul\0")},
+        lambda _: {"email": "no address"},
+        lambda _: {"email": ""},
+        lambda _: {"password": one, "password_again": one},
+        lambda _: {"password_again": other},
+    )
+    named = [(f"mistake {number}", fields) for number, fields in enumerate(mistakes, 1)]
+    return Journey(
+        "registration_mistakes",
+        "Registration with names that are taken or not allowed, weak or unequal passwords, or missing fields.",
+        ("ann",),
+        (
+            register("ann"),  # name is taken
+            *(register(new, **fields(new)) for new, fields in named),
+            raw("register", ANONYMOUS, b"{}"),
+            raw("register", ANONYMOUS, b"", case="empty body"),
+            raw("register", ANONYMOUS, b"[1, 2"),
+            raw("register", ANONYMOUS, b'"text"'),
+            raw("register", ANONYMOUS, b"\xff\xfe"),
+            *(login(new) for new, fields in named if "username" not in fields(new)),  # no account was created
+            user("ann"),
+        ),
+        spares=dict.fromkeys((new for new, _ in named), ""),
+    )
+
+
+def _without_a_token() -> Journey:
+    """Return a journey in which each kind of wrong token is tried on its own account and file.
+
+    So a deletion that is accepted with one of them does not change the responses to the next one.
+    """
+    bearers = {"ann": None, "bob": "garbage", "eve": _GARBAGE, "joe": "refresh"}
+    return Journey(
+        "without_a_token",
+        "No data of a user is accessible without a token, with garbage, or with a refresh token.",
+        tuple(bearers),
+        tuple(
+            step
+            for actor, bearer in bearers.items()
+            for mine in (f"private {actor}.csv",)
+            for step in (
+                upload(actor, mine, _LIST),
+                user(actor, bearer=bearer),
+                list_files(actor, bearer=bearer),
+                upload(actor, "intruder.csv", _LIST, saves=f"intruder of {actor}", bearer=bearer),
+                download(actor, mine, bearer=bearer),
+                columns(actor, mine, bearer=bearer),
+                export(actor, mine, ["name"], bearer=bearer),
+                tags(actor, mine, ["x"], bearer=bearer),
+                delete(actor, mine, bearer=bearer),
+                logout(actor, bearer=bearer),
+                delete_account(actor, bearer=bearer),
+                list_files(actor),
+                download(actor, mine),
+            )
+        ),
+    )
