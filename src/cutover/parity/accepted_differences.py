@@ -139,13 +139,16 @@ class AcceptedDifferences:
         *,
         cases: Collection[tuple[str, str]],
         sides: Collection[tuple[int, str, str]],
+        filled: Collection[tuple[str, str]],
     ) -> list[DeclarationResult]:
         """Return the result of each entry.
 
         seen: (line, operation, path) -> count; exercised: operations with at least one compared response; cases:
-        (operation, case) of those responses; sides: (line, legacy word, Worker word) of the accepted differences.
+        (operation, case) of those responses; sides: (line, legacy word, Worker word) of the accepted differences;
+        filled: (operation, path) of the lists that had elements on both sides. Without elements, nothing below the
+        list was compared.
         """
-        return [_result_of(rule, seen, exercised, cases, sides) for rule in self.entries]
+        return [_result_of(rule, seen, exercised, cases, sides, filled) for rule in self.entries]
 
 
 def _result_of(
@@ -154,23 +157,25 @@ def _result_of(
     exercised: Collection[str],
     cases: Collection[tuple[str, str]],
     sides: Collection[tuple[int, str, str]],
+    filled: Collection[tuple[str, str]],
 ) -> DeclarationResult:
     meant = [
         name
         for name in (sorted(exercised) if rule.operations == (EVERY,) else rule.operations)
         if rule.covers(name) and name in exercised and (not rule.case or (name, rule.case) in cases)
     ]
+    compared = [(name, path) for name in meant for path in rule.paths if _is_compared(name, path, filled)]
     total = sum(count for (line, _, _), count in seen.items() if line == rule.line)
-    if not meant:
+    if not compared:
         return DeclarationResult(rule, "not exercised", total)
-    unseen = [f"{name} {path}" for name in meant for path in rule.paths if not seen.get((rule.line, name, path))]
+    unseen = [f"{name} {path}" for name, path in compared if not seen.get((rule.line, name, path))]
     if rule.noise:
         return DeclarationResult(rule, "seen" if total else "not seen this time", total)
     if not total:
         return DeclarationResult(
             rule, "stale", 0, f"not seen, although the operation was exercised: {', '.join(unseen)}"
         )
-    if set(meant) >= (
+    if len(compared) == len(meant) * len(rule.paths) and set(meant) >= (
         {*rule.operations} - {EVERY}
     ):  # otherwise an operation that was not requested may have the others
         unseen += [
@@ -182,6 +187,12 @@ def _result_of(
     if unseen:
         return DeclarationResult(rule, "too broad", total, f"names more than was seen: {', '.join(unseen)}")
     return DeclarationResult(rule, "seen", total)
+
+
+def _is_compared(operation: str, path: str, filled: Collection[tuple[str, str]]) -> bool:
+    """Return False if the path is below a list that never had elements on both sides."""
+    above, element, _ = path.rpartition("/*")
+    return not element or not path.startswith("/") or (operation, above) in filled
 
 
 def load_accepted_differences(project: Path, operations: Collection[str], today: datetime.date) -> AcceptedDifferences:

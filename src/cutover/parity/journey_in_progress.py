@@ -19,6 +19,7 @@ from cutover.parity.id_mapping import IdMapping, Timeline
 from cutover.parity.played import PlayedJourney, PlayedStep
 from cutover.parity.response_comparison import ResponseComparison
 from cutover.parity.rules import Rules
+from cutover.parity.shared_losses import UploadedFiles, file_ids
 from cutover.parity.side import WITHOUT_BEARER, Side, UnresolvedReference
 from cutover.parity.steps import ANONYMOUS, Journey, Own, Ref, Step
 from cutover.systems.target import Result, Target
@@ -58,7 +59,7 @@ class JourneyInProgress:
         migrated: bool = False,
     ) -> None:
         """Prepare the comparison. migrated: the accounts were migrated with their ids (id_mapping.py)."""
-        self.played, self.sides = PlayedJourney(journey), sides
+        self.sides = sides
         self._clocks, self._options = clocks, options
         self._order = random.Random(f"{options.seed} {journey.name}")  # noqa: S311 - which side is asked first
         self._timelines = (Timeline(clocks[0].tolerance_us), Timeline(clocks[1].tolerance_us))
@@ -70,6 +71,8 @@ class JourneyInProgress:
             show_values=options.show_values,
             user_content=migrated,
         )
+        self.played = PlayedJourney(journey, filled=self._comparison.filled)
+        self._uploaded = UploadedFiles()
 
     def name_account(self, actor: str, ending: str) -> None:
         """Add an account on both sides whose name ends with that text. Nothing is sent."""
@@ -100,9 +103,11 @@ class JourneyInProgress:
                 self.played.cut_short = f"{step}: {error}"
                 return False
             found = compare_answers(self._comparison, step.operation, step.case, answers)
+            found += self._shared_losses(step, answers)
             if time.monotonic() >= deadline or self._options.settled(step, found):
                 break
             time.sleep(_POLL_S)
+        self._note_files(step, answers)
         statuses = [answer.status if isinstance(answer, Result) else None for answer in answers]
         requests = [answer.answer.request_id if isinstance(answer, Result) else "" for answer in answers]
         self.played.steps.append(
@@ -160,6 +165,17 @@ class JourneyInProgress:
         for timeline, window in zip(self._timelines, windows, strict=True):
             timeline.add(window)
         return answers[0], answers[1]
+
+    def _shared_losses(self, step: Step, answers: tuple[Result | str, Result | str]) -> list[Difference]:
+        baseline, candidate = answers
+        if isinstance(baseline, Result) and isinstance(candidate, Result):
+            return self._uploaded.losses(step, (baseline, candidate), file_ids(self.sides, step))
+        return []
+
+    def _note_files(self, step: Step, answers: tuple[Result | str, Result | str]) -> None:
+        baseline, candidate = answers
+        if isinstance(baseline, Result) and isinstance(candidate, Result):
+            self._uploaded.note(step, (baseline, candidate), file_ids(self.sides, step))
 
     def _role(self, step: Step) -> str:
         if step.actor == ANONYMOUS or step.operation in WITHOUT_BEARER or step.bearer is None:

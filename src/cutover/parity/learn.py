@@ -63,7 +63,7 @@ class Learn(JourneyCommand):
                     self.progress(f"{number} of {len(self._order)} journeys")
             totals = self.totals = parity.totals
             self.declarations = parity.decisions.results(
-                totals.accepted, set(totals.compared), cases=totals.cases, sides=()
+                totals.accepted, set(totals.compared), cases=totals.cases, sides=(), filled=totals.filled
             )
         self.proposals = proposed(totals)
         return outcome_of(totals)

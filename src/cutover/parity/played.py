@@ -29,13 +29,15 @@ class PlayedJourney:
     """A journey that was played.
 
     cut_short: the reason why it ended before its last step, "" if it did not. state: differences of the stored
-    state after the last step, None if it was not read.
+    state after the last step, None if it was not read. filled: (operation, path) of the lists with elements on both
+    sides.
     """
 
     journey: Journey
     steps: list[PlayedStep] = field(default_factory=list)
     cut_short: str = ""
     state: list[Difference] | None = None
+    filled: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def differences(self) -> list[Difference]:

@@ -37,6 +37,8 @@ class ResponseComparison:
         """
         self._rules, self._id_mapping, self._declared, self._show = rules, id_mapping, declared, show_values
         self._named_columns = show_values or not user_content
+        self.filled: set[tuple[str, str]] = set()
+        """(operation, path) of the lists that had elements on both sides."""
 
     def compare(self, baseline: Result, candidate: Result, *, case: str = "") -> list[Difference]:
         """Return all differences of the two responses."""
@@ -77,8 +79,11 @@ class ResponseComparison:
         return found.differences
 
     def _values(self, baseline: Any, candidate: Any, operation: str, found: _Findings) -> None:
+        filled: set[str] = set()
         try:
-            Comparison(self._id_mapping, found.report).compare(baseline, candidate, self._rules.root(operation))
+            comparison = Comparison(self._id_mapping, found.report, filled)
+            comparison.compare(baseline, candidate, self._rules.root(operation))
+            self.filled |= {(operation, path) for path in filled}
         except RecursionError:  # lossless_json reads deeper nesting than a recursive walk can follow
             found.report("body", Kind.SEMANTICS, "JSON", "nested too deeply to compare", None, None)
 

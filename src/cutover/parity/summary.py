@@ -58,7 +58,9 @@ def summarize(records: Iterable[Record], rules: Rules, decisions: AcceptedDiffer
             totals.merge(ParityTotals.from_json(attached))
     sides = {(seen.line, seen.difference.baseline, seen.difference.candidate)
              for seen in totals.seen.values() if seen.line is not None}  # fmt: skip
-    results = decisions.results(totals.accepted, set(totals.compared), cases=totals.cases, sides=sides)
+    results = decisions.results(
+        totals.accepted, set(totals.compared), cases=totals.cases, sides=sides, filled=totals.filled
+    )
     return Summary(totals, rules, tuple(results), complete, not_required)
 
 

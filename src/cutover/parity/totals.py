@@ -43,7 +43,8 @@ class ParityTotals:
     """Totals over journeys.
 
     cells: (operation, role, baseline's status, candidate's status); compared: operation -> pairs of responses;
-    accepted: (line, operation, path) -> differences; cases: (operation, case).
+    accepted: (line, operation, path) -> differences; cases: (operation, case); filled: (operation, path) of the lists
+    that had elements on both sides.
     """
 
     seen: dict[tuple[str, ...], Seen] = field(default_factory=dict)
@@ -52,11 +53,13 @@ class ParityTotals:
     equal: int = 0
     accepted: Counter[tuple[int, str, str]] = field(default_factory=Counter)
     cases: set[tuple[str, str]] = field(default_factory=set)
+    filled: set[tuple[str, str]] = field(default_factory=set)
     journeys: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, played: PlayedJourney, decisions: AcceptedDifferences, check: str) -> list[Difference]:
         """Count a journey. Return its undeclared differences, each key once, in the order they were found."""
         undeclared: dict[tuple[str, ...], Difference] = {}
+        self.filled |= played.filled
         for number, answered in enumerate(played.steps, 1):
             for difference in self.add_answer(answered, decisions, played.journey.name, number):
                 undeclared.setdefault(difference.key, difference)
@@ -144,6 +147,7 @@ class ParityTotals:
         self.equal += other.equal
         self.accepted += other.accepted
         self.cases |= other.cases
+        self.filled |= other.filled
         self.journeys += other.journeys
 
     def as_json(self) -> dict[str, Any]:
@@ -155,6 +159,7 @@ class ParityTotals:
             "equal": self.equal,
             "accepted": [[*key, count] for key, count in self.accepted.items()],
             "cases": sorted(map(list, self.cases)),
+            "filled": sorted(map(list, self.filled)),
             "journeys": self.journeys,
         }
 
@@ -175,6 +180,7 @@ class ParityTotals:
             compared=Counter({_text(name): _count(count) for name, count in data["compared"].items()}),
             equal=_count(data["equal"]),
             cases={(_text(operation), _text(case)) for operation, case in data["cases"]},
+            filled={(_text(operation), _text(path)) for operation, path in data["filled"]},
             journeys=[dict(journey) for journey in data["journeys"]],
         )
         for row in data["seen"]:

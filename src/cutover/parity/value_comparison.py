@@ -36,8 +36,10 @@ _TEXTS = frozenset((str,))
 class Comparison:
     """Compares values of one pair of responses and reports the differences."""
 
-    def __init__(self, id_mapping: IdMapping, report: Report) -> None:
+    def __init__(self, id_mapping: IdMapping, report: Report, filled: set[str] | None = None) -> None:
+        """filled: gets the path of each list that has elements on both sides."""
         self._id_mapping, self._report = id_mapping, report
+        self._filled = set() if filled is None else filled
 
     def compare(self, baseline: Any, candidate: Any, place: Place) -> None:
         """Compare two values at that place.
@@ -140,6 +142,8 @@ class Comparison:
 
     def _lists(self, baseline: list[Any], candidate: list[Any], place: Place) -> None:
         rule, element = place.list, place.element()
+        if baseline and candidate:
+            self._filled.add(place.path)
         if rule.key is not None:
             self._keyed(baseline, candidate, place, element, rule.key)
         elif rule.ordered:

@@ -145,6 +145,23 @@ def _play(
         pair.serve(own_pair.name, fault["system"], None)
 
 
+@pytest.mark.parametrize("mode", ["planted", "control"])
+def test_loss_that_both_systems_share_is_found(
+    mode: Literal["planted", "control"], own_pair: PairState, parity: ParityRun
+) -> None:
+    """Both systems answer an empty list: equal responses, and the uploaded files are missing. It is one finding."""
+    faults: dict[Literal["worker", "legacy"], str] = {"worker": "list-always-empty", "legacy": "list_always_empty"}
+    journey = next(journey for journey in written() if journey.name == "several_files_of_one_name")
+    try:
+        for system, fault in faults.items():
+            pair.serve(own_pair.name, system, fault, mode)
+        found = [(each.operation, each.path, each.kind.value) for each in parity.play(journey, "")]
+    finally:
+        for system in faults:
+            pair.serve(own_pair.name, system, None)
+    assert found == ([("list_files", "/files/*", "semantics")] if mode == "planted" else [])
+
+
 @pytest.mark.parametrize(
     "fault",
     CONTROLS,

@@ -137,9 +137,15 @@ def test_every_excludes_exceptions_and_stored_state(tmp_path: Path) -> None:
 
 
 def judged(
-    decisions: AcceptedDifferences, *found: Difference, cases: set[tuple[str, str]] | None = None
+    decisions: AcceptedDifferences,
+    *found: Difference,
+    cases: set[tuple[str, str]] | None = None,
+    filled: set[tuple[str, str]] | None = None,
 ) -> DeclarationResult:
-    """Return the result of the first entry, after these differences and responses of (operation, case)."""
+    """Return the result of the first entry, after these differences and responses of (operation, case).
+
+    filled: (operation, path) of the lists with elements on both sides.
+    """
     lines: dict[tuple[int, str, str], int] = {}
     sides = set()
     for difference in found:
@@ -148,7 +154,7 @@ def judged(
         lines[rule.line, difference.operation, difference.path] = 1
         sides.add((rule.line, difference.baseline, difference.candidate))
     answered = cases or {("user", "")}
-    return decisions.results(lines, {name for name, _ in answered}, cases=answered, sides=sides)[0]
+    return decisions.results(lines, {name for name, _ in answered}, cases=answered, sides=sides, filled=filled or ())[0]
 
 
 def test_entry_is_stale_too_broad_seen_or_not_exercised(tmp_path: Path) -> None:
@@ -173,6 +179,19 @@ def test_entry_is_stale_too_broad_seen_or_not_exercised(tmp_path: Path) -> None:
     assert judged(noise, seen()).state == "seen"
 
 
+def test_entry_below_an_empty_list_is_not_exercised(tmp_path: Path) -> None:
+    """If both systems answer an empty list, nothing proves that an entry below it is stale."""
+    below = load(tmp_path, {"path": '"/files/*/a"'})
+    assert judged(below).state == "not exercised"
+    assert judged(below, filled={("login", "/files")}).state == "not exercised"
+    assert judged(below, filled={("user", "/files")}).state == "stale"
+    inner = load(tmp_path, {"path": '"/files/*/tags/*"', "class": '"order"'})
+    assert judged(inner, filled={("user", "/files")}).state == "not exercised"
+    assert judged(inner, filled={("user", "/files"), ("user", "/files/*/tags")}).state == "stale"
+    both = load(tmp_path, {"path": '["/a", "/files/*/a"]'})
+    assert judged(both, seen()).state == "seen"
+
+
 def test_always_entry_that_is_absent_is_a_difference(tmp_path: Path) -> None:
     """The Worker's response alone decides, and the entry applies to its own case only."""
     rule = {"operations": '"every"', "path": '"header:x"', "class": '"extra"', "legacy": None, "always": "true"}
@@ -190,5 +209,7 @@ def test_first_of_two_overlapping_entries_decides(tmp_path: Path) -> None:
     """Of two overlapping entries, the superfluous one is reported."""
     decisions = load(tmp_path, {}, {})
     assert decisions.matching(seen()) is decisions.entries[0]
-    states = decisions.results({(1, "user", "/a"): 1}, {"user"}, cases={("user", "")}, sides={(1, "text", "text")})
+    states = decisions.results(
+        {(1, "user", "/a"): 1}, {"user"}, cases={("user", "")}, sides={(1, "text", "text")}, filled=()
+    )
     assert [rule.state for rule in states] == ["seen", "stale"]

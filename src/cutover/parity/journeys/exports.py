@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cutover.parity.journeys.actions import export, list_files, raw, upload
+from cutover.parity.journeys.actions import columns, export, list_files, raw, upload
 from cutover.parity.steps import Journey, Step
 
 _PEOPLE: Final = (
@@ -24,6 +24,12 @@ _PEOPLE: Final = (
     "Dennis,70.0,Murray Hill,0,9\r\n"
     "Short\r\n"
 ).encode()
+_NAMES: Final = (
+    "a.b", "a", "b", ".a", "a.", "a..b", "a[0]", "a->b", "$a", "a:b", "a/b", "~1", "a*", "100%", "a b", " a", "A", "0",
+    "1", "length", "__proto__", "constructor", "toString", "null", "select", "a,b", 'say "x"', "it's", "two\r\nlines",
+    "\u00e9", "e\u0301", "\U0001f4c7",
+)  # fmt: skip
+"""Column names with characters that have a meaning in paths, queries and programs."""
 _PRICES: Final = "price,note\r\n5 \u20ac,\u201cfresh\u201d \u2013 daily\r\n7,plain\r\n".encode("cp1252")
 _OPERATORS: Final = ("=", "!=", "<", "<=", ">", ">=")
 _NUMBERS: Final = (36, 85, "85", "085", 9, 10, "9.50", 100, 9007199254740993, "9007199254740992", -3, "0.1", "+41", 0)
@@ -76,8 +82,18 @@ def _columns() -> Journey:
             upload("ann", "prices.csv", _PRICES, saves="prices"),
             export("ann", "prices", ["note", "price"]),
             export("ann", "prices", ["price"], ("price", "=", "5 \u20ac")),
+            upload("ann", "names.csv", _named_columns(), saves="names"),
+            columns("ann", "names"),
+            export("ann", "names", list(_NAMES)),
+            *(export("ann", "names", [name, "a"], (name, "=", f"2.{number}")) for number, name in enumerate(_NAMES)),
         ),
     )
+
+
+def _named_columns() -> bytes:
+    """Return a list with these columns and two rows. Each cell is different: row.column."""
+    rows = [_NAMES, *([f"{row}.{number}" for number in range(len(_NAMES))] for row in (1, 2))]
+    return "".join(",".join('"' + cell.replace('"', '""') + '"' for cell in row) + "\r\n" for row in rows).encode()
 
 
 def _numbers() -> Journey:
@@ -127,6 +143,12 @@ def _several() -> Journey:
         ("name", "IN", ["Ada", " Grace ", "\tKen"]), ("name", "IN", ["ADA"]),
         ("city", "IN", ["Boston", "Oslo", "Nowhere"]),
         ("note", "IN", [""]), ("age", "IN", ["abc", 100]),
+        # operands with characters that separate or quote operands elsewhere
+        ("note", "IN", ["likes, commas"]), ("note", "IN", ["x", "likes, commas", "2"]),
+        ("note", "IN", ["likes", "commas"]),
+        ("note", "IN", ['"likes, commas"']), ("note", "IN", ['said "hello"', "two\r\nlines", "' apostrophe"]),
+        ("note", "IN", ["likes, commas,10", "2,9"]), ("city", "IN", ["New York;Boston", "New York"]),
+        ("note", "BETWEEN", ["likes, commas", "likes, commas"]), ("note", "BETWEEN", ["likes", "likes, z"]),
     )  # fmt: skip
     return Journey(
         "cut_by_ranges_lists_and_several_filters",
