@@ -68,13 +68,15 @@ def _add_replay(group: Any) -> None:
         "difference is not accepted; 10: lines were invalid or not replayed; 11: a system cannot be reached, or an "
         "identity mismatch.",
     )
-    replay.add_argument("file", metavar="FILE", help="HAR, combined access log or JSON lines; gzip too")
+    replay.add_argument("file", metavar="FILE", help="HAR, access log or JSON lines; gzip too")
     add_environment(replay)
     replay.add_argument(
         "--identities", metavar="FILE.toml", required=True, help="accounts of the identities in the recording"
     )
     replay.add_argument(
-        "--format", choices=("har", "combined", "jsonl"), help="default: from the file's name or its first line"
+        "--format",
+        choices=("har", "combined", "jsonl", "alb", "cloudfront"),
+        help="default: from the file's name or its first lines",
     )
     replay.add_argument("--resume", action="store_true", help="resume the latest interrupted replay of this file")
     replay.add_argument("--limit", type=int, metavar="N", help="stop after line N; GO is then not possible")

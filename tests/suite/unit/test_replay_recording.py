@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cutover.parity.replay import har
-from cutover.parity.replay.access_log import LineKeys, read_combined, read_json
+from cutover.parity.replay.access_log import read_combined
+from cutover.parity.replay.json_log import LineKeys, read_json
 from cutover.parity.replay.recorded import NotReadable, Recorded, holds_a_secret, read_target
 
 pytestmark = pytest.mark.unit

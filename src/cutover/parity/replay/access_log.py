@@ -1,54 +1,69 @@
-"""Read access logs line by line: Apache's combined and common formats, and JSON lines.
+r"""Read access logs line by line: the common and combined formats of Apache, nginx, gunicorn and Traefik.
 
-Addresses, referrers and user agents are not kept.
+With or without a virtual host (vhost_combined), and behind the prefix of syslog or of a container runtime. Addresses,
+referrers and user agents are not kept.
 """
 
 from __future__ import annotations
 
 import datetime
-import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from cutover.config.operations import follow_pointer
-from cutover.parity.replay.recorded import NotReadable, Recorded, read_method, read_target
+from cutover.parity.replay.recorded import NotReadable, Recorded, read_request, read_status
 
 LONGEST_LINE: Final = 65_536
 """Bytes of a line. Servers accept header lines of 8 KiB, a log line contains three of them, and escapes lengthen
 them.
 """
 
-_QUOTED: Final = r'"([^"\\]*(?:\\.[^"\\]*)*)"'
+QUOTED: Final = r'"([^"\\]*(?:\\.[^"\\]*)*)"'
+"""A field in quotes, with escapes. One group: its content."""
+_TIME: Final = (
+    r"\[(\d{1,2}/[A-Za-z]{3}/\d{4}[: ]\d{2}:\d{2}:\d{2}(?:[.,]\d+)?(?: [+-]\d{4})?"
+    r"|\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d+)?(?: ?[+-]\d{2}:?\d{2}|Z)?)\]"
+)
 # https://httpd.apache.org/docs/2.4/mod/mod_log_config.html: %h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-agent}i",
 # and anything that a server adds. The user may contain spaces, so the timestamp ends it.
 _COMBINED: Final = re.compile(
-    r"(\S+) (\S+) (.*?) \[(\d{2}/[A-Za-z]{3}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4})\] "
-    + _QUOTED
-    + rf" (\d{{3}}) (\d+|-)(?: {_QUOTED} {_QUOTED}(?: .*)?| [^\"].*)?",
+    rf"(?:(.*?) )?{_TIME} {QUOTED} (\d{{3}}|-|0|) (\d+|-|)"
+    rf'(?: {QUOTED}(?: {QUOTED}(?: .*)?| [^"].*)?| [^"].*)? ?',
     re.DOTALL,
 )
 _REQUEST: Final = re.compile(r"(\S+) (\S+)(?: HTTP/\d(?:\.\d)?)?")
+_CLF_TIME: Final = re.compile(r"(?P<day>\d+)/(?P<month>\w+)/(?P<year>\d{4})[: ](?P<time>[\d:]{8})")
+_ISO_TIME: Final = re.compile(r"(?P<date>[\d-]{10})[T ](?P<time>[\d:]{8})")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ESCAPE: Final = re.compile(r"\\(x[0-9A-Fa-f]{2}|.)", re.DOTALL)
 _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "v": "\v", "f": "\f"}
-_REFUSED_BY_SERVERS: Final = (400, 408, 414, 431, 494, 495, 496, 497, 501, 505)
+_REFUSED_BY_SERVERS: Final = (400, 408, 414, 421, 431, 494, 495, 496, 497, 501, 505)
 """Statuses of servers for input that is not an HTTP request; nginx adds 494 to 497."""
+_ADDRESS: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*|\[[^\]]*\](?::\d+)?")
+_NAMED_PORT: Final = re.compile(r"[^:\s]*[A-Za-z][^:\s]*:\d+|\[[^\]]*\]:\d+")
+_VIRTUAL_HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d+)?")
+
+_PREFIXES: Final = (
+    # RFC 5424, 6: <PRI>1 TIMESTAMP HOSTNAME APP-NAME PROCID MSGID STRUCTURED-DATA MSG
+    rb'<\d{1,3}>1 \S+ \S+ \S+ \S+ \S+ (?:-|(?:\[(?:[^"\]]|"(?:[^"\\]|\\.)*")*\])+) ?(?:\xef\xbb\xbf)?',
+    # RFC 3164, 4.1: <PRI>Mmm dd hh:mm:ss HOSTNAME TAG[PID]: MSG. Days below 10 have two spaces, in some logs one.
+    rb"(?:<\d{1,3}>)?[A-Z][a-z]{2} {1,2}\d{1,2} (?:\d{4} )?\d{2}:\d{2}:\d{2}(?:\.\d+)? "
+    rb"(?:\S+ )?[^\s:\[]+(?:\[[^\]\s]*\])?: ",
+    # rsyslog's and journalctl's ISO form of the same
+    rb"(?:<\d{1,3}>)?\d{4}-\d{2}-\d{2}T\S+ (?:\S+ )?[^\s:\[]+(?:\[[^\]\s]*\])?: ",
+    # Kubernetes: CRI's files, and `kubectl logs --timestamps`
+    rb"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2}) (?:std(?:out|err) [FP] )?",
+    # docker compose logs
+    rb"[A-Za-z0-9._-]+ +\| ",
+    # Caddy's format `console`
+    rb"[^\t{]*\t[^\t{]*\t[^\t{]*\thandled request\t(?=\{)",
+)
+_PREFIX: Final = re.compile(rb"|".join(_PREFIXES))
 
 
-@dataclass(frozen=True)
-class LineKeys:
-    """The keys of a JSON line, or JSON pointers if they begin with a slash.
-
-    request: a whole request line ("GET /x HTTP/1.1"), read if method or path is missing.
-    """
-
-    identity: str = "user"
-    method: str = "method"
-    path: str = "path"
-    status: str = "status"
-    request: str = "request"
+def without_prefix(line: bytes) -> bytes:
+    """Return the line without the prefix of syslog or of a container runtime."""
+    match = _PREFIX.match(line)
+    return line[match.end() :] if match else line
 
 
 def read_combined(number: int, line: bytes) -> Recorded:
@@ -57,57 +72,64 @@ def read_combined(number: int, line: bytes) -> Recorded:
     match = _COMBINED.fullmatch(text)
     if match is None:
         raise NotReadable(_what_is_wrong(text))
-    _read_time(match[4])
-    status = int(match[6])
-    user = _unescaped(match[3])
+    _read_time(match[2])
+    status = read_status(match[4])
+    host, user = _host_and_user(match[1] or "")
+    user = unescaped(user)
     identity = None if user in ("-", "", '""') else user
-    return _of_request_line(number, _unescaped(match[5]), identity, _status(status))
+    return read_request_line(number, unescaped(match[3]), identity, status, host=host)
 
 
-def read_json(number: int, line: bytes, keys: LineKeys) -> Recorded:
-    """Return the request of one JSON line. Raises NotReadable."""
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        raise NotReadable("it is not JSON") from None
-    if not isinstance(row, dict):
-        raise NotReadable("it is not a JSON object")
-    identity = _identity(_at(row, keys.identity))
-    status = _at(row, keys.status)
-    if isinstance(status, str) and status.isascii() and status.isdigit() and len(status) == 3:
-        status = int(status)
-    if status is not None and (isinstance(status, bool) or not isinstance(status, int)):
-        raise NotReadable("its status is not a number")
-    status = None if status is None else _status(status)
-    method, path = _at(row, keys.method), _at(row, keys.path)
-    if method is None or path is None:
-        request = _at(row, keys.request)
-        if not isinstance(request, str):
-            raise NotReadable("it has no method or no path")
-        return _of_request_line(number, request, identity, status)
-    if not isinstance(method, str) or not isinstance(path, str):
-        raise NotReadable("its method or its path is not a text")
-    target = read_target(path)
-    return Recorded(number, read_method(method), target.path, target.query, identity, status, target.host)
+def read_request_line(
+    number: int, request: str, identity: str | None, status: int | None, *, host: str = ""
+) -> Recorded:
+    """Return the request of a request line ("GET /x HTTP/1.1"). Raises NotReadable.
 
-
-def _of_request_line(number: int, request: str, identity: str | None, status: int | None) -> Recorded:
+    host: of another field of the line, used if the target contains none.
+    """
     match = _REQUEST.fullmatch(request)
     try:
         if match is None:
             raise NotReadable("its request line is not HTTP")
-        method = read_method(match[1])
-        if method in ("CONNECT", "OPTIONS") and not match[2].startswith("/"):
-            return Recorded(number, method, "/", identity=identity, status=status)  # RFC 9112, 3.2.3 and 3.2.4
-        target = read_target(match[2])
+        return read_request(number, match[1], match[2], identity=identity, status=status, host=host)
     except NotReadable:
-        if status in _REFUSED_BY_SERVERS:
+        closed = status is None and not request.strip("- ")  # the client closed the connection without a request
+        if closed or status in _REFUSED_BY_SERVERS:
             return Recorded(number, "", "", identity=identity, status=status, no_http=True)
         raise
-    return Recorded(number, method, target.path, target.query, identity, status, target.host)
 
 
-def _unescaped(text: str) -> str:
+def _host_and_user(text: str) -> tuple[str, str]:
+    """Return the virtual host, "" if there is none, and the user: the fields before the timestamp.
+
+    Combined: ADDRESS IDENT USER. With a virtual host: HOST ADDRESS IDENT USER. The address can be empty (gunicorn on a
+    Unix socket) or a list (X-Forwarded-For), and the user can contain spaces. Raises NotReadable for another prefix.
+    """
+    first, rest = _next(text)
+    ident, user = _next(rest)
+    if user.startswith("- ") and (ident != "-" or _NAMED_PORT.fullmatch(first)):
+        if not _VIRTUAL_HOST.fullmatch(first) and not _ADDRESS.fullmatch(first.partition(",")[0]) and first != "-":
+            raise NotReadable("it begins with an unknown prefix")
+        # An address is not a virtual host, but that of another proxy. A name without dot or port can be a machine.
+        named = _VIRTUAL_HOST.fullmatch(first) and re.search(r"[.:]", first) and not _ADDRESS.fullmatch(first)
+        return first if named else "", user[2:]
+    if ident != "-" and user and (" - " in f" {user}" or not ident):
+        raise NotReadable("it begins with an unknown prefix")
+    return "", user
+
+
+def _next(text: str) -> tuple[str, str]:
+    """Return the first field, which is a list if commas join it, and the rest."""
+    if text.startswith('"') and (end := text.find('" ', 1)) > 0:
+        return text[1:end], text[end + 2 :]
+    first, _, rest = text.partition(" ")
+    while first.endswith(",") and rest:
+        more, _, rest = rest.partition(" ")
+        first += more
+    return first, rest
+
+
+def unescaped(text: str) -> str:
     r"""Undo the server's escapes (\" \\ \xNN \n \t …), then read the bytes as UTF-8, or as Latin-1 if they are not
     UTF-8.
     """
@@ -126,47 +148,24 @@ def _one(match: re.Match[str]) -> str:
     return _ESCAPED.get(escape, escape)
 
 
-def _read_time(text: str) -> datetime.datetime:
-    """Return the timestamp of a line ("10/Oct/2000:13:55:36 -0700"). Raises NotReadable."""
-    day, month, rest = text[:2], text[3:6].capitalize(), text[7:]
+def _read_time(text: str) -> None:
+    """Raise NotReadable if the timestamp of a line ("10/Oct/2000:13:55:36 -0700") is no valid time."""
     try:
-        hours, minutes = int(rest[15:17]), int(rest[17:19])
-        offset = datetime.timedelta(hours=hours, minutes=minutes)
-        zone = datetime.timezone(-offset if rest[14] == "-" else offset)
-        return datetime.datetime(
-            int(rest[:4]), _MONTHS.index(month) + 1, int(day), int(rest[5:7]), int(rest[8:10]),
-            min(int(rest[11:13]), 59), tzinfo=zone,
-        )  # fmt: skip
+        if iso := _ISO_TIME.match(text):
+            datetime.date.fromisoformat(iso["date"])
+        clf = iso or _CLF_TIME.match(text)
+        assert clf is not None  # the pattern of the line matches nothing else
+        if iso is None:
+            datetime.date(int(clf["year"]), _MONTHS.index(clf["month"].capitalize()) + 1, int(clf["day"]))
+        hour, minute, second = map(int, clf["time"].split(":"))
+        datetime.time(hour, minute, min(second, 59))  # 60 is a leap second
     except ValueError:
         raise NotReadable("its timestamp is not a valid time") from None
 
 
 def _what_is_wrong(text: str) -> str:
-    if not re.search(r"\[\d{2}/[A-Za-z]{3}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4}\]", text):
+    if not re.search(_TIME, text):
         return "it has no timestamp like [10/Oct/2000:13:55:36 -0700]"
     if text.count('"') < 2:
         return "it has no request in quotes"
     return "it is not in the combined format"
-
-
-def _status(status: int) -> int:
-    if not 100 <= status <= 599:
-        raise NotReadable("its status is not an HTTP status")
-    return status
-
-
-def _at(row: Mapping[str, Any], key: str) -> Any:
-    if not key.startswith("/"):
-        return row.get(key)
-    try:
-        return follow_pointer(row, key)
-    except KeyError:
-        return None
-
-
-def _identity(value: Any) -> str | None:
-    if value is None or value in ("", "-"):
-        return None
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise NotReadable("its identity is neither a text nor an integer")
-    return str(value)

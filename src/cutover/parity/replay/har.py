@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Final
 
-from cutover.parity.replay.recorded import NotReadable, Recorded, read_method, read_target
+from cutover.parity.replay.recorded import NotReadable, Recorded, read_request, spelled
 
 LARGEST_ENTRY: Final = 256 * 2**20
 """Maximum bytes of one entry, including the body of the response. Larger entries are broken."""
@@ -53,16 +53,8 @@ def read_entry(number: int, raw: bytes | None, header: str | None) -> Recorded:
     method, url = request.get("method"), request.get("url")
     if not isinstance(method, str) or not isinstance(url, str):
         raise NotReadable("its method or its url is not a text")
-    target = read_target(url)
-    return Recorded(
-        number,
-        read_method(method),
-        target.path,
-        target.query,
-        _identity(request.get("headers"), header) if header is not None else None,
-        _status(entry.get("response")),
-        target.host,
-    )
+    identity = _identity(request.get("headers"), header) if header is not None else None
+    return read_request(number, spelled(method), url, identity=identity, status=_status(entry.get("response")))
 
 
 def _identity(headers: Any, wanted: str) -> str | None:

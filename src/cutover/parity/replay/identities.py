@@ -17,7 +17,8 @@ from cutover.config.environments import Environment
 from cutover.config.validation import ConfigurationError, read_toml, table_of, texts_of, typed, whole_of
 from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import Secret
-from cutover.parity.replay.access_log import LineKeys
+from cutover.parity.replay.hosts import is_host, normalized_host
+from cutover.parity.replay.json_log import LineKeys
 from cutover.parity.replay.routes import SIDES
 
 FILE_RULES: Final = ("in order", "same")
@@ -61,8 +62,8 @@ class MappedFile:
 class Identities:
     """The content of the file.
 
-    on: the recorded system, None if unknown. hosts: hosts of the application, empty for any. everyone: the identity
-    of all lines; header: the identity header of a HAR; keys: of a JSON line. digest: identifies the content.
+    on: the recorded system, None if unknown. hosts: of the application, normalized, empty for any. everyone: the
+    identity of all lines; header: the identity header of a HAR; keys: of a JSON line. digest: identifies the content.
     """
 
     file: Path
@@ -95,7 +96,18 @@ def load_identities(file: Path, environment: Environment, *, variables: Mapping[
     keys = texts_of(
         file, "recording.keys", table_of(file, "recording.keys", section.get("keys", {}), set(vars(LineKeys())))
     )
-    hosts = typed(file, "recording.hosts", section.get("hosts", []), list, "a list of hosts")
+    hosts = [
+        typed(file, "recording.hosts", host, str, "a host")
+        for host in typed(file, "recording.hosts", section.get("hosts", []), list, "a list of hosts")
+    ]
+    for host in hosts:
+        if not is_host(host):
+            raise ConfigurationError(
+                file,
+                "recording.hosts",
+                f"expected a host like list-cutter.com, got {host!r}",
+                "Remove scheme and path.",
+            )
     mapped = {
         name: _mapped(file, f'identities."{name}"', name, row, environment, variables)
         for name, row in table_of(file, "identities", tables.get("identities", {})).items()
@@ -115,7 +127,7 @@ def load_identities(file: Path, environment: Environment, *, variables: Mapping[
         _files(file, table_of(file, "files", tables.get("files", {})), mapped),
         LineKeys(**keys),
         texts.get("on"),
-        tuple(str(typed(file, "recording.hosts", host, str, "a host")).lower() for host in hosts),
+        tuple(map(normalized_host, hosts)),
         texts.get("identity"),
         texts.get("header"),
         hashlib.sha256(json.dumps(tables, sort_keys=True, default=str).encode()).hexdigest()[:32],

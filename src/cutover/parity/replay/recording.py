@@ -1,28 +1,43 @@
 """Read a recording: detect its format, yield its lines or entries, and identify its content.
 
-Reads plain files and gzip, at most one line or entry at a time.
+Reads plain files and gzip, at most one line or entry at a time. FORMATS lists the formats; `_found_form` tells them
+apart by the file's name and its first lines.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import json
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from cutover.config.input_files import BEGINNING, foreign_content
 from cutover.config.validation import ConfigurationError
 from cutover.parity.replay import har
-from cutover.parity.replay.access_log import LONGEST_LINE, LineKeys, read_combined, read_json
+from cutover.parity.replay.access_log import LONGEST_LINE, read_combined, without_prefix
+from cutover.parity.replay.aws_log import (
+    FIELDS,
+    is_load_balancer_line,
+    read_cloudfront,
+    read_fields,
+    read_load_balancer,
+)
+from cutover.parity.replay.json_log import LineKeys, is_json_line, read_json
 from cutover.parity.replay.recorded import BrokenLine, NotReadable, Recorded
 
-FORMATS: Final = ("har", "combined", "jsonl")
+FORMATS: Final = ("har", "combined", "jsonl", "alb", "cloudfront")
+"""har: HAR 1.2. combined: access logs of Apache, nginx, gunicorn, Traefik. jsonl: one JSON object per line. alb: AWS
+load balancers. cloudfront: CloudFront's standard log.
+"""
 _ENDINGS: Final = {".har": "har", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _GZIP: Final = b"\x1f\x8b"
 _BOM: Final = b"\xef\xbb\xbf"
 _TOO_LONG: Final = b"\0too long"
+_LINES_INSPECTED: Final = 20
+_FIX: Final = "Use a HAR file, an access log in a format of docs/replay.md, or JSON lines."
 
 
 class Recording:
@@ -35,15 +50,22 @@ class Recording:
         """
         self.file, self._keys, self._header = file, keys, header
         try:
+            if file.exists() and not file.is_file():
+                raise _unreadable(file, "it is no regular file")
             self.size = file.stat().st_size
             with file.open("rb") as begin:
                 self._packed = begin.read(2) == _GZIP
+            foreign = foreign_content(self._beginning())
+            if foreign is not None:
+                inside = "inside gzip, " if self._packed else ""
+                raise _unreadable(file, f"{inside}it is {foreign.name}, and only gzip is read", foreign.fix)
             self.form = form or self._found_form()
         except OSError as error:
             raise _unreadable(file, error.strerror or str(error)) from None
         except (EOFError, zlib.error) as error:
             raise _unreadable(file, f"it is not a valid gzip file ({error})") from None
         self._hash = hashlib.sha256()
+        self._fields: tuple[str, ...] = ()
 
     @property
     def unit(self) -> str:
@@ -101,7 +123,15 @@ class Recording:
             line = raw.removeprefix(_BOM) if number == 1 else raw
             if not line.strip():
                 return None
-            return read_json(number, line, self._keys) if self.form == "jsonl" else read_combined(number, line)
+            match self.form:
+                case "jsonl":
+                    return read_json(number, without_prefix(line), self._keys)
+                case "alb":
+                    return read_load_balancer(number, line)
+                case "cloudfront":
+                    return read_cloudfront(number, line, self._fields)
+                case _:
+                    return read_combined(number, without_prefix(line))
         except NotReadable as error:
             return BrokenLine(number, str(error))
 
@@ -114,28 +144,45 @@ class Recording:
                     if rest.endswith(b"\n"):
                         break
                 line = _TOO_LONG
+            if self.form == "cloudfront" and line.startswith(FIELDS):
+                self._fields = read_fields(line)
             yield line.rstrip(b"\r\n")
 
     def _open(self) -> BinaryIO:
         # gzip's reader implements BinaryIO without declaring it.
         return gzip.open(self.file, "rb") if self._packed else self.file.open("rb")  # type: ignore[return-value]
 
+    def _beginning(self) -> bytes:
+        try:
+            with self._open() as file:
+                return file.read(BEGINNING)
+        except (EOFError, zlib.error):  # cut off: the lines before the end are read
+            return b""
+
     def _found_form(self) -> str:
         suffixes = [suffix.lower() for suffix in self.file.suffixes if suffix.lower() != ".gz"]
         if suffixes and suffixes[-1] in _ENDINGS:
             return _ENDINGS[suffixes[-1]]
         with self._open() as file:
-            begin = file.read(LONGEST_LINE).removeprefix(_BOM).lstrip()
-        if not begin.startswith(b"{"):
-            return "combined"
-        try:
-            first = json.loads(begin.partition(b"\n")[0])
-        except (ValueError, RecursionError):
-            return "har"
-        return "har" if isinstance(first, dict) and isinstance(first.get("log"), dict) else "jsonl"
+            begin = file.read(LONGEST_LINE).removeprefix(_BOM)
+        if re.match(rb"\s*\[\s*[{\]]", begin):
+            raise _unreadable(
+                self.file, "it is a JSON array", "Write one object per line, for example with `jq -c '.[]'`."
+            )
+        lines = [line for line in begin.splitlines() if line.strip()][:_LINES_INSPECTED]
+        directives = [line for line in lines if line.startswith(b"#")]
+        if any(line.startswith(FIELDS) and b"cs-method" in line for line in directives):
+            if not any(b"x-edge-location" in line for line in directives):
+                raise _unreadable(self.file, "it is a W3C extended log of another server than CloudFront")
+            return "cloudfront"
+        if any(map(is_load_balancer_line, lines)):
+            return "alb"
+        lines = [without_prefix(line) for line in lines]
+        if any(line.startswith(b"{") for line in lines[:1]):
+            found = [is_json_line(line) for line in lines]
+            return "jsonl" if True in found and found[0] is not False else "har"
+        return "combined"
 
 
-def _unreadable(file: Path, why: str) -> ConfigurationError:
-    return ConfigurationError(
-        file, "", f"cannot be replayed: {why}", "Use a HAR file, a combined access log or JSON lines."
-    )
+def _unreadable(file: Path, why: str, fix: str = _FIX) -> ConfigurationError:
+    return ConfigurationError(file, "", f"cannot be replayed: {why}", fix)

@@ -18,8 +18,9 @@ from cutover.parity.differences import Difference
 from cutover.parity.id_mapping import IdMapping, Timeline
 from cutover.parity.journey_in_progress import answer_or_failure, compare_answers
 from cutover.parity.replay import totals as outcomes
+from cutover.parity.replay.hosts import normalized_host
 from cutover.parity.replay.identities import Identities
-from cutover.parity.replay.recorded import BrokenLine, Recorded, holds_a_secret
+from cutover.parity.replay.recorded import REPLAYED, BrokenLine, Recorded, holds_a_secret
 from cutover.parity.replay.recording import Recording
 from cutover.parity.replay.replay_accounts import ReplayAccount, ReplayAccounts
 from cutover.parity.replay.replay_state import ReplayState
@@ -29,7 +30,6 @@ from cutover.parity.response_comparison import ResponseComparison
 from cutover.parity.rules import Rules
 from cutover.systems.target import Result, Target
 
-REPLAYED: Final = ("GET", "HEAD")
 _HEADERS: Final = {"accept-encoding": "identity"}  # compare bodies, not their compression
 
 
@@ -59,7 +59,7 @@ class Replay:
         self._operations = environment.operations
         self._routes = Routes(environment)
         self._hosts = {
-            target.url.partition("://")[2].partition("/")[0].lower(): side for side, target in targets.items()
+            normalized_host(target.url.partition("://")[2].partition("/")[0]): side for side, target in targets.items()
         }
         # Anonymous operations, according to the required coverage.
         self._public = {cell.operation for cell in rules.cells if cell.role == "anonymous" and cell.candidate != 401}
