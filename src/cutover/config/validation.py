@@ -6,6 +6,7 @@ why it is not pydantic.
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -39,9 +40,12 @@ def root() -> Path:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return the tables of a TOML file. Raises ConfigurationError if it is missing, unreadable or not TOML."""
+    """Return the tables of a TOML file. Raises ConfigurationError if it is missing, unreadable or not TOML.
+
+    NaN and infinity are refused everywhere: no comparison with NaN is true, so a limit of NaN is never broken.
+    """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigurationError(
             path, "", "the file is missing", "Restore it, or run from the project's folder."
@@ -50,6 +54,20 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigurationError(path, "", f"not valid TOML: {error}", "Correct that line.") from None
     except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, an integer of over 4300 digits
         raise ConfigurationError(path, "", f"cannot be read: {error}", "Make it a readable UTF-8 file.") from None
+    refuse_infinite(path, "", tables)
+    return tables
+
+
+def refuse_infinite(path: Path, key: str, value: object) -> None:
+    """Raise ConfigurationError if the value or any value in it is NaN or infinite. key: of the value, for messages."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigurationError(path, key, f"expected a finite number, got {value}", CORRECT)
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            refuse_infinite(path, f"{key}.{name}" if key else name, inner)
+    if isinstance(value, list):
+        for number, inner in enumerate(value, 1):
+            refuse_infinite(path, f"{key} {number}", inner)
 
 
 CORRECT: Final = "Correct the value."

@@ -34,6 +34,7 @@ from cutover.load.network_latency import network_latency_ms
 from cutover.load.process_reports import ProcessReports
 from cutover.load.profiles import Profile, check_caps, describe_plan, load_profile
 from cutover.load.report_files import write_load_files
+from cutover.load.required_thresholds import narrower_profile, wider_limits
 from cutover.load.run_accounts import RunAccounts, lost_write_findings
 from cutover.load.run_environment import open_environment
 from cutover.load.run_facts import RunFacts
@@ -260,7 +261,9 @@ class LoadRun(Run):
     def last_lines(self) -> list[str]:
         """Return the verdict as the last line of the output, with everything that makes it prove less."""
         absent = self._accounts.absent
-        shown = [*self.options.tolerances, *([f"not in this environment: {', '.join(absent)}"] if absent else [])]
+        limits = wider_limits(self.profile.name, self.thresholds)
+        shown = [*self.options.tolerances, *narrower_profile(self.profile), *limits]
+        shown += [f"not in this environment: {', '.join(absent)}"] if absent else []
         marks = f" ({'; '.join(shown)})" if shown else ""
         return [line.replace(self.gate, self.gate + marks, 1) for line in super().last_lines()]
 

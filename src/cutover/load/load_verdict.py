@@ -16,6 +16,7 @@ from cutover.core.verdict import Run as DecisionFacts
 from cutover.load.breaking_point import BreakingPoint, find_breaking_point
 from cutover.load.compare import NEW, OLD
 from cutover.load.journey_preconditions import JourneyCause
+from cutover.load.required_thresholds import missing_thresholds
 from cutover.load.run_facts import RunFacts
 from cutover.load.threshold_result import State, ThresholdResult, evaluate_threshold
 from cutover.load.thresholds import EACH_STEP, Threshold
@@ -59,6 +60,7 @@ def decide_load(
     writes), and preconditions that could not be verified. invalid: measurement errors outside the ledger (evidence that
     could not be written). tool_error: exit code and reason of a run that a signal or a user ended.
     """
+    missing = missing_thresholds(facts.profile, thresholds)
     planned = {*facts.endpoints, *facts.blocked_endpoints}
     thresholds = [each for each in thresholds if each.members is None or each.members & planned]
     results = tuple(_evaluated(threshold, totals, facts) for threshold in thresholds if threshold.phase != EACH_STEP)
@@ -71,7 +73,7 @@ def decide_load(
     findings = [cause for cause in causes if cause.failed]
     failed = [cause.text for cause in findings] + [reason for _, state, reason in outcomes if state is State.BROKEN]
     unverified = [cause.text for cause in causes if not cause.failed]
-    unverified += [reason for _, state, reason in outcomes if state is State.UNDECIDED]
+    unverified += [*missing.values(), *(reason for _, state, reason in outcomes if state is State.UNDECIDED)]
     unverified += _unverified(totals, facts, ended_without_cause=not failed and steps is None)
     if not thresholds:
         unverified.append("no threshold covers this run")
@@ -87,13 +89,13 @@ def decide_load(
     names_unverified += dict.fromkeys(cause.name for cause in causes if not cause.failed)
     blocked = [journey for cause in causes for journey in cause.journeys]
     counts = {
-        "required": len(outcomes) + len(dict.fromkeys(cause.name for cause in causes)),
+        "required": len(outcomes) + len(missing) + len(dict.fromkeys(cause.name for cause in causes)),
         "passed": sum(state is State.KEPT for _, state, _ in outcomes),
         "failed": len(names_failed),
         "waived": 0,
         "blocked": len(blocked),
         "not_verified": len(names_unverified),
-        "missing": 0,
+        "missing": len(missing),
     }
     decided = GateVerdict(
         f"{GATE} {facts.profile}",
@@ -101,6 +103,7 @@ def decide_load(
         code,
         reasons,
         counts,
+        missing=tuple(missing),
         not_verified=tuple(names_unverified),
         failed=tuple(names_failed),
         blocked=tuple(blocked),

@@ -61,6 +61,15 @@ class Metric:
     over_time: bool = False
     by_row: bool = False
 
+    @property
+    def most(self) -> float:
+        """Return the largest limit that a value can exceed. A run can break no limit above it."""
+        return _MOST.get(self.unit, 1e6)
+
+
+_MOST: Final = {"%": 99.99, "% points": 99.99, "ms": 600_000.0, "times": 100.0}
+"""Largest limits by unit. A share is never above 100 %; load.toml allows requests of at most 600 s."""
+
 
 def metric_named(name: str) -> Metric | None:
     """Return the metric of that name, None if there is none."""

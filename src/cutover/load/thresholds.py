@@ -166,7 +166,7 @@ def _threshold(
             file, f"{key}.metric", f"unknown metric {table['metric']!r}", f"One of: {', '.join(metric_names())}."
         )
     operator = _one_of(file, f"{key}.operator", table["operator"], _OPERATORS)
-    limit = number_of(file, f"{key}.limit", table["limit"])
+    limit = number_of(file, f"{key}.limit", table["limit"], most=metric.most)
     if limit == 0 and operator == "<":
         raise ConfigurationError(file, f"{key}.limit", "no value is below zero", 'Write operator = "<=".')
     endpoints = _one_of(file, f"{key}.endpoints", table["endpoints"], tuple(classes))

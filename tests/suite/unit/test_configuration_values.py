@@ -3,6 +3,7 @@
 import copy
 import datetime
 import math
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from cutover.config import environments, manifest, operations, waivers
 from cutover.config.environments import load_environment
 from cutover.config.local_runtime import runtime_answers
 from cutover.config.manifest import load_manifest
-from cutover.config.validation import ConfigurationError, root
+from cutover.config.validation import ConfigurationError, read_toml, root
 from cutover.config.waivers import load_waivers
 
 pytestmark = pytest.mark.unit
@@ -172,3 +173,15 @@ def test_answer_of_the_runtime_needs_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "contracts" / "local_runtime.toml").write_text(table.format("error"))
     with pytest.raises(ConfigurationError, match=r"answer 1\.text\]: expected at least 20 characters, got 'error'"):
         runtime_answers(tmp_path)
+
+
+@given(st.sampled_from(["nan", "-nan", "inf", "-inf", "+inf", "1e999"]), st.sampled_from(["a", "b.c", "d"]))
+def test_nan_and_infinity_are_refused_with_their_key(text: str, key: str) -> None:
+    """At any depth, also in arrays: no comparison with NaN is true, so such a limit is never broken."""
+    value = f"[1.0, {text}]" if key == "d" else text
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "file.toml"
+        file.write_text(f"ok = 1.5\n{key} = {value}\n")
+        with pytest.raises(ConfigurationError, match="expected a finite number") as refused:
+            read_toml(file)
+    assert refused.value.key == ("d 2" if key == "d" else key)

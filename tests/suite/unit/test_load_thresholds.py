@@ -1,5 +1,6 @@
 """gates.toml: the project's thresholds, and the messages for wrong ones, with file, key and fix."""
 
+import dataclasses
 import math
 import shutil
 from pathlib import Path
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 
 from cutover.config.validation import ConfigurationError
 from cutover.load.metrics import metric_named, metric_names
-from cutover.load.thresholds import load_thresholds, thresholds_of
+from cutover.load.profiles import PROFILES, load_profile
+from cutover.load.required_thresholds import missing_thresholds, narrower_profile, required_of, wider_limits
+from cutover.load.thresholds import Threshold, load_thresholds, thresholds_of
 
 pytestmark = pytest.mark.unit
 timeless = settings(deadline=None)  # a busy machine is slow, but that is not tested here
@@ -78,7 +81,12 @@ def test_project_has_the_limits_of_the_plan() -> None:
         ({"limit": 0}, "load.gate 'a'.limit", "no value is below zero"),
         ({"limit": "100 ms"}, "load.gate 'a'.limit", "a number"),
         ({"limit": True}, "load.gate 'a'.limit", "a number"),
-        ({"limit": math.nan}, "load.gate 'a'.limit", "expected "),
+        ({"limit": math.nan}, "load.gate 1.limit", "expected a finite number, got nan"),
+        ({"limit": math.inf}, "load.gate 1.limit", "expected a finite number, got inf"),
+        ({"metric": "error_rate_percent", "limit": 100}, "load.gate 'a'.limit", "expected 0 to 99.99, got 100"),
+        ({"metric": "closed_while_idle_percent", "limit": 1000}, "load.gate 'a'.limit", "expected 0 to 99.99"),
+        ({"limit": 600001}, "load.gate 'a'.limit", "expected 0 to 600000"),
+        ({"metric": "p95_growth_ratio", "limit": 101}, "load.gate 'a'.limit", "expected 0 to 100"),
         ({"endpoints": "raeds"}, "load.gate 'a'.endpoints", "all, reads"),
         ({"phase": ""}, "load.gate 'a'.phase", "empty"),
         ({"phase": "compared"}, "load.gate 'a'.phase", "metric that compares"),
@@ -173,3 +181,68 @@ def test_operator_decides_at_the_limit(operator: str) -> None:
     assert found.is_kept_by(math.nextafter(found.limit, -math.inf))
     assert not found.is_kept_by(math.nextafter(found.limit, math.inf))
     assert not found.is_kept_by(math.nan)
+
+
+def profile_of(name: str) -> tuple[Threshold, ...]:
+    """Return the project's thresholds of that profile."""
+    return tuple(each for each in load_thresholds(ROOT) if name in each.profiles)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_project_has_every_required_threshold(name: str) -> None:
+    """gates.toml and the package agree: nothing is missing and no limit is wider."""
+    thresholds = profile_of(name)
+    assert missing_thresholds(name, thresholds) == {}
+    assert wider_limits(name, thresholds) == []
+    assert len(required_of(name)) == len(thresholds)
+
+
+@timeless
+@given(st.sampled_from(PROFILES), st.data())
+def test_any_deleted_threshold_is_missing(name: str, data: st.DataObject) -> None:
+    """Each deletion is named, whatever the others are."""
+    thresholds = profile_of(name)
+    kept = data.draw(st.lists(st.sampled_from(thresholds), unique_by=lambda each: each.name, max_size=len(thresholds)))
+    assert len(missing_thresholds(name, kept)) == len(thresholds) - len(kept)
+
+
+def test_smaller_class_is_missing() -> None:
+    """A class without downloads does not cover the reads; a class of one's own name does not replace it."""
+    thresholds = [
+        dataclasses.replace(each, members=frozenset({"user"})) if each.endpoints == "reads" else each
+        for each in profile_of("baseline")
+    ]
+    (reason,) = missing_thresholds("baseline", thresholds).values()
+    assert "load.classes.reads does not contain columns, download" in reason
+
+
+def test_missing_floor_is_missing() -> None:
+    """Without it a slow network would read as a slow system."""
+    thresholds = [dataclasses.replace(each, needs_network_latency=False) for each in profile_of("soak")]
+    (reason,) = missing_thresholds("soak", thresholds).values()
+    assert "floor = true" in reason
+
+
+def test_wider_limit_is_shown() -> None:
+    """A changed limit is allowed, and the last line names it."""
+    thresholds = [
+        dataclasses.replace(each, limit=40) if each.metric.name == "error_rate_percent" else each
+        for each in profile_of("smoke")
+    ]
+    assert missing_thresholds("smoke", thresholds) == {}
+    assert wider_limits("smoke", thresholds) == ["error_rate_percent limit 40 instead of 5"]
+
+
+def test_own_profile_requires_what_every_profile_does() -> None:
+    """A profile that the package does not know has no empty denominator."""
+    assert {each.metric for each in required_of("nightly")} == {"wrong_bodies", "closed_while_idle_percent"}
+
+
+@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize("short", [False, True])
+def test_project_profiles_are_the_committed_ones(name: str, short: bool) -> None:
+    """A shorter profile, or one without a journey, is named in the last line."""
+    profile = load_profile(ROOT, name, short=short)
+    assert narrower_profile(profile) == []
+    less = dataclasses.replace(profile, shapes=profile.shapes[1:], mix=profile.mix[1:])
+    assert len(narrower_profile(less)) == 2

@@ -546,3 +546,12 @@ def test_absent_endpoint_needs_no_threshold() -> None:
     found = decide_load(run.totals, run.facts, profile_thresholds(baseline(steady())))
     assert found.verdict.verdict is Verdict.GO
     assert "health" not in {result.threshold.endpoints for result in found.results}
+
+
+def test_deleted_threshold_is_inconclusive() -> None:
+    """A gates.toml that was reduced to the kept thresholds is not GO."""
+    run = baseline(steady())
+    found = decide_load(run.totals, run.facts, profile_thresholds(run)[:1]).verdict
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert len(found.missing) == found.counts["missing"] == found.counts["required"] - 1
+    assert "gates.toml has no threshold on " in found.reasons[0]
