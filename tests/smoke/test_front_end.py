@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cutover.client.identity import found_in
 from cutover.core.errors import NotVerified
 from cutover.core.recorder import Recorder
 from cutover.systems.front_end import assets_of, build_of
@@ -76,10 +77,11 @@ def test_every_host_name_serves_the_same_build(target: Target, recorder: Recorde
             if result.status in (301, 302, 307, 308):
                 result = Result(target.client.follow(result.answer), result.operation)
         result.expect_status(200, why=f"{url} is a name of the front end")
-        if identity is not None and (got := result.answer.headers.get(identity.header)) != identity.value:
+        proves = identity is not None and identity.is_carried("index", result.status)
+        if identity is not None and proves and (got := found_in(identity, result.answer)) != identity.value:
             raise result.failed(
                 "front-end:name-answerer",
-                expected=f"{identity.header}: {identity.value} at {url}",
+                expected=f"{identity.place}: {identity.value} at {url}",
                 got=repr(got),
                 do_next="this name points to another system: check the DNS records and routes of the zone",
             )

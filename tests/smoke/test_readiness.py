@@ -2,9 +2,11 @@
 
 import pytest
 
+from cutover.client.identity import found_in
 from cutover.core.errors import NotVerified
 from cutover.core.recorder import Recorder
-from cutover.systems.target import Target, become_ready
+from cutover.systems.readiness import become_ready, proving_response
+from cutover.systems.target import Target
 
 pytestmark = [pytest.mark.smoke, pytest.mark.system("worker", "legacy")]
 
@@ -12,15 +14,22 @@ pytestmark = [pytest.mark.smoke, pytest.mark.system("worker", "legacy")]
 @pytest.mark.plan("Staging Validation Script: wait for deployment to be ready")
 @pytest.mark.never_waived("the identity of who answered")
 def test_system_is_ready_and_proves_its_identity(target: Target, recorder: Recorder) -> None:
-    """Health responds within the allowed tries, with the header that proves the system's identity."""
+    """The system responds within the allowed tries, and proves its identity as the environment declares."""
     identity = target.environment.systems[target.system].identity
     if identity is None:
         raise NotVerified(f"environments.toml [{target.environment.name}] declares no {target.system}.identity")
     tries, seconds = become_ready(target, recorder.notes.append)
     recorder.measure("tries until ready", tries, f"<= {target.environment.readiness.tries}")
     recorder.measure("seconds until ready", round(seconds, 3), "reported")
+    if identity.blind_spot:
+        recorder.note_undetectable(f"{target.system}: {identity.blind_spot}")
+    if identity.address_only:
+        return
     # The client compares the identity of every response; this check makes it visible.
-    result = target.call("health")
-    got = result.answer.headers.get(identity.header)
+    result = proving_response(target, identity)
+    if result is None:
+        recorder.notes.append(f"{target.system}: {identity.place} is compared in the responses that carry it")
+        return
+    got = found_in(identity, result.answer)
     if got != identity.value:
-        raise result.failed("identity", expected=f"{identity.header}: {identity.value}", got=repr(got))
+        raise result.failed("identity", expected=f"{identity.place}: {identity.value}", got=repr(got))

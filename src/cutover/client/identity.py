@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cutover.client.request import Answer
-from cutover.config.environments import Environment
-from cutover.core.errors import IdentityMismatch, LocalRuntimeAnswer
+from cutover.config.environments import Environment, Identity
+from cutover.config.operations import follow_pointer
+from cutover.core.errors import CheckFailed, IdentityMismatch, LocalRuntimeAnswer
 
 
 class IdentityVerifier:
@@ -50,13 +51,16 @@ class IdentityVerifier:
         )  # fmt: skip
         if identity is None or answer.request.of_name:
             return
-        got = answer.headers.get(identity.header)
-        if got is None and (answer.status >= 500 or answer.status == 429):
+        if identity.address_only:
+            return
+        got = found_in(identity, answer)
+        carried = identity.is_carried(request.operation, answer.status)
+        if got is None and (not carried or answer.status >= 500 or answer.status == 429):
             return
         key = f"environments.toml [{self._environment.name}] {system}.identity"
         if got != identity.value:
             raise IdentityMismatch(
-                f"{key}: expected {identity.header}: {identity.value!r} from {system}, got {got!r} from "
+                f"{key}: expected {identity.place}: {identity.value!r} from {system}, got {got!r} from "
                 f"{answer.source}. Another system answers at this address."
             )
         if identity.version_header is not None and answer.version is None and answer.status < 500:
@@ -73,6 +77,20 @@ class IdentityVerifier:
             )
 
 
+def found_in(identity: Identity, answer: Answer) -> str | None:
+    """Return the value that an answer carries as the proof of its system, None if it carries none."""
+    if identity.header:
+        header: str | None = answer.headers.get(identity.header)
+        return header
+    pointer = identity.pointers.get(answer.request.operation)
+    if pointer is None or answer.status >= 400:
+        return None
+    try:
+        return str(follow_pointer(answer.json, pointer))
+    except (KeyError, CheckFailed):
+        return None
+
+
 def refuse_runtime_answer(
     environment: Environment, system: str, status: int, headers: Mapping[str, str], body: bytes,
     *, method: str, has_body: bool, source: str,
@@ -84,7 +102,7 @@ def refuse_runtime_answer(
     if system != "worker" or not environment.runtime_answers:
         return
     identity = environment.systems[system].identity
-    if identity is not None and headers.get(identity.header) == identity.value:
+    if identity is not None and identity.header and headers.get(identity.header) == identity.value:
         return
     for made in environment.runtime_answers:
         if made.matches(status, body, method, has_body=has_body):

@@ -16,16 +16,46 @@ from cutover.core.secrets import Secret
 
 @dataclass(frozen=True)
 class Identity:
-    """The headers by which a system proves that it sent a response.
+    """The proof that a system sent a response: a header, a JSON field, or nothing but its address.
 
-    header, value: this header must have this value. version_header: contains the system's version.
-    version_required: another system sends the same value (the other colour), so a run must ask for a version.
+    header, value: this header must have this value. pointers: operation -> JSON pointer of a field that must have it
+    instead; a system without header and pointers is known by its address only. address_only: the reason, "" if there is
+    a proof. operations: only their answers carry the header, all if empty. success_only: answers with a status from
+    400 do not carry it. version_header: contains the system's version. version_required: another system sends the same
+    value (the other colour), so a run must ask for a version.
     """
 
-    header: str
-    value: str
+    header: str = ""
+    value: str = ""
     version_header: str | None = None
     version_required: bool = False
+    pointers: Mapping[str, str] = field(default_factory=dict)
+    operations: frozenset[str] = frozenset()
+    success_only: bool = False
+    address_only: str = ""
+
+    def is_carried(self, operation: str, status: int) -> bool:
+        """Return True if an answer of this operation with this status must carry the proof."""
+        if self.address_only or (status >= 400 and (self.pointers or self.success_only)):
+            return False
+        return operation in self.pointers if self.pointers else not self.operations or operation in self.operations
+
+    @property
+    def place(self) -> str:
+        """Return what carries the proof, for messages."""
+        return self.header or f"the field at {' or '.join(sorted(set(self.pointers.values())))}"
+
+    @property
+    def blind_spot(self) -> str:
+        """Return the answers that prove nothing, "" if every answer proves the system."""
+        if self.address_only:
+            return f"another system at the same address: no answer proves who sent it ({self.address_only})"
+        named = sorted(self.pointers or self.operations)
+        only = [f"of {', '.join(named)}"] if named else []
+        only += ["with a status below 400"] if self.success_only or self.pointers else []
+        return f"another system behind other answers than those {' '.join(only)}: only they carry {self.place}" * bool(
+            only
+        )
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,16 @@ SECRETS: Final = frozenset({
 _VARIABLE: Final = "the name of an environment variable"
 
 _IDENTITY: Final = Table(
-    {"header": Text(), "value": Text(), "version_header": Text(), "version": Text(choices=("required",))},
-    required=("header", "value"),
+    {
+        "header": Text(),
+        "fields": Texts(name="a JSON pointer"),
+        "address_only": Text("a reason"),
+        "value": Text(),
+        "operations": Items(Text("an operation"), "an array of operations"),
+        "success_only": Flag(),
+        "version_header": Text(),
+        "version": Text(choices=("required",)),
+    },
 )
 _SYSTEM: Final = Table(
     {"url": Text("a URL"), "name": Text(), "identity": _IDENTITY, "absent": Text("a reason")},

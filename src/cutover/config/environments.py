@@ -20,6 +20,7 @@ from cutover.config.environment import (
     Readiness,
     System,
 )
+from cutover.config.environment_identity import read_identity
 from cutover.config.environment_schema import CAPABILITIES, ENVIRONMENT
 from cutover.config.environment_secrets import read_accounts, read_migrated_accounts, read_secrets
 from cutover.config.environment_stores import (
@@ -31,7 +32,7 @@ from cutover.config.environment_stores import (
     read_postgres,
 )
 from cutover.config.local_runtime import runtime_answers
-from cutover.config.operations import SYSTEMS, load_operations
+from cutover.config.operations import SYSTEMS, Operations, load_operations
 from cutover.config.validation import CORRECT, ConfigurationError, Flag, known_keys, read_toml, require, typed
 from cutover.core.safety import AllowList, SafetyLevel
 
@@ -94,7 +95,8 @@ def load_environment(
                 file, f"{name}.pair", "the pair is not running", "Start it with `cutover pair up`."
             )
         table, own_variables = with_pair(table, pair)
-    systems, absent = _systems(file, name, table)
+    operations = load_operations(project / "contracts" / "operations.toml", table["operations"], table["routes"], name)
+    systems, absent = _systems(file, name, table, operations)
     safety = SafetyLevel.parse(table["safety"])
     secrets = read_secrets(file, name, table["secrets"], own_variables)
     bucket = read_bucket(file, name, table.get("r2"), secrets)
@@ -117,9 +119,7 @@ def load_environment(
         readiness=Readiness(**table["readiness"]),
         kv_propagation_s=table["kv_propagation_s"],
         timeout_s=table["timeout_s"],
-        operations=load_operations(
-            project / "contracts" / "operations.toml", table["operations"], table["routes"], name
-        ),
+        operations=operations,
         allowed=allowed,
         secrets=secrets,
         bucket=bucket,
@@ -176,7 +176,9 @@ def _ad_hoc(project: Path, url: str) -> Environment:
     )
 
 
-def _systems(file: Path, name: str, table: Mapping[str, Any]) -> tuple[dict[str, System], dict[str, str]]:
+def _systems(
+    file: Path, name: str, table: Mapping[str, Any], operations: Operations
+) -> tuple[dict[str, System], dict[str, str]]:
     """Return the systems that exist, and the reasons of those that do not."""
     systems: dict[str, System] = {}
     absent: dict[str, str] = {}
@@ -190,7 +192,9 @@ def _systems(file: Path, name: str, table: Mapping[str, Any]) -> tuple[dict[str,
             absent[system] = row["absent"]
             continue
         url: str = require(file, key, row, "url")
-        identity = _identity(file, f"{key}.identity", row["identity"]) if "identity" in row else None
+        identity = None
+        if "identity" in row:
+            identity = read_identity(file, f"{key}.identity", row["identity"], operations[system])
         systems[system] = System(system, url.rstrip("/"), identity, row.get("name"))
     if not systems:
         raise ConfigurationError(file, name, "neither system has a URL", "Add at least one.")
@@ -199,13 +203,6 @@ def _systems(file: Path, name: str, table: Mapping[str, Any]) -> tuple[dict[str,
             file, name, "both systems have the same URL, so one of them would not be checked", "Correct one URL."
         )
     return systems, absent
-
-
-def _identity(file: Path, key: str, table: Mapping[str, str]) -> Identity:
-    required = "version" in table
-    if required:
-        require(file, key, table, "version_header")
-    return Identity(table["header"].lower(), table["value"], table.get("version_header"), required)
 
 
 def _read_only_form(file: Path, name: str, safety: SafetyLevel, reasons: dict[str, str]) -> dict[str, str]:

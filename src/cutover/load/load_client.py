@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from cutover.client.http import REQUESTS_AN_ADDRESS
-from cutover.config.environments import Environment
+from cutover.config.environments import Environment, Identity
 from cutover.config.operations import Operation, follow_pointer
 from cutover.core.safety import origin_of
 from cutover.core.secrets import remember
@@ -112,11 +112,11 @@ class LoadClient:
         self.host = (f"[{host}]" if ":" in host else host) + ("" if default else f":{port}")
         self._prefix = url.partition("://")[2].partition("/")[1:]
         identity = environment.systems[system].identity
-        self._header = identity.header.encode() if identity else None
+        self._identity = identity if identity is not None and not identity.address_only else None
         self._identities = [
-            (other, found.header.encode(), found.value.encode(), (found.version_header or "").encode())
+            (other, found)
             for other in (environment.systems if any_system else [system])
-            if (found := environment.systems[other].identity) is not None
+            if (found := environment.systems[other].identity) is not None and not found.address_only
         ]
         self._version = f"{system} {version}" if version and identity and identity.version_header else None
         self._last_origin: str | None = None
@@ -195,7 +195,7 @@ class LoadClient:
 
         def check(response: Response) -> CheckResult:
             status = response.status
-            wrong = self._wrong_origin(response)
+            wrong = self._wrong_origin(name, response)
             if wrong is not None:
                 return Outcome.WRONG_VERSION, wrong
             if status not in statuses:
@@ -208,20 +208,22 @@ class LoadClient:
 
         return check
 
-    def _wrong_origin(self, response: Response) -> str | None:
+    def _wrong_origin(self, name: str, response: Response) -> str | None:
         """Return why the response came from a wrong system or version; None if it is right.
 
         A bare 5xx, 429 or redirect may come from an edge (client/http.py). For a user each of them is an error.
         """
-        if self._header is None:
+        if self._identity is None:
             return None
-        found = next((row for row in self._identities if response.header(row[1]) == row[2]), None)
+        found = next((row for row in self._identities if _proof(row[1], name, response) == row[1].value.encode()), None)
         if found is None:
             edge = response.status >= 500 or response.status == 429 or 300 <= response.status < 400
-            return None if edge and response.header(self._header) is None else "response from another system"
-        text, _, _, version_header = found
-        if version_header:
-            version = response.header(version_header)
+            bare = _proof(self._identity, name, response) is None
+            may_be_bare = edge or not self._identity.is_carried(name, response.status)
+            return None if bare and may_be_bare else "response from another system"
+        text, identity = found
+        if identity.version_header:
+            version = response.header(identity.version_header.encode())
             if version is None:
                 return None if response.status >= 500 else "no version in the response"
             text += " " + version.decode("latin-1")[:64]
@@ -244,6 +246,19 @@ class LoadClient:
         except (KeyError, ValueError):
             return None
         return value if isinstance(value, str) and value else None
+
+
+def _proof(identity: Identity, name: str, response: Response) -> bytes | None:
+    """Return the value that a response to an operation carries as the proof of its system, None without one."""
+    if identity.header:
+        return response.header(identity.header.encode())
+    pointer = identity.pointers.get(name)
+    if pointer is None or response.status >= 400:
+        return None
+    try:
+        return str(follow_pointer(json.loads(response.body), pointer)).encode()
+    except (KeyError, ValueError):
+        return None
 
 
 def _multipart(field_name: str, filename: str, content: bytes) -> bytes:

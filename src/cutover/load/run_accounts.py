@@ -21,7 +21,8 @@ from cutover.load.journeys import endpoints_of
 from cutover.load.preparation import Preparation
 from cutover.load.process_reports import ProcessReports
 from cutover.load.profiles import Profile
-from cutover.systems.target import Target, become_ready
+from cutover.systems.readiness import become_ready
+from cutover.systems.target import Target
 from cutover.traffic.arrivals import Schedule
 
 
@@ -81,8 +82,8 @@ class RunAccounts:
         needed = needed_by(self._journeys)
         for system in self._profile.systems:
             target = self._responding_before(system)
-            if target.environment.operations[system]["health"].absent is None:
-                become_ready(target, self._progress)
+            become_ready(target, self._progress)
+            if target.has("health"):
                 self.versions[system] = target.call("health").answer.version
             if needed:
                 accounts = Accounts(target, run_id, ledger, label=secrets.token_hex(3))

@@ -261,7 +261,7 @@ class GateSession(GateRun):
         session.exitstatus = self.final
 
     def _become_ready(self) -> None:
-        from cutover.systems.target import become_ready
+        from cutover.systems.readiness import become_ready
 
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         for system in self.environment.systems:

@@ -13,7 +13,8 @@ from cutover.config.environments import Environment
 from cutover.core.safety import KillSwitch, SafetyLevel
 from cutover.embedded.folders import base
 from cutover.run.lifecycle import Command
-from cutover.systems.target import Target, become_ready
+from cutover.systems.readiness import become_ready
+from cutover.systems.target import Target
 
 
 class SystemsCommand(Command):

@@ -37,6 +37,9 @@ def facts(
     undetectable = {line for observed in observations for line in observed.could_not_detect}
     if environment is not None and environment.local_runtime:
         undetectable |= set(_not_enforced_locally(project))
+    for system in environment.systems.values() if environment is not None else ():
+        if system.identity is not None and system.identity.blind_spot:
+            undetectable.add(f"{system.system}: {system.identity.blind_spot}")
     return {
         "run": run,
         "nonce": nonce,

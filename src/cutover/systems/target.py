@@ -15,14 +15,7 @@ from urllib.parse import urlsplit
 from cutover.client.http import SAFE_METHODS, Answer, Client, Request
 from cutover.config.environments import Environment
 from cutover.config.operations import Operation, follow_pointer
-from cutover.core.errors import (
-    CheckFailed,
-    IdentityMismatch,
-    LocalRuntimeAnswer,
-    NotApplicable,
-    NotVerified,
-    Unreachable,
-)
+from cutover.core.errors import CheckFailed, NotApplicable, NotVerified
 from cutover.core.preconditions import Preconditions
 from cutover.core.recorder import Recorder
 from cutover.core.safety import SafetyLevel
@@ -343,39 +336,6 @@ class Target:
             time.sleep(interval_s)
 
 
-def become_ready(target: Target, progress: Callable[[str], None]) -> tuple[int, float]:
-    """Request the health endpoint until it succeeds. Return the number of tries and the seconds.
-
-    The environment's `readiness` gives the number and the interval (the plan: 30 tries, 10 s apart). Raises Unreachable
-    with the last reason if no try succeeded; IdentityMismatch if that was the result of the last try. Earlier ones may
-    be from another version, because a deployment may be in progress.
-    """
-    ready = target.environment.readiness
-    started = time.monotonic()
-    for attempt in range(1, ready.tries + 1):
-        last = attempt == ready.tries
-        reason = ""
-        try:
-            result = target.call("health", timeout_s=min(10.0, target.environment.timeout_s))
-            # 503 is a response of the health endpoint, which the checks evaluate. Any other status means not ready.
-            if result.status in result.operation.statuses or result.status == 503:
-                return attempt, time.monotonic() - started
-            reason = result.answer.excerpt
-        except (Unreachable, IdentityMismatch, CheckFailed, LocalRuntimeAnswer) as error:
-            if last and isinstance(error, IdentityMismatch):
-                raise
-            reason = _one_line(error) if isinstance(error, CheckFailed) else str(error).splitlines()[0]
-        if last:
-            break
-        progress(f"waiting for {target.system} ({attempt}/{ready.tries}): {reason}")
-        time.sleep(ready.interval_s)
-    raise Unreachable(
-        f"{target.system} at {target.url} was not ready after {ready.tries} tries, {ready.interval_s:g} s apart: "
-        f"{reason}. Check that it is deployed and running, and the address in environments.toml "
-        f"[{target.environment.name}]."
-    )
-
-
 def _level_of(operation: Operation, method: str) -> SafetyLevel:
     """Return the safety level of a request with this method to the operation's path.
 
@@ -385,10 +345,6 @@ def _level_of(operation: Operation, method: str) -> SafetyLevel:
     if method == operation.method:
         return operation.level
     return SafetyLevel.READ_ONLY if method in SAFE_METHODS else max(SafetyLevel.TEST_DATA, operation.level)
-
-
-def _one_line(error: CheckFailed) -> str:
-    return "; ".join(line.strip() for line in str(error).splitlines()[1:3])
 
 
 def _revealed(value: Any) -> Any:

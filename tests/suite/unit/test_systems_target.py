@@ -12,7 +12,8 @@ from cutover.config.validation import root
 from cutover.core.errors import LocalRuntimeAnswer, NotVerified, Unreachable
 from cutover.core.recorder import Recorder
 from cutover.core.safety import AllowList
-from cutover.systems.target import Target, become_ready
+from cutover.systems.readiness import become_ready
+from cutover.systems.target import Target
 
 pytestmark = pytest.mark.unit
 

@@ -1,0 +1,311 @@
+"""A target and accounts on deployments that the environment's table describes, answered by a scripted client."""
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from cutover.accounts.registered import Accounts
+from cutover.accounts.sessions import MissingSecret, id_of
+from cutover.client.identity import IdentityVerifier
+from cutover.client.request import Answer, Request
+from cutover.config.environments import Environment, load_environment
+from cutover.config.validation import ConfigurationError, root
+from cutover.core.errors import CheckFailed, IdentityMismatch, NotApplicable, Unreachable
+from cutover.core.recorder import Recorder
+from cutover.load.load_client import LoadClient, SharedState
+from cutover.load.preparation import load_lists
+from cutover.run.verdict_file import facts
+from cutover.systems.readiness import become_ready, proving_response
+from cutover.systems.target import Target
+from cutover.traffic.ledger import Outcome
+from cutover.traffic.wire import Response
+
+pytestmark = pytest.mark.unit
+
+BASE = """
+[x]
+safety = "test-data"
+worker = { url = "https://worker.example"%s }
+legacy = { absent = "none here" }
+readiness = { tries = 1, interval_s = 0 }
+"""
+TOKEN = "a-token-of-24-characters"
+Reply = Callable[[Request], tuple[int, Any]]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a project folder with the real contracts."""
+    shutil.copytree(root() / "contracts", tmp_path / "contracts")
+    return tmp_path
+
+
+class Client:
+    """A client that answers by a script and keeps the requests. Verifies the identity as the real one does."""
+
+    def __init__(self, environment: Environment, reply: Reply, headers: dict[str, str]) -> None:
+        self.reply, self.headers, self.requests = reply, headers, list[Request]()
+        self.verifier = IdentityVerifier(environment, None)
+
+    def send(self, request: Request) -> Answer:
+        """Return the scripted answer."""
+        self.requests.append(request)
+        status, document = self.reply(request)
+        body = b"" if document is None else json.dumps(document).encode()
+        answer = Answer(request, "r-1", status, httpx.Headers(self.headers), body, 0.0)
+        self.verifier.verify(answer)
+        return answer
+
+
+def load(project: Path, text: str, identity: str = "") -> Environment:
+    (project / "environments.toml").write_text(BASE % (f", identity = {identity}" if identity else "") + text)
+    return load_environment(project, "x", variables={})
+
+
+def target_of(environment: Environment, reply: Reply, headers: dict[str, str] | None = None) -> tuple[Target, Client]:
+    client: Any = Client(environment, reply, headers or {})
+    return Target("worker", environment, client, Recorder()), client
+
+
+def sessions(request: Request) -> tuple[int, Any]:
+    """Answer a registration without tokens, a login without an id, and the account with its id."""
+    if request.operation == "register":
+        return 201, {"message": "created"}
+    if request.operation == "login":
+        return 200, {"access_token": TOKEN, "refresh_token": TOKEN + "-2"}
+    return 200, {"id": "a-text-id"}
+
+
+WITHOUT_TOKENS = """
+[x.operations.register.worker]
+replace = true
+response = {}
+[x.operations.login.worker]
+response = { user_id = false }
+[x.operations.user.worker]
+"""
+
+
+def test_tokens_come_from_a_login_and_the_id_from_user(project: Path) -> None:
+    """An account has the tokens of a login and a text id if the registration returns neither."""
+    target, client = target_of(load(project, WITHOUT_TOKENS), sessions)
+    account = Accounts(target, "run", None).new()
+    assert [request.operation for request in client.requests] == ["register", "login", "user"]
+    assert (account.access_token.reveal(), account.refresh_token.reveal()) == (TOKEN, TOKEN + "-2")
+    assert id_of(target, account) == "a-text-id"
+
+
+def test_declared_token_is_required(project: Path) -> None:
+    """Without the declaration the same registration is a finding (the control)."""
+    target, _ = target_of(load(project, ""), sessions)
+    with pytest.raises(CheckFailed, match="field:register:access_token"):
+        Accounts(target, "run", None).new()
+
+
+def test_missing_refresh_token_is_no_empty_one(project: Path) -> None:
+    """A system without refresh tokens: using one is not applicable, and never an empty token that is refused."""
+    environment = load(project, "[x.routes.worker]\nfields = { refresh_token = false, user_id = false }")
+    target, client = target_of(environment, lambda _: (201, {"access_token": TOKEN}))
+    account = Accounts(target, "run", None).new()
+    assert isinstance(account.refresh_token, MissingSecret)
+    sent = len(client.requests)
+    with pytest.raises(NotApplicable, match="no refresh token"):
+        target.call("user", token=account.refresh_token)
+    assert len(client.requests) == sent
+    target.call("logout", token=account.access_token, fields={"refresh_token": account.refresh_token})
+    assert client.requests[-1].json == {}
+    with pytest.raises(NotApplicable, match="user_id"):
+        id_of(target, account)
+
+
+def test_absent_operation_is_not_applicable(project: Path) -> None:
+    """A call of an absent operation sends nothing and is not applicable, with the reason."""
+    target, client = target_of(load(project, "[x.operations.logout.worker]\nabsent = 'no route'"), sessions)
+    with pytest.raises(NotApplicable, match="worker has no logout: no route"):
+        target.call("logout")
+    assert client.requests == []
+    assert (target.has("logout"), target.has("login", "user")) == (False, True)
+
+
+def files(request: Request) -> tuple[int, Any]:
+    """Answer an upload and a list. The server stores the file under another name."""
+    if request.operation == "upload":
+        return 201, {"file": {"file_id": 7, "filename": "stored name.csv", "path": "m/stored name.csv"}}
+    return 200, {"files": []}
+
+
+BY_NAME = """
+[x.operations.upload.worker]
+response = { file_path = "/file/path" }
+[x.operations.download.worker]
+path = "/d/{filename}/"
+[x.operations.export.worker]
+path = "/e"
+request = { file_path = "file_path" }
+"""
+
+
+def test_file_is_downloaded_by_the_name_of_its_upload(project: Path) -> None:
+    """Checks name a file by its id. The path contains its name, and the body its path, as the upload returned them."""
+    target, client = target_of(load(project, BY_NAME), files)
+    upload = target.call("upload", file=("sent.csv", b"a\n", "text/csv"))
+    path = {"file_id": str(upload.field("file_id"))}
+    target.call("download", path=path)
+    assert client.requests[-1].url == "https://worker.example/d/stored%20name.csv/"
+    target.call("export", path=path, fields={"columns": ["a"], "filters": []})
+    assert client.requests[-1].json == {"columns": ["a"], "filters": [], "file_path": "m/stored name.csv"}
+
+
+def test_unknown_id_names_no_file(project: Path) -> None:
+    """An id that no upload returned is sent as the name, so that the request names no file."""
+    target, client = target_of(load(project, BY_NAME), files)
+    target.call("download", path={"file_id": "no-such-file"})
+    assert client.requests[-1].url == "https://worker.example/d/no-such-file/"
+
+
+def test_refusal_of_the_same_meaning_is_accepted(project: Path) -> None:
+    """A declared refusal is accepted in place of the contract's, and any other status is a finding."""
+    text = "[x.routes.worker]\nrefusal = { 401 = [401, 403] }"
+    for status, other in ((403, 404), (401, 200)):
+        target, _ = target_of(load(project, text), lambda _, status=status: (status, {}))
+        assert target.call("user").expect_status(401).is_status(401)
+        target, _ = target_of(load(project, text), lambda _, other=other: (other, {}))
+        with pytest.raises(CheckFailed, match="status 401 or 403"):
+            target.call("user").expect_status(401)
+
+
+@pytest.mark.parametrize(
+    ("absent", "probe", "status"),
+    [(("health",), "user", 401), (("health", "user", "list_files"), "no_such_operation", 404)],
+)
+def test_readiness_without_health_uses_another_operation(
+    project: Path, absent: tuple[str, ...], probe: str, status: int
+) -> None:
+    """Without /health the next operation proves readiness by its own response, and a 503 does not."""
+    text = "".join(f"[x.operations.{name}.worker]\nabsent = 'no route'\n" for name in absent)
+    target, client = target_of(load(project, text), lambda _: (status, {}))
+    assert become_ready(target, str)[0] == 1
+    assert client.requests[-1].operation == probe
+    target, _ = target_of(load(project, text), lambda _: (503, {}))
+    with pytest.raises(Unreachable, match="not ready"):
+        become_ready(target, str)
+
+
+def test_readiness_without_any_operation_is_refused(project: Path) -> None:
+    """If nothing can show readiness, one message names the key and the fix."""
+    names = ("health", "user", "list_files", "no_such_operation", "index")
+    text = "".join(f"[x.operations.{name}.worker]\nabsent = 'no route'\n" for name in names)
+    target, _ = target_of(load(project, text), sessions)
+    with pytest.raises(ConfigurationError, match=r"x\.operations.*Declare one of them"):
+        become_ready(target, str)
+
+
+FIELD = '{ fields = { health = "/service" }, value = "cutty" }'
+SOME = '{ header = "X-Who", value = "cutty", operations = ["health"] }'
+SUCCESS = '{ header = "X-Who", value = "cutty", success_only = true }'
+ADDRESS = '{ address_only = "no header and no field names the Worker" }'
+
+
+@pytest.mark.parametrize(
+    ("identity", "operation", "status", "document", "headers", "mismatch"),
+    [
+        (FIELD, "health", 200, {"service": "cutty"}, {}, False),
+        (FIELD, "health", 200, {"service": "other"}, {}, True),
+        (FIELD, "health", 200, {}, {}, True),
+        (FIELD, "health", 200, None, {}, True),
+        (FIELD, "health", 503, {}, {}, False),
+        (FIELD, "user", 200, {}, {}, False),
+        (SOME, "health", 200, {}, {"x-who": "cutty"}, False),
+        (SOME, "health", 200, {}, {}, True),
+        (SOME, "user", 200, {}, {}, False),
+        (SOME, "user", 200, {}, {"x-who": "other"}, True),
+        (SUCCESS, "user", 200, {}, {}, True),
+        (SUCCESS, "user", 401, {}, {}, False),
+        (SUCCESS, "user", 401, {}, {"x-who": "other"}, True),
+        (ADDRESS, "health", 200, {}, {"x-who": "anything"}, False),
+    ],
+)
+def test_identity_is_verified_where_it_is_carried(
+    project: Path, identity: str, operation: str, status: int, document: Any, headers: dict[str, str], mismatch: bool
+) -> None:
+    """An answer that must carry the proof and does not, or carries another value, is an identity mismatch.
+
+    The load client judges the same answers in the same way.
+    """
+    environment = load(project, "", identity)
+    target, _ = target_of(environment, lambda _: (status, document), headers)
+    if mismatch:
+        with pytest.raises(IdentityMismatch, match=r"x\] worker\.identity"):
+            target.call(operation)
+    else:
+        target.call(operation)
+    load_client = LoadClient(
+        "worker", environment, SharedState("r"), accounts=[], reserved=[], lists=load_lists(), version=None
+    )
+    body = b"" if document is None else json.dumps(document).encode()
+    head = "".join(f"\r\n{name}: {value}" for name, value in headers.items()).encode()
+    seen = load_client.check_of(operation)(Response(status, head + b"\r\n", body, reusable=True))
+    assert (seen[0] is Outcome.WRONG_VERSION) == mismatch
+
+
+@pytest.mark.parametrize(
+    ("identity", "words"),
+    [
+        (FIELD, "worker: another system behind other answers than those of health with a status below 400"),
+        (SOME, "worker: another system behind other answers than those of health: only they carry x-who"),
+        (SUCCESS, "worker: another system behind other answers than those with a status below 400"),
+        (ADDRESS, "worker: another system at the same address: no answer proves who sent it (no header and no field"),
+        ('{ header = "x-who", value = "cutty" }', None),
+    ],
+)
+def test_verdict_says_what_identity_does_not_prove(project: Path, identity: str, words: str | None) -> None:
+    """verdict.json lists the answers that prove nothing under could_not_detect, and nothing if all prove it."""
+    environment = load(project, "", identity)
+    found = facts(
+        environment=environment, name="x", run="r", nonce=None, started=0.0, records=[], asked_version=None,
+        planted=None, project=project,
+    )["could_not_detect"]  # fmt: skip
+    assert [line[: len(words)] for line in found] == [words] if words else found == []
+
+
+def test_proving_response_is_one_that_carries_the_proof(project: Path) -> None:
+    """The readiness check compares a response that must carry the proof; None if a token is needed for each."""
+    environment = load(project, "", '{ header = "x-who", value = "w", operations = ["user", "index"] }')
+    target, client = target_of(environment, lambda _: (401, {}), {"x-who": "w"})
+    identity = environment.systems["worker"].identity
+    assert identity is not None
+    assert proving_response(target, identity) is not None
+    assert client.requests[-1].operation == "user"
+    assert proving_response(target, dataclasses.replace(identity, operations=frozenset({"login"}))) is None
+
+
+@pytest.mark.parametrize(
+    ("identity", "words"),
+    [
+        ("{}", ["worker.identity", "header, fields, address_only", "none"]),
+        ('{ header = "x", value = "y", address_only = "z" }', ["worker.identity", "header and address_only"]),
+        ('{ header = "x" }', ["worker.identity.value", "missing"]),
+        ('{ header = "x", value = "" }', ["worker.identity.value", "expected a value"]),
+        ('{ fields = { health = "service" }, value = "y" }', ["identity.fields.health", "JSON pointer"]),
+        ('{ fields = {}, value = "y" }', ["identity.fields", "at least one"]),
+        ('{ fields = { healht = "/s" }, value = "y" }', ["identity.fields", "healht"]),
+        ('{ header = "x", value = "y", operations = ["nothing"] }', ["identity.operations", "nothing"]),
+        ('{ header = "x", value = "y", operations = [] }', ["identity.operations", "at least one"]),
+        ('{ address_only = " " }', ["identity.address_only", "reason"]),
+        ('{ address_only = "z", value = "y" }', ["identity.value", "Remove it"]),
+        ('{ fields = { health = "/s" }, value = "y", success_only = true }', ["identity.success_only", "Remove it"]),
+        ('{ header = "x", value = "y", version = "required" }', ["identity.version_header", "missing"]),
+    ],
+)
+def test_mistake_in_identity_names_key_and_fix(project: Path, identity: str, words: list[str]) -> None:
+    """Each mistake in `identity` is one message with file, key and fix."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(project, "", identity)
+    for word in ("environments.toml", *words):
+        assert word in str(caught.value)
