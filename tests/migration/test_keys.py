@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from cutover.core.errors import NotVerified
 from cutover.core.recorder import Recorder
-from cutover.migration.checks import expect_none, expect_quiet
+from cutover.migration.checks import expect_none, expect_quiet, not_read
 from cutover.migration.findings import Kind, Part
 
 pytestmark = [
@@ -22,7 +21,7 @@ KEYS = "the row was migrated wrongly or written meanwhile: compare the named key
 def test_every_owner_has_as_many_rows(reconciliation: Mapping[str, Any], recorder: Recorder) -> None:
     """Both sides have equal numbers of rows and bytes for each owner."""
     if not reconciliation["owners"]:
-        raise NotVerified("no table with an owner could be read")
+        raise not_read(reconciliation, "no table has an owner")
     for name, numbers in reconciliation["owners"].items():
         recorder.measure(f"owners: {name}", numbers["target_rows"], f"exactly {numbers['source_rows']}")
     for name in reconciliation["owners"]:
@@ -35,7 +34,7 @@ def test_every_owner_has_as_many_rows(reconciliation: Mapping[str, Any], recorde
 def test_references_lead_to_rows(reconciliation: Mapping[str, Any], recorder: Recorder) -> None:
     """No row refers to a row that does not exist."""
     if not reconciliation["keys"].get("references"):
-        raise NotVerified("no reference could be followed")
+        raise not_read(reconciliation, "no reference could be followed")
     for name, rows in reconciliation["keys"]["references"].items():
         recorder.measure(f"references {name}", rows, "each refers to a row")
     kinds = frozenset({Kind.BROKEN_REFERENCE.value})
@@ -47,6 +46,8 @@ def test_references_lead_to_rows(reconciliation: Mapping[str, Any], recorder: Re
 
 def test_unique_values_stay_unique(reconciliation: Mapping[str, Any]) -> None:
     """No two rows have the same value in a unique column, by SQLite's rules."""
+    if not reconciliation["keys"].get("unique"):
+        raise not_read(reconciliation, "no unique column could be read")
     expect_none(
         reconciliation, Part.KEYS, "keys:unique", kinds=frozenset({Kind.COLLISION.value}),
         promised="no duplicate value in a unique column of D1",
@@ -57,7 +58,7 @@ def test_unique_values_stay_unique(reconciliation: Mapping[str, Any]) -> None:
 def test_sequences_are_above_the_greatest_id(reconciliation: Mapping[str, Any], recorder: Recorder) -> None:
     """The next row gets an id that no row had before."""
     if not reconciliation["keys"].get("sequences"):
-        raise NotVerified("no sequence could be read")
+        raise not_read(reconciliation, "no sequence could be read")
     for table, (last, greatest) in reconciliation["keys"]["sequences"].items():
         recorder.measure(f"sequence of {table}", last, f"at least {greatest}")
     expect_none(

@@ -8,8 +8,10 @@ from typing import Any
 from cutover.core.errors import CheckFailed, NotVerified
 from cutover.migration.findings import Part
 from cutover.migration.reconciliation_result import places, sentence
+from cutover.migration.schema_differences import schema_differences
 
 CONTRACT = "contracts/migration.toml"
+UNREAD = "the schema differs from the mapping, so the table was not read: see test_schema_is_as_mapped"
 
 
 def expect_none(
@@ -42,16 +44,33 @@ def expect_none(
         )
 
 
+def expect_schema(data: Mapping[str, Any]) -> None:
+    """Raise CheckFailed with every table and column that differs from the mapping, the missing ones first."""
+    found = places(dict(data), Part.SCHEMA)
+    if found:
+        raise CheckFailed(
+            "schema:mapping",
+            expected="every table and column of both sides is mapped, with a type that can store its values",
+            got="; ".join(schema_differences(found)),
+            source=f"{data['environment']}, {data['direction']}",
+            contract=CONTRACT,
+            do_next="change contracts/migration.toml, or migrate the schema that lacks it",
+        )
+
+
 def expect_read(data: Mapping[str, Any], table: str) -> Mapping[str, Any]:
     """Return the numbers of a table. Raises NotVerified if it could not be read or if the source has no rows."""
     if "rows" in data["unverified"]:
         raise NotVerified(data["unverified"]["rows"])
     if table not in data["tables"]:
-        raise NotVerified(
-            f"{table} could not be read because its schema differs from the mapping: see test_schema_is_as_mapped"
-        )
+        raise NotVerified(UNREAD)
     numbers: Mapping[str, Any] = data["tables"][table]
     return numbers
+
+
+def not_read(data: Mapping[str, Any], reason: str) -> NotVerified:
+    """Return the exception for a check that found nothing to judge. reason: if the schema is as mapped."""
+    return NotVerified(UNREAD if places(dict(data), Part.SCHEMA) else reason)
 
 
 def expect_quiet(data: Mapping[str, Any]) -> None:

@@ -201,8 +201,8 @@ class KeyChecks:
     def _orphans_of(
         self, table: OneSided, column: str, referred: str, name: str, reader: Reader, schema: Schema
     ) -> None:
-        if column not in schema.columns[table.name] or referred not in schema.columns:
-            return
+        if column not in schema.columns[table.name] or name not in schema.columns.get(referred, ()):
+            return  # the missing table or column is a finding already
         key = next(iter(schema.columns[table.name]))
         orphan = (
             f'FROM "{table.name}" c WHERE c."{column}" IS NOT NULL AND NOT EXISTS '  # noqa: S608

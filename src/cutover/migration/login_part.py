@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cutover.migration.checks import UNREAD
 from cutover.migration.findings import Findings
 from cutover.migration.logins import login_columns, verify_hashes
 from cutover.migration.object_part import rows_of
@@ -25,9 +26,7 @@ def logins_part(run: Reconciled, findings: Findings, progress: Progress) -> None
     rules = run.mapping.logins
     table = run.mapping.table(rules.table)
     if table not in run.tables:
-        run.result.unverified["logins"] = (
-            f"{table.target} could not be read because its schema differs from the mapping"
-        )
+        run.result.unverified["logins"] = UNREAD
         return
     progress.begin("password hashes")
     rows = rows_of(run.d1, table.target, table.target_key, login_columns(rules, table.target_key))

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from cutover.migration.bulk_media import BulkMedia
+from cutover.migration.checks import UNREAD
 from cutover.migration.database_side import Cell, Dialect, Reader, text_of, whole
 from cutover.migration.file_index import file_columns
 from cutover.migration.findings import Findings
@@ -42,9 +43,7 @@ def objects_part(stop: Callable[[], None]) -> Callable[[Reconciled, Findings, Pr
             )
             return
         if table not in run.tables:
-            run.result.unverified["objects"] = (
-                f"{table.target} could not be read because its schema differs from the mapping"
-            )
+            run.result.unverified["objects"] = UNREAD
             return
         assert environment.media is not None and environment.bucket is not None  # noqa: PT018 - checked above
         columns = file_columns(mapping)

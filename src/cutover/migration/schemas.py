@@ -104,7 +104,10 @@ def _add_index(schema: Schema, table: str, index: str, reader: Reader) -> None:
 def compare_schemas(
     mapping: MigrationMapping, legacy: Schema, d1: Schema, findings: Findings
 ) -> tuple[TableMapping, ...]:
-    """Add a finding for each difference. Return the tables that can be read: both exist, with every mapped column."""
+    """Add a finding for each difference, in the order of the mapping and then by name.
+
+    Return the tables that can be read: both exist, with every mapped column, and D1's key is an integer.
+    """
     readable = []
     for table in mapping.tables:
         before = findings.total
@@ -139,8 +142,11 @@ def _has_all(table: TableMapping, legacy: Schema, d1: Schema) -> bool:
         for column in table.columns
         if column.form is not None
     )
+    # SQLite gives a column INTEGER affinity if its type contains INT: https://www.sqlite.org/datatype3.html#affname
+    key_fits = "INT" in d1.columns[table.target].get(table.target_key, ("", False))[0]
     return (
         types_fit
+        and key_fits
         and sources <= legacy.columns[table.source].keys()
         and {column.name for column in table.columns} <= d1.columns[table.target].keys()
     )
@@ -154,15 +160,21 @@ def _compare_table(table: TableMapping, legacy: Schema, d1: Schema, findings: Fi
     mapped_sources = {column.source for column in table.columns if column.source} | {
         only.name for only in table.source_only
     }
-    for name in source.keys() - mapped_sources:
+    for name in sorted(source.keys() - mapped_sources):
         found(Kind.UNMAPPED, name, "a line in contracts/migration.toml", "none", f"column of Django's {table.source}")
-    for name in mapped_sources - source.keys():
+    for name in sorted(mapped_sources - source.keys()):
         found(Kind.MISSING, name, "a column", "no such column", f"in Django's {table.source}")
-    for name in target.keys() - {column.name for column in table.columns}:
+    for name in sorted(target.keys() - {column.name for column in table.columns}):
         found(Kind.UNMAPPED, name, "a line in contracts/migration.toml", "none", f"column of D1's {table.target}")
     for column in table.columns:
         if column.name not in target:
-            found(Kind.MISSING, column.name, f"column {table.target}.{column.name}", "no such column", "in D1's schema")
+            found(
+                Kind.MISSING,
+                column.name,
+                f"column {table.target}.{column.name}",
+                "no such column",
+                f"in D1's {table.target}",
+            )
         elif column.source in source and column.form is not None:
             _compare_column(column, source[column.source][0], target[column.name], found)
     for name in (table.target_key, *table.unique):
@@ -190,8 +202,17 @@ def _compare_column(
 def _find_unmapped_tables(
     schema: Schema, tables: Iterable[OneSided], mapped: set[str], label: str, findings: Findings
 ) -> None:
-    known = {table.name for table in tables}
-    for name in schema.columns.keys() - mapped - known:
+    known = {table.name: table for table in tables}
+    for table in known.values():
+        for column in table.references if table.name in schema.columns else ():
+            if column not in schema.columns[table.name]:
+                findings.add(
+                    Finding(
+                        Part.SCHEMA, table.name, Kind.MISSING, "", column, f"column {table.name}.{column}",
+                        "no such column", f"in {label}'s {table.name}",
+                    )
+                )  # fmt: skip
+    for name in sorted(schema.columns.keys() - mapped - known.keys()):
         findings.add(
             Finding(
                 Part.SCHEMA,
