@@ -49,6 +49,8 @@ class Schema:
     """The unique columns for which SQLite treats a and A as equal."""
 
     autoincrement: set[str] = field(default_factory=set)
+    views: set[str] = field(default_factory=set)
+    """The names among the tables that hold no row of their own."""
 
     def nullable(self, table: str) -> frozenset[str]:
         """Return the columns that may be NULL."""
@@ -67,9 +69,11 @@ def legacy_schema(reader: Reader) -> Schema:
 def d1_schema(reader: Reader) -> Schema:
     """Return D1's schema, by the few catalog queries that D1 allows."""
     schema = Schema()
-    tables = reader.query("SELECT name, sql FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name")
-    for cell, sql in tables:
+    tables = reader.query("SELECT name, sql, type FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name")
+    for cell, sql, kind in tables:
         name = text_of(cell)
+        if text_of(kind) == "view":
+            schema.views.add(name)
         if sql is not None and "AUTOINCREMENT" in text_of(sql).upper():
             schema.autoincrement.add(name)
         if name.startswith("_cf_"):  # tables of D1 itself, which cannot be queried
@@ -79,7 +83,7 @@ def d1_schema(reader: Reader) -> Schema:
         rows = reader.query(f"SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo('{quoted}')")  # noqa: S608
         primary = [text_of(row[0]) for row in rows if row[3]]
         schema.columns[name] = {
-            text_of(column): (text_of(kind).upper(), bool(refused) or bool(key)) for column, kind, refused, key in rows
+            text_of(column): (text_of(form).upper(), bool(refused) or bool(key)) for column, form, refused, key in rows
         }
         if len(primary) == 1:
             schema.unique.add((name, primary[0]))
@@ -212,7 +216,7 @@ def _find_unmapped_tables(
                         "no such column", f"in {label}'s {table.name}",
                     )
                 )  # fmt: skip
-    for name in sorted(schema.columns.keys() - mapped - known.keys()):
+    for name in sorted(schema.columns.keys() - mapped - known.keys() - schema.views):
         findings.add(
             Finding(
                 Part.SCHEMA,

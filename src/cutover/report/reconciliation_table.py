@@ -22,7 +22,8 @@ def reconciliation_lines(data: Mapping[str, Any]) -> Iterator[str]:
         first = samples[0] if samples else {}
         note = f", {first['note']}" if first.get("note") else ""
         values = f": expected {word(first, 'expected')}, got {word(first, 'got')}" if each.get("column") else ""
-        yield f"  {word(each, 'count')} {word(each, 'kind')} in {place}, first {word(first, 'key')}{values}{note}"
+        key = f", first {word(first, 'key')}" if first.get("key") else ""
+        yield f"  {word(each, 'count')} {word(each, 'kind')} in {place}{key}{values}{note}"
     if len(found) > _PLACES:
         yield f"  and {len(found) - _PLACES} more findings are in reconciliation.html"
     for part, why in (inner(data, "unverified") or {}).items():

@@ -116,3 +116,20 @@ def test_reference_to_a_missing_column_is_no_query(tmp_path: Path) -> None:
     assert numbers.one_sided["saved_filters"] == 1
     assert "saved_filters.file_id → files.file_id" not in numbers.references
     assert "file_id" in message_of(findings)
+
+
+def test_view_without_a_mapping_is_no_finding(tmp_path: Path) -> None:
+    """A view holds no row of its own, so nothing of it can be lost."""
+    file = tmp_path / "d1.sqlite"
+    with sqlite3.connect(file) as connection:
+        connection.executescript("CREATE TABLE more(id); CREATE VIEW shown AS SELECT id FROM more")
+    connection.close()
+    reader = SqliteReader(file, KillSwitch(root()))
+    legacy, d1 = schemas_of(MAPPING)
+    found = d1_schema(reader)
+    reader.close()
+    d1.columns |= found.columns
+    d1.views |= found.views
+    findings = Findings()
+    compare_schemas(MAPPING, legacy, d1, findings)
+    assert [row["table"] for row in found_in(findings, show_values=False)] == ["more"]
