@@ -12,6 +12,7 @@ from cutover.contract.account_snapshot import expect_unchanged, snapshot
 from cutover.contract.finding_collector import Inspection
 from cutover.contract.valid_requests import create_person, valid_request
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.stores import RowStore
 from cutover.systems.target import Target
 
@@ -22,6 +23,7 @@ pytestmark = [
     pytest.mark.accounts(2),
     pytest.mark.never_waived("isolation between users"),
     pytest.mark.plan("contracts/api.md, Statuses, Saved filters; OWASP API1:2023"),
+    pytest.mark.rule(Rule.ISOLATION),
 ]
 
 RULE = "contracts/api.md Everywhere: 404 for an object of another user"
@@ -44,6 +46,7 @@ def test_objects_of_other_users_are_inaccessible(
 
 @pytest.mark.level("disposable")
 @pytest.mark.needs("registration", "d1", "postgres")
+@pytest.mark.rule(Rule.ADMINISTRATORS)
 def test_administrators_have_no_extra_access(
     target: Target, accounts: Accounts, row_store: RowStore, recorder: Recorder
 ) -> None:
@@ -60,6 +63,7 @@ def test_administrators_have_no_extra_access(
 
 @pytest.mark.level("disposable")
 @pytest.mark.needs("registration", "d1", "postgres")
+@pytest.mark.rule(Rule.REVOCATION)
 def test_disabled_accounts_have_no_access(
     target: Target, accounts: Accounts, row_store: RowStore, recorder: Recorder
 ) -> None:

@@ -11,6 +11,7 @@ from cutover.contract.finding_collector import Inspection, available_operations
 from cutover.contract.sample_responses import sample_responses
 from cutover.contract.valid_requests import create_person
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Target
 
 pytestmark = [
@@ -22,6 +23,7 @@ pytestmark = [
 
 
 @pytest.mark.never_waived("isolation between users")
+@pytest.mark.rule(Rule.ISOLATION)
 def test_private_responses_are_not_cacheable(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Every API response forbids caching, also errors, ranges of files, health and metrics."""
     inspection = Inspection(target, "cache", "contracts/api.md Everywhere: Cache; RFC 9111 5.2.2.5")
@@ -46,6 +48,7 @@ def test_private_responses_are_not_cacheable(target: Target, accounts: Accounts,
     inspection.close(recorder)
 
 
+@pytest.mark.rule(Rule.COOKIES)
 def test_responses_set_no_cookies(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """No response sets a cookie: sessions use bearer tokens, which browsers do not attach to foreign requests."""
     inspection = Inspection(target, "cookie", "contracts/api.md Accounts: tokens are JWTs, sent as Bearer")
@@ -60,6 +63,7 @@ def test_responses_set_no_cookies(target: Target, accounts: Accounts, recorder: 
     inspection.close(recorder)
 
 
+@pytest.mark.rule(Rule.REQUEST_ID)
 def test_responses_carry_the_request_id(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
@@ -93,6 +97,7 @@ def test_responses_carry_the_request_id(
 
 
 @pytest.mark.system("worker")
+@pytest.mark.rule(Rule.ISOLATION)
 def test_cors_allows_only_the_own_origin(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:

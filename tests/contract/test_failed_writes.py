@@ -10,6 +10,7 @@ from cutover.contract.error_responses import expect_safe_error
 from cutover.contract.finding_collector import Inspection, available_operations
 from cutover.contract.valid_requests import UNAUTHENTICATED, create_person, valid_request
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.core.secrets import new_password
 from cutover.systems.target import Target
 
@@ -18,6 +19,7 @@ pytestmark = [
     pytest.mark.system("worker", "legacy"),
     pytest.mark.level("test-data"),
     pytest.mark.plan("contracts/api.md, Statuses"),
+    pytest.mark.rule(Rule.DATA_LOSS),
 ]
 
 
@@ -93,6 +95,7 @@ def test_wrong_password_deletes_no_account(target: Target, accounts: Accounts, r
     inspection.close(recorder)
 
 
+@pytest.mark.rule(Rule.REVOCATION)
 def test_deletions_are_idempotent(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """The first deletion returns 204, later ones return 404 and do not affect the user's other data."""
     person = create_person(target, accounts)

@@ -8,12 +8,15 @@ import pytest
 
 from cutover.accounts.registered import Accounts
 from cutover.contract.fuzzing import Fuzzer
+from cutover.core.rule_table import Rule
 
 pytestmark = [
     pytest.mark.contract,
     pytest.mark.plan("Staging Validation Script"),
     pytest.mark.system("legacy"),
     pytest.mark.level("test-data"),
+    pytest.mark.rule(Rule.OPENAPI),
+    pytest.mark.needs("legacy_document"),
 ]
 REGISTRATION = [pytest.mark.needs("registration")]
 OPERATIONS = [

@@ -11,6 +11,7 @@ from cutover.contract.account_snapshot import expect_unchanged, snapshot
 from cutover.contract.finding_collector import Inspection, available_operations
 from cutover.contract.valid_requests import UNAUTHENTICATED, create_person, valid_request
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Target
 
 pytestmark = [
@@ -19,6 +20,7 @@ pytestmark = [
     pytest.mark.level("disposable"),
     pytest.mark.needs("limiter"),
     pytest.mark.plan("Unified Production Configuration: RATE_LIMITER, 100 in 60 s; contracts/api.md, Rate limit"),
+    pytest.mark.rule(Rule.RATE_LIMIT),
 ]
 
 TRIES = 3

@@ -12,6 +12,7 @@ from cutover.contract.broken_requests import json_bytes
 from cutover.contract.finding_collector import Inspection
 from cutover.contract.valid_requests import Person, create_person, valid_request
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.core.secrets import Secret
 from cutover.stores import LegacyRows, ObjectStore, RowStore
 from cutover.systems.target import Result, Target
@@ -21,6 +22,7 @@ pytestmark = [
     pytest.mark.level("test-data"),
     pytest.mark.never_waived("isolation between users"),
     pytest.mark.plan("contracts/api.md, register: is_admin, is_staff, id in the request are ignored"),
+    pytest.mark.rule(Rule.ISOLATION),
 ]
 
 RULE = "contracts/api.md Accounts: is_admin, is_staff, id in the request are ignored; OWASP API3:2023"

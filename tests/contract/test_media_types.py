@@ -13,6 +13,7 @@ from cutover.client.multipart import MEDIA_TYPE, form
 from cutover.contract.finding_collector import Inspection
 from cutover.contract.valid_requests import create_person
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Target
 
 pytestmark = [
@@ -42,6 +43,7 @@ NO_LISTS: Final = (
 LISTS: Final = ("list.CSV", "list.Tsv", "list.html.csv", ".csv", "list.exe.txt")
 
 
+@pytest.mark.rule(Rule.DATA_LOSS)
 def test_downloads_are_csv_attachments(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Downloads are text/csv attachments with unchanged bytes, also if the file is a page or a program."""
     person = create_person(target, accounts)
@@ -75,6 +77,7 @@ def test_downloads_are_csv_attachments(target: Target, accounts: Accounts, recor
     inspection.close(recorder)
 
 
+@pytest.mark.rule(Rule.FILE_TYPES)
 def test_only_list_files_are_accepted(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:

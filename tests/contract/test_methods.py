@@ -16,6 +16,7 @@ from cutover.contract.finding_collector import Inspection, available_operations
 from cutover.contract.valid_requests import UNAUTHENTICATED, Person, create_person, valid_request
 from cutover.core.errors import CheckFailed
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Target
 
 pytestmark = [
@@ -36,6 +37,7 @@ ACTIONS: Final = (
 OVERRIDES: Final = dict.fromkeys(("x-http-method-override", "x-http-method", "x-method-override"), "DELETE")
 
 
+@pytest.mark.rule(Rule.METHODS)
 def test_undeclared_methods_are_refused(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Undeclared methods return 405 with the declared ones in Allow, with and without a token."""
     person = create_person(target, accounts)
@@ -62,6 +64,7 @@ def test_undeclared_methods_are_refused(target: Target, accounts: Accounts, reco
     inspection.close(recorder)
 
 
+@pytest.mark.rule(Rule.DISCLOSURE)
 def test_unknown_methods_have_no_effect(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """TRACE and unknown methods are refused on every path and echo no part of the request."""
     person = create_person(target, accounts)
@@ -84,6 +87,7 @@ def test_unknown_methods_have_no_effect(target: Target, accounts: Accounts, reco
     inspection.close(recorder)
 
 
+@pytest.mark.rule(Rule.HEAD)
 def test_head_is_get_without_its_body(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """HEAD returns the status and headers of GET without a body: for the owner, anonymous and an unknown id."""
     person = create_person(target, accounts)
@@ -113,6 +117,7 @@ def test_head_is_get_without_its_body(target: Target, accounts: Accounts, record
 
 
 @pytest.mark.never_waived("loss of data")
+@pytest.mark.rule(Rule.DATA_LOSS)
 def test_get_changes_nothing(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """GET and HEAD change no data, whatever action a query or header requests."""
     person = create_person(target, accounts)
@@ -134,6 +139,7 @@ def test_get_changes_nothing(target: Target, accounts: Accounts, recorder: Recor
 
 
 @pytest.mark.system("worker")
+@pytest.mark.rule(Rule.DATA_LOSS)
 def test_preflights_have_no_effect(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:

@@ -8,12 +8,14 @@ from cutover.contract.findings import Finding, Findings, Place, conclude
 from cutover.contract.lint import lint
 from cutover.contract.served_documents import differences
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Target
 
 pytestmark = [
     pytest.mark.contract,
     pytest.mark.plan("Staging Validation Script"),
     pytest.mark.system("worker", "legacy"),
+    pytest.mark.rule(Rule.DOCUMENT),
 ]
 
 

@@ -7,8 +7,14 @@ import pytest
 
 from cutover.accounts.registered import Accounts
 from cutover.contract.fuzzing import Fuzzer
+from cutover.core.rule_table import Rule
 
-pytestmark = [pytest.mark.contract, pytest.mark.plan("Staging Validation Script")]
+pytestmark = [
+    pytest.mark.contract,
+    pytest.mark.plan("Staging Validation Script"),
+    pytest.mark.rule(Rule.OPENAPI),
+    pytest.mark.needs("worker_document"),
+]
 
 OPEN = ["health", "metrics", "no_such_operation", "index", "front_end"]
 REGISTRATION = [pytest.mark.needs("registration")]

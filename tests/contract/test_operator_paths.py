@@ -10,6 +10,7 @@ from cutover.contract.finding_collector import Inspection
 from cutover.contract.operator_paths import SWITCHES, probes
 from cutover.contract.valid_requests import create_person
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.core.safety import SafetyLevel
 from cutover.systems.target import Target
 
@@ -19,6 +20,7 @@ pytestmark = [
     pytest.mark.level("test-data"),
     pytest.mark.never_waived("isolation between users"),
     pytest.mark.plan("Migration control; Blue-green switch; maintenance: /admin/…"),
+    pytest.mark.rule(Rule.ISOLATION),
 ]
 
 

@@ -23,6 +23,7 @@ from cutover.contract.oracle import expected_export, write_csv
 from cutover.contract.payloads import FILE_NAMES, FORMULAS, IDS, MARKUP, SQL, TEMPLATES
 from cutover.contract.valid_requests import Person, create_person, object_operations, valid_request
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Result, Target
 
 pytestmark = [
@@ -38,6 +39,7 @@ DISPOSITION = re.compile(
 )
 
 
+@pytest.mark.rule(Rule.DISCLOSURE)
 def test_payloads_disclose_no_internals(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Payloads as ids, names and forms cause no 5xx and disclose no stack trace, SQL or internal name."""
     person = create_person(target, accounts)
@@ -77,6 +79,7 @@ def test_payloads_disclose_no_internals(target: Target, accounts: Accounts, reco
 
 
 @pytest.mark.never_waived("isolation between users")
+@pytest.mark.rule(Rule.AUTHENTICATION)
 def test_login_is_safe_from_sql_injection(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """SQL in user names and passwords does not log in and does not change the account."""
     person = create_person(target, accounts)
@@ -92,6 +95,7 @@ def test_login_is_safe_from_sql_injection(target: Target, accounts: Accounts, re
     inspection.close(recorder)
 
 
+@pytest.mark.rule(Rule.DATA_LOSS)
 def test_texts_are_stored_unchanged(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """SQL, templates, markup and formulas in tags and saved filters are returned unchanged."""
     person = create_person(target, accounts)
@@ -115,6 +119,7 @@ def test_texts_are_stored_unchanged(target: Target, accounts: Accounts, recorder
     inspection.close(recorder)
 
 
+@pytest.mark.rule(Rule.EXPORT)
 def test_cells_are_exported_unchanged(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Formulas, SQL and markup in cells, column names and filters are exported unchanged.
 
@@ -144,6 +149,7 @@ def test_cells_are_exported_unchanged(target: Target, accounts: Accounts, record
     inspection.close(recorder)
 
 
+@pytest.mark.rule(Rule.ISOLATION)
 def test_file_names_inject_nothing(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Line ends, quotes and paths in a file name add no header and do not change the folder or file."""
     person = create_person(target, accounts)

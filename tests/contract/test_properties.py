@@ -36,6 +36,7 @@ from cutover.contract.properties import Counterexample, for_all, require
 from cutover.contract.valid_requests import create_person
 from cutover.core.errors import CheckFailed
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.core.secrets import Secret
 from cutover.systems.target import Target
 
@@ -51,6 +52,7 @@ NORMALISED = ("\ufb01\uff21\u212b\u212a", "\u00df\u0130\u1e9e", "\u03a3\u03c2", 
 
 
 @pytest.mark.never_waived("loss of data")
+@pytest.mark.rule(Rule.DATA_LOSS)
 def test_any_content_comes_back_identical(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A download has the bytes of the upload, for any content."""
     token = accounts.new().access_token
@@ -78,6 +80,7 @@ def test_any_content_comes_back_identical(target: Target, accounts: Accounts, re
     inspection.close(recorder)
 
 
+@pytest.mark.rule(Rule.LIST_FORMAT)
 def test_columns_are_those_of_the_file(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Column names and row count are those of the file, in each dialect and encoding."""
     token = accounts.new().access_token
@@ -95,12 +98,14 @@ def test_columns_are_those_of_the_file(target: Target, accounts: Accounts, recor
     inspection.close(recorder)
 
 
+@pytest.mark.rule(Rule.EXPORT)
 def test_export_agrees_with_the_oracle(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Exports with columns in any order and up to three filters equal those of the oracle, byte for byte."""
     _compare_exports(target, accounts, recorder, OPERATORS, 50, [*long_table_cases(), *delimiter_cases()])
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.rule(Rule.EXPORT)
 def test_operator_agrees_with_the_oracle(target: Target, accounts: Accounts, recorder: Recorder, operator: str) -> None:
     """A filter operator compares numbers exactly, strings by code point, and mixed values as strings."""
     _compare_exports(target, accounts, recorder, (operator,), 12, number_cases(operator))
@@ -108,6 +113,7 @@ def test_operator_agrees_with_the_oracle(target: Target, accounts: Accounts, rec
 
 @pytest.mark.needs("registration")
 @pytest.mark.never_waived("isolation between users")
+@pytest.mark.rule(Rule.ISOLATION)
 def test_any_valid_name_registers_and_logs_in(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A name of letters and digits of any script and @.+-_ is registered unchanged and can log in."""
     inspection = Inspection(target, "property:name", "contracts/api.md Accounts: register, login")
@@ -133,6 +139,7 @@ def test_any_valid_name_registers_and_logs_in(target: Target, accounts: Accounts
 
 @pytest.mark.level("disposable")
 @pytest.mark.needs("registration")
+@pytest.mark.rule(Rule.USER_NAMES)
 def test_reserved_words_are_valid_names(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Reserved words of programming languages are valid names. Disposable only: they lack the suite's prefix."""
     inspection = Inspection(
@@ -151,6 +158,7 @@ def test_reserved_words_are_valid_names(target: Target, accounts: Accounts, reco
     inspection.close(recorder)
 
 
+@pytest.mark.rule(Rule.TAGS)
 def test_tags_round_trip(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Tags are returned trimmed, without duplicates and in order, by the response and by the list."""
     person = create_person(target, accounts)
@@ -171,6 +179,7 @@ def test_tags_round_trip(target: Target, accounts: Accounts, recorder: Recorder)
 
 
 @pytest.mark.system("worker")
+@pytest.mark.rule(Rule.SAVED_FILTERS)
 def test_saved_filters_round_trip(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A saved filter is returned with its exact name, description, numbers and order, and is listed once."""
     person = create_person(target, accounts)

@@ -26,6 +26,7 @@ from cutover.contract.finding_collector import Inspection
 from cutover.contract.findings import Place
 from cutover.contract.valid_requests import Person, create_person
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Target
 
 pytestmark = [
@@ -34,6 +35,7 @@ pytestmark = [
     pytest.mark.level("test-data"),
     pytest.mark.never_waived("loss of data"),
     pytest.mark.plan("Unified Production Configuration: MAX_FILE_SIZE; contracts/api.md, upload"),
+    pytest.mark.rule(Rule.DATA_LOSS),
 ]
 
 LINE = b"0123456789,abcdefghij,ABCDEFGHIJ\n"
@@ -44,6 +46,7 @@ TOO_LARGE = (400, 413)
 """Statuses of the legacy system and of the Worker. promises.refusals has the status of each."""
 
 
+@pytest.mark.rule(Rule.UPLOAD_LIMIT)
 def test_upload_limit_holds_without_a_length(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
@@ -69,6 +72,7 @@ def test_upload_limit_holds_without_a_length(
     inspection.close(recorder)
 
 
+@pytest.mark.rule(Rule.UPLOAD_LIMIT)
 def test_announced_size_is_refused_at_once(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
@@ -114,6 +118,7 @@ def test_wrong_lengths_store_nothing(target: Target, accounts: Accounts, recorde
 
 @pytest.mark.level("disposable")
 @pytest.mark.never_waived("isolation between users")
+@pytest.mark.rule(Rule.ISOLATION)
 def test_bodies_smuggle_no_second_request(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A request hidden in a body with conflicting length and chunks is not executed (request smuggling)."""
     person = create_person(target, accounts)
@@ -212,6 +217,7 @@ def test_part_lengths_are_ignored(target: Target, accounts: Accounts, recorder: 
     inspection.close(recorder)
 
 
+@pytest.mark.rule(Rule.VALIDATION)
 def test_json_limit_holds_without_a_length(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A chunked JSON body above 1 MiB is refused by every operation with a JSON body."""
     person = create_person(target, accounts)

@@ -18,6 +18,7 @@ from cutover.contract.forged_tokens import control_token, forged_with_key, forge
 from cutover.contract.valid_requests import Person, authenticated_operations, create_person, valid_request
 from cutover.core.errors import NotVerified
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.core.secrets import new_password
 from cutover.stores import RowStore
 from cutover.systems.target import Result, Target
@@ -28,6 +29,7 @@ pytestmark = [
     pytest.mark.level("test-data"),
     pytest.mark.never_waived("isolation between users"),
     pytest.mark.plan("Environment Configuration: JWT_SECRET, JWT_ISSUER, JWT_AUDIENCE; contracts/api.md, Accounts"),
+    pytest.mark.rule(Rule.AUTHENTICATION),
 ]
 
 RULE = "contracts/api.md Accounts: a token is refused (401) when …"
@@ -103,6 +105,7 @@ def test_tokens_of_the_other_type_are_refused(target: Target, accounts: Accounts
 
 
 @pytest.mark.system("worker")
+@pytest.mark.rule(Rule.TOKEN_CLAIMS)
 def test_each_type_of_token_has_its_own_key(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A token signed with the key of the other token type is refused."""
     person = create_person(target, accounts)
@@ -123,6 +126,7 @@ def test_each_type_of_token_has_its_own_key(target: Target, accounts: Accounts, 
     inspection.close(recorder)
 
 
+@pytest.mark.rule(Rule.REVOCATION)
 def test_tokens_after_logout_are_refused(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Tokens of an ended session are refused; another session of the same account continues."""
     person = create_person(target, accounts)
@@ -147,6 +151,7 @@ def test_tokens_after_logout_are_refused(target: Target, accounts: Accounts, rec
 
 @pytest.mark.needs("registration")
 @pytest.mark.accounts(2)
+@pytest.mark.rule(Rule.REVOCATION)
 def test_tokens_of_a_deleted_account_are_refused(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Tokens of a deleted account are refused, also after another account is registered."""
     person = create_person(target, accounts)
@@ -163,6 +168,7 @@ def test_tokens_of_a_deleted_account_are_refused(target: Target, accounts: Accou
 
 @pytest.mark.level("disposable")
 @pytest.mark.needs("registration", "d1", "postgres")
+@pytest.mark.rule(Rule.REVOCATION)
 def test_tokens_of_a_disabled_account_are_refused(
     target: Target, accounts: Accounts, row_store: RowStore, recorder: Recorder
 ) -> None:
@@ -223,6 +229,7 @@ def test_tokens_of_the_other_system_are_refused_everywhere(
 @pytest.mark.level("disposable")
 @pytest.mark.needs("registration", "d1", "postgres")
 @pytest.mark.accounts(2)
+@pytest.mark.rule(Rule.HIDDEN_OBJECTS)
 def test_refused_logins_are_indistinguishable(
     target: Target, accounts: Accounts, row_store: RowStore, recorder: Recorder
 ) -> None:

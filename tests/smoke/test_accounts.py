@@ -7,6 +7,7 @@ import pytest
 from cutover.accounts.registered import Account, Accounts
 from cutover.client.jwt import reissued
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.core.secrets import Secret, new_password
 from cutover.systems.target import Result, Target
 
@@ -15,10 +16,12 @@ pytestmark = [
     pytest.mark.system("worker", "legacy"),
     pytest.mark.level("test-data"),
     pytest.mark.plan("Staging Validation Script: authentication test"),
+    pytest.mark.rule(Rule.AUTHENTICATION),
 ]
 
 
 @pytest.mark.needs("registration")
+@pytest.mark.rule(Rule.OPERATIONS)
 def test_register_gives_working_tokens(target: Target, accounts: Accounts) -> None:
     """A registration returns the account and two tokens, and the access token gives access to that account."""
     account = accounts.name()
@@ -31,6 +34,7 @@ def test_register_gives_working_tokens(target: Target, accounts: Accounts) -> No
 
 @pytest.mark.needs("registration")
 @pytest.mark.never_waived("isolation between users")
+@pytest.mark.rule(Rule.ISOLATION)
 def test_second_registration_of_a_name_is_refused(target: Target, accounts: Accounts) -> None:
     """A second registration of a name is refused with 400 and does not change the account's password."""
     account = accounts.new()
@@ -49,6 +53,7 @@ def test_second_registration_of_a_name_is_refused(target: Target, accounts: Acco
     _login(target, account.username, other).expect_status(401, why="the second registration changed nothing")
 
 
+@pytest.mark.rule(Rule.OPERATIONS)
 def test_session_from_login_to_logout(target: Target, accounts: Accounts) -> None:
     """Register, log in, refresh, read the account and log out all succeed in one session."""
     account = accounts.new()
@@ -67,6 +72,7 @@ def test_wrong_password_is_refused(target: Target, accounts: Accounts) -> None:
 
 
 @pytest.mark.never_waived("isolation between users")
+@pytest.mark.rule(Rule.REVOCATION)
 def test_logout_revokes_tokens(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """After a logout the revoked tokens are refused within the propagation time of KV."""
     account = accounts.new()
@@ -119,6 +125,7 @@ def test_expired_token_is_refused(target: Target, accounts: Accounts) -> None:
 
 
 @pytest.mark.needs("registration")
+@pytest.mark.rule(Rule.REVOCATION)
 def test_deleted_account_is_gone(target: Target, accounts: Accounts) -> None:
     """A deleted account cannot log in, and its tokens are refused."""
     account = accounts.new()

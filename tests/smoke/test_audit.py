@@ -5,6 +5,7 @@ import pytest
 from cutover import corpus
 from cutover.accounts.registered import Accounts
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.stores import RowStore
 from cutover.systems.target import Target
 
@@ -14,6 +15,7 @@ pytestmark = [
     pytest.mark.level("test-data"),
     pytest.mark.needs("d1", "registration"),
     pytest.mark.plan("Production Database Setup: audit_logs"),
+    pytest.mark.rule(Rule.AUDIT_LOG),
 ]
 
 

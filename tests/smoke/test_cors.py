@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Result, Target
 
 pytestmark = [
     pytest.mark.smoke,
     pytest.mark.system("worker"),
     pytest.mark.plan("Cloudflare Workers Configuration: CORS_ORIGIN"),
+    pytest.mark.rule(Rule.CORS),
 ]
 
 

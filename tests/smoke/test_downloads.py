@@ -6,6 +6,7 @@ import pytest
 
 from cutover import corpus
 from cutover.accounts.registered import Accounts
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Result, Target
 
 pytestmark = [
@@ -13,6 +14,7 @@ pytestmark = [
     pytest.mark.system("worker"),
     pytest.mark.level("test-data"),
     pytest.mark.plan("contracts/api.md, download; RFC 9110"),
+    pytest.mark.rule(Rule.DOWNLOADS),
 ]
 
 

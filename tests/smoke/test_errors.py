@@ -9,6 +9,7 @@ import pytest
 from cutover.accounts.registered import Accounts
 from cutover.contract.information_disclosure import expect_no_disclosure
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Result, Target
 
 pytestmark = [
@@ -18,12 +19,14 @@ pytestmark = [
 ]
 
 
+@pytest.mark.rule(Rule.ERROR_FORMAT)
 def test_unknown_path_is_a_json_404(target: Target) -> None:
     """An unknown API path returns 404 as JSON, not the page of the front end."""
     _expect_error(target.call("no_such_operation"), 404)
 
 
 @pytest.mark.parametrize("method", ["GET", pytest.param("PUT", marks=pytest.mark.level("test-data"))])
+@pytest.mark.rule(Rule.METHODS)
 def test_wrong_method_is_405_with_allow(target: Target, promises: Mapping[str, Any], method: str) -> None:
     """An undeclared method returns 405, and Allow lists the declared methods."""
     for name in {"GET": ("login", "logout"), "PUT": ("user", "list_files")}[method]:
@@ -37,6 +40,7 @@ def test_wrong_method_is_405_with_allow(target: Target, promises: Mapping[str, A
             )
 
 
+@pytest.mark.rule(Rule.AUTHENTICATION)
 def test_missing_token_is_401_with_a_challenge(target: Target) -> None:
     """A missing or invalid token returns 401 with a WWW-Authenticate challenge (RFC 9110 11.6.1)."""
     for name, token in itertools.product(("user", "list_files"), (None, "no-token-of-ours", "a.b.c")):
@@ -53,6 +57,7 @@ def test_missing_token_is_401_with_a_challenge(target: Target) -> None:
     [b'{"username": ', b"", b"[]", b'"text"', b"\xff\xfe{}", b'{"username": 1, "password": {}}', b"[" * 5000],
     ids=["cut off", "empty", "list", "text", "not UTF-8", "wrong types", "deep"],
 )
+@pytest.mark.rule(Rule.DISCLOSURE)
 def test_malformed_json_is_400(target: Target, recorder: Recorder, body: bytes) -> None:
     """A body that is not a JSON object of the right types returns 400 without internal details."""
     for name in ("login", "register", "refresh"):
@@ -64,6 +69,7 @@ def test_malformed_json_is_400(target: Target, recorder: Recorder, body: bytes) 
 
 
 @pytest.mark.level("test-data")
+@pytest.mark.rule(Rule.DISCLOSURE)
 def test_errors_disclose_no_internals(target: Target, accounts: Accounts) -> None:
     """Malformed ids, tokens and bodies cause no 5xx and disclose no stack trace, SQL or internal path."""
     account = accounts.new()
@@ -91,6 +97,7 @@ def test_errors_disclose_no_internals(target: Target, accounts: Accounts) -> Non
 
 
 @pytest.mark.level("test-data")
+@pytest.mark.rule(Rule.FILE_TYPES)
 def test_wrong_kind_of_file_is_refused(target: Target, accounts: Accounts, promises: Mapping[str, Any]) -> None:
     """A file with another extension than a list file is refused and not stored."""
     account = accounts.new()

@@ -10,6 +10,7 @@ from cutover import corpus
 from cutover.accounts.registered import Account, Accounts
 from cutover.core.errors import CheckFailed
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.core.secrets import Secret
 from cutover.stores import ObjectStore
 from cutover.systems.target import Result, Target
@@ -19,6 +20,7 @@ pytestmark = [
     pytest.mark.system("worker", "legacy"),
     pytest.mark.level("test-data"),
     pytest.mark.plan("Staging Validation Script: file upload test"),
+    pytest.mark.rule(Rule.DATA_LOSS),
 ]
 
 
@@ -59,6 +61,7 @@ def test_every_kind_of_list_comes_back_identical(target: Target, accounts: Accou
         )
 
 
+@pytest.mark.rule(Rule.LIST_FORMAT)
 def test_columns_and_rows_are_counted_right(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Columns and row counts of each kind of list are correct, and a malformed list is refused."""
     account = accounts.new()
@@ -81,6 +84,7 @@ def test_columns_and_rows_are_counted_right(target: Target, accounts: Accounts, 
         raise result.failed("columns:wrong", expected="the columns and rows of the corpus", got=_listing(wrong))
 
 
+@pytest.mark.rule(Rule.FILE_NAMES)
 def test_file_names_come_back_as_given(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Names with quotes, slashes, percent signs, emoji, combining and right-to-left letters are listed unchanged."""
     account = accounts.new()
@@ -94,6 +98,7 @@ def test_file_names_come_back_as_given(target: Target, accounts: Accounts, recor
     _expect_listed(target, account, uploads)
 
 
+@pytest.mark.rule(Rule.VALIDATION)
 def test_empty_file_is_refused(target: Target, accounts: Accounts) -> None:
     """A file of 0 bytes returns 400 and is not listed afterwards."""
     account = accounts.new()
@@ -102,6 +107,7 @@ def test_empty_file_is_refused(target: Target, accounts: Accounts) -> None:
 
 
 @pytest.mark.never_waived("loss of data")
+@pytest.mark.rule(Rule.UPLOAD_LIMIT)
 def test_nearly_largest_file_comes_back_identical(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A list of 49.9 MiB, just below the limit of 50 MiB, is accepted and downloaded byte for byte."""
     account, large = accounts.new(), corpus.large(corpus.NEARLY_THE_LIMIT)
@@ -116,6 +122,7 @@ def test_nearly_largest_file_comes_back_identical(target: Target, accounts: Acco
 
 @pytest.mark.accounts(2)
 @pytest.mark.never_waived("isolation between users")
+@pytest.mark.rule(Rule.ISOLATION)
 def test_file_of_another_user_is_inaccessible(target: Target, accounts: Accounts) -> None:
     """Another user cannot list, download or delete a file, and the owner's file stays unchanged."""
     owner, other, notes = accounts.new(), accounts.new(), corpus.list_file("quoted_newlines")
@@ -133,6 +140,7 @@ def test_file_of_another_user_is_inaccessible(target: Target, accounts: Accounts
 
 
 @pytest.mark.never_waived("isolation between users")
+@pytest.mark.rule(Rule.AUTHENTICATION)
 def test_requests_without_a_token_are_refused(target: Target, accounts: Accounts) -> None:
     """Listing, downloading and reading the account return 401 without a token."""
     account, notes = accounts.new(), corpus.list_file("semicolons")

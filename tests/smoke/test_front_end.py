@@ -8,6 +8,7 @@ import pytest
 from cutover.client.identity import found_in
 from cutover.core.errors import NotVerified
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.systems.front_end import assets_of, build_of
 from cutover.systems.target import Result, Target
 
@@ -15,6 +16,7 @@ pytestmark = [
     pytest.mark.smoke,
     pytest.mark.system("worker"),
     pytest.mark.plan("Unified Workers Deployment Architecture: frontend and backend always in sync"),
+    pytest.mark.rule(Rule.FRONT_END),
 ]
 
 

@@ -8,12 +8,14 @@ import pytest
 
 from cutover.accounts.registered import Accounts
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Result, Target
 
 pytestmark = [
     pytest.mark.smoke,
     pytest.mark.system("worker", "legacy"),
     pytest.mark.plan("Production Monitoring Setup: checkSystemHealth"),
+    pytest.mark.rule(Rule.HEALTH),
 ]
 
 # The plan's limits: part -> (limit, unit). A part is healthy if its figure is below the limit.

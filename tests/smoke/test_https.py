@@ -4,12 +4,14 @@ import pytest
 
 from cutover.core.errors import NotVerified
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Target
 
 pytestmark = [
     pytest.mark.smoke,
     pytest.mark.system("worker"),
     pytest.mark.plan("SSL Certificate Configuration: enforceHTTPS"),
+    pytest.mark.rule(Rule.HTTPS),
 ]
 
 

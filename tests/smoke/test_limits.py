@@ -9,6 +9,7 @@ import pytest
 from cutover import corpus
 from cutover.accounts.registered import Accounts
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Target
 
 pytestmark = pytest.mark.smoke
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.smoke
 @pytest.mark.system("worker", "legacy")
 @pytest.mark.level("test-data")
 @pytest.mark.plan("Unified Production Configuration: MAX_FILE_SIZE")
+@pytest.mark.rule(Rule.UPLOAD_LIMIT)
 def test_upload_limit_is_exact(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
@@ -41,6 +43,7 @@ def test_upload_limit_is_exact(
 @pytest.mark.level("disposable")
 @pytest.mark.needs("limiter")
 @pytest.mark.plan("Unified Production Configuration: RATE_LIMITER, 100 in 60 s")
+@pytest.mark.rule(Rule.RATE_LIMIT)
 def test_limiter_refuses_above_its_limit(target: Target, promises: Mapping[str, Any], recorder: Recorder) -> None:
     """Requests above the limit of a client return 429 with Retry-After; another client is not limited."""
     limit, window = promises["limiter"]["requests"], promises["limiter"]["window_s"]

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Result, Target
 
 pytestmark = [
     pytest.mark.smoke,
     pytest.mark.system("worker"),
     pytest.mark.plan("Automated Blue-Green Deployment: error_rate of /metrics, in per cent"),
+    pytest.mark.rule(Rule.METRICS),
 ]
 
 REQUESTS = 20

@@ -5,6 +5,7 @@ import pytest
 from cutover import corpus
 from cutover.accounts.registered import Accounts
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.core.secrets import Secret
 from cutover.systems.target import Result, Target
 
@@ -13,6 +14,7 @@ pytestmark = [
     pytest.mark.system("worker"),
     pytest.mark.level("test-data"),
     pytest.mark.plan("Production Database Setup: upload_status, row_count, column_count, processing_error"),
+    pytest.mark.rule(Rule.PROCESSING),
 ]
 
 DEADLINE_S = 30.0

@@ -5,10 +5,11 @@ import pytest
 from cutover.client.identity import found_in
 from cutover.core.errors import NotVerified
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.systems.readiness import become_ready, proving_response
 from cutover.systems.target import Target
 
-pytestmark = [pytest.mark.smoke, pytest.mark.system("worker", "legacy")]
+pytestmark = [pytest.mark.smoke, pytest.mark.system("worker", "legacy"), pytest.mark.rule(Rule.IDENTITY)]
 
 
 @pytest.mark.plan("Staging Validation Script: wait for deployment to be ready")

@@ -8,6 +8,7 @@ import pytest
 
 from cutover.accounts.registered import Accounts
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Target
 
 pytestmark = [
@@ -15,6 +16,7 @@ pytestmark = [
     pytest.mark.system("worker", "legacy"),
     pytest.mark.level("test-data"),
     pytest.mark.plan("Blue-Green Infrastructure: responseTime < 1000"),
+    pytest.mark.rule(Rule.RESPONSE_TIME),
 ]
 
 REQUESTS = 30

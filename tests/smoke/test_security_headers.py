@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cutover.core.rule_table import Rule
 from cutover.systems.front_end import assets_of
 from cutover.systems.target import Result, Target
 
@@ -12,6 +13,7 @@ pytestmark = [
     pytest.mark.smoke,
     pytest.mark.system("worker"),
     pytest.mark.plan("SSL Certificate Configuration: addSecurityHeaders"),
+    pytest.mark.rule(Rule.SECURITY_HEADERS),
 ]
 
 

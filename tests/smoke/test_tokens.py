@@ -9,6 +9,7 @@ from cutover.accounts.registered import Accounts
 from cutover.client.jwt import claims, reissued
 from cutover.core.errors import NotVerified
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.core.secrets import Secret
 from cutover.systems.target import Target
 
@@ -17,9 +18,11 @@ pytestmark = [
     pytest.mark.system("worker", "legacy"),
     pytest.mark.level("test-data"),
     pytest.mark.plan("Environment Configuration: JWT_ISSUER, JWT_AUDIENCE; contracts/api.md, Accounts"),
+    pytest.mark.rule(Rule.AUTHENTICATION),
 ]
 
 
+@pytest.mark.rule(Rule.TOKEN_CLAIMS)
 def test_tokens_have_the_promised_lifetime(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from cutover.config.local_runtime import RuntimeAnswer
 from cutover.config.operations import Operations
 from cutover.config.postgres_uri import PostgresAddress
+from cutover.core.rule_table import HOUSE
 from cutover.core.safety import AllowList, SafetyLevel
 from cutover.core.secrets import Secret
 
@@ -139,7 +140,8 @@ class OwnContract:
 class Environment:
     """One complete environment: its systems, its stores and its limits.
 
-    runtime_answers: the answers that the local runtime makes itself; empty without local_runtime.
+    runtime_answers: the answers that the local runtime makes itself; empty without local_runtime. rules: the profile
+    of rules that checks judge (core/rule_table.py).
     systems: the existing systems. absent: system or capability that does not exist -> reason. promises:
     contracts/promises.toml with the environment's own values. poses_as_clients: the runtime trusts CF-Connecting-IP, so
     the client changes that address every few requests to stay below the rate limit. names: further URLs of the front
@@ -180,6 +182,7 @@ class Environment:
     d1_file: Path | None = None
     d1_export: Path | None = None
     migrated_accounts: Path | None = None
+    rules: str = HOUSE
 
     @property
     def unnamed_stores(self) -> list[str]:

@@ -7,12 +7,16 @@ from typing import Any, Final
 from cutover.config.manifest import GATES
 from cutover.config.operations import SYSTEMS
 from cutover.config.validation import AnyTable, Flag, Integer, Items, Number, Table, Text, Texts
+from cutover.core.rule_table import HOUSE, PROFILES
 from cutover.core.safety import SafetyLevel
 
 CAPABILITIES: Final = (
     "d1", "r2", "names", "https", "limiter", "registration", "http2", "postgres", "media", "migrated",
 )  # fmt: skip
 """The capabilities that a check may need besides a system. Table `absent` says why an environment has none."""
+
+DOCUMENTS: Final = tuple(f"{system}_document" for system in SYSTEMS)
+"""Capabilities that the environment has if its rules are `house` or it names an OpenAPI document of the system."""
 
 SECRETS: Final = frozenset({
     "account_key", "worker_jwt_secret", "worker_jwt_refresh_secret", "legacy_jwt_secret", "r2_access_key_id",
@@ -65,6 +69,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "timeout_s": 30.0,
     "pair": False,
     "local_runtime": False,
+    "rules": HOUSE,
     "poses_as_clients": False,
     "names": (),
     **{key: {} for key in ("secrets", "absent", "operations", "routes", "promises", "read_only_form", "contract")},
@@ -90,6 +95,7 @@ ENVIRONMENT: Final = Table(
         "timeout_s": Number(0.1, 3600),
         "ca_file": Text("a file's path"),
         "local_runtime": Flag(),
+        "rules": Text(choices=PROFILES),
         "poses_as_clients": Flag(),
         "names": Items(Text("a URL"), "an array of URLs"),
         "absent": Texts(frozenset(CAPABILITIES), "a reason"),

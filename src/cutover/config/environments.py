@@ -21,7 +21,7 @@ from cutover.config.environment import (
     System,
 )
 from cutover.config.environment_identity import read_identity
-from cutover.config.environment_schema import CAPABILITIES, ENVIRONMENT
+from cutover.config.environment_schema import CAPABILITIES, DOCUMENTS, ENVIRONMENT
 from cutover.config.environment_secrets import read_accounts, read_migrated_accounts, read_secrets
 from cutover.config.environment_stores import (
     read_bucket,
@@ -34,6 +34,7 @@ from cutover.config.environment_stores import (
 from cutover.config.local_runtime import runtime_answers
 from cutover.config.operations import SYSTEMS, Operations, load_operations
 from cutover.config.validation import CORRECT, ConfigurationError, Flag, known_keys, read_toml, require, typed
+from cutover.core.rule_table import UNIVERSAL
 from cutover.core.safety import AllowList, SafetyLevel
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def load_environment(
         description=table["description"],
         safety=safety,
         systems=systems,
-        absent={**table["absent"], **absent},
+        absent={**table["absent"], **absent, **_undocumented(table["rules"], table["contract"])},
         budget=Budget(**table["budget"]),
         readiness=Readiness(**table["readiness"]),
         kv_propagation_s=table["kv_propagation_s"],
@@ -138,8 +139,20 @@ def load_environment(
         read_only_form=_read_only_form(file, name, safety, table["read_only_form"]),
         poses_as_clients=table["poses_as_clients"],
         local_runtime=table["local_runtime"],
+        rules=table["rules"],
         runtime_answers=runtime_answers(project) if table["local_runtime"] else (),
     )
+
+
+def _undocumented(rules: str, contract: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return the systems' documents that are absent: the suite's documents are house conventions."""
+    if rules != UNIVERSAL:
+        return {}
+    return {
+        name: f"rules = {rules!r}, and contract.{system}.file names no OpenAPI document of its own"
+        for name, system in zip(DOCUMENTS, SYSTEMS, strict=True)
+        if "file" not in contract.get(system, {})
+    }
 
 
 def _table(project: Path, name: str) -> dict[str, Any]:
@@ -165,7 +178,7 @@ def _ad_hoc(project: Path, url: str) -> Environment:
         description="ad-hoc URL",
         safety=SafetyLevel.READ_ONLY,
         systems={"worker": System("worker", url.rstrip("/"), None)},
-        absent={"legacy": "an ad-hoc URL names the Worker only"},
+        absent={"legacy": "an ad-hoc URL names the Worker only", **_undocumented(UNIVERSAL, {})},
         budget=Budget(90, 60.0),
         readiness=Readiness(30, 10.0),
         kv_propagation_s=60.0,
@@ -173,6 +186,7 @@ def _ad_hoc(project: Path, url: str) -> Environment:
         operations=load_operations(project / "contracts" / "operations.toml", {}, {}, url),
         promises=_promises(project, url, {}),
         allowed=allowed,
+        rules=UNIVERSAL,  # no table declares that it follows the conventions of contracts/api.md
     )
 
 

@@ -6,13 +6,14 @@ The list is the denominator of every verdict, so it never depends on what pytest
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cutover.config.operations import SYSTEMS
 from cutover.config.validation import ConfigurationError, Table, Text, read_toml, table_of
 from cutover.core.requirements import RequiredCheck
+from cutover.core.rule_table import Rule
 from cutover.core.safety import SafetyLevel
 
 FILE: Final = "manifest.toml"
@@ -31,6 +32,7 @@ _CHECK: Final = Table(
         "never_waived": Text("a reason"),
         "needs": Text("capabilities"),
         "owns": Text("preconditions"),
+        "rule": Text(choices=tuple(Rule)),
     },
     required=("level",),
 )
@@ -42,16 +44,23 @@ _HEADER: Final = """\
 
 def load_manifest(project: Path) -> tuple[RequiredCheck, ...]:
     """Return the required checks, sorted by gate and name. Raises ConfigurationError."""
-    file = project / FILE
+    return parse_manifest(project / FILE, read_toml(project / FILE))
+
+
+def parse_manifest(file: Path, tables: Mapping[str, Any]) -> tuple[RequiredCheck, ...]:
+    """Return the required checks of the file's tables. Raises ConfigurationError."""
     entries = []
-    for gate, checks in read_toml(file).items():
+    for gate, checks in tables.items():
         if gate not in GATES:
             raise ConfigurationError(file, gate, "no such gate", f"Use one of: {', '.join(GATES)}.")
         for check, table in table_of(file, gate, checks).items():
             row = _CHECK.read(file, f'{gate}."{check}"', table)
             level = SafetyLevel.parse(row["level"])
             needs, owns = (tuple(row[key].split(", ")) if key in row else () for key in ("needs", "owns"))
-            entries.append(RequiredCheck(gate, check, row.get("system"), level, row.get("never_waived"), needs, owns))
+            rule = Rule(row["rule"]) if "rule" in row else None
+            entries.append(
+                RequiredCheck(gate, check, row.get("system"), level, row.get("never_waived"), needs, owns, rule)
+            )
     return tuple(sorted(entries, key=_order))
 
 
@@ -72,6 +81,7 @@ def render(entries: Iterable[RequiredCheck]) -> str:
             "level": entry.level.label,
             "needs": ", ".join(entry.needs) or None,
             "owns": ", ".join(entry.owns) or None,
+            "rule": entry.rule,
             "never_waived": entry.never_waived,
         }
         # For every id that pytest allows, a JSON string is also a TOML basic string.

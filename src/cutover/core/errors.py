@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cutover.core.evidence import Status
+from cutover.core.rule_table import Rule
 
 
 class CheckFailed(AssertionError):
@@ -13,11 +14,12 @@ class CheckFailed(AssertionError):
     finding: stable name of the finding ("status:register"). It is the source of the waiver's fingerprint, so it
     contains no value that differs between runs. findings: the fingerprints of all findings if a check has several
     that are waived separately; empty if it has one. never_waived: why no waiver may cover the finding, "" if one may.
-    observed: expected and got, in one line.
+    observed: expected and got, in one line. rule: the rule that is broken, None for the one that the check names.
     """
 
     findings: tuple[str, ...] = ()
     never_waived: str = ""
+    rule: Rule | None = None
 
     def __init__(
         self,
@@ -28,8 +30,9 @@ class CheckFailed(AssertionError):
         source: str = "",
         contract: str = "",
         do_next: str = "",
+        rule: Rule | None = None,
     ) -> None:
-        self.finding = finding
+        self.finding, self.rule = finding, rule
         self.observed = " ".join(f"expected {expected}, got {got}".split())
         lines = [f"{finding}", f"  expected  {expected}", f"  got       {got}"]
         lines += [f"  from      {source}"] if source else []

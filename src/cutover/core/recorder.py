@@ -37,8 +37,9 @@ class Observations:
     """Everything that one check observed.
 
     could_not_detect: faults that the check cannot detect in this environment. leftovers: test data that was not
-    removed. incomplete: why a check that found something did not finish, "" if it did. attachments: plain data of a
-    feature, by name. rate_limited: responses with 429. paced_s: seconds spent waiting for the request budget.
+    removed. not_judged: house rules that the profile of the environment leaves out of the check. incomplete: why a
+    check that found something did not finish, "" if it did. attachments: plain data of a feature, by name.
+    rate_limited: responses with 429. paced_s: seconds spent waiting for the request budget.
     """
 
     exchanges: list[Exchange] = field(default_factory=list)
@@ -47,6 +48,7 @@ class Observations:
     could_not_detect: list[str] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
     incomplete: str = ""
+    not_judged: list[str] = field(default_factory=list)
     attachments: dict[str, Any] = field(default_factory=dict)
     rate_limited: int = 0
     paced_s: float = 0.0

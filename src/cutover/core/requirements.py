@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 
+from cutover.core.rule_table import HOUSE, Rule
 from cutover.core.safety import SafetyLevel
 
 
@@ -15,6 +16,7 @@ class RequiredCheck:
     system: the system that it tests, None if it tests none or both. never_waived: why no waiver may cover the check,
     None if one may. needs: capabilities of the environment (environments.CAPABILITIES) that the check needs.
     owns: the shared preconditions that are its subject ("upload on worker", core/preconditions.py).
+    rule: the rule that it judges, None for a check that every environment requires.
     """
 
     gate: str
@@ -24,6 +26,11 @@ class RequiredCheck:
     never_waived: str | None = None
     needs: tuple[str, ...] = ()
     owns: tuple[str, ...] = ()
+    rule: Rule | None = None
+
+    def is_judged(self, profile: str) -> bool:
+        """Return True if an environment with this profile of rules requires the check."""
+        return profile == HOUSE or self.rule is None or self.rule.is_judged(profile)
 
 
 @dataclass(frozen=True)

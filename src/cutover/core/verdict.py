@@ -13,6 +13,7 @@ from typing import Any, Final
 from cutover.core.causes import Cause, causes_of, failed_reasons, unverified_reasons
 from cutover.core.evidence import Record, Status
 from cutover.core.requirements import RequiredCheck, Waiver, base_of
+from cutover.core.rule_table import HOUSE
 from cutover.core.safety import SafetyLevel
 
 RATE_LIMITED_SHARE_LIMIT: Final = 0.02
@@ -65,6 +66,7 @@ class Run:
     requires only the read-only form of it. invalid: measurement errors found outside any check.
     tool_error: pytest's exit code 2 to 5, with its reason. selection: how the run was narrowed ("-k health"), "" if
     it was not. unproven: what no check of this run could verify. requests, rate_limited: over all processes.
+    rules: the profile of rules that the environment selects (core/rule_table.py).
     """
 
     environment: str
@@ -77,6 +79,7 @@ class Run:
     unproven: Sequence[str] = ()
     requests: int = 0
     rate_limited: int = 0
+    rules: str = HOUSE
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class GateVerdict:
     read_only_form: why the environment requires this form of the gate, None for the whole gate; not_in_form:
     the checks that are not part of it. causes: the broken preconditions, each once with the checks that it blocks.
     not_applicable: the checks that the configuration does not require; inapplicable_because: each of them -> reason.
+    rules: the profile of rules; not_judged: the checks of house conventions that it leaves out.
     """
 
     gate: str
@@ -105,6 +109,8 @@ class GateVerdict:
     blocked: tuple[str, ...] = ()
     causes: tuple[Cause, ...] = ()
     inapplicable_because: Mapping[str, str] = field(default_factory=dict)
+    rules: str = HOUSE
+    not_judged: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -154,15 +160,17 @@ def decide(
     """Return the verdict of one gate.
 
     A check that ran several times (a rerun, two workers) counts with its worst status: a pass does not cancel a
-    failure. In the read-only form, checks above that safety level are not required, and GO has another name.
+    failure. In the read-only form, checks above that safety level are not required, and GO has another name. In the
+    profile `universal`, checks of house conventions are not required.
     """
     listed = [entry for entry in manifest if entry.gate == gate]
     applicable = {entry.check for entry in listed if not {entry.system, *entry.needs} & set(run.absent)}
     form = run.read_only_form.get(gate)
+    not_judged = {entry.check for entry in listed if entry.check in applicable and not entry.is_judged(run.rules)}
     beyond = {
         entry.check
         for entry in listed
-        if form is not None and entry.level > SafetyLevel.READ_ONLY and entry.check in applicable
+        if form is not None and entry.level > SafetyLevel.READ_ONLY and entry.check in applicable - not_judged
     }
     of_gate = [record for record in records if gate in record.gates]
     worst = _worst_record_of_each(of_gate)
@@ -172,19 +180,18 @@ def decide(
         for need in (entry.system, *entry.needs)
         if need is not None and need in run.absent
     } | {check: record.reason for check, record in worst.items() if record.status is Status.NOT_APPLICABLE}
-    required = [entry for entry in listed if entry.check in applicable - beyond and entry.check not in because]
+    required = [entry for entry in listed if entry.check in applicable - beyond - not_judged - set(because)]
     inapplicable = {entry.check for entry in listed} & set(because)
+    not_required = inapplicable | beyond | not_judged
     waived, failed = _split_failures(worst.values(), waivers)
     missing = tuple(entry.check for entry in required if entry.check not in worst)
     not_verified = tuple(
         record.check
         for record in worst.values()
-        if record.status in (Status.NOT_VERIFIED, Status.EXPECTED_FAILURE) and record.check not in inapplicable | beyond
+        if record.status in (Status.NOT_VERIFIED, Status.EXPECTED_FAILURE) and record.check not in not_required
     ) + tuple(record.check for record in waived if record.observations.incomplete)
     blocked = [
-        record
-        for record in worst.values()
-        if record.status is Status.BLOCKED and record.check not in inapplicable | beyond
+        record for record in worst.values() if record.status is Status.BLOCKED and record.check not in not_required
     ]
     causes = causes_of(listed, of_gate, blocked, failed, waived)
     verdict, code, reasons = by_precedence(
@@ -222,6 +229,8 @@ def decide(
         tuple(record.check for record in blocked),
         causes,
         {check: because[check] for check in sorted(inapplicable)},
+        run.rules,
+        tuple(sorted(not_judged)),
     )
 
 

@@ -69,6 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "accounts(number): number of accounts that the check uses at the same time (default: 1)",
         "plan(section): section of the plan that contains the promise",
         "never_waived(why): no waiver may cover this check",
+        "rule(name): the rule of core/rule_table.py that the check judges (docs/rules.md)",
     ):
         config.addinivalue_line("markers", line)
     if config.option.help or getattr(config.option, "version", 0):

@@ -18,7 +18,7 @@ from cutover.core.errors import Blocked, CheckFailed, MeasurementError, NotAppli
 from cutover.core.evidence import Record, Status
 from cutover.core.recorder import Recorder
 from cutover.core.secrets import redact, redact_all
-from cutover.pytest_plugin.markers import system_of
+from cutover.pytest_plugin.markers import rule_of, system_of
 from cutover.pytest_plugin.selection import gates_of
 
 ATTRIBUTE: Final = "cutover_record"
@@ -41,6 +41,7 @@ class Outcome:
         self.findings: tuple[str, ...] = ()
         self.never_waived = ""
         self.blocked_by: dict[str, str] = {}
+        self.rule = ""
 
     def take(
         self,
@@ -49,8 +50,10 @@ class Outcome:
         finding: str | None = None,
         findings: tuple[str, ...] = (),
         never_waived: str = "",
+        rule: str = "",
     ) -> None:
         """Keep the worst outcome. Two failures together have no finding: a waiver accepts one, not both."""
+        self.rule = rule or self.rule
         self.never_waived = self.never_waived or never_waived
         if self.status is None or _rank(status) > _rank(self.status):
             self.status, self.reason, self.finding, self.findings = status, reason, finding, findings
@@ -65,7 +68,8 @@ def _rank(status: Status) -> int:
 
 def begin(item: pytest.Item) -> None:
     """Start the outcome of a check, before its set-up."""
-    item.stash[_OUTCOME] = Outcome()
+    item.stash[_OUTCOME] = outcome = Outcome()
+    outcome.rule = rule_of(item) or ""
 
 
 def redact_exception(error: BaseException) -> None:
@@ -119,7 +123,9 @@ def finish_phase(
         if isinstance(blocked := error.__cause__, Blocked):
             outcome.take(Status.BLOCKED, str(blocked))
             outcome.blocked_by |= blocked.causes
-        details = (error.findings, error.never_waived) if isinstance(error, CheckFailed) else ((), "")
+        details: tuple[tuple[str, ...], str, str] = ((), "", "")
+        if isinstance(error, CheckFailed):
+            details = error.findings, error.never_waived, error.rule or ""
         outcome.take(*_status_of(call.excinfo, report), *details)
         if report.failed:
             _explain(item, call.excinfo, report, outcome)
@@ -156,6 +162,7 @@ def _record(item: pytest.Item, outcome: Outcome, recorder: Recorder, environment
         findings=outcome.findings,
         never_waived=outcome.never_waived,
         blocked_by=outcome.blocked_by,
+        rule=outcome.rule,
     )
 
 
@@ -188,6 +195,7 @@ def _explain(
     doc = (getattr(getattr(item, "obj", None), "__doc__", None) or "").strip().split("\n")[0]
     lines = [f"check    {doc}"]
     lines += [f"plan     {plan.args[0]}"] if plan else []
+    lines += [f"rule     {outcome.rule}"] if outcome.rule and not outcome.findings else []
     lines += [f"runbook  docs/runbook.md#{getattr(item, 'originalname', item.name)}"]
     record = Record(item.nodeid, (), "", Status.FAILED, 0, 0, finding=outcome.finding)
     never = item.get_closest_marker("never_waived")

@@ -18,7 +18,7 @@ from cutover.config.manifest import CLOSING, GATES, render
 from cutover.config.validation import ConfigurationError
 from cutover.core.requirements import RequiredCheck
 from cutover.core.safety import SafetyLevel
-from cutover.pytest_plugin.markers import level_of, needs_of, owns_of, system_of
+from cutover.pytest_plugin.markers import level_of, needs_of, owns_of, rule_of, system_of
 from cutover.pytest_plugin.selection import gates_of
 
 _OUTPUT: Final = "CUTOVER_MANIFEST_OUTPUT"
@@ -36,6 +36,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
                 _argument(item, "never_waived"),
                 needs_of(item),
                 owns_of(item),
+                rule_of(item),
             )
             for item in session.items
             for gate in gates_of(item)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cutover.accounts.registered import unremoved
 from cutover.core.evidence import Status
 from cutover.core.requirements import Waiver
+from cutover.core.rule_table import HOUSE
 from cutover.core.safety import SafetyLevel
 from cutover.core.verdict import ExitCode, GateVerdict, Run, decide, exit_code, stale_waivers
 from cutover.pytest_plugin.selection import narrowing
@@ -60,6 +61,7 @@ def conclude(session: GateSession, before: int) -> int:
         unproven=_unproven(session),
         requests=facts["requests"],
         rate_limited=facts["rate_limited"],
+        rules=environment.rules if environment else HOUSE,
     )
     gates = [gate for gate in session.asked if gate in session.selected_gates or session.config.option.markexpr]
     verdicts = [decide(gate, run, session.manifest, session.records, session.waivers) for gate in gates]

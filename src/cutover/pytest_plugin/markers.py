@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cutover.config.environments import CAPABILITIES
+from cutover.config.environment_schema import CAPABILITIES, DOCUMENTS
+from cutover.core.rule_table import Rule
 from cutover.core.safety import SafetyLevel
 
 
@@ -12,8 +13,9 @@ def needs_of(item: pytest.Item) -> tuple[str, ...]:
     """Return the capabilities that this check needs. Raises UsageError for one that does not exist."""
     needs = tuple(sorted({str(name) for marker in item.iter_markers("needs") for name in marker.args}))
     for name in needs:
-        if name not in CAPABILITIES:
-            raise pytest.UsageError(f"{item.nodeid}: needs {name!r}, expected one of {', '.join(CAPABILITIES)}")
+        if name not in (*CAPABILITIES, *DOCUMENTS):
+            known = ", ".join((*CAPABILITIES, *DOCUMENTS))
+            raise pytest.UsageError(f"{item.nodeid}: needs {name!r}, expected one of {known}")
     return needs
 
 
@@ -42,3 +44,12 @@ def owns_of(item: pytest.Item) -> tuple[str, ...]:
     if operations and system is None:
         raise pytest.UsageError(f"{item.nodeid}: owns {', '.join(operations)}, but has no `target`")
     return tuple(f"{operation} on {system}" for operation in operations)
+
+
+def rule_of(item: pytest.Item) -> Rule | None:
+    """Return the rule that this check judges, None if it names none. Raises UsageError for an unknown one."""
+    marker = item.get_closest_marker("rule")
+    try:
+        return Rule(marker.args[0]) if marker else None
+    except ValueError as error:
+        raise pytest.UsageError(f"{item.nodeid}: {error}: use a rule of core/rule_table.py") from None

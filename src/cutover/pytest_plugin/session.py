@@ -26,7 +26,7 @@ from cutover.core.verdict import ExitCode
 from cutover.pytest_plugin import check_records
 from cutover.pytest_plugin.gate_conclusion import conclude, describe
 from cutover.pytest_plugin.gate_run import GateRun
-from cutover.pytest_plugin.markers import level_of, needs_of, system_of
+from cutover.pytest_plugin.markers import level_of, needs_of, rule_of, system_of
 from cutover.pytest_plugin.selection import gates_of
 from cutover.run.signals import ignore_interrupts, interrupt_on_sigterm
 
@@ -283,6 +283,9 @@ class GateSession(GateRun):
         for need in filter(None, (system_of(item), *needs_of(item))):
             if need in environment.absent:
                 raise NotVerified(f"{environment.name} has no {need}: {environment.absent[need]}")
+        rule = rule_of(item)
+        if rule is not None and not rule.is_judged(environment.rules):
+            raise NotVerified(f"{rule} is not judged: rules = {environment.rules!r} (environments.toml)")
         level = level_of(item)
         if level > environment.safety:
             beyond = set(gates_of(item)) <= set(environment.read_only_form)

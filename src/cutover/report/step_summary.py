@@ -11,7 +11,7 @@ from typing import Any
 from cutover.core.evidence import Record, Status
 from cutover.core.secrets import redact
 from cutover.core.verdict import GateVerdict
-from cutover.report.terminal import functions, last_line, unmentioned_causes
+from cutover.report.terminal import functions, last_line, not_judged_line, unmentioned_causes
 
 _REASONS_SHOWN = 30
 
@@ -27,12 +27,14 @@ def append_step_summary(verdicts: Sequence[GateVerdict], records: Sequence[Recor
         lines.append(_escaped(last_line(verdict, facts)) + "\n")
         lines += [f"- {_escaped(reason)}" for reason in verdict.reasons[:_REASONS_SHOWN]]
         lines += [f"- {_escaped(line)}" for line in unmentioned_causes(verdict)]
+        if verdict.not_judged:
+            lines.append(_escaped(not_judged_line(verdict, facts)))
         if verdict.not_in_form:
             names = ", ".join(functions(verdict.not_in_form))
             lines.append(
                 _escaped(f"Not part of the read-only form ({verdict.read_only_form}), so not verified: {names}")
             )
-    beyond = {check for verdict in verdicts for check in verdict.not_in_form}
+    beyond = {check for verdict in verdicts for check in (*verdict.not_in_form, *verdict.not_judged)}
     # The lines of the causes count the blocked checks.
     rows = [row for row in records if row.status not in (Status.PASSED, Status.BLOCKED) and row.check not in beyond]
     if rows:

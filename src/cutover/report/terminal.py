@@ -31,6 +31,8 @@ def details(
             yield f"  not in manifest.toml, so not required: {check} (cutover manifest --write)"
         if verdict.not_applicable:
             yield from _not_required(verdict)
+        if verdict.not_judged:
+            yield f"  {not_judged_line(verdict, facts)}"
         if verdict.not_in_form:
             yield (
                 f"  not part of the read-only form ({verdict.read_only_form}), so not verified: "
@@ -61,6 +63,16 @@ def _not_required(verdict: GateVerdict) -> Iterator[str]:
         yield f"    {reason}: {', '.join(names[:_NAMED])}{more}"
 
 
+def not_judged_line(verdict: GateVerdict, facts: dict[str, Any]) -> str:
+    """Return the number of checks that the profile of rules leaves out, and the rules that it leaves out of others."""
+    inside = facts.get("not_judged_rules") or ()
+    return (
+        f"house conventions not judged: {len(verdict.not_judged)} checks, rules = {verdict.rules}"
+        + (f"; within other checks: {', '.join(inside)}" if inside else "")
+        + f". Not judged: {', '.join(functions(verdict.not_judged))}"
+    )
+
+
 def functions(checks: Iterable[str]) -> list[str]:
     """Return the names of the checks' functions, each once for all its systems and parameters."""
     return list(dict.fromkeys(check.rpartition("::")[2].partition("[")[0] for check in checks))
@@ -76,6 +88,8 @@ def last_line(verdict: GateVerdict, facts: dict[str, Any]) -> str:
             shown += f", {counts[name]} {name.replace('_', ' ')}"
     if verdict.not_in_form:
         shown += f", {len(verdict.not_in_form)} not part of the read-only form"
+    if verdict.not_judged:
+        shown += f", {len(verdict.not_judged)} house conventions not judged"
     partial = " (partial)" if verdict.missing and verdict.verdict is Verdict.INCONCLUSIVE else ""
     where = "" if facts["url"] == facts["environment"] else f" ({facts['url']})" if facts["url"] else ""
     retries = f", {facts['connect_retries']} connect retries" if facts["connect_retries"] else ""

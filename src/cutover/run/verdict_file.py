@@ -48,6 +48,7 @@ def facts(
         "urls": {system.system: system.url for system in environment.systems.values()} if environment else {},
         "safety": environment.safety.label if environment else "",
         "absent": dict(environment.absent) if environment else {},
+        "rules": environment.rules if environment else "",
         "read_only_form": dict(environment.read_only_form) if environment else {},
         "started": round(started, 3),
         "duration_s": round(time.time() - started, 3),
@@ -61,6 +62,7 @@ def facts(
         "notes": [note for observed in observations for note in observed.notes],
         "leftovers": [line for observed in observations for line in observed.leftovers],
         "could_not_detect": sorted(undetectable),
+        "not_judged_rules": sorted({rule for observed in observations for rule in observed.not_judged}),
     }
 
 
