@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cutover.contract.document import Contract, Described, resolved
+from cutover.contract.document import Contract, Described
+from cutover.contract.references import resolved
 
 _MOST: Final = ("maxLength", "maximum", "maxItems", "exclusiveMaximum", "maxProperties")
 _LEAST: Final = ("minLength", "minimum", "minItems", "exclusiveMinimum", "minProperties")

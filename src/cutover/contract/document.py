@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from cutover.config.input_files import refuse_foreign_content
 from cutover.config.operations import Operation
 from cutover.config.validation import ConfigurationError
+from cutover.contract.document_shape import METHODS, shaped
+from cutover.contract.document_text import parse_text
 from cutover.contract.document_types import type_errors
 
-METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 FILES: Final = {"worker": "contracts/worker.openapi.yaml", "legacy": "contracts/legacy.openapi.yaml"}
 PLACEHOLDERS: Final = "x-stands-for"
 REFUSES_VALID: Final = "x-refuses-valid"
@@ -96,6 +96,7 @@ class Contract:
 def read_contract(file: Path) -> Contract:
     """Read the document in a YAML or JSON file. Raises ConfigurationError."""
     try:
+        refuse_foreign_content(file, "an OpenAPI document")
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(file, "", f"cannot be read: {error}", "Name an OpenAPI 3 document.") from None
@@ -104,41 +105,16 @@ def read_contract(file: Path) -> Contract:
 
 def parse_contract(text: str, source: Path | str) -> Contract:
     """Parse a document. source: file or URL for messages. Raises ConfigurationError."""
-    try:
-        raw = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ConfigurationError(source, "", f"expected YAML or JSON: {reason}", "Correct the document.") from None
-    if not isinstance(raw, dict) or not str(raw.get("openapi", "")).startswith("3."):
-        raise ConfigurationError(source, "openapi", "expected an OpenAPI 3 document", "Name another document.")
+    raw = parse_text(text, source)
+    version = str(raw.get("openapi", "")) if isinstance(raw, dict) else ""
+    if not version.startswith("3."):
+        got = f"Swagger {raw['swagger']}" if isinstance(raw, dict) and "swagger" in raw else version or "none"
+        raise ConfigurationError(
+            source, "openapi", f"expected an OpenAPI 3 document, got {got}", "Name another document."
+        )
     if "paths" not in raw:
         raise ConfigurationError(source, "paths", "missing", "Add the table of paths.")
+    raw = shaped(raw, source)
     for where, kind in type_errors(raw):
         raise ConfigurationError(source, where, f"expected a {kind}", "Correct the document.")
-    for item in raw["paths"].values():
-        for method in METHODS:
-            if "responses" in item.get(method, {}):  # YAML reads an unquoted 200 as a number
-                row = item[method]
-                row["responses"] = {str(status): response for status, response in row["responses"].items()}
     return Contract(str(source), raw)
-
-
-def resolved(raw: Mapping[str, Any], value: Any) -> Any:
-    """Return the target of a $ref in the document, or the value itself if it is no $ref.
-
-    Raises KeyError if the reference has no target.
-    """
-    seen = 0
-    while isinstance(value, Mapping) and isinstance(value.get("$ref"), str):
-        seen += 1
-        reference = value["$ref"]
-        if not reference.startswith("#/") or seen > 50:
-            raise KeyError(reference)
-        found: Any = raw
-        for segment in reference[2:].split("/"):
-            name = segment.replace("~1", "/").replace("~0", "~")
-            if not isinstance(found, Mapping) or name not in found:
-                raise KeyError(reference)
-            found = found[name]
-        value = found
-    return value

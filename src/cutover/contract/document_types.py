@@ -5,18 +5,22 @@ It is not a full validation against the OpenAPI schema; a unit test does that fo
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-_METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+from cutover.contract.document_shape import EXTENSION, METHODS
+from cutover.contract.references import target_of
+
 _SCHEMAS: Final = "table of schema"
 _PARTS: Final[Mapping[str, Mapping[str, str]]] = {
     "document": {"paths": "table of path", "components": "components", "security": "list of requirement"},
     "components": {
         "schemas": _SCHEMAS, "parameters": "table of parameter", "headers": "table of header",
-        "responses": "table of response", "requestBodies": "table of body",
+        "responses": "table of response", "requestBodies": "table of body", "pathItems": "table of path",
     },
-    "path": {"parameters": "list of parameter", **dict.fromkeys(_METHODS, "operation")},
+    "path": {"parameters": "list of parameter", **dict.fromkeys(METHODS, "operation")},
     "operation": {
         "parameters": "list of parameter", "requestBody": "body", "responses": "table of response",
         "security": "list of requirement",
@@ -57,11 +61,13 @@ def type_errors(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield from look(each, inner, f"{where} {number}")
         elif holder == "table" and isinstance(value, dict):
             for name, each in value.items():
-                if not isinstance(name, str) and inner != "response":  # the keys of responses are statuses
+                if inner == "path" and str(name).startswith(EXTENSION):
+                    continue
+                if not isinstance(name, str):
                     yield f"{where}.{name}", "string (write it in quotes)"
                 yield from look(each, inner, f"{where}.{name}")
         elif kind in _PLAIN:
-            right = isinstance(value, _PLAIN[kind])
+            right = isinstance(value, _PLAIN[kind]) and not (isinstance(value, float) and not math.isfinite(value))
             if not right or (kind == "type" and isinstance(value, list) and not _are_strings(value)):
                 yield where, kind
         elif kind in _PARTS and isinstance(value, dict):
@@ -76,9 +82,8 @@ def type_errors(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             if not isinstance(reference, str):
                 yield f"{where}.$ref", "string"
                 return
-            found, target = _at(document, reference)
-            if found:  # lint reports a reference without a target
-                yield from look(target, kind, reference)
+            with contextlib.suppress(KeyError):  # lint reports a reference without a target
+                yield from look(target_of(document, reference), kind, reference)
         elif any(name not in value for name in _NEEDED.get(kind, ())):
             yield where, kind
         for name, inner in _PARTS[kind].items():
@@ -90,14 +95,3 @@ def type_errors(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _are_strings(values: list[Any]) -> bool:
     return all(isinstance(value, str) for value in values)
-
-
-def _at(document: Mapping[str, Any], reference: str) -> tuple[bool, Any]:
-    """Return whether the reference has a target in the document, and the target."""
-    found: Any = document
-    for segment in reference[2:].split("/"):
-        name = segment.replace("~1", "/").replace("~0", "~")
-        if not reference.startswith("#/") or not isinstance(found, Mapping) or name not in found:
-            return False, None
-        found = found[name]
-    return True, found

@@ -16,8 +16,8 @@ from cutover.contract.document import (
     SERVES_NOTHING,
     Contract,
     Described,
-    resolved,
 )
+from cutover.contract.references import resolved
 
 OPEN: Final = "x-open"
 _REASONS: Final = (OPEN, REFUSES_VALID, ACCEPTS_INVALID, SERVES_NOTHING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cutover.config.input_files import foreign_content
 from cutover.config.validation import ConfigurationError
 from cutover.contract.breaking_changes import breaking_changes
 from cutover.contract.document import FILES, Contract, parse_contract, read_contract
@@ -24,9 +25,13 @@ def documents(target: Target) -> list[Contract]:
         result = target.at(target.url + own.served)
         result.expect_status(200)
         try:
-            found.append(parse_contract(result.body.decode("utf-8", "replace"), target.url + own.served))
+            found.append(parse_contract(result.body.decode("utf-8"), target.url + own.served))
         except ConfigurationError as error:
             raise result.failed("no-document", expected="an OpenAPI document", got=error.problem) from None
+        except UnicodeDecodeError:
+            content = foreign_content(result.body)
+            got = f"a body that is {content.name}" if content is not None else "a body that is not UTF-8"
+            raise result.failed("no-document", expected="an OpenAPI document", got=got) from None
     return found
 
 

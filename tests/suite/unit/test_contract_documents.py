@@ -201,10 +201,12 @@ def test_security_of_the_whole_document_counts() -> None:
 
 
 def test_unquoted_yaml_names_are_reported() -> None:
-    """A property named on or 1 without quotes is a ConfigurationError."""
-    schema = "openapi: 3.1.0\npaths: {}\ncomponents: {schemas: {A: {properties: {on: {type: string}}}}}\n"
-    with pytest.raises(ConfigurationError, match=r"components.schemas.A.properties.True]: expected a string"):
-        parse_contract(schema, "generated.yaml")
+    """A property named true or 1 without quotes is a ConfigurationError; on is a string in YAML 1.2."""
+    schema = "openapi: 3.1.0\npaths: {}\ncomponents: {schemas: {A: {properties: {NAME: {type: string}}}}}\n"
+    for name, read in (("true", "True"), ("1", "1")):
+        with pytest.raises(ConfigurationError, match=rf"components.schemas.A.properties.{read}]: expected a string"):
+            parse_contract(schema.replace("NAME", name), "generated.yaml")
+    assert parse_contract(schema.replace("NAME", "on"), "generated.yaml")
 
 
 @given(st.text(max_size=60) | st.binary(max_size=40).map(lambda each: each.decode("latin-1")))
