@@ -12,6 +12,7 @@ import pytest
 from cutover.accounts.registered import Accounts
 from cutover.client.multipart import MEDIA_TYPE
 from cutover.client.raw_http import RawAnswer, RawConnection, chunk
+from cutover.config.environment_promises import upload_limit
 from cutover.config.operations import follow_pointer
 from cutover.contract.account_snapshot import expect_unchanged, snapshot
 from cutover.contract.exceptional_uploads import (
@@ -53,7 +54,7 @@ def test_upload_limit_holds_without_a_length(
     """A chunked upload of exactly the limit is accepted; one byte more is refused and not stored."""
     person = create_person(target, accounts)
     inspection = Inspection(target, "upload:chunked", "contracts/api.md upload: more than 52,428,800 bytes")
-    limit: int = promises["uploads"]["limit"]
+    limit = upload_limit(promises, target.system)
     content = (LINE * (limit // len(LINE) + 1))[: limit + 1]
     before = snapshot(target, person)
     refused = upload_chunked(target, person.token, content)
@@ -80,7 +81,7 @@ def test_announced_size_is_refused_at_once(
     person = create_person(target, accounts)
     inspection = Inspection(target, "upload:announced", "contracts/api.md upload: more than 52,428,800 bytes")
     before = snapshot(target, person)
-    for size in (promises["uploads"]["limit"] * 2, 10**12):
+    for size in (upload_limit(promises, target.system) * 2, 10**12):
         answer = announce_upload(target, person.token, size)
         # A server may also report that the body is incomplete.
         _expect(inspection, answer, (*TOO_LARGE, 417), "far more than the limit", may_close=True)

@@ -1,12 +1,13 @@
 """Fixtures of the migration gate. All checks of a run read one reconciliation."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from typing import Any
 
 import pytest
 
 from cutover.config.environments import Environment
 from cutover.migration.gate import Wanted, reconciled
+from cutover.migration.mapping_file import load_mapping
 from cutover.pytest_plugin import gate_session
 from cutover.pytest_plugin.migrated_pair import filled_pair, last_logins_kept
 from cutover.systems.target import Target
@@ -26,6 +27,15 @@ def reconciliation(pytestconfig: pytest.Config, environment: Environment) -> Map
         show_values=pytestconfig.option.cutover_show_values,
     )
     return reconciled(wanted, session.recorder)
+
+
+@pytest.fixture(scope="session")
+def own_tables(pytestconfig: pytest.Config, environment: Environment) -> Collection[str] | None:
+    """The target tables of the environment's own mapping, None if it uses contracts/migration.toml."""
+    own = environment.files.get("migration")
+    if own is None:
+        return None
+    return [table.target for table in load_mapping(gate_session(pytestconfig).project, own).tables]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 
 from cutover import corpus
 from cutover.accounts.registered import Accounts
+from cutover.config.environment_promises import upload_limit
 from cutover.core.recorder import Recorder
 from cutover.core.rule_table import Rule
 from cutover.systems.target import Target
@@ -23,7 +24,7 @@ def test_upload_limit_is_exact(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
     """Uploads of the limit and one byte less are accepted; one byte more is refused and not stored."""
-    account, limit = accounts.new(), promises["uploads"]["limit"]
+    account, limit = accounts.new(), upload_limit(promises, target.system)
     content = corpus.large(limit + 1).content
     refused = promises["refusals"][target.system]["too_large"]
     for size, expected in ((limit - 1, target.operation("upload").statuses[0]), (limit, 201), (limit + 1, refused)):

@@ -150,7 +150,7 @@ class Environment:
     seconds. postgres, media: the database and the absolute folder of uploaded files of the legacy system, read-only.
     contracts: system -> OpenAPI document of its own, which is compared with ours. migrated_accounts: file of migrated
     accounts and their passwords (accounts/migrated_accounts.py). d1_file, d1_export: SQLite file or SQL export that the
-    migration gate reads instead of D1.
+    migration gate reads instead of D1. files: name of a file in contracts/ without .toml -> the environment's own file.
     """
 
     name: str
@@ -182,6 +182,7 @@ class Environment:
     d1_file: Path | None = None
     d1_export: Path | None = None
     migrated_accounts: Path | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
     rules: str = HOUSE
 
     @property

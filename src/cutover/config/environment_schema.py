@@ -61,6 +61,11 @@ _LOAD: Final = Table(
 _ACCOUNT: Final = Table({"username": Text(_VARIABLE), "password": Text(_VARIABLE)}, required=("username", "password"))
 _DOCUMENT: Final = Table({"file": Text("a file's path"), "served": Text("a path")})
 
+FILES: Final = Texts(
+    frozenset({"accepted_differences", "parity", "migration", "known_violations", "promises"}), "a file's path"
+)
+"""The files of an environment that replace those of the same name in contracts/."""
+
 _DEFAULTS: Final[dict[str, Any]] = {
     "description": "",
     "budget": {"requests": 90, "window_s": 60.0},
@@ -72,7 +77,10 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "rules": HOUSE,
     "poses_as_clients": False,
     "names": (),
-    **{key: {} for key in ("secrets", "absent", "operations", "routes", "promises", "read_only_form", "contract")},
+    **{
+        key: {}
+        for key in ("secrets", "absent", "operations", "routes", "promises", "read_only_form", "contract", "files")
+    },
 }
 
 ENVIRONMENT: Final = Table(
@@ -102,6 +110,7 @@ ENVIRONMENT: Final = Table(
         "read_only_form": Texts(frozenset(GATES), "a reason"),
         "contract": Table(dict.fromkeys(SYSTEMS, _DOCUMENT)),
         "load": _LOAD,
+        "files": FILES,
         "operations": AnyTable(),
         "routes": AnyTable(),
         "promises": AnyTable(),

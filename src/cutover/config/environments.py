@@ -21,7 +21,8 @@ from cutover.config.environment import (
     System,
 )
 from cutover.config.environment_identity import read_identity
-from cutover.config.environment_schema import CAPABILITIES, DOCUMENTS, ENVIRONMENT
+from cutover.config.environment_promises import read_promises
+from cutover.config.environment_schema import CAPABILITIES, DOCUMENTS, ENVIRONMENT, FILES
 from cutover.config.environment_secrets import read_accounts, read_migrated_accounts, read_secrets
 from cutover.config.environment_stores import (
     read_bucket,
@@ -33,7 +34,7 @@ from cutover.config.environment_stores import (
 )
 from cutover.config.local_runtime import runtime_answers
 from cutover.config.operations import SYSTEMS, Operations, load_operations
-from cutover.config.validation import CORRECT, ConfigurationError, Flag, known_keys, read_toml, require, typed
+from cutover.config.validation import CORRECT, ConfigurationError, Flag, read_toml, require, typed
 from cutover.core.rule_table import UNIVERSAL
 from cutover.core.safety import AllowList, SafetyLevel
 
@@ -96,6 +97,7 @@ def load_environment(
                 file, f"{name}.pair", "the pair is not running", "Start it with `cutover pair up`."
             )
         table, own_variables = with_pair(table, pair)
+    files = environment_files(project, name)
     operations = load_operations(project / "contracts" / "operations.toml", table["operations"], table["routes"], name)
     systems, absent = _systems(file, name, table, operations)
     safety = SafetyLevel.parse(table["safety"])
@@ -125,7 +127,8 @@ def load_environment(
         secrets=secrets,
         bucket=bucket,
         ca_file=read_ca_file(file, name, table.get("ca_file")),
-        promises=_promises(project, name, table["promises"]),
+        promises=read_promises(project, name, table["promises"], files.get("promises")),
+        files=files,
         d1=d1,
         d1_file=read_d1_file(file, name, table.get("d1"), "file"),
         d1_export=read_d1_file(file, name, table.get("d1"), "export"),
@@ -184,7 +187,7 @@ def _ad_hoc(project: Path, url: str) -> Environment:
         kv_propagation_s=60.0,
         timeout_s=30.0,
         operations=load_operations(project / "contracts" / "operations.toml", {}, {}, url),
-        promises=_promises(project, url, {}),
+        promises=read_promises(project, url, {}),
         allowed=allowed,
         rules=UNIVERSAL,  # no table declares that it follows the conventions of contracts/api.md
     )
@@ -233,31 +236,26 @@ def _read_only_form(file: Path, name: str, safety: SafetyLevel, reasons: dict[st
     return reasons
 
 
-def _promises(project: Path, name: str, changes: Any) -> dict[str, Any]:
-    """Return contracts/promises.toml with the environment's own values in place of the defaults."""
+def environment_files(project: Path, name: str) -> dict[str, Path]:
+    """Return the files that an environment uses in place of those in contracts/. Raises ConfigurationError."""
     file = project / "environments.toml"
-    promises = read_toml(project / "contracts" / "promises.toml")
-
-    def merged(base: dict[str, Any], change: Any, key: str) -> dict[str, Any]:
-        known_keys(file, key, typed(file, key, change, dict, "a table"), base)
-        return {
-            inner: merged(value, change[inner], f"{key}.{inner}")
-            if isinstance(value, dict) and inner in change
-            else typed(file, f"{key}.{inner}", change.get(inner, value), type(value), f"a {type(value).__name__}")
-            for inner, value in base.items()
-        }
-
-    result = merged(promises, changes, f"{name}.promises")
-    for table, key in (("security_headers", ""), ("cors", "headers"), ("front_end", "app_routes")):
-        row = result.get(table)
-        if not isinstance(row, dict) or not (row.get(key) if key else row):
+    if "://" in name:
+        return {}
+    table = FILES.read(file, f"{name}.files", _table(project, name).get("files", {}))
+    found = {key: project / path for key, path in table.items()}
+    for key, path in found.items():
+        if not _is_file(path):
             raise ConfigurationError(
-                project / "contracts" / "promises.toml",
-                f"{table}.{key}" if key else table,
-                "expected at least one promise, got none",
-                "Add one: a check of nothing cannot fail.",
+                file, f"{name}.files.{key}", f"expected a TOML file, got no file {table[key]!r}", CORRECT
             )
-    return result
+    return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that is too long, or with a NUL
+        return False
 
 
 def _contracts(

@@ -77,7 +77,11 @@ class Fuzzer:
         self.environment, self.target, self.recorder, self.seed = environment, target, recorder, seed
         own = environment.contracts.get(target.system)
         found = contract or read_contract((own and own.file) or project / FILES[target.system])
-        self.known_violations = load_known_violations(project) if target.system == "legacy" else KnownViolations({})
+        self.known_violations = (
+            load_known_violations(project, environment.files.get("known_violations"))
+            if target.system == "legacy"
+            else KnownViolations({})
+        )
         self.contract = found.with_operations(environment.operations[target.system])
         self.source = Path(found.source).name
         bodies = {described.name: described.has_body for described in self.contract.operations()}

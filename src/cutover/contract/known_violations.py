@@ -50,9 +50,9 @@ class KnownViolations:
         return unknown, known
 
 
-def load_known_violations(project: Path) -> KnownViolations:
-    """Read contracts/known_violations.toml. Raises ConfigurationError."""
-    file = project / FILE
+def load_known_violations(project: Path, file: Path | None = None) -> KnownViolations:
+    """Read contracts/known_violations.toml, or the environment's own file. Raises ConfigurationError."""
+    file = file or project / FILE
     table = read_toml(file)
     known_keys(file, "", table, {"violation"})
     found: dict[str, frozenset[str]] = {}

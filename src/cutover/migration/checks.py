@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from cutover.core.errors import CheckFailed, NotVerified
+from cutover.core.errors import CheckFailed, NotApplicable, NotVerified
 from cutover.migration.findings import Part
 from cutover.migration.reconciliation_result import places, sentence
 from cutover.migration.schema_differences import schema_differences
@@ -56,6 +56,12 @@ def expect_schema(data: Mapping[str, Any]) -> None:
             contract=CONTRACT,
             do_next="change contracts/migration.toml, or migrate the schema that lacks it",
         )
+
+
+def expect_mapped(own_tables: Collection[str] | None, table: str) -> None:
+    """Raise NotApplicable if the environment's own mapping (None: it has none) does not contain the table."""
+    if own_tables is not None and table not in own_tables:
+        raise NotApplicable(f"files.migration of the environment maps no table {table}")
 
 
 def expect_read(data: Mapping[str, Any], table: str) -> Mapping[str, Any]:

@@ -41,7 +41,9 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigurationError(
             "--samples", "", f"expected 0 to {MAX_SAMPLES}, got {options.samples}", "Give another number."
         )
-    return ReconcileCommand(project, environment, planted, load_mapping(project), options).execute()
+    return ReconcileCommand(
+        project, environment, planted, load_mapping(project, environment.files.get("migration")), options
+    ).execute()
 
 
 def _with_options(environment: Environment, options: argparse.Namespace) -> Environment:
@@ -101,7 +103,9 @@ class ReconcileCommand(Command):
         if self.data is None or self.log is None:
             return ()
         self.log.write(FILE, redact(text_of_file(redact_all(self.data))))
-        write_reconciliation_page(self.log, self.project, self.data, verdict, run_facts)
+        write_reconciliation_page(
+            self.log, self.project, self.data, verdict, run_facts, self.target_environment.files.get("migration")
+        )
         return reconciliation_lines(self.data)
 
     def _differences(self) -> contextlib.AbstractContextManager[DifferencesFile | None]:

@@ -58,7 +58,7 @@ def _perform(wanted: Wanted, recorder: Recorder, progress: Progress | None) -> d
     sent = Recorder()  # of this reconciliation only: other threads write to it
     try:
         require_databases(wanted.environment)
-        mapping = load_mapping(wanted.project)
+        mapping = load_mapping(wanted.project, wanted.environment.files.get("migration"))
         with reconciliation(
             wanted.project, wanted.environment, mapping, wanted.folder, recorder=sent, run=wanted.run,
             reverse=wanted.reverse, thorough=wanted.thorough, progress=progress,

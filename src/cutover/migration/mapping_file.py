@@ -42,9 +42,9 @@ _OBJECT_KEYS: Final = {
 _CORRECT_NAME: Final = "Correct the name."
 
 
-def load_mapping(project: Path) -> MigrationMapping:
-    """Return the mapping of a project. Raises ConfigurationError."""
-    file = project / FILE
+def load_mapping(project: Path, file: Path | None = None) -> MigrationMapping:
+    """Return the mapping of a project, or of an environment's own file. Raises ConfigurationError."""
+    file = file or project / FILE
     data = read_toml(file)
     known_keys(file, "", data, {"ownership", "table", "objects", "source_table", "target_table", "logins"})
     tables = tuple(

@@ -18,16 +18,23 @@ PAGE = "reconciliation.html"
 
 
 def write_reconciliation_page(
-    log: EvidenceLog, project: Path, data: Mapping[str, Any], verdict: GateVerdict, facts: Mapping[str, Any]
+    log: EvidenceLog,
+    project: Path,
+    data: Mapping[str, Any],
+    verdict: GateVerdict,
+    facts: Mapping[str, Any],
+    own: Path | None = None,
 ) -> None:
     """Write reconciliation.html into the run's folder.
 
-    data: the content of reconciliation.json; facts: those of verdict.json.
+    data: the content of reconciliation.json; facts: those of verdict.json. own: the environment's own mapping.
     """
     from cutover.report.reconciliation_page import reconciliation_page
 
     try:
-        columns = {table.target: [column.name for column in table.columns] for table in load_mapping(project).tables}
+        columns = {
+            table.target: [column.name for column in table.columns] for table in load_mapping(project, own).tables
+        }
     except ConfigurationError:  # already reported by the run, which ends with exit code 4
         columns = {}
     run = {

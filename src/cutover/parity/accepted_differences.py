@@ -195,13 +195,15 @@ def _is_compared(operation: str, path: str, filled: Collection[tuple[str, str]])
     return not element or not path.startswith("/") or (operation, above) in filled
 
 
-def load_accepted_differences(project: Path, operations: Collection[str], today: datetime.date) -> AcceptedDifferences:
-    """Read the file.
+def load_accepted_differences(
+    project: Path, operations: Collection[str], today: datetime.date, file: Path | None = None
+) -> AcceptedDifferences:
+    """Read contracts/accepted_differences.toml, or the environment's own file.
 
     Raises ConfigurationError for an entry that is expired, incomplete, or accepts something that must not be
     accepted.
     """
-    file = project / FILE
+    file = file or project / FILE
     tables = read_toml(file)
     known_keys(file, "", tables, {"accepted", "noise"})
     lines: dict[str, list[int]] = {"accepted": [], "noise": []}

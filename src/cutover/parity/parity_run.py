@@ -61,9 +61,11 @@ class ParityRun:
                     f"environments.toml [{environment.name}.{target.system}].identity is missing: "
                     "without it, responses of another system could be compared"
                 )
-        self.rules: Rules = load_rules(project, environment.operations)
+        self.rules: Rules = load_rules(project, environment.operations, environment.files.get("parity"))
         today = datetime.datetime.now(datetime.UTC).date()
-        declared = load_accepted_differences(project, environment.operations["worker"], today)
+        declared = load_accepted_differences(
+            project, environment.operations["worker"], today, environment.files.get("accepted_differences")
+        )
         # Differences that are accepted for the Worker are not accepted if a system is compared with itself.
         self.decisions: AcceptedDifferences = declared.only_noise() if baseline.system == candidate.system else declared
         self.recorder, self.totals = recorder, ParityTotals()

@@ -130,9 +130,9 @@ def _matching(table: Mapping[str, Any], path: str) -> Any:
     return None
 
 
-def load_rules(project: Path, operations: Operations) -> Rules:
-    """Read contracts/parity.toml. Raises ConfigurationError."""
-    file = project / FILE
+def load_rules(project: Path, operations: Operations, file: Path | None = None) -> Rules:
+    """Read contracts/parity.toml, or the environment's own file. Raises ConfigurationError."""
+    file = file or project / FILE
     tables = read_toml(file)
     wanted = {"bodies", "values", "lists", "errors", "ignored_headers", "coverage"}
     for name in wanted:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from cutover.config.environments import Environment, Readiness, load_environment
+from cutover.config.environments import Environment, Readiness, environment_files, load_environment
 from cutover.config.manifest import load_manifest
 from cutover.config.validation import ConfigurationError
 from cutover.config.waivers import load_waivers
@@ -50,6 +50,7 @@ def validate_options(config: pytest.Config) -> None:
 def validate_contracts(config: pytest.Config, gates: tuple[str, ...], environment: str | None) -> None:
     """Read the contract files of these gates. Raises ConfigurationError."""
     project = config.rootpath
+    files = environment_files(project, environment) if environment is not None else {}
     if "parity" in gates and environment is not None:
         from cutover.pytest_plugin.parity_conclusion import check_parity_contracts
 
@@ -57,11 +58,11 @@ def validate_contracts(config: pytest.Config, gates: tuple[str, ...], environmen
     if "contract" in gates:
         from cutover.contract import options
 
-        options.validate(project, config.option.cutover_contract_minutes)
+        options.validate(project, config.option.cutover_contract_minutes, files.get("known_violations"))
     if "migration" in gates:
         from cutover.migration.mapping_file import load_mapping
 
-        load_mapping(project)
+        load_mapping(project, files.get("migration"))
 
 
 def required_checks(project: Path) -> tuple[RequiredCheck, ...]:

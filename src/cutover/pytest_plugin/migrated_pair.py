@@ -112,7 +112,7 @@ def _both_are_empty(session: GateSession, environment: Environment) -> bool:
         raise ConfigurationError(
             "environments.toml", environment.name, "the pair has no databases", "Start another pair."
         )
-    mapping = load_mapping(session.project)
+    mapping = load_mapping(session.project, environment.files.get("migration"))
     legacy = LegacyRows(environment.postgres, environment, recorder=Recorder(), kill_switch=KillSwitch(session.project))
     worker = RowStore(environment.d1, session.client)
     try:

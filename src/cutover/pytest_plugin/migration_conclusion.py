@@ -24,5 +24,7 @@ def conclude_migration(session: GateSession, verdicts: Sequence[GateVerdict], fa
     data = data_of(session.folder) if verdict is not None else None
     if session.log is None or verdict is None or data is None:
         return []
-    write_reconciliation_page(session.log, session.project, data, verdict, facts)
+    write_reconciliation_page(
+        session.log, session.project, data, verdict, facts, session.environment.files.get("migration")
+    )
     return [*reconciliation_lines(data), f"report: {session.folder / PAGE}"]

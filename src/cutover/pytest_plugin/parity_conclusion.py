@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from cutover.config.environments import environment_files
 from cutover.config.operations import load_operations
 from cutover.config.validation import ConfigurationError
 from cutover.core.evidence import Record, Status
@@ -38,9 +39,11 @@ class ParityConclusion:
         """Summarize the records of the run. Raises ConfigurationError for the contracts."""
         self._session = session
         environment = session.environment
-        rules = load_rules(session.project, environment.operations)
+        rules = load_rules(session.project, environment.operations, environment.files.get("parity"))
         today = datetime.datetime.now(datetime.UTC).date()
-        decisions = load_accepted_differences(session.project, environment.operations["worker"], today)
+        decisions = load_accepted_differences(
+            session.project, environment.operations["worker"], today, environment.files.get("accepted_differences")
+        )
         ran = {record.check for record in session.records if compared_something(record)}
         required = {
             entry.check
@@ -103,8 +106,10 @@ def check_parity_contracts(project: Path, name: str) -> None:
     Raises ConfigurationError, also for an accepted difference that has expired.
     """
     operations = load_operations(project / "contracts" / "operations.toml", {}, {}, name)
-    load_rules(project, operations)
-    load_accepted_differences(project, operations["worker"], datetime.datetime.now(datetime.UTC).date())
+    files = environment_files(project, name)
+    load_rules(project, operations, files.get("parity"))
+    today = datetime.datetime.now(datetime.UTC).date()
+    load_accepted_differences(project, operations["worker"], today, files.get("accepted_differences"))
 
 
 def parity_conclusion(session: GateSession) -> ParityConclusion | None:

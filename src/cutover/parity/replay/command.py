@@ -47,7 +47,9 @@ def run(options: argparse.Namespace) -> int:
         Path(options.file).resolve(), form=options.format, keys=identities.keys, header=identities.header
     )
     today = datetime.datetime.now(datetime.UTC).date()
-    decisions = load_accepted_differences(project, environment.operations["worker"], today)
+    decisions = load_accepted_differences(
+        project, environment.operations["worker"], today, environment.files.get("accepted_differences")
+    )
     totals = ReplayTotals(recording.file.name, decisions)
     lines = recording.total()
     state, part = _open_state(project, environment, identities, recording, totals, options)
@@ -153,7 +155,7 @@ class ReplayCommand(SystemsCommand):
         )
         self._recording, self._state, self._totals = recording, state, totals
         self._limit, self._lines = options.limit, lines
-        self._rules = load_rules(project, environment.operations)
+        self._rules = load_rules(project, environment.operations, environment.files.get("parity"))
         self._targets = {side: self.target(side) for side in SIDES}
         self._accounts = ReplayAccounts(identities, self._targets, self.run_id, self.ledger)
         self._complete = False
