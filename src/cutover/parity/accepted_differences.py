@@ -1,7 +1,8 @@
-"""Read contracts/accepted_differences.toml: the differences that are accepted, each with reason, owner and last day.
+"""Differences that are accepted, each with reason, owner and last day, and the result of each entry in a run.
 
 An entry accepts only the differences that it names. An entry that was not seen although its operation was exercised
-is stale. An entry that names more than was seen is too broad. Both fail the gate.
+is stale. An entry that names more than was seen is too broad. Both fail the gate. accepted_differences_file.py
+reads the entries.
 """
 
 from __future__ import annotations
@@ -9,22 +10,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from cutover.config.validation import ConfigurationError, known_keys, read_toml, texts_of, typed
 from cutover.parity.differences import Difference, Kind
 
 FILE: Final = "contracts/accepted_differences.toml"
 EVERY: Final = "every"
 STATE: Final = "state"
-_NEEDED: Final = ("operations", "path", "class", "reason", "owner", "expires")
-_KEYS: Final = {*_NEEDED, "except", "legacy", "worker", "case", "always"}
-_BYTES: Final = (
-    ("download", "body"), ("export", "body"), (STATE, "/files/*/bytes"), (STATE, "/files/*/stored_size"),
-)  # fmt: skip
-_ONE_TO_ONE: Final = ("id", "token")
-"""Baseline words of differences in the ID mapping."""
 NOISY: Final = (Kind.VALUE, Kind.ORDER)
 """Kinds that noise may hide: the value or the order, never the type or the presence."""
 
@@ -193,147 +185,3 @@ def _is_compared(operation: str, path: str, filled: Collection[tuple[str, str]])
     """Return False if the path is below a list that never had elements on both sides."""
     above, element, _ = path.rpartition("/*")
     return not element or not path.startswith("/") or (operation, above) in filled
-
-
-def load_accepted_differences(
-    project: Path, operations: Collection[str], today: datetime.date, file: Path | None = None
-) -> AcceptedDifferences:
-    """Read contracts/accepted_differences.toml, or the environment's own file.
-
-    Raises ConfigurationError for an entry that is expired, incomplete, or accepts something that must not be
-    accepted.
-    """
-    file = file or project / FILE
-    tables = read_toml(file)
-    known_keys(file, "", tables, {"accepted", "noise"})
-    lines: dict[str, list[int]] = {"accepted": [], "noise": []}
-    for number, text in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-        for table in lines:
-            if text.strip().startswith(f"[[{table}]]"):
-                lines[table].append(number)
-    rules = []
-    for table, starts in lines.items():
-        rows = typed(file, table, tables.get(table, []), list, f"[[{table}]]")
-        if len(rows) != len(starts):
-            raise ConfigurationError(file, table, "expected tables", f"Write each entry as [[{table}]].")
-        for line, row in zip(starts, rows, strict=True):
-            rules.append(_read_entry(file, f"line {line} {table}", line, row, operations, noise=table == "noise"))
-            if rules[-1].expires < today:
-                raise ConfigurationError(
-                    file,
-                    f"line {line} {table}.expires",
-                    f"the entry for {rules[-1].paths[0]} expired on {rules[-1].expires}",
-                    f"Remove it, or ask {rules[-1].owner} to renew it with a reason.",
-                )
-    return AcceptedDifferences(tuple(rules))
-
-
-def _read_entry(
-    file: Path, key: str, line: int, row: Any, operations: Collection[str], *, noise: bool
-) -> AcceptedDifference:
-    known_keys(file, key, typed(file, key, row, dict, "a table"), _KEYS)
-    for name in _NEEDED:
-        given = row.get(name)
-        blank = [
-            text for text in (given if isinstance(given, list) else [given]) if text is None or not str(text).strip()
-        ]
-        if blank or given == []:
-            raise ConfigurationError(file, f"{key}.{name}", "missing", "Add it.")
-    if type(row["expires"]) is not datetime.date:
-        raise ConfigurationError(
-            file, f"{key}.expires", f"expected a date, got {row['expires']!r}", "Example: 2027-03-31."
-        )
-    texts = texts_of(file, key, {name: row[name] for name in ("reason", "owner", "class", "case") if name in row})
-    try:
-        kind = Kind(texts["class"])
-    except ValueError:
-        words = ", ".join(kind.value for kind in Kind)
-        raise ConfigurationError(
-            file, f"{key}.class", f"unknown class {texts['class']!r}", f"Use one of {words}."
-        ) from None
-    names = _texts(file, f"{key}.operations", row["operations"])
-    exceptions = _texts(file, f"{key}.except", row.get("except", []))
-    for name in (*names, *exceptions):
-        if name not in operations and name not in (EVERY, STATE):
-            raise ConfigurationError(file, f"{key}.operations", f"unknown operation {name!r}", "See operations.toml.")
-    if (EVERY in names and len(names) > 1) or (exceptions and names != (EVERY,)):
-        raise ConfigurationError(
-            file,
-            f"{key}.operations",
-            '"every" must be the only operation, and "except" needs it',
-            "Change one of them.",
-        )
-    sides = [_texts(file, f"{key}.{side}", row[side]) if side in row else None for side in ("legacy", "worker")]
-    rule = AcceptedDifference(
-        line, names, _texts(file, f"{key}.path", row["path"]), kind, sides[0], sides[1], texts.get("case", ""),
-        texts["reason"], texts["owner"], row["expires"], exceptions,
-        typed(file, f"{key}.always", row.get("always", False), bool, "true or false"), noise,
-    )  # fmt: skip
-    _refuse(file, key, rule)
-    return rule
-
-
-def _refuse(file: Path, key: str, rule: AcceptedDifference) -> None:
-    """Raise ConfigurationError for an entry that must not be accepted, or accepts more than it names."""
-    if any("*" in path.replace("/*", "").replace("csv*", "") for path in rule.paths):
-        raise ConfigurationError(
-            file, f"{key}.path", "patterns are not allowed", "Name the path; /* means each element of a list."
-        )
-    if rule.noise:
-        if rule.kind not in NOISY:
-            raise ConfigurationError(
-                file, f"{key}.class", "noise may hide only a value or an order", "Use value or order."
-            )
-        if rule.always:
-            raise ConfigurationError(file, f"{key}.always", "not allowed for noise", "Remove it.")
-        for path in rule.paths:
-            if path in ("body", "csv"):
-                raise ConfigurationError(
-                    file, f"{key}.path", f"noise at {path} would hide a whole file", "Name a path inside of it."
-                )
-        _refuse_loss(file, key, rule)
-        return
-    headers_only = all(path.startswith("header:") for path in rule.paths)
-    if rule.always and (rule.kind is not Kind.EXTRA or rule.worker is None or not headers_only):
-        raise ConfigurationError(
-            file,
-            f"{key}.always",
-            "allowed only for a header that the Worker always adds",
-            "Use class extra with worker, and paths that begin with header:.",
-        )
-    both_needed = rule.kind not in (Kind.MISSING, Kind.EXTRA)
-    if both_needed and (rule.legacy is None or rule.worker is None):
-        raise ConfigurationError(
-            file, key, "legacy or worker is missing", "Copy both from the report of this difference."
-        )
-    _refuse_loss(file, key, rule)
-    if rule.kind is Kind.STATUS:
-        for legacy in rule.legacy or ():
-            for worker in rule.worker or ():
-                if legacy[:1] == "4" and worker[:1] in ("2", "3") and legacy != "400":
-                    raise ConfigurationError(
-                        file, key, f"{legacy} that becomes {worker} allows what was forbidden",
-                        "Isolation between users cannot be accepted: fix the Worker.",
-                    )  # fmt: skip
-                if worker[:1] == "5":
-                    raise ConfigurationError(file, key, f"{worker} is a server error of the Worker", "Fix the Worker.")
-
-
-def _refuse_loss(file: Path, key: str, rule: AcceptedDifference) -> None:
-    """Raise ConfigurationError for an entry that would accept lost data or another user's data."""
-    if rule.kind is Kind.SEMANTICS and set(rule.legacy or ()) & set(_ONE_TO_ONE):
-        raise ConfigurationError(file, key, "an id or token of another object cannot be accepted", "Fix the Worker.")
-    for path in rule.paths:
-        element = path.endswith("/*") and rule.kind in (Kind.MISSING, Kind.EXTRA)
-        bytes_of = any(rule.covers(operation) and path == place for operation, place in _BYTES)
-        cell = path.startswith("csv/") and rule.kind is Kind.VALUE
-        if element or bytes_of or cell:
-            raise ConfigurationError(
-                file, f"{key}.path", f"{rule.kind.value} at {path} means lost data or another user's data",
-                "Neither can be accepted: fix the Worker.",
-            )  # fmt: skip
-
-
-def _texts(file: Path, key: str, value: Any) -> tuple[str, ...]:
-    values = value if isinstance(value, list) else [value]
-    return tuple(str(typed(file, key, text, str, "a text")) for text in values)

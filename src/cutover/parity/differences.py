@@ -8,6 +8,12 @@ from enum import StrEnum
 from typing import Any, Final, Self
 
 SAMPLES: Final = 5
+NOT_LISTED: Final = "list without a file that was uploaded"
+STILL_LISTED: Final = "list with a file that was deleted"
+NOT_FOUND: Final = "404 for the user's own file"
+OTHER_BYTES: Final = "other bytes than uploaded"
+SHARED_LOSSES: Final = (NOT_LISTED, STILL_LISTED, NOT_FOUND, OTHER_BYTES)
+"""Words of differences that mean lost data on both systems (shared_losses.py). No entry can accept them."""
 _SHOWN: Final = 200
 
 

@@ -16,7 +16,8 @@ from cutover.accounts.registered import Account, Accounts
 from cutover.config.environments import Environment
 from cutover.core.errors import CheckFailed, MeasurementError, NotVerified
 from cutover.core.recorder import Recorder
-from cutover.parity.accepted_differences import STATE, AcceptedDifferences, load_accepted_differences
+from cutover.parity.accepted_differences import STATE, AcceptedDifferences
+from cutover.parity.accepted_differences_file import load_accepted_differences
 from cutover.parity.differences import Difference
 from cutover.parity.journey_in_progress import PlayerOptions
 from cutover.parity.journey_script import command, script

@@ -11,17 +11,10 @@ from typing import Any, Final, TypeVar
 
 from cutover.config.operations import follow_pointer
 from cutover.core.errors import CheckFailed, NotVerified
-from cutover.parity.differences import Difference, Kind
+from cutover.parity.differences import NOT_FOUND, NOT_LISTED, OTHER_BYTES, STILL_LISTED, Difference, Kind
 from cutover.parity.side import Side
 from cutover.parity.steps import Step
 from cutover.systems.target import Result
-
-NOT_LISTED: Final = "list without a file that was uploaded"
-STILL_LISTED: Final = "list with a file that was deleted"
-NOT_FOUND: Final = "404 for the user's own file"
-OTHER_BYTES: Final = "other bytes than uploaded"
-SHARED_LOSSES: Final = (NOT_LISTED, STILL_LISTED, NOT_FOUND, OTHER_BYTES)
-"""Words of these differences. They mean lost data, so no entry can accept them."""
 
 _Value = TypeVar("_Value")
 _OF_A_FILE: Final = ("download", "columns", "export", "tags", "delete")

@@ -13,7 +13,7 @@ from cutover.config.operations import load_operations
 from cutover.config.validation import ConfigurationError
 from cutover.core.evidence import Record, Status
 from cutover.core.verdict import GateVerdict
-from cutover.parity.accepted_differences import load_accepted_differences
+from cutover.parity.accepted_differences_file import load_accepted_differences
 from cutover.parity.parity_run import ATTACHMENT
 from cutover.parity.rules import load_rules
 from cutover.parity.summary import Summary, closing_records, summarize

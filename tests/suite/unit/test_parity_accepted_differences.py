@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from cutover.config.validation import ConfigurationError
-from cutover.parity.accepted_differences import FILE, AcceptedDifferences, DeclarationResult, load_accepted_differences
-from cutover.parity.differences import Difference, Kind
+from cutover.parity.accepted_differences import FILE, AcceptedDifferences, DeclarationResult
+from cutover.parity.accepted_differences_file import load_accepted_differences
+from cutover.parity.differences import NOT_LISTED, Difference, Kind
 
 pytestmark = pytest.mark.unit
 
@@ -75,6 +76,19 @@ def seen(path: str = "/a", kind: Kind = Kind.VALUE, operation: str = "user", cas
             {"class": '"semantics"', "legacy": '"id"', "worker": '"id that is that of something else"'},
             "an id or token of another object",
         ),
+        ({"class": '"missing"', "path": '"csv/header"', "operations": '["export"]'}, "a lost column means lost data"),
+        ({"class": '"type"', "path": '"csv"', "operations": '["export"]'}, "no CSV means lost data"),
+        ({"class": '"value"', "path": '"csv"', "operations": '["export"]'}, "no CSV means lost data"),
+        ({"class": '"missing"', "legacy": '"list"'}, "a list that the Worker does not have"),
+        ({"class": '"missing"', "legacy": '["text", "empty list"]'}, "a list that the Worker does not have"),
+        ({"class": '"type"', "legacy": '"list"', "worker": '"null"'}, "a list that the Worker does not have"),
+        ({"class": '"missing"', "legacy": None}, "would also accept a missing list"),
+        ({"class": '"missing"', "path": '"body"', "legacy": None}, "means lost data"),
+        ({"class": '"status"', "legacy": '"200"', "worker": '"404"'}, "200 that becomes 404 accepts that"),
+        ({"class": '"status"', "legacy": '"201"', "worker": '["200", "302"]'}, "201 that becomes 302 accepts that"),
+        ({"class": '"status"', "legacy": '"200"', "worker": '"broken answer"', "case": '"c"'}, "expected a status"),
+        ({"class": '"semantics"', "path": '"status"'}, "error of both systems"),
+        ({"class": '"semantics"', "legacy": f'"{NOT_LISTED}"', "worker": f'"{NOT_LISTED}"'}, "means lost data"),
         ({"surprise": "1"}, "unknown key"),
     ],
 )
@@ -108,6 +122,20 @@ def test_file_of_another_format_is_refused(tmp_path: Path, text: str) -> None:
     """Any other content is a configuration error, not a traceback."""
     with pytest.raises(ConfigurationError):
         load(tmp_path, text=text)
+
+
+def test_noise_on_every_operation_is_refused(tmp_path: Path) -> None:
+    """It would hide a value in each response of the API."""
+    with pytest.raises(ConfigurationError, match="would hide a value in each response"):
+        load(tmp_path, {"operations": '"every"'}, kind="noise")
+
+
+def test_lost_status_is_accepted_with_its_case_only(tmp_path: Path) -> None:
+    """A success that becomes a refusal on purpose has a case, and is accepted in this case only."""
+    revoked = {"class": '"status"', "path": '"status"', "legacy": '"200"', "worker": '"401"', "case": '"logged out"'}
+    decisions = load(tmp_path, revoked)
+    assert decisions.matching(Difference("user", "status", Kind.STATUS, "200", "401", "logged out")) is not None
+    assert decisions.matching(Difference("user", "status", Kind.STATUS, "200", "401")) is None
 
 
 def test_entry_accepts_only_what_it_names(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from cutover.client.http import Answer, Request
 from cutover.config.operations import load_operations
 from cutover.config.validation import root
 from cutover.parity.accepted_differences import STATE
+from cutover.parity.differences import NOT_FOUND, NOT_LISTED, OTHER_BYTES, STILL_LISTED
 from cutover.parity.journeys import actions
-from cutover.parity.shared_losses import NOT_FOUND, NOT_LISTED, OTHER_BYTES, STILL_LISTED, UploadedFiles
+from cutover.parity.shared_losses import UploadedFiles
 from cutover.parity.steps import Step
 from cutover.systems.target import Result
 

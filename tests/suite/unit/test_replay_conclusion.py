@@ -7,7 +7,7 @@ import pytest
 from cutover.config.environments import load_environment
 from cutover.config.validation import root
 from cutover.core.evidence import Status
-from cutover.parity.accepted_differences import load_accepted_differences
+from cutover.parity.accepted_differences_file import load_accepted_differences
 from cutover.parity.replay.conclusion import DECLARED, records_of
 from cutover.parity.replay.totals import ReplayTotals
 from cutover.run.lifecycle import Outcome

@@ -24,6 +24,7 @@ ENTRY = """
 operations = ["{operation}"]
 path = "{path}"
 class = "missing"
+legacy = "text"
 reason = "written by a test"
 owner = "nobody"
 expires = {expires}

@@ -20,7 +20,7 @@ from cutover.core.evidence import EvidenceLog, Record, Status
 from cutover.core.requirements import RequiredCheck
 from cutover.core.safety import SafetyLevel
 from cutover.core.verdict import GateVerdict
-from cutover.parity.accepted_differences import load_accepted_differences
+from cutover.parity.accepted_differences_file import load_accepted_differences
 from cutover.parity.replay import conclusion
 from cutover.parity.replay.identities import Identities, load_identities
 from cutover.parity.replay.recording import Recording

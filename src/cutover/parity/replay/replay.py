@@ -228,13 +228,9 @@ class Replay:
     def _reason_without_evidence(
         self, read: Recorded, pair: tuple[Result | str, Result | str], found: Sequence[Difference]
     ) -> str:
-        """Return why two equal responses prove nothing: both refuse what was recorded as successful. "" otherwise.
-
-        A wrong mapping, or a file that exists on neither system, is refused by both.
-        """
+        """Return why two equal responses prove nothing: neither has what was recorded. "" otherwise."""
         statuses = [answer.status for answer in pair if isinstance(answer, Result)]
-        refused = len(statuses) == len(pair) and min(statuses) >= 400
-        if not refused or (read.status is not None and read.status >= 400):
+        if len(statuses) < len(pair) or has_recorded_outcome(read.status, statuses):
             return ""
         if not all(self._totals.decisions.matching(each) for each in found):
             return ""  # a finding, regardless of the recording
@@ -322,6 +318,20 @@ class Replay:
         if versions:
             outcome["versions"] = sorted(versions)
         return outcome
+
+
+def has_recorded_outcome(recorded: int | None, now: Sequence[int]) -> bool:
+    """Return True if one of the statuses is content, or the outcome that was recorded: a redirect or a refusal.
+
+    A wrong mapping, or a file that exists on neither system, is refused by both. A front end that redirects to its
+    login page, or to another host, does so for both. recorded: None if the recording has no status.
+    """
+    proving = {"content"} if recorded is None else {"content", _outcome(recorded)}
+    return any(_outcome(status) in proving for status in now)
+
+
+def _outcome(status: int) -> str:
+    return "content" if status < 300 or status == 304 else "redirect" if status < 400 else "refusal"
 
 
 def _fingerprint(read: Recorded, identity: str | None) -> bytes:
