@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from cutover.cli.shared_options import add_environment, add_reports, add_show_values
+from cutover.cli.shared_options import add_environment, add_reports, add_show_values, add_worker_version
 from cutover.config.validation import root
 
 
@@ -21,6 +21,7 @@ def add_parser(commands: Any) -> None:
     lint.set_defaults(run=_lint)
     compare = inner.add_parser("compare", help="report breaking changes of an environment's own documents")
     add_environment(compare)
+    add_worker_version(compare)
     add_reports(compare)
     compare.set_defaults(run=_compare)
     legacy = inner.add_parser("legacy", help="compare legacy.openapi.yaml with the reference's views, or write it")
@@ -32,6 +33,7 @@ def add_parser(commands: Any) -> None:
     explore.add_argument("--seed", metavar="TEXT", help="generate the requests of the run with this seed again")
     explore.add_argument("--system", choices=("worker", "legacy"), default="worker", help="default: worker")
     explore.add_argument("--operation", action="append", metavar="NAME", help="only this operation (repeatable)")
+    add_worker_version(explore)
     add_show_values(explore)
     add_reports(explore)
     explore.set_defaults(run=_explore)

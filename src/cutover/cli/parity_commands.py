@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cutover.cli.shared_options import add_environment, add_reports, add_show_values
+from cutover.cli.shared_options import add_environment, add_reports, add_show_values, add_worker_version
 
 if TYPE_CHECKING:
     import argparse
@@ -44,6 +44,7 @@ def _add_explore(group: Any) -> None:
     explore.add_argument("--journeys", type=int, help="number of journeys")
     explore.add_argument("--seed", type=int, help="generate the journeys of an earlier run again")
     explore.add_argument("--against-itself", action="store_true", help="compare Django with Django")
+    add_worker_version(explore)
     add_show_values(explore)
     explore.set_defaults(run=_explore)
 
@@ -81,6 +82,7 @@ def _add_replay(group: Any) -> None:
     replay.add_argument("--resume", action="store_true", help="resume the latest interrupted replay of this file")
     replay.add_argument("--limit", type=int, metavar="N", help="stop after line N; GO is then not possible")
     replay.add_argument("--collapse", action="store_true", help="send equal requests of one identity once")
+    add_worker_version(replay)
     add_show_values(replay)
     add_reports(replay)
     replay.set_defaults(run=_replay)

@@ -22,6 +22,11 @@ def add_reports(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reports", type=Path, metavar="DIR", help=option_help.REPORTS)
 
 
+def add_worker_version(parser: argparse.ArgumentParser) -> None:
+    """Add --worker-version."""
+    parser.add_argument("--worker-version", metavar="ID", help=option_help.WORKER_VERSION)
+
+
 def add_show_values(parser: argparse.ArgumentParser) -> None:
     """Add --show-values."""
     parser.add_argument("--show-values", action="store_true", help=option_help.SHOW_VALUES)

@@ -69,6 +69,8 @@ class Client:
         self._unkept_client: httpx.Client | None = None
         self._address_base = secrets.randbelow(1 << 17)
         self.requests = 0
+        self.worker_versions: set[str] = set()
+        """All versions of the Worker that answered, also those whose exchanges a long run dropped."""
 
     def send(self, request: Request) -> Answer:
         """Send a request once and return the answer, whatever its status.
@@ -294,6 +296,10 @@ class Client:
     ) -> None:
         """Record one exchange. elapsed: seconds."""
         self.requests += 1
+        # The version of another name is not a second version of this deployment: its check compares it.
+        version = answer.version if answer and not request.of_name else None
+        if request.system == "worker" and version is not None:
+            self.worker_versions.add(version)
         self._recorder.exchanges.append(
             Exchange(
                 request_id,
@@ -303,8 +309,7 @@ class Client:
                 redact(urlsplit(request.url).path),
                 answer.status if answer else None,
                 round(elapsed * 1000, 2),
-                # The version of another name is not a second version of this deployment: its check compares it.
-                answer.version if answer and not request.of_name else None,
+                version,
                 retries,
                 redact(f"{type(error).__name__}: {error}") if error else None,
             )

@@ -68,7 +68,9 @@ def run_compare(options: argparse.Namespace) -> int:
         raise ConfigurationError(
             project / "environments.toml", f"{environment.name}.contract", "missing", "Name the documents to compare."
         )
-    return CompareCommand(project, environment, planted=planted, reports=options.reports).execute()
+    return CompareCommand(
+        project, environment, planted=planted, reports=options.reports, asked_version=options.worker_version
+    ).execute()
 
 
 class CompareCommand(SystemsCommand):
@@ -77,10 +79,19 @@ class CompareCommand(SystemsCommand):
     level = SafetyLevel.READ_ONLY
 
     def __init__(
-        self, project: Path, environment: Environment, *, planted: str | None = None, reports: Path | None = None
+        self,
+        project: Path,
+        environment: Environment,
+        *,
+        planted: str | None = None,
+        reports: Path | None = None,
+        asked_version: str | None = None,
     ) -> None:
         """Create the run. reports: parent of its folder, None for reports/ of the project."""
-        super().__init__(project, "contract compare", environment, planted=planted, reports=reports)
+        super().__init__(
+            project, "contract compare", environment, planted=planted, reports=reports, asked_version=asked_version
+        )
+        self.judges_worker = "worker" in environment.contracts
 
     def work(self) -> Outcome:
         """Compare each document. Raises CheckFailed if a system serves none, ConfigurationError for a broken file."""

@@ -63,11 +63,12 @@ class ExploreCommand(SystemsCommand):
         """Create the run. options: of the command line."""
         super().__init__(
             project, "contract explore", environment, planted=planted, reports=options.reports,
-            show_values=options.show_values,
+            show_values=options.show_values, asked_version=options.worker_version,
         )  # fmt: skip
         self.totals = ContractTotals()
         self._seed = options.seed or secrets.token_hex(4)
         self._system: str = options.system
+        self.judges_worker = options.system == "worker"
         self._operations: list[str] | None = options.operation
         self._seconds: float = options.minutes * 60
 

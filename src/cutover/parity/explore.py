@@ -50,6 +50,10 @@ class Explore(JourneyCommand):
             raise ConfigurationError("--minutes", "", f"expected 0 < minutes <= 1440, got {minutes:g}", "Change it.")
         if wanted is not None and wanted < 1:
             raise ConfigurationError("--journeys", "", f"expected at least 1, got {wanted}", "Change it.")
+        if options.worker_version and options.against_itself:
+            raise ConfigurationError(
+                "--worker-version", "", "--against-itself asks no Worker", "Leave out one of the two options."
+            )
         super().__init__(
             project,
             NAME,
@@ -58,6 +62,7 @@ class Explore(JourneyCommand):
             planted=planted,
             reports=options.reports,
             show_values=options.show_values,
+            asked_version=options.worker_version,
         )
         self._seconds = minutes * 60 if minutes is not None else float("inf")
         self._wanted = wanted

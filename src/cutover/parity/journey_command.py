@@ -34,10 +34,11 @@ class JourneyCommand(SystemsCommand):
         planted: str | None = None,
         reports: Path | None = None,
         show_values: bool = False,
+        asked_version: str | None = None,
     ) -> None:
         """Prepare the command. candidate: "worker", or "legacy" to compare Django with itself.
 
-        Raises ConfigurationError if the environment does not allow test data.
+        Raises ConfigurationError if the environment does not allow test data, or cannot prove the asked version.
         """
         if environment.safety < SafetyLevel.TEST_DATA:
             raise ConfigurationError(
@@ -46,8 +47,12 @@ class JourneyCommand(SystemsCommand):
                 f"expected test-data or higher, got {environment.safety.label}",
                 "Choose another environment.",
             )
-        super().__init__(project, name, environment, planted=planted, reports=reports, show_values=show_values)
+        super().__init__(
+            project, name, environment, planted=planted, reports=reports, show_values=show_values,
+            asked_version=asked_version,
+        )  # fmt: skip
         self.candidate = candidate
+        self.judges_worker = candidate == "worker"
         self.totals = ParityTotals()
         self.rules: Rules | None = None
         self.declarations: Sequence[DeclarationResult] = ()

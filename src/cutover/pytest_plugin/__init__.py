@@ -22,10 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of gate runs."""
     group = parser.getgroup("cutover", "gates (docs/gates.md)")
     group.addoption("--env", dest="cutover_env", metavar="NAME", help=f"{option_help.ENVIRONMENT}, or an https URL")
-    group.addoption(
-        "--worker-version", dest="cutover_version", metavar="ID",
-        help="ask for this version of the Worker by Cloudflare's override, and prove that it answered",
-    )  # fmt: skip
+    group.addoption("--worker-version", dest="cutover_version", metavar="ID", help=option_help.WORKER_VERSION)
     group.addoption(
         "--pair", dest="cutover_pair", metavar="NAME",
         help=f"{option_help.PAIR}; if that pair is not up, one is started for this run",

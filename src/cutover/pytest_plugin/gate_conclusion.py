@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from cutover.accounts.registered import unremoved
+from cutover.config.worker_version import several_versions, unproven_version
 from cutover.core.evidence import Status
 from cutover.core.requirements import Waiver
 from cutover.core.rule_table import HOUSE
@@ -58,7 +59,7 @@ def conclude(session: GateSession, before: int) -> int:
         invalid=[*trouble.invalid, *_measurement_errors(session), *([failure] if failure else [])],
         tool_error=_tool_error(before, stale_waivers(session.records, session.waivers)),
         selection=narrowing(session.config),
-        unproven=_unproven(session),
+        unproven=unproven_version(environment, session.config.option.cutover_version),
         requests=facts["requests"],
         rate_limited=facts["rate_limited"],
         rules=environment.rules if environment else HOUSE,
@@ -148,27 +149,10 @@ def _measurement_errors(session: GateSession) -> list[str]:
         for exchange in record.observations.exchanges
         if exchange.system == "worker" and exchange.version is not None
     }
-    if len(versions) > 1:
-        errors.append(
-            f"{len(versions)} versions of the Worker answered in one run ({', '.join(sorted(versions))}): a deployment "
-            "was in progress, or traffic is split. Wait until it ends, or name one version with --worker-version."
-        )
+    errors += several_versions(versions)
     if session.log is None and session.records:
         errors.append("checks ran before the systems were ready, and without evidence")
     return errors
-
-
-def _unproven(session: GateSession) -> list[str]:
-    """Return a reason if only its version identifies a deployment, and no version was asked for."""
-    worker = session.environment.systems.get("worker") if session.loaded else None
-    if worker is None or worker.identity is None or not worker.identity.version_required:
-        return []
-    if session.config.option.cutover_version:
-        return []
-    return [
-        f"the deployment that answered is not proven: others also answer {worker.identity.value!r}. "
-        f"Name a version of {worker.name}: --worker-version ID"
-    ]
 
 
 def _tool_error(before: int, stale: Sequence[Waiver]) -> tuple[int, str] | None:

@@ -88,20 +88,6 @@ def load_for_run(
     return environment
 
 
-def validate_version_option(config: pytest.Config, environment: Environment) -> None:
-    """Refuse --worker-version if the environment cannot ask for a version and prove it. Raises ConfigurationError."""
-    worker = environment.systems.get("worker")
-    if not config.option.cutover_version or worker is None:
-        return
-    if worker.name is None or worker.identity is None or worker.identity.version_header is None:
-        raise ConfigurationError(
-            config.rootpath / "environments.toml",
-            f"{environment.name}.worker",
-            "--worker-version needs the Worker's name and identity.version_header: to ask for a version and prove it",
-            "Add them.",
-        )
-
-
 def _with_readiness(config: pytest.Config, environment: Environment) -> Environment:
     option, ready = config.option, environment.readiness
     tries = ready.tries if option.cutover_ready_tries is None else option.cutover_ready_tries

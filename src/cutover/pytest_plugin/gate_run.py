@@ -10,6 +10,7 @@ import pytest
 
 from cutover.accounts.cleanup import LEDGER
 from cutover.config.environments import Environment, is_embedded, no_environment
+from cutover.config.worker_version import check_worker_version
 from cutover.core.errors import NotVerified
 from cutover.core.evidence import EvidenceLog, Record
 from cutover.core.preconditions import Preconditions
@@ -158,7 +159,7 @@ class GateRun:
             return
         if not is_embedded(self.project, self.name):
             self._use(gate_configuration.load_for_run(self.config, self.asked, self.name))
-            gate_configuration.validate_version_option(self.config, self.environment)
+            check_worker_version(self.project, self.environment, self.config.option.cutover_version)
         self.waivers = gate_configuration.valid_waivers(self.project, self.name, self.manifest)
 
     def _use(self, environment: Environment) -> None:

@@ -20,6 +20,7 @@ from typing import Any, Final, TextIO
 
 from cutover.config.environments import Environment
 from cutover.config.validation import ConfigurationError
+from cutover.config.worker_version import unproven_version
 from cutover.core.errors import CheckFailed, MeasurementError, NotVerified, Refused
 from cutover.core.evidence import EvidenceLog, Record, Status
 from cutover.core.recorder import Recorder
@@ -205,6 +206,8 @@ class Command(Run, ABC):
     level = SafetyLevel.READ_ONLY
     resume_hint = ""
     """Text for the reason of an interrupted run."""
+    judges_worker = False
+    """True if the verdict is about the Worker's responses. Then one version of the Worker must be proven."""
 
     def __init__(
         self,
@@ -217,11 +220,16 @@ class Command(Run, ABC):
         run_id: str | None = None,
         folder: Path | None = None,
         started: float | None = None,
+        asked_version: str | None = None,
     ) -> None:
-        """name: of the command and its verdict ("parity explore"). planted: the fault in the embedded pair."""
+        """name: of the command and its verdict ("parity explore"). planted: the fault in the embedded pair.
+
+        asked_version: the version of the Worker that must answer, None for any.
+        """
         super().__init__(
-            project, [name], environment.name, reports=reports, run_id=run_id, folder=folder, started=started
-        )
+            project, [name], environment.name, reports=reports, run_id=run_id, folder=folder, started=started,
+            asked_version=asked_version,
+        )  # fmt: skip
         self.name = name
         self.target_environment = environment
         self.environment, self.planted = environment, planted
@@ -249,6 +257,10 @@ class Command(Run, ABC):
         """Write the command's own files and return lines for the terminal."""
         del verdict, run_facts
         return ()
+
+    def measurement_errors(self) -> list[str]:
+        """Return the reasons why the run as a whole is not a valid measurement."""
+        return []
 
     def record_named(self, check: str, outcome: Outcome) -> Record:
         """Return the record of a check that this command performed, with everything observed since the last one."""
@@ -299,8 +311,9 @@ class Command(Run, ABC):
                 environment=self.environment_name,
                 safety=self.target_environment.safety,
                 absent=self.target_environment.absent,
-                invalid=[*invalid, *([failure] if failure else [])],
+                invalid=[*invalid, *self.measurement_errors(), *([failure] if failure else [])],
                 tool_error=tool_error,
+                unproven=unproven_version(self.target_environment, self.asked_version) if self.judges_worker else [],
                 requests=run_facts["requests"],
                 rate_limited=run_facts["rate_limited"],
             ),

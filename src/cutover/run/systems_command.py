@@ -10,6 +10,7 @@ from cutover.accounts.registered import unremoved
 from cutover.client.http import Client
 from cutover.client.rate_limiter import RateLimiter
 from cutover.config.environments import Environment
+from cutover.config.worker_version import check_worker_version, several_versions
 from cutover.core.safety import KillSwitch, SafetyLevel
 from cutover.embedded.folders import base
 from cutover.run.lifecycle import Command
@@ -35,11 +36,16 @@ class SystemsCommand(Command):
         folder: Path | None = None,
         started: float | None = None,
         request_ids: str | None = None,
+        asked_version: str | None = None,
     ) -> None:
-        """request_ids: prefix of request ids, default the run id. It differs between the parts of a resumed run."""
+        """asked_version: the version of the Worker that must answer, None for any. Raises ConfigurationError for it.
+
+        request_ids: prefix of request ids, default the run id. It differs between the parts of a resumed run."""
         super().__init__(
-            project, name, environment, planted=planted, reports=reports, run_id=run_id, folder=folder, started=started
-        )
+            project, name, environment, planted=planted, reports=reports, run_id=run_id, folder=folder,
+            started=started, asked_version=asked_version,
+        )  # fmt: skip
+        check_worker_version(project, environment, asked_version)
         self.show_values = show_values
         self.client = Client(
             environment,
@@ -47,6 +53,7 @@ class SystemsCommand(Command):
             rate_limiter=RateLimiter(base() / "pacing", environment.url, environment.budget),
             kill_switch=KillSwitch(project),
             run=request_ids or self.run_id,
+            worker_version=asked_version,
             show_values=show_values,
         )
 
@@ -63,7 +70,12 @@ class SystemsCommand(Command):
         """Close the client's connections."""
         self.client.close()
 
+    def measurement_errors(self) -> list[str]:
+        """Return a reason if several versions of the Worker answered."""
+        return several_versions(self.client.worker_versions) if self.judges_worker else []
+
     def complete_facts(self, run_facts: dict[str, Any]) -> None:
-        """Add all requests, also those whose exchanges a long run dropped, and test data that was not removed."""
+        """Add all requests and versions, also of exchanges that a long run dropped, and data that was not removed."""
+        run_facts["answered_versions"] = sorted({*run_facts["answered_versions"], *self.client.worker_versions})
         run_facts["requests"] = max(run_facts["requests"], self.client.requests)
         run_facts["leftovers"] += unremoved(self.ledger, run_facts["leftovers"])

@@ -1,5 +1,6 @@
 """The lifecycle that every run shares: src/cutover/run."""
 
+import dataclasses
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cutover.config.environment import Identity
 from cutover.config.environments import Environment, load_environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.core.errors import CheckFailed, IdentityMismatch, MeasurementError, NotVerified, RateLimited
@@ -24,8 +26,10 @@ FAILURE = CheckFailed("finding", expected=1, got=2)
 class Example(Command):
     """A command whose work is given by the test."""
 
-    def __init__(self, environment: Environment, reports: Path, step: Callable[[], Outcome]) -> None:
-        super().__init__(root(), "example", environment, reports=reports)
+    def __init__(
+        self, environment: Environment, reports: Path, step: Callable[[], Outcome], *, version: str | None = None
+    ) -> None:
+        super().__init__(root(), "example", environment, reports=reports, asked_version=version)
         self.step = step
         self.cleaned = False
         self.before_present: Callable[[Path], None] | None = None
@@ -111,6 +115,25 @@ def test_outcome_decides_exit_code_and_last_line(
     assert printed[-1].startswith(f"example {word}")
     assert printed[-1].endswith(f"exit {code}")
     assert command.cleaned
+
+
+@pytest.mark.parametrize(
+    ("judges", "version", "code"), [(True, None, 10), (True, "v1", 0), (False, None, 0)],
+)  # fmt: skip
+def test_command_proves_which_colour_answered(
+    environment: Environment, tmp_path: Path, judges: bool, version: str | None, code: int
+) -> None:
+    """If colours share an identity, a verdict about the Worker needs the version that was asked for."""
+    worker = environment.systems["worker"]
+    identity = Identity("x-served-by", "list-cutter-worker", "x-worker-version", version_required=True)
+    coloured = dataclasses.replace(worker, name="list-cutter", identity=identity)
+    systems = {**environment.systems, "worker": coloured}
+    command = Example(
+        dataclasses.replace(environment, systems=systems), tmp_path, lambda: Outcome(Status.PASSED), version=version
+    )
+    command.judges_worker = judges
+    assert command.execute() == code
+    assert ("--worker-version ID" in str(verdict_of(command)["reasons"])) is (code == 10)
 
 
 def test_verdict_is_unfinished_while_work_runs(environment: Environment, tmp_path: Path) -> None:

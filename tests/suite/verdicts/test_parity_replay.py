@@ -149,6 +149,19 @@ def test_files_that_neither_system_has_are_no_coverage(recordings: Recordings, t
     assert "recorded 200, now 404" in run.output
 
 
+def test_replay_asks_for_a_version_and_proves_it(recordings: Recordings, tmp_path: Path, reports: Path) -> None:
+    """The version that runs is GO. Another one is INVALID: the override was not applied."""
+    file = tmp_path / "access.log"
+    file.write_bytes(combined([each for each in recordings.legacy if each.request.method == "GET"][:20]))
+    running = recordings.pair.version_id
+    run = replay(recordings, file, reports, "--worker-version", running)
+    assert run.code == 0, run.output
+    assert run.verdict["asked_version"] == running
+    other = replay(recordings, file, tmp_path / "other", "--worker-version", "00000000-0000-0000-0000-000000000000")
+    assert other.code == 11, other.output
+    assert "expected version 00000000" in other.output
+
+
 def test_access_log_with_a_planted_defect_is_found(recordings: Recordings, tmp_path: Path, reports: Path) -> None:
     """The same thousand lines, and a Worker that writes a total as 1.0: found, and nothing else."""
     file = tmp_path / "access.log"

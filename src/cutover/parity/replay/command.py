@@ -15,6 +15,7 @@ from cutover.accounts.registered import key_id
 from cutover.config.environment_option import named_environment
 from cutover.config.environments import Environment
 from cutover.config.validation import ConfigurationError, root
+from cutover.config.worker_version import check_worker_version
 from cutover.core.errors import MeasurementError
 from cutover.core.evidence import EvidenceLog, Record, Status
 from cutover.core.requirements import RequiredCheck
@@ -62,6 +63,7 @@ def _check_options(project: Path, environment: Environment, options: argparse.Na
     file = project / "environments.toml"
     if options.limit is not None and options.limit < 1:
         raise ConfigurationError("--limit", "", f"expected at least 1, got {options.limit}", "Change it.")
+    check_worker_version(project, environment, options.worker_version)
     for side in SIDES:
         if side not in environment.systems:
             raise ConfigurationError(
@@ -102,6 +104,7 @@ def _open_state(
         "identities": identities.digest,
         "collapse": options.collapse,
         "show_values": options.show_values,
+        "worker_version": options.worker_version,
         "key": key_id(key) if key else None,
     }
     if not options.resume:
@@ -125,6 +128,7 @@ class ReplayCommand(SystemsCommand):
 
     level = SafetyLevel.READ_ONLY
     resume_hint = "--resume continues from there"
+    judges_worker = True
 
     def __init__(
         self,
@@ -152,6 +156,7 @@ class ReplayCommand(SystemsCommand):
             folder=state.folder,
             started=float(state.head["started"]),
             request_ids=run_id if part == 1 else f"{run_id}p{part}",
+            asked_version=options.worker_version,
         )
         self._recording, self._state, self._totals = recording, state, totals
         self._limit, self._lines = options.limit, lines
@@ -223,6 +228,10 @@ class ReplayCommand(SystemsCommand):
             "paced_s": round(totals.paced_s, 3),
             "answered_versions": sorted(totals.versions),
         }
+
+    def measurement_errors(self) -> list[str]:
+        """Return nothing: the checks of a replay report several versions, also those of its earlier parts."""
+        return []
 
     def complete_facts(self, run_facts: dict[str, Any]) -> None:
         """Add the notes, the lines that were not replayed, and the table `replay`."""

@@ -26,6 +26,7 @@ _CHANGES: Final = {
     "collapse": "--collapse has changed",
     "key": "the embedded pair was replaced by another one with that name",
     "show_values": "--show-values has changed",
+    "worker_version": "--worker-version has changed",
 }
 
 
