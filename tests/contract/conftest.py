@@ -25,6 +25,7 @@ def fuzzer(fuzzers: dict[str, Fuzzer], target: Target, environment: Environment,
     if target.system not in fuzzers:
         minutes = pytestconfig.option.cutover_contract_minutes
         fuzzers[target.system] = Fuzzer(session.project, environment, target, session.recorder, minutes=minutes)
+    fuzzers[target.system].target = target  # of this check
     return fuzzers[target.system]
 
 

@@ -22,6 +22,7 @@ pytestmark = [
 
 @pytest.mark.needs("registration")
 @pytest.mark.rule(Rule.OPERATIONS)
+@pytest.mark.owns("register")
 def test_register_gives_working_tokens(target: Target, accounts: Accounts) -> None:
     """A registration returns the account and two tokens, and the access token gives access to that account."""
     account = accounts.name()
@@ -38,6 +39,7 @@ def test_register_gives_working_tokens(target: Target, accounts: Accounts) -> No
 def test_second_registration_of_a_name_is_refused(target: Target, accounts: Accounts) -> None:
     """A second registration of a name is refused with 400 and does not change the account's password."""
     account = accounts.new()
+    _prepare_login(target, account)
     other = new_password()
     again = target.call(
         "register",
@@ -54,6 +56,7 @@ def test_second_registration_of_a_name_is_refused(target: Target, accounts: Acco
 
 
 @pytest.mark.rule(Rule.OPERATIONS)
+@pytest.mark.owns("login", "logout", "refresh", "user")
 def test_session_from_login_to_logout(target: Target, accounts: Accounts) -> None:
     """Register, log in, refresh, read the account and log out all succeed in one session."""
     account = accounts.new()
@@ -67,6 +70,7 @@ def test_session_from_login_to_logout(target: Target, accounts: Accounts) -> Non
 def test_wrong_password_is_refused(target: Target, accounts: Accounts) -> None:
     """A login with a wrong password returns 401 and no token."""
     account = accounts.new()
+    _prepare_login(target, account)
     _login(target, account.username, new_password()).expect_status(401, why="the password is wrong")
     _login(target, account.username, account.password).expect_status()
 
@@ -76,11 +80,11 @@ def test_wrong_password_is_refused(target: Target, accounts: Accounts) -> None:
 def test_logout_revokes_tokens(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """After a logout the revoked tokens are refused within the propagation time of KV."""
     account = accounts.new()
-    _user(target, account.access_token).expect_status()  # both tokens are valid before the logout
-    _refresh(target, account.refresh_token).expect_status()
+    target.prepare("user", token=account.access_token)  # both tokens are valid before the logout
+    target.prepare("refresh", fields={"refresh_token": account.refresh_token})
     revokes = target.operation("logout").revokes
     assert revokes, "contracts/operations.toml [logout] declares no revoked token"
-    target.call("logout", token=account.access_token, fields={"refresh_token": account.refresh_token}).expect_status()
+    target.prepare("logout", token=account.access_token, fields={"refresh_token": account.refresh_token})
     uses = {
         "access_token": lambda: _user(target, account.access_token),
         "refresh_token": lambda: _refresh(target, account.refresh_token),
@@ -106,7 +110,7 @@ def test_logout_revokes_tokens(target: Target, accounts: Accounts, recorder: Rec
 def test_refresh_token_is_refused_as_access_token(target: Target, accounts: Accounts) -> None:
     """A refresh token is refused by operations that require an access token."""
     account = accounts.new()
-    _user(target, account.access_token).expect_status()
+    target.prepare("user", token=account.access_token)
     _user(target, account.refresh_token).expect_status(401, why="this is a refresh token")
     target.call("list_files", token=account.refresh_token).expect_status(401, why="this is a refresh token")
 
@@ -115,6 +119,7 @@ def test_refresh_token_is_refused_as_access_token(target: Target, accounts: Acco
 def test_expired_token_is_refused(target: Target, accounts: Accounts) -> None:
     """A correctly signed token of the account with an expiry in the past is refused."""
     account = accounts.new()
+    target.prepare("user", token=account.access_token)
     key = target.environment.secrets.get(f"{target.system}_jwt_secret")
     valid = reissued(account.access_token, key, lifetime_s=300)
     # A refusal proves the check of the expiry only if the system accepts our signature.
@@ -129,6 +134,9 @@ def test_expired_token_is_refused(target: Target, accounts: Accounts) -> None:
 def test_deleted_account_is_gone(target: Target, accounts: Accounts) -> None:
     """A deleted account cannot log in, and its tokens are refused."""
     account = accounts.new()
+    _prepare_login(target, account)
+    target.prepare("user", token=account.access_token)
+    target.prepare("refresh", fields={"refresh_token": account.refresh_token})
     target.call("delete_account", token=account.access_token, fields={"password": account.password}).expect_status()
     _login(target, account.username, account.password).expect_status(401, why="the account was deleted")
     _user(target, account.access_token).expect_status(401, why="the account was deleted")
@@ -138,6 +146,11 @@ def test_deleted_account_is_gone(target: Target, accounts: Accounts) -> None:
 
 def _login(target: Target, username: str, password: Secret) -> Result:
     return target.call("login", fields={"username": username, "password": password})
+
+
+def _prepare_login(target: Target, account: Account) -> None:
+    """Prove that logins of this account succeed, so that a refusal is one."""
+    target.prepare("login", fields={"username": account.username, "password": account.password})
 
 
 def _refresh(target: Target, token: Secret) -> Result:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from cutover import corpus
+from cutover.accounts.prepared_files import prepare_file
 from cutover.accounts.registered import Accounts
 from cutover.core.rule_table import Rule
 from cutover.systems.target import Result, Target
@@ -67,9 +68,8 @@ class Uploads:
         self._target, self._token = target, accounts.new().access_token
         self._ids = {}
         for name in names:
-            file = corpus.list_file(name)
-            upload = target.call("upload", token=self._token, file=(file.filename, file.content, "text/csv"))
-            self._ids[name] = str(upload.expect_status().field("file_id"))
+            self._ids[name] = prepare_file(target, self._token, corpus.list_file(name))
+            target.prepare("download", token=self._token, path={"file_id": self._ids[name]})
 
     def download(self, name: str, headers: Mapping[str, str]) -> Result:
         """Download one of the files with these headers."""

@@ -3,6 +3,7 @@
 import pytest
 
 from cutover import corpus
+from cutover.accounts.prepared_files import prepare_file
 from cutover.accounts.registered import Accounts
 from cutover.core.recorder import Recorder
 from cutover.core.rule_table import Rule
@@ -23,6 +24,7 @@ DEADLINE_S = 30.0
 def test_processing_completes_with_right_counts(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Lists of three kinds reach "completed" with the correct rows, columns and SHA-256."""
     token = accounts.new().access_token
+    prepare_file(target, token)
     for name in ("contacts", "header_only", "quoted_newlines"):
         file = corpus.list_file(name)
         result, seconds = _processed(target, token, file)
@@ -36,6 +38,7 @@ def test_processing_completes_with_right_counts(target: Target, accounts: Accoun
 def test_broken_file_reaches_error_with_a_reason(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A malformed list reaches "error" with a reason."""
     token = accounts.new().access_token
+    prepare_file(target, token)
     broken = [file for file in corpus.list_files() if file.malformed]
     assert broken, "the corpus has no malformed list"
     for file in broken:

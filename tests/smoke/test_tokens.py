@@ -7,7 +7,6 @@ import pytest
 
 from cutover.accounts.registered import Accounts
 from cutover.client.jwt import claims, reissued
-from cutover.core.errors import NotVerified
 from cutover.core.recorder import Recorder
 from cutover.core.rule_table import Rule
 from cutover.core.secrets import Secret
@@ -28,7 +27,7 @@ def test_tokens_have_the_promised_lifetime(
 ) -> None:
     """Access and refresh token have the promised lifetime, issuer, audience and type."""
     account, promised = accounts.new(), promises["tokens"][target.system]
-    result = target.call("user", token=account.access_token).expect_status()
+    result = target.prepare("user", token=account.access_token)
     for kind, token in (("access", account.access_token), ("refresh", account.refresh_token)):
         _, payload = claims(token)
         times = payload.get("exp"), payload.get("iat")
@@ -50,6 +49,7 @@ def test_tokens_of_other_environments_are_refused(
 ) -> None:
     """A token with another issuer or audience, or signed with another secret, is refused."""
     account = accounts.new()
+    target.prepare("user", token=account.access_token)
     key = target.environment.secrets.get(f"{target.system}_jwt_secret")
     _user(target, reissued(account.access_token, Secret("another environment's secret, " * 2), lifetime_s=300), 401)
     _user(target, reissued(account.access_token, key, lifetime_s=300), 200)  # our signature is accepted
@@ -66,7 +66,7 @@ def test_tokens_of_the_other_system_are_refused(target: Target, accounts: Accoun
         # The same order in both checks, so that two processes do not wait for each other's account (deadlock).
         created = {one.system: one.new() for one in sorted((accounts, theirs), key=lambda one: one.system)}
         account, own = created[other_target.system], created[target.system]
-        _user(target, own.access_token, 200)
+        target.prepare("user", token=own.access_token)
         _user(target, account.access_token, 401)
         _user(target, account.refresh_token, 401)
     finally:
@@ -80,7 +80,4 @@ def _user(target: Target, token: Secret, status: int) -> None:
 @pytest.fixture
 def other_target(target: Target) -> Target:
     """Return the other system. Raises NotVerified if the environment has none."""
-    name = "legacy" if target.system == "worker" else "worker"
-    if name not in target.environment.systems:
-        raise NotVerified(f"{target.environment.name} has no {name}")
-    return Target(name, target.environment, target.client, target.recorder)
+    return target.other("legacy" if target.system == "worker" else "worker")

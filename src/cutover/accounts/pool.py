@@ -70,8 +70,8 @@ class PooledAccounts(Accounts):
     def new(self) -> Account:
         """Return an account that no other process uses, logged in, with the ids of its existing files.
 
-        Raises CheckFailed if the login is refused; NotVerified if no account becomes free or the check asks for more
-        accounts than it declares.
+        Raises Blocked if the login is refused (`Target.needs`); NotVerified if no account becomes free or the check
+        asks for more accounts than it declares.
         """
         if not self._lent:
             self._leased = lease(self._locks, self._target.url, list(self._named), self._at_once, LEASE_DEADLINE_S)
@@ -81,8 +81,10 @@ class PooledAccounts(Accounts):
             )
         named = self._named[self._leased[len(self._lent)]]
         account = Account(named.username.reveal(), "", named.password)
-        self._log_in(account)
-        account.before = self._files(account)
+        with self._target.needs("login"):
+            self._log_in(account)
+        with self._target.needs("list_files"):
+            account.before = self._files(account)
         self._lent.append(account)
         return account
 

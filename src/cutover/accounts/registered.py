@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cutover.accounts.sessions import take_session
-from cutover.core.errors import MeasurementError, NotVerified
+from cutover.core.errors import Blocked, MeasurementError, NotVerified
 from cutover.core.recorder import Recorder
 from cutover.core.secrets import PASSWORD_PREFIX, Secret, new_password
 from cutover.systems.target import Result, Target
@@ -30,7 +30,8 @@ MAIL_DOMAIN: Final = "cutover.invalid"
 class Account:
     """An account of one system, with the tokens of its registration or login.
 
-    before: ids of the files that a pool account had before the check; empty for a registered account.
+    before: ids of the files that a pool account had before the check; empty for a registered account. logins: number
+    of logins by which the suite got its tokens.
     """
 
     username: str
@@ -40,6 +41,7 @@ class Account:
     access_token: Secret = field(default_factory=lambda: Secret(""), repr=False)
     refresh_token: Secret = field(default_factory=lambda: Secret(""), repr=False)
     before: frozenset[str] = frozenset()
+    logins: int = 0
 
     def own(self, listed: Result) -> list[dict[str, Any]]:
         """Return the files of a list response that did not exist before the check."""
@@ -109,10 +111,31 @@ class Accounts:
         )
 
     def new(self) -> Account:
-        """Register an account and return it with its tokens. Raises CheckFailed if that fails."""
+        """Register an account and return it with its tokens. Raises Blocked if that fails (`Target.needs`).
+
+        If the registration succeeds without tokens, which is the finding of another check, the account logs in.
+        """
         account = self.name()
-        take_session(self._target, account, self.register(account).expect_status())
+        with self._target.needs("register"):
+            result = self.register(account).expect_status()
+        try:
+            with self._target.needs("register"):
+                take_session(self._target, account, result)
+        except Blocked as incomplete:
+            if f"register on {self._target.system}" not in incomplete.causes:
+                raise
+            try:
+                self._log_in(account)
+            except Blocked as also:
+                raise Blocked({**incomplete.causes, **also.causes}) from None
         return account
+
+    def _log_in(self, account: Account) -> None:
+        """Log in and replace the account's tokens. Raises Blocked if that fails (`Target.needs`)."""
+        with self._target.needs("login"):
+            fields = {"username": account.username, "password": account.password}
+            take_session(self._target, account, self._target.call("login", fields=fields).expect_status())
+        account.logins += 1
 
     def forget(self, account: Account) -> None:
         """Mark an account as removed by the check itself."""

@@ -41,7 +41,7 @@ def take_session(target: Target, account: Account, result: Result) -> None:
 
     What the configuration does not name in the response of `register` is requested by `login`, and an id that neither
     has by `user`. An account without a refresh token has a MissingSecret instead. Raises CheckFailed for a response
-    without a declared field, NotApplicable if no response has an access token, and the errors of Target.call.
+    without a declared field, NotApplicable if no response has an access token, and the errors of Target.prepare.
     """
     results = [result]
     login = target.environment.operations[target.system]["login"]
@@ -51,7 +51,8 @@ def take_session(target: Target, account: Account, result: Result) -> None:
         and any(login.has(name) and not result.operation.has(name) for name in _TOKENS)
     ):
         fields = {"username": account.username, "password": account.password}
-        results.insert(0, target.call("login", fields=fields).expect_status())
+        results.insert(0, target.prepare("login", fields=fields))
+        account.logins += 1
     account.access_token = results[0].secret("access_token")
     account.refresh_token = (
         results[0].secret("refresh_token")
@@ -60,7 +61,7 @@ def take_session(target: Target, account: Account, result: Result) -> None:
     )
     named = next((each for each in results if each.operation.has("user_id")), None)
     if named is None and target.has("user") and target.operation("user").has("user_id"):
-        named = target.call("user", token=account.access_token).expect_status()
+        named = target.prepare("user", token=account.access_token)
     account.user_id = named.field("user_id") if named is not None else None
 
 

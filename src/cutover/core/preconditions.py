@@ -39,6 +39,16 @@ class Preconditions:
         self._owned = frozenset(name for entry in of_gates for name in entry.owns)
         self._own = frozenset(name for entry in of_gates if entry.check == check for name in entry.owns)
 
+    def blocks(self, operation: str, system: str) -> bool:
+        """Return True if another check of this gate owns the precondition, so that its failure blocks this check."""
+        name = f"{operation} on {system}"
+        return name in self._owned and name not in self._own
+
+    def has_worked(self, operation: str, system: str) -> bool:
+        """Return True if the precondition worked in this process and is not broken since."""
+        name = f"{operation} on {system}"
+        return name in self._worked and name not in self._broken
+
     @contextmanager
     def needed(self, operation: str, system: str) -> Generator[None]:
         """Run the statements that establish a precondition. Raises Blocked, or CheckFailed in a check that owns it.
@@ -47,7 +57,7 @@ class Preconditions:
         three times in a row.
         """
         name = f"{operation} on {system}"
-        blocks = name in self._owned and name not in self._own
+        blocks = self.blocks(operation, system)
         if blocks and name in self._broken:
             raise Blocked({name: self._broken[name]})
         try:

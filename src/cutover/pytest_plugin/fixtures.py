@@ -11,7 +11,8 @@ from cutover.accounts.pool import accounts_on
 from cutover.accounts.registered import Accounts
 from cutover.config.environments import Environment
 from cutover.config.validation import ConfigurationError
-from cutover.core.errors import NotVerified
+from cutover.contract.operation_controls import OperationControls
+from cutover.core.errors import Blocked, NotVerified
 from cutover.core.recorder import Recorder
 from cutover.core.safety import KillSwitch
 from cutover.pytest_plugin import gate_session
@@ -35,9 +36,18 @@ def recorder(pytestconfig: pytest.Config) -> Recorder:
 
 
 @pytest.fixture
-def target(request: pytest.FixtureRequest) -> Target:
-    """Return the system under test, one of those that @pytest.mark.system names."""
-    return gate_session(request.config).target(request.param)
+def target(request: pytest.FixtureRequest, recorder: Recorder) -> Generator[Target]:
+    """Yield the system under test, one of those that @pytest.mark.system names.
+
+    Raises Blocked after a check of which a part was blocked. Controls create accounts only if they are sent.
+    """
+    made = gate_session(request.config).target(request.param)
+    made.controls = OperationControls(made, lambda: request.getfixturevalue("accounts"))
+    yield made
+    if made.blocked:
+        blocked = Blocked(made.blocked)
+        recorder.incomplete = recorder.incomplete or str(blocked)
+        raise blocked
 
 
 @pytest.fixture

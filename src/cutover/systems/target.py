@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from cutover.core.recorder import Recorder
 from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import Secret
 from cutover.systems.known_files import KnownFiles
+from cutover.systems.prepared_requests import PreparedRequests
 
 CONTRACT: Final = "contracts/api.md"
 
@@ -141,7 +141,7 @@ class Watch(Protocol):
         """Called with the response."""
 
 
-class Target:
+class Target(PreparedRequests):
     """A system of an environment."""
 
     def __init__(
@@ -154,7 +154,7 @@ class Target:
     ) -> None:
         """preconditions: those of the running check; without them the failure of one is an ordinary CheckFailed."""
         self.system, self.environment = system, environment
-        self.preconditions = preconditions or Preconditions()
+        super().__init__(preconditions or Preconditions())
         self.watch: Watch | None = None
         self.client, self.recorder = client, recorder
         self.known = KnownFiles(environment.operations[system].values())
@@ -231,21 +231,6 @@ class Target:
                 http2=http2,
             ),
         )
-
-    def needs(self, operation: str) -> AbstractContextManager[None]:
-        """Return a context for statements that establish a precondition of the check: a failure blocks the check.
-
-        Raises Blocked, or CheckFailed in a check whose subject the operation is (core/preconditions.py).
-        """
-        return self.preconditions.needed(operation, self.system)
-
-    def prepare(self, name: str, **sent: Any) -> Result:
-        """Send a valid request that the check needs but does not judge, and return the successful response.
-
-        sent: arguments of `call`. Raises the errors of `needs` and of `call`.
-        """
-        with self.needs(name):
-            return self.call(name, **sent).expect_status()
 
     def other(self, system: str) -> Target:
         """Return another system of the environment for the same check. Raises NotVerified if there is none."""

@@ -1,0 +1,65 @@
+"""Controls: a valid request to an operation succeeds, which proves that a refused or odd response means something.
+
+A missing route answers 404 to every request. Without a control, each promise about the operation would be a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from cutover.accounts.registered import Accounts
+from cutover.accounts.sessions import take_session
+from cutover.contract.valid_requests import UNAUTHENTICATED, create_person, objects_for, valid_request
+from cutover.core.errors import Blocked, NotVerified
+from cutover.systems.target import Target
+
+_WITHOUT_ACCOUNT: Final = frozenset({"health", "metrics", "index", "front_end", "no_such_operation"})
+
+
+class OperationControls:
+    """Sends the control of an operation when one of its responses is about to become a finding.
+
+    Each process sends a control at most once, unless the operation fails now and then.
+    """
+
+    def __init__(self, target: Target, accounts: Callable[[], Accounts]) -> None:
+        """accounts: returns the check's accounts. It raises NotVerified if the environment allows none."""
+        self._target, self._accounts = target, accounts
+
+    def prove(self, operation: str) -> None:
+        """Raise Blocked if a valid request to the operation fails. Return if it succeeds, or cannot be sent here."""
+        target = self._target
+        if not target.preconditions.blocks(operation, target.system):
+            return
+        if target.preconditions.has_worked(operation, target.system):
+            return
+        try:
+            send_valid(target, operation, self._accounts)
+        except Blocked as blocked:
+            if f"{operation} on {target.system}" in blocked.causes:
+                raise
+        except NotVerified:
+            return
+
+
+def send_valid(target: Target, name: str, accounts: Callable[[], Accounts]) -> None:
+    """Send the valid request of an operation from a new account. Raises Blocked or CheckFailed (`Target.needs`).
+
+    Raises NotVerified if the environment allows no account, or too few.
+    """
+    operation = target.operation(name)
+    if name in _WITHOUT_ACCOUNT:
+        target.prepare(name, path={"path": ""})
+        return
+    own = accounts()
+    if name == "register":
+        account = own.name()
+        with target.needs(name):
+            take_session(target, account, own.register(account).expect_status())
+        return
+    person = create_person(target, own, objects=(), requires=objects_for(operation))
+    token = None if name in UNAUTHENTICATED else person.token
+    target.prepare(name, token=token, **valid_request(name, person))
+    if name == "delete_account":
+        own.forget(person.account)
