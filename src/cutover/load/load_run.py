@@ -39,7 +39,7 @@ from cutover.load.run_accounts import RunAccounts, lost_write_findings
 from cutover.load.run_environment import open_environment
 from cutover.load.run_facts import RunFacts
 from cutover.load.thresholds import Threshold, load_thresholds, thresholds_of
-from cutover.run.lifecycle import Outcome, Run, new_run_id, outcome_of, say
+from cutover.run.lifecycle import Outcome, Run, new_run_id, outcome_of, print_line, say
 from cutover.traffic.arrivals import WARM_UP, Schedule
 
 ENDED_EARLY: Final = "the run was ended by a signal or by a user before its planned end"
@@ -214,8 +214,8 @@ class LoadRun(Run):
         return f"{at:.0f} of {self.profile.duration_s:.0f} s: {total.sent} sent, {total.errors} errors{latency}"
 
     def progress(self, text: str) -> None:
-        """Print one line of progress on standard error."""
-        print(redact(text), file=sys.stderr, flush=True)  # noqa: T201 - a command's progress
+        """Print one line of progress on standard error. A broken one does not end the run."""
+        print_line(redact(text), sys.stderr)
 
     # --- at the end ------------------------------------------------------------------------------
 
@@ -255,8 +255,15 @@ class LoadRun(Run):
 
         lines = self.finish([decided.verdict], known, present=present)
         for line in (*lines, *(f"  - {reason}" for reason in self.verdicts[0].reasons), f"report: {self.folder}"):
-            say(redact(line))
+            if not say(redact(line)):
+                self.output_lost()
+                break
         return self.code
+
+    def output_lost(self) -> None:
+        """Make the verdict a tool error: a caller that reads the output did not get it."""
+        if self.verdicts and self.code != ExitCode.CRASHED:
+            self._end_with(ExitCode.CRASHED, "standard output cannot be written. Run again with a working output")
 
     def last_lines(self) -> list[str]:
         """Return the verdict as the last line of the output, with everything that makes it prove less."""
@@ -273,8 +280,6 @@ class LoadRun(Run):
 
     def crashed(self, error: BaseException) -> int:
         """End the run after an exception of the suite: verdict.json states it, and accounts are removed or listed."""
-        reason = redact(f"internal error: {type(error).__name__}: {error}")
-        verdict, code, reasons = by_precedence(tool_error=(int(ExitCode.CRASHED), reason))
         known = self.facts()
         try:
             known["leftovers"] += self._accounts.remove(self.reports)
@@ -283,8 +288,13 @@ class LoadRun(Run):
         known["leftovers"] += unremoved(self.ledger, known["leftovers"])
         for line in known["leftovers"]:
             self.progress(f"left over: {line}")
+        return self._end_with(ExitCode.CRASHED, f"internal error: {type(error).__name__}: {error}", known)
+
+    def _end_with(self, ended: ExitCode, reason: str, known: dict[str, Any] | None = None) -> int:
+        """Write the verdict of a run that ended with a tool error, and return the exit code."""
+        verdict, code, reasons = by_precedence(tool_error=(int(ended), redact(reason)))
         counts = {"required": 1, "passed": 0, "failed": 0, "waived": 0, "not_verified": 0, "missing": 1}
-        self.finish([GateVerdict(self.gate, verdict, code, reasons, counts)], known)
+        self.finish([GateVerdict(self.gate, verdict, code, reasons, counts)], known or self.final_facts)
         return self.code
 
     # --- parts of the steps above ----------------------------------------------------------------

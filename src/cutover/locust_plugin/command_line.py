@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import os
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from cutover.config import option_help
@@ -14,6 +17,7 @@ from cutover.config.validation import ConfigurationError, root
 from cutover.core.secrets import redact
 from cutover.core.verdict import ExitCode
 from cutover.load.load_options import Options
+from cutover.run.lifecycle import print_line
 
 WAIT_FOR_WORKERS_S: Final = 120.0
 """Default of --expect-workers-max-wait."""
@@ -66,8 +70,8 @@ def run_options(options: Any) -> Options:
 
 def refuse(message: str) -> NoReturn:
     """Print one message and end with 4 (wrong usage). Raises SystemExit."""
-    print(redact(message), file=sys.stderr, flush=True)  # noqa: T201 - the one message of a wrong command line
-    raise SystemExit(int(ExitCode.WRONG_USAGE))
+    print_line(redact(message), sys.stderr)
+    sys.exit(int(ExitCode.WRONG_USAGE))
 
 
 def _check(options: Any) -> None:
@@ -90,9 +94,15 @@ def _check(options: Any) -> None:
         (f"--processes {options.processes}", options.processes is not None and options.processes < -1),
         ("--master with --processes or --worker", options.master and (options.processes or options.worker)),
         (f"--expect-workers {options.expect_workers}", options.master and options.expect_workers < 1),
+        ("--tags and --exclude-tags", options.tags or options.exclude_tags),
+        ("--class-picker", options.class_picker),
+        (f"--web-base-path {options.web_base_path}", options.web_base_path and options.web_base_path[0] != "/"),
+        (f"--loglevel {options.loglevel}", options.loglevel.upper() not in logging.getLevelNamesMapping()),
+        ("--csv-full-history without --csv", options.stats_history_enabled and options.csv_prefix is None),
     ):
         if ends_without_a_run:  # with exit code 0 or 1, which mean GO and NO-GO here
             refuse(f"{option}: each locustfile runs one profile. Remove the option; see docs/load.md.")
+    _refuse_unwritable("--logfile", options.logfile)
     if options.worker:
         return
     try:
@@ -103,6 +113,13 @@ def _check(options: Any) -> None:
         refuse(str(error))
     processes = options.processes or (options.expect_workers if options.master else 1)
     options.num_users = options.spawn_rate = max(1, processes if processes > 0 else os.cpu_count() or 1)
+    _refuse_unwritable("--html", options.html_file)
+    _refuse_unwritable("--json-file", options.json_file)
+    for ending in ("_stats.csv", "_failures.csv", "_exceptions.csv") if options.csv_prefix else ():
+        _refuse_unwritable("--csv", options.csv_prefix + ending)
+    if options.processes:  # the workers are forked from this process; Locust lets them dial the default port
+        options.master_port = options.master_bind_port
+        options.master_host = "127.0.0.1" if options.master_bind_host == "*" else options.master_bind_host
     if options.master or options.processes:
         _refuse_used_port(options.master_bind_host, options.master_bind_port)
     # Locust ends its own wait with exit code 1, which means NO-GO here. So the wait is ours.
@@ -121,11 +138,28 @@ def _maintenance(text: str | None) -> tuple[float, float] | None:
         window = float(first), float(last)
     except ValueError:
         window = (1.0, 0.0)
-    if not dash or not 0 <= window[0] < window[1]:
+    if not dash or not 0 <= window[0] < window[1] < math.inf:
         raise ConfigurationError(
             "--maintenance", "", f"expected FROM-TO, got {text!r}", "Use seconds of the run, such as 20-80."
         )
     return window
+
+
+def _refuse_unwritable(option: str, name: str | None) -> None:
+    """Refuse a file that cannot be written. Locust would end with a traceback, some of them after the run's GO."""
+    if not name:
+        return
+    file = Path(name)
+    existed = file.exists()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)  # as Locust does
+        with file.open("a", encoding="utf-8"):
+            pass
+        if not existed:
+            file.unlink()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        refuse(f"{option}: {name} cannot be written: {reason}. Name a file in a folder that you may write to.")
 
 
 def _refuse_used_port(host: str, port: int) -> None:

@@ -25,7 +25,11 @@ from cutover.core.verdict import ExitCode
 from cutover.load.generator import Generator
 from cutover.load.load_run import ENDED_EARLY, LoadRun
 from cutover.locust_plugin.command_line import WAIT_ATTRIBUTE, WAIT_FOR_WORKERS_S, add_options, refuse, run_options
+from cutover.locust_plugin.exit_guard import GUARD, INTERRUPTED
+from cutover.locust_plugin.master_watch import watch_master
 from cutover.locust_plugin.statistics_feed import StatisticsFeed
+from cutover.run.lifecycle import print_line
+from cutover.run.signals import ignore_interrupts
 
 JOB: Final = "cutover-job"
 REPORT: Final = "cutover-report"
@@ -63,6 +67,7 @@ def profile(name: str) -> type[User]:
     if _profiles:
         refuse(f"-f: {_profiles[0]} and {name} are two profiles, but a run has one verdict. Start them one by one.")
     _profiles.append(name)
+    GUARD.install()
     wiring = _Wiring(name)
     hooks: Any = events  # Locust's own add_listener has no types
     hooks.init_command_line_parser.add_listener(add_options)
@@ -72,6 +77,9 @@ def profile(name: str) -> type[User]:
     hooks.quitting.add_listener(wiring.quitting)
     # Not Locust's event `quit`: a signal while the run ends makes Locust print its tables a second time.
     atexit.register(wiring.print_last_line)
+    GUARD.profile_loaded = True
+    GUARD.run_code, GUARD.output_lost = wiring.run_code, wiring.output_lost
+    GUARD.interrupted, GUARD.crashed = wiring.interrupted, wiring.crashed
     return type("LoadOf" + name.title(), (Arrivals,), {"abstract": False})
 
 
@@ -97,8 +105,10 @@ class _Wiring:
         self._statistics = StatisticsFeed(environment.stats)
         if isinstance(runner, WorkerRunner):
             environment.process_exit_code = 0  # only the master decides; a worker's result is in its reports
+            GUARD.worker = True
             runner.register_message(JOB, self._job_received)
             runner.register_message(STOP, self._stop_received)
+            gevent.spawn(watch_master, runner, self._master_lost)
             return
         environment.process_exit_code = int(ExitCode.INVALID)
         try:
@@ -107,10 +117,14 @@ class _Wiring:
             environment.process_exit_code = int(ExitCode.WRONG_USAGE)
             self._end_workers(runner)
             refuse(str(error))
-        except Exception:  # noqa: BLE001 - Locust would end with 1, which means NO-GO here
-            traceback.print_exc()
+        except KeyboardInterrupt:
             self._end_workers(runner)
-            raise SystemExit(int(ExitCode.CRASHED)) from None
+            print_line(INTERRUPTED, sys.stderr)
+            sys.exit(int(ExitCode.INTERRUPTED))
+        except Exception:  # noqa: BLE001 - Locust would end with 1, which means NO-GO here
+            print_line(traceback.format_exc(), sys.stderr)
+            self._end_workers(runner)
+            sys.exit(int(ExitCode.CRASHED))
         if isinstance(runner, MasterRunner):
             runner.register_message(REPORT, self._report_received)
             if environment.parsed_options.headless:
@@ -122,7 +136,7 @@ class _Wiring:
         if run is None:
             return
         if run.reports.names or self._concluding:
-            print("this run has ended; start Locust again for another", file=sys.stderr)  # noqa: T201 - for the user
+            print_line("this run has ended; start Locust again for another", sys.stderr)
             return
         try:
             job = run.prepare()
@@ -159,7 +173,35 @@ class _Wiring:
         if self._run is not None:
             self._run.print_last_lines()
 
+    # --- the guard of the exit code --------------------------------------------------------------
+
+    def run_code(self) -> int | None:
+        """Return the exit code of the run as it is now, None before there is a run."""
+        return None if self._run is None else self._run.code
+
+    def output_lost(self) -> None:
+        """Make the verdict a tool error: the output has no reader."""
+        if self._run is not None:
+            self._run.output_lost()
+
+    def interrupted(self) -> None:
+        """Conclude the run after a signal that arrived outside of Locust's own handling."""
+        if self._environment is not None:
+            self._conclude(self._environment)
+
+    def crashed(self, error: BaseException) -> None:
+        """Conclude the run after an exception of Locust that ended the process, such as a report without a disk."""
+        self._crash(error)
+
     # --- a generator process ---------------------------------------------------------------------
+
+    def _master_lost(self, reason: str) -> None:
+        """Stop sending and end this worker: nothing counts its requests any more."""
+        print_line(f"this worker stops: {reason}", sys.stderr)
+        if self._generator is not None:
+            self._generator.stop(reason)
+        self._environment.process_exit_code = int(ExitCode.INVALID)
+        self._environment.runner.greenlet.kill(block=False)
 
     def _job_received(self, environment: Any, msg: Any, **_: Any) -> None:
         runner = environment.runner
@@ -189,10 +231,10 @@ class _Wiring:
                 self._generator = Generator(root(), job, name, [statistics])
                 self._generator.run(report)
             except ConfigurationError as error:  # this machine lacks something that the master's machine has
-                print(redact(str(error)), file=sys.stderr, flush=True)  # noqa: T201 - for the user of the worker
+                print_line(redact(str(error)), sys.stderr)
                 send({"run": job["run"], "crashed": redact(str(error))})
             except Exception as error:  # noqa: BLE001 - the report ends the run in the master
-                traceback.print_exc()
+                print_line(redact(traceback.format_exc()), sys.stderr)
                 send({"run": job["run"], "crashed": redact(f"{type(error).__name__}: {error}")})
 
         gevent.spawn(generate)
@@ -215,6 +257,7 @@ class _Wiring:
                 run.cut(f"{connected} of {wanted} workers connected within {wait_s:g} s")
                 self._conclude(environment)
                 run.close()
+                GUARD.note(environment.process_exit_code)
                 gevent.get_hub().loop.run_callback(main.throw, SystemExit(environment.process_exit_code))
                 return
             gevent.sleep(0.2)
@@ -265,6 +308,7 @@ class _Wiring:
             self._written.wait()  # a signal arrived while another greenlet concludes: let it finish
             return
         self._concluding = True
+        ignore_interrupts()  # the exit code must be the one that verdict.json states
         try:
             run.note_interruption()  # before the wait, which completes a run that was ended early
             self._wait_for_own_report(run)
@@ -283,7 +327,7 @@ class _Wiring:
                 gevent.sleep(0.02)
 
     def _crash(self, error: BaseException) -> None:
-        traceback.print_exc()
+        print_line(redact("".join(traceback.format_exception(error))), sys.stderr)
         self._concluding = True
         self._ended.set()
         self._environment.process_exit_code = int(ExitCode.CRASHED)

@@ -6,7 +6,6 @@ signals, and the status that an exception means.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import os
 import sys
@@ -271,7 +270,7 @@ class Command(Run, ABC):
 
     def progress(self, text: str) -> None:
         """Print one line of progress on standard error."""
-        _print(redact(text), sys.stderr)
+        print_line(redact(text), sys.stderr)
 
     def execute(self) -> int:
         """Run the command from the unfinished verdict to the last line. Return the exit code."""
@@ -345,15 +344,18 @@ class Command(Run, ABC):
             return Outcome(Status.NOT_VERIFIED, reason), (int(ExitCode.CRASHED), reason)
 
 
-def say(line: str) -> None:
-    """Print one line to standard output, whatever its encoding. A closed output does not change the exit code."""
-    _print(line, sys.stdout)
+def say(line: str) -> bool:
+    """Print one line to standard output, whatever its encoding. Return False if it has no reader; do not raise."""
+    return print_line(line, sys.stdout)
 
 
-def _print(line: str, stream: TextIO | None) -> None:
-    """Print one line. stream: None if Python was started with this output closed."""
+def print_line(line: str, stream: TextIO | None) -> bool:
+    """Print one line. Return False if that failed. stream: None if Python was started with this output closed."""
     if stream is None:
-        return
+        return False
     encoding = stream.encoding or "utf-8"
-    with contextlib.suppress(OSError, ValueError):  # no reader; verdict.json and the exit code state the verdict
+    try:
         print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    except (OSError, ValueError):  # no reader; verdict.json and the exit code state the verdict
+        return False
+    return True
