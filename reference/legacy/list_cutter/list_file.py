@@ -41,13 +41,12 @@ def as_utf8(content: bytes) -> tuple[bytes, int]:
     """Return the file in UTF-8, and the index at which its text begins (after a BOM)."""
     if b"\0" in content:  # neither encoding has that byte in another character
         raise MalformedFileError("a NUL byte")
-    start = 0
+    start = len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0
+    text = memoryview(content)[start:]
     try:
-        content.decode("utf-8")
+        codecs.utf_8_decode(text, "strict", True)
     except UnicodeDecodeError:
-        content = codecs.charmap_decode(content, "strict", WINDOWS_1252)[0].encode("utf-8")
-    else:
-        start = len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0
+        return codecs.charmap_decode(text, "strict", WINDOWS_1252)[0].encode("utf-8"), 0
     return content, start
 
 

@@ -66,9 +66,9 @@ function windows1252AsUtf8(bytes) {
  */
 export function textOf(bytes) {
   if (bytes.indexOf(0) !== -1) throw new MalformedFile('The file contains a NUL byte.');
-  if (!isUtf8(bytes)) return windows1252AsUtf8(bytes);
   const bom = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-  return bom ? bytes.subarray(3) : bytes;
+  const text = bom ? bytes.subarray(3) : bytes;
+  return isUtf8(text) ? text : windows1252AsUtf8(text);
 }
 
 /**

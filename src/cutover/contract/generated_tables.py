@@ -14,6 +14,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from cutover.contract.oracle import OPERATORS, write_csv
 
 DELIMITERS: Final = (",", ";", "\t")
+BOM: Final = b"\xef\xbb\xbf"
 _SIGNS: Final = ',;\t"\r\n'
 _PLAIN: Final = "abzAZ019 .-+=@'%_äßéЖ東\U0001f600\u0301\u2028\u00a0"
 _NUMBERS: Final = (
@@ -72,17 +73,24 @@ def _field(cell: str, signs: str, *, always: bool) -> str:
 
 
 def _encoded(text: str) -> list[bytes]:
-    """Return the text as UTF-8, as UTF-8 with BOM, and as Windows-1252 unless that is valid UTF-8, too."""
+    """Return the text as UTF-8 and as Windows-1252 unless that is valid UTF-8, too; each without and with a BOM."""
     utf8 = text.encode()
-    encoded = [utf8, b"\xef\xbb\xbf" + utf8]
+    encoded = [utf8, BOM + utf8]
     try:
         western = text.encode("cp1252")
         western.decode("utf-8")
     except UnicodeEncodeError:
         return encoded
     except UnicodeDecodeError:
-        return [*encoded, western]
+        return [*encoded, western, BOM + western]
     return encoded
+
+
+def marked_tables() -> list[Table]:
+    """Return tables with a BOM whose quoted first column contains a comma, in UTF-8 and in Windows-1252."""
+    records = (("a,b", "c"), ("\u20ac", "\u00e9"))
+    text = '"a,b",c\n\u20ac,\u00e9\n'
+    return [Table(records, BOM + text.encode(encoding)) for encoding in ("utf-8", "cp1252")]
 
 
 ExportCase = tuple[Table, list[str], list[dict[str, Any]]]

@@ -17,6 +17,7 @@ def list_files() -> tuple[ListFile, ...]:
         *encodings.files(),
         *shapes.files(),
         *malformed.files(),
+        *encodings.marked_files(),
         *filenames.files(),
     )
 

@@ -77,6 +77,20 @@ def files() -> tuple[ListFile, ...]:
     )
 
 
+def marked_files() -> tuple[ListFile, ...]:
+    """Return the files with a byte-order mark in front of another encoding than UTF-8."""
+    return (
+        ListFile(
+            name="byte_order_mark_windows_1252",
+            description="a UTF-8 byte-order mark is removed before the encoding is detected, here Windows-1252",
+            filename="byte order mark windows-1252.csv",
+            columns=("a,b", "c"),
+            rows=2,
+            source=b'\xef\xbb\xbf"a,b",c\n\xe9,2\n"\x80",\xef\xbb\xbf\n',
+        ),
+    )
+
+
 def _late_invalid_utf8() -> bytes:
     rows = "".join(f"{number},Größe {number:05d}\n" for number in range(1, 10_001))
     return f"id,Größe\n{rows}".encode() + b"10001,\xdf\n"

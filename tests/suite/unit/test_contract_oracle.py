@@ -109,7 +109,8 @@ def test_trimming_removes_only_white_space() -> None:
 
 
 def _decoded(content: bytes) -> str:
+    content = content.removeprefix(b"\xef\xbb\xbf")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8")
     except UnicodeDecodeError:
         return content.decode("cp1252")

@@ -39,9 +39,10 @@ class MalformedError(Exception):
 
 
 def decoded(content: bytes) -> str:
-    """Apply rule 1: UTF-8 without a leading byte-order mark, else Windows-1252 with C1 controls in its gaps."""
+    """Apply rule 1: without a leading byte-order mark UTF-8, else Windows-1252 with C1 controls in its gaps."""
+    content = content.removeprefix(b"\xef\xbb\xbf")
     try:
-        return content.decode("utf-8").removeprefix("\ufeff")
+        return content.decode("utf-8")
     except UnicodeDecodeError:
         return "".join(chr(b) if b in HOLES else bytes([b]).decode("cp1252") for b in content)
 

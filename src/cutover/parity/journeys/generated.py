@@ -37,6 +37,8 @@ _WORDS: Final = (
     "SS", "🙂", "=1+1", "NaN",
 )  # fmt: skip
 
+_BOM: Final = b"\xef\xbb\xbf"
+_ENCODINGS: Final = (("utf-8", b""), ("utf-8", b""), ("utf-8", _BOM), ("cp1252", b""), ("cp1252", _BOM))
 _SURROGATES: Final[list[Any]] = ["Cs"]
 
 _cells = st.sampled_from(_WORDS) | st.text(
@@ -69,8 +71,8 @@ def _tables(draw: st.DrawFn) -> bytes:
 
     lines = [delimiter.join(map(field, row)) for row in (header, *rows)]
     text = end.join(lines) + (end if draw(st.booleans()) else "")
-    encoding = draw(st.sampled_from(("utf-8", "utf-8", "utf-8-sig", "cp1252")))
-    content = text.encode(encoding, "replace") or b"a\n"
+    encoding, mark = draw(st.sampled_from(_ENCODINGS))
+    content = mark + text.encode(encoding, "replace") or b"a\n"
     return content + (b'"open' if draw(st.integers(0, 9)) == 0 else b"")  # sometimes a malformed one
 
 
