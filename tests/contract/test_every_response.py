@@ -22,6 +22,10 @@ pytestmark = [
 ]
 
 
+SHARED = {"public", "s-maxage", "must-revalidate"}
+"""Directives that let a shared cache store the response to a request with a token (RFC 9111 3.5)."""
+
+
 @pytest.mark.never_waived("isolation between users")
 @pytest.mark.rule(Rule.ISOLATION)
 def test_private_responses_are_not_cacheable(target: Target, accounts: Accounts, recorder: Recorder) -> None:
@@ -36,6 +40,16 @@ def test_private_responses_are_not_cacheable(target: Target, accounts: Accounts,
         inspection.count(name)
         wanted = {"no-store"} if name in ("health", "metrics") else {"no-store", "private"}
         got = {part.strip().lower() for part in result.answer.headers.get("cache-control", "").split(",")}
+        names = {part.partition("=")[0] for part in got}
+        if "authorization" in result.answer.request.headers and names & SHARED and not names & {"no-store", "private"}:
+            inspection.report(
+                result,
+                "a shared cache may store it",
+                expected="no response to a request with a token in a shared cache (RFC 9111 3.5)",
+                got=repr(result.answer.headers.get("cache-control")),
+                role=role,
+                do_next="a shared cache could serve one user's response to another: check where the header is set",
+            )
         if got != wanted:
             inspection.report(
                 result,
@@ -44,6 +58,7 @@ def test_private_responses_are_not_cacheable(target: Target, accounts: Accounts,
                 got=repr(result.answer.headers.get("cache-control")),
                 role=role,
                 do_next="a shared cache could serve one user's response to another: check where the header is set",
+                breaks=Rule.CACHE_CONTROL,
             )
     inspection.close(recorder)
 
@@ -83,11 +98,23 @@ def test_responses_carry_the_request_id(
             members = error if isinstance(error, dict) else {}
             if members.get("request_id") != result.answer.request_id or not {"code", "message"} <= set(members):
                 inspection.report(
-                    result, "wrong error object", expected="code, message, request_id", got=sorted(members), role=role
+                    result,
+                    "wrong error object",
+                    expected="code, message, request_id",
+                    got=sorted(members),
+                    role=role,
+                    breaks=Rule.ERROR_FORMAT,
                 )
         for name, policy in policies.items():
             if headers.get_list(name) != [policy]:
-                inspection.report(result, f"no {name}", expected=f"{name}: {policy}", got=headers.get(name), role=role)
+                inspection.report(
+                    result,
+                    f"no {name}",
+                    expected=f"{name}: {policy}",
+                    got=headers.get(name),
+                    role=role,
+                    breaks=Rule.SECURITY_HEADERS,
+                )
     for sent in ("a b", "x" * 65, "<script>", "a,b", "a;b", "a\tb", "''"):
         result = target.call("no_such_operation", headers={"x-request-id": sent})
         got = result.answer.headers.get("x-request-id", "")
@@ -115,7 +142,18 @@ def test_cors_allows_only_the_own_origin(
             got, wanted = headers.get_list("access-control-allow-origin"), [own] if below_api else []
             if got != wanted:
                 kind = "own origin" if origin == own else "foreign origin"
-                inspection.report(result, f"{kind}: Allow-Origin", expected=wanted or "none", got=got, role=role)
+                inspection.report(
+                    result, f"{kind}: Allow-Origin", expected=wanted or "none", got=got, role=role, breaks=Rule.CORS
+                )
             if "access-control-allow-credentials" in headers:
-                inspection.report(result, "allows credentials", expected="none", got="Allow-Credentials", role=role)
+                # With credentials, a page of the allowed origin can use the user's session (Fetch, CORS protocol).
+                foreign = origin != own and got == [origin]
+                inspection.report(
+                    result,
+                    "allows credentials to a foreign origin" if foreign else "allows credentials",
+                    expected="none",
+                    got="Allow-Credentials",
+                    role=role,
+                    breaks=None if foreign else Rule.CORS,
+                )
     inspection.close(recorder)

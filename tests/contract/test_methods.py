@@ -80,7 +80,9 @@ def test_unknown_methods_have_no_effect(target: Target, accounts: Accounts, reco
             except CheckFailed:
                 inspection.count(operation.name)  # the server closed the connection, which is a refusal
                 continue
-            inspection.expect_status(result, *range(400, 500), 501, defect=f"{method} is not refused")
+            inspection.expect_status(
+                result, *range(400, 500), 501, defect=f"{method} is not refused", breaks=Rule.METHODS
+            )
             if b"cutover-echo" in result.body or person.token.reveal().encode() in result.body:
                 inspection.report(result, f"{method} echoes headers", expected="no header in the body")
     expect_unchanged(inspection, person, before)
@@ -130,7 +132,9 @@ def test_get_changes_nothing(target: Target, accounts: Accounts, recorder: Recor
         for query in ACTIONS:
             result = target.call(operation.name, token=person.token, query=query, **asked)
             # 503: the status of an unhealthy system on /health.
-            inspection.expect_status(result, *result.operation.statuses, 503, defect="a query is refused")
+            inspection.expect_status(
+                result, *result.operation.statuses, 503, defect="a query is refused", breaks=Rule.VALIDATION
+            )
         for method in ("GET", "HEAD"):
             target.call(operation.name, token=person.token, method=method, headers=OVERRIDES, **asked)
     expect_unchanged(inspection, person, before)
@@ -174,22 +178,34 @@ def _preflight(
     path = valid_request(operation.name, person).get("path")
     token = person.token if operation.name not in UNAUTHENTICATED else None
     result = inspection.target.call(operation.name, method="OPTIONS", headers=asked, path=path, token=token)
-    if not inspection.expect_status(result, 204, 200, defect="refused"):
+    if not inspection.expect_status(result, 204, 200, defect="refused", breaks=Rule.CORS):
         return
     headers = result.answer.headers
     allowed = headers.get_list("access-control-allow-origin")
     if allowed != ([own] if origin == own else []):
         kind = "own origin" if origin == own else "foreign origin"
-        inspection.report(result, f"{kind}: Allow-Origin", expected=own if origin == own else "none", got=allowed)
+        inspection.report(
+            result,
+            f"{kind}: Allow-Origin",
+            expected=own if origin == own else "none",
+            got=allowed,
+            breaks=Rule.CORS,
+        )
     methods = {each.strip() for each in headers.get("access-control-allow-methods", "").split(",")} - {
         "",
         "HEAD",
         "OPTIONS",
     }
     if origin == own and methods != declared:
-        inspection.report(result, "wrong methods", expected=sorted(declared), got=sorted(methods))
+        inspection.report(result, "wrong methods", expected=sorted(declared), got=sorted(methods), breaks=Rule.CORS)
     if "access-control-allow-credentials" in headers or "*" in methods:
-        inspection.report(result, "allows too much", expected="no credentials and no wildcard", got=sorted(methods))
+        inspection.report(
+            result,
+            "allows too much",
+            expected="no credentials and no wildcard",
+            got=sorted(methods),
+            breaks=Rule.CORS,
+        )
 
 
 def _paths(operations: list[Operation]) -> list[tuple[set[str], Operation]]:

@@ -6,6 +6,7 @@ from cutover.contract.finding_collector import Inspection
 from cutover.contract.information_disclosure import disclosed_detail
 from cutover.contract.payloads import EVALUATED
 from cutover.core.errors import CheckFailed
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Result
 
 
@@ -13,19 +14,23 @@ def expect_safe_error(inspection: Inspection, result: Result) -> None:
     """Report a status of 500 or more, and an error that is not JSON, discloses internals or evaluated a template."""
     inspection.count(result.operation.name)
     if result.status >= 500:
-        inspection.report(result, "5xx", expected="a status below 500")
+        inspection.report(result, "5xx", expected="a status below 500", breaks=Rule.DISCLOSURE)
     if result.status < 400:
         return
     if detail := disclosed_detail(result.body):
         inspection.report(
-            result, "discloses internals", expected="no stack trace, SQL, path or internal name", got=f"{detail!r}"
+            result,
+            "discloses internals",
+            expected="no stack trace, SQL, path or internal name",
+            got=f"{detail!r}",
+            breaks=Rule.DISCLOSURE,
         )
     if EVALUATED in result.body.decode("utf-8", "replace").replace(result.answer.request_id, ""):
-        inspection.report(result, "evaluates a template", expected="the text unchanged")
+        inspection.report(result, "evaluates a template", expected="the text unchanged", breaks=Rule.DISCLOSURE)
     try:
         # Django REST framework returns an object, or a list of reasons.
         is_error = isinstance(result.answer.json, dict if inspection.target.system == "worker" else (dict, list))
     except CheckFailed:
         is_error = False
     if not is_error and result.answer.request.method != "HEAD":
-        inspection.report(result, "is not JSON", expected="a JSON object")
+        inspection.report(result, "is not JSON", expected="a JSON object", breaks=Rule.ERROR_FORMAT)

@@ -9,6 +9,7 @@ from cutover.config.operations import Operation
 from cutover.contract.findings import Finding, Findings, Place, conclude, place_of
 from cutover.core.errors import NotVerified
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Result, Target
 
 
@@ -37,15 +38,37 @@ class Inspection:
         do_next: str = "",
         seed: str = "",
         variables: Mapping[str, str] | None = None,
+        breaks: Rule | None = None,
     ) -> None:
-        """Add a finding for a response. got: the response's excerpt by default. seed: the input if it was generated."""
+        """Add a finding for a response. got: the response's excerpt by default. seed: the input if it was generated.
+
+        breaks: the broken rule, if it is not the one that the check names. Without effect if it is not judged here.
+        """
         place = place_of(result.answer, role=role, seed=seed, variables=variables)
-        self.report_at(place, defect, expected=expected, got=got or result.answer.excerpt, rule=rule, do_next=do_next)
+        self.report_at(
+            place,
+            defect,
+            expected=expected,
+            got=got or result.answer.excerpt,
+            rule=rule,
+            do_next=do_next,
+            breaks=breaks,
+        )
 
     def report_at(
-        self, place: Place, defect: str, *, expected: object, got: object, rule: str = "", do_next: str = ""
+        self,
+        place: Place,
+        defect: str,
+        *,
+        expected: object,
+        got: object,
+        rule: str = "",
+        do_next: str = "",
+        breaks: Rule | None = None,
     ) -> None:
-        """Add a finding at a place that is not a response of the client."""
+        """Add a finding at a place that is not a response of the client. breaks: as for `report`."""
+        if breaks is not None and not self.target.judges(breaks):
+            return
         self.findings.add(
             Finding(
                 self.check,
@@ -56,18 +79,66 @@ class Inspection:
                 str(got),
                 (place,),
                 do_next,
+                breaks or "",
             )
         )
 
     def expect_status(
-        self, result: Result, *statuses: int, defect: str, role: str = "", why: str = "", do_next: str = ""
+        self,
+        result: Result,
+        *statuses: int,
+        defect: str,
+        role: str = "",
+        why: str = "",
+        do_next: str = "",
+        breaks: Rule | None = None,
     ) -> bool:
-        """Count the response. Return True if its status is one of these; report a finding otherwise."""
+        """Count the response. Return True if its status is one of these; report a finding otherwise.
+
+        breaks: as for `report`.
+        """
         self.count(result.operation.name)
-        if result.status in statuses:
+        if result.is_status(*statuses):
             return True
+        if breaks is not None and not self.target.judges(breaks):
+            self.counts[result.operation.name] -= 1  # nothing was verified with this response
+            self.target.recorder.note_undetectable(f"{self.check}: {defect} ({result.operation.name}), {breaks}")
+            return False
         expected = f"status {' or '.join(map(str, statuses))}{': ' + why if why else ''}"
-        self.report(result, defect, expected=expected, role=role, do_next=do_next)
+        self.report(result, defect, expected=expected, role=role, do_next=do_next, breaks=breaks)
+        return False
+
+    def expect_refusal(
+        self,
+        result: Result,
+        *statuses: int,
+        defect: str,
+        role: str = "",
+        why: str = "",
+        do_next: str = "",
+        breaks: Rule | None = None,
+    ) -> bool:
+        """Count the response. Return True if the request was refused; report a finding otherwise.
+
+        defect: "accepted: …", for a success or a redirect. A 5xx is neither acceptance nor refusal, and a 4xx that is
+        none of the statuses breaks only a house convention: both are findings of their own. breaks: the rule that an
+        acceptance breaks, as for `report`.
+        """
+        self.count(result.operation.name)
+        if result.is_status(*statuses):
+            return True
+        what = defect.removeprefix("accepted: ")
+        wanted = " or ".join(map(str, statuses))
+        expected = f"a refusal with {wanted}{': ' + why if why else ''}"
+        if result.is_refusal:
+            name = f"refused with {result.status} instead of {wanted}: {what}"
+            self.report(result, name, expected=expected, role=role, breaks=Rule.STATUSES)
+            return True
+        if result.status >= 500:
+            name = f"{result.status} instead of a refusal: {what}"
+            self.report(result, name, expected=expected, role=role, breaks=Rule.DISCLOSURE)
+            return False
+        self.report(result, defect, expected=expected, role=role, do_next=do_next, breaks=breaks)
         return False
 
     def close(self, recorder: Recorder, **counts: Any) -> None:
@@ -76,7 +147,7 @@ class Inspection:
         recorder.measure("responses inspected", total, "> 0", sample=len(self.counts))
         conclude(self.findings, recorder, requests=self.counts, **counts)
         if not total:
-            raise NotVerified(f"{self.check}: {self.target.system} has no operation for this check")
+            raise NotVerified(f"{self.check}: {self.target.system} gave no response that this check could judge")
 
 
 def available_operations(target: Target, recorder: Recorder) -> list[Operation]:

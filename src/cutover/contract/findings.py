@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 from cutover.client.curl import curl_command
@@ -61,7 +61,8 @@ class Finding:
 
     check: stable name of the check ("token:alg-none", "status_code_conformance"). defect: text without the operation
     and without a value that changes between runs ("418 is not documented"). rule: source of the promise
-    ("contracts/api.md Everywhere: Statuses", "RFC 9110 15.5.2").
+    ("contracts/api.md Everywhere: Statuses", "RFC 9110 15.5.2"). breaks: the rule of core/rule_table.py, "" for the one
+    that the check names.
     """
 
     check: str
@@ -72,6 +73,7 @@ class Finding:
     got: str
     places: tuple[Place, ...] = ()
     do_next: str = ""
+    breaks: str = ""
 
     @property
     def name(self) -> str:
@@ -96,7 +98,8 @@ class Finding:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Return the finding from the data of `as_json`. Raises KeyError or TypeError for other data."""
         known = {name: data[name] for name in ("check", "defect", "system", "rule", "expected", "got", "do_next")}
-        return cls(**known, places=tuple(Place(**place) for place in data["places"]))
+        places = tuple(Place(**place) for place in data["places"])
+        return cls(**known, places=places, breaks=str(data.get("breaks", "")))
 
 
 @dataclass
@@ -128,6 +131,12 @@ class Findings:
     def __len__(self) -> int:
         return len(self.by_name)
 
+    def name_rule(self, rule: str) -> None:
+        """Set the rule of each finding that names none to the rule of the check."""
+        self.by_name = {
+            name: each if each.breaks else replace(each, breaks=rule) for name, each in self.by_name.items()
+        }
+
     def failure(self) -> ContractFailed | None:
         """Return the failure of a check with these findings; None if there are none."""
         return ContractFailed(list(self)) if self.by_name else None
@@ -158,6 +167,7 @@ def finding_lines(finding: Finding) -> list[str]:
     more = f" and {len(names) - PLACES_SHOWN} more" if len(names) > PLACES_SHOWN else ""
     lines = [
         f"{finding.fingerprint}  {finding.name}",
+        *([f"  rule      {finding.breaks}"] if finding.breaks else ()),
         f"  expected  {finding.expected} ({finding.rule})",
         f"  got       {finding.got}",
         f"  at        {', '.join(names[:PLACES_SHOWN])}{more}",
@@ -176,6 +186,7 @@ def conclude(findings: Findings, recorder: Recorder, **counts: Any) -> None:
 
     counts: further plain data of the attachment (requests by operation, sequence hash).
     """
+    findings.name_rule(recorder.rule)
     recorder.attachments[ATTACHMENT] = {"findings": findings.as_json(), **counts}
     failure = findings.failure()
     if failure is not None:
@@ -183,7 +194,4 @@ def conclude(findings: Findings, recorder: Recorder, **counts: Any) -> None:
 
 
 def _with_places(finding: Finding, places: Sequence[Place]) -> Finding:
-    return Finding(
-        finding.check, finding.defect, finding.system, finding.rule, finding.expected, finding.got, tuple(places),
-        finding.do_next,
-    )  # fmt: skip
+    return replace(finding, places=tuple(places))

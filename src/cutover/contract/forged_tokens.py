@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from cutover.client.jwt import claims, reissued
+from cutover.core.rule_table import Rule
 from cutover.core.secrets import Secret
 
 _HASHES: Final = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
@@ -86,6 +87,15 @@ def forged_with_key(token: Secret, key: Secret, issued_for: Mapping[str, Any]) -
             forged[f"{name} {what}"] = _signed(header, {**good, name: other}, secret)
         forged[f"{name} missing"] = _signed(header, {key: good[key] for key in good if key != name}, secret)
     return forged
+
+
+def rule_of_claims(kind: str) -> Rule | None:
+    """Return the rule that the acceptance of such a token of `forged_with_key` breaks, None for that of the check.
+
+    Every deployment must honour the times of its tokens (RFC 7519 4.1.4, 4.1.5). Which other claims it requires, and
+    how much its clocks may differ, is a convention: only the owner of the key can make these tokens.
+    """
+    return None if kind in ("expired", "not yet valid") else Rule.TOKEN_CLAIMS
 
 
 def with_identity(token: Secret, old: str, new: str, key: Secret | None) -> Secret:

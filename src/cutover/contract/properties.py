@@ -12,6 +12,7 @@ from hypothesis.strategies import SearchStrategy
 
 from cutover.contract.finding_collector import Inspection
 from cutover.contract.hypothesis_settings import without_local_constants
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Result
 
 T = TypeVar("T")
@@ -21,22 +22,29 @@ _SHOWN: Final = 400
 
 
 class Counterexample(Exception):  # noqa: N818 - the usual term of property tests
-    """The failure of a property for one input. result: the response that shows it."""
+    """The failure of a property for one input. result: the response that shows it.
 
-    def __init__(self, result: Result, defect: str, *, expected: object, got: object = "") -> None:
+    breaks: the broken rule, if it is not the one that the check names. The input is skipped if it is not judged here.
+    """
+
+    def __init__(
+        self, result: Result, defect: str, *, expected: object, got: object = "", breaks: Rule | None = None
+    ) -> None:
         super().__init__(defect)
         self.result, self.defect = result, defect
-        self.expected, self.got = expected, got
+        self.expected, self.got, self.breaks = expected, got, breaks
 
 
-def require(result: Result, *statuses: int, defect: str) -> Result:
+def require(result: Result, *statuses: int, defect: str, refusal_breaks: Rule | None = None) -> Result:
     """Return the result if its status is one of these. Raises Counterexample otherwise.
 
-    statuses: default are the statuses of success of the operation.
+    statuses: default are the statuses of success of the operation. refusal_breaks: the rule that a refusal (4xx) of a
+    valid input breaks, as for `Counterexample`.
     """
     wanted = statuses or result.operation.statuses
     if result.status not in wanted:
-        raise Counterexample(result, defect, expected=f"status {' or '.join(map(str, wanted))}")
+        breaks = refusal_breaks if result.is_refusal else None
+        raise Counterexample(result, defect, expected=f"status {' or '.join(map(str, wanted))}", breaks=breaks)
     return result
 
 
@@ -53,7 +61,7 @@ def for_all(
     first: inputs that are checked before the generated ones. check: raises Counterexample if the property fails. Any
     other exception (an incomplete response, an unreachable system) ends the test at once and is raised from here.
     """
-    trying = _Memoized(check)
+    trying = _Memoized(check, inspection.target.judges)
     settings = hypothesis.settings(
         max_examples=examples,
         derandomize=True,  # the same inputs in every run
@@ -87,6 +95,7 @@ def for_all(
             found.defect,
             expected=found.expected,
             got=found.got,
+            breaks=found.breaks,
             seed=text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)",
         )
     if trying.error is not None:
@@ -98,8 +107,8 @@ def for_all(
 class _Memoized(Generic[T]):
     """A check that runs once for each input and repeats its outcome when Hypothesis generates the input again."""
 
-    def __init__(self, check: Callable[[T], None]) -> None:
-        self.check = check
+    def __init__(self, check: Callable[[T], None], judges: Callable[[Rule], bool]) -> None:
+        self.check, self.judges = check, judges
         self.last: T | None = None
         self.count = 0
         self.error: Exception | None = None
@@ -124,6 +133,9 @@ class _Memoized(Generic[T]):
         try:
             self.check(value)
         except Counterexample as found:
+            if found.breaks is not None and not self.judges(found.breaks):
+                self.count -= 1  # nothing was verified with this input
+                return None
             self._found_at = self._found_at or time.monotonic()
             return found
         except Exception as error:

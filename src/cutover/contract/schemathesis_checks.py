@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import ignored_auth
 
 from cutover.contract.findings import Finding, Place
 from cutover.contract.request_generation import Response
+from cutover.core.rule_table import Rule
 from cutover.core.secrets import redact
 
 RULES: Final = {
@@ -32,6 +33,16 @@ RULES: Final = {
     "EnsureResourceAvailability": "{source} {operation}: links",
     "MissingHeaderNotRejected": "contracts/api.md Everywhere: Statuses (401 without a valid access token)",
 }
+BREAKS: Final = {
+    "ServerError": Rule.DISCLOSURE,
+    "ContentTypeServerError": Rule.DISCLOSURE,
+    "UnsupportedMethodResponse": Rule.METHODS,
+    "AllowHeaderMismatch": Rule.METHODS,
+    "IgnoredAuth": Rule.AUTHENTICATION,
+    "MissingHeaderNotRejected": Rule.AUTHENTICATION,
+    "UseAfterFree": Rule.REVOCATION,
+}
+"""Failure -> the rule that it breaks. All others break Rule.OPENAPI."""
 _EXPECTED: Final = {
     "ServerError": "no 5xx status",
     "ContentTypeServerError": "no 5xx status",
@@ -78,14 +89,20 @@ def finding_of(failure: Failure, case: Any, response: Response, *, system: str, 
     kind = type(failure).__name__
     status = response.status_code
     rule = RULES.get(kind, "{source} {operation}: responses").format(source=source, operation=operation)
+    breaks = BREAKS.get(kind, Rule.OPENAPI)
+    check = _words(kind)
+    if kind == "MissingHeaderNotRejected" and 400 <= status < 500:
+        # It was refused, only with another status: no gap in the access control.
+        check, breaks = "refusal-status", Rule.STATUSES
     return Finding(
-        check=_words(kind),
+        check=check,
         defect=redact(_defect(failure, case, status)),
         system=system,
         rule=rule,
         expected=_EXPECTED.get(kind, failure.title),
         got=redact(_got(failure, status)),
         places=(place,),
+        breaks=breaks,
     )
 
 

@@ -42,7 +42,6 @@ class Record:
     findings: fingerprints of a check's findings if each of them is waived separately, for any of the check's
     parameters; empty if the check has one finding. never_waived: why no waiver covers the finding, "" if one may.
     blocked_by: name of each broken precondition -> what was observed, if the status is BLOCKED.
-    rule: the rule of core/rule_table.py that the check judges, or that its finding breaks; "" if it names none.
     """
 
     check: str
@@ -60,7 +59,6 @@ class Record:
     findings: tuple[str, ...] = ()
     never_waived: str = ""
     blocked_by: Mapping[str, str] = field(default_factory=dict)
-    rule: str = ""
 
     @property
     def fingerprint(self) -> str | None:

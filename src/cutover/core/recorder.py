@@ -39,6 +39,7 @@ class Observations:
     could_not_detect: faults that the check cannot detect in this environment. leftovers: test data that was not
     removed. not_judged: house rules that the profile of the environment leaves out of the check. incomplete: why a
     check that found something did not finish, "" if it did. attachments: plain data of a feature, by name.
+    rule: the rule of core/rule_table.py that the check judges, or that its finding breaks; "" if it names none.
     rate_limited: responses with 429. paced_s: seconds spent waiting for the request budget.
     """
 
@@ -49,6 +50,7 @@ class Observations:
     leftovers: list[str] = field(default_factory=list)
     incomplete: str = ""
     not_judged: list[str] = field(default_factory=list)
+    rule: str = ""
     attachments: dict[str, Any] = field(default_factory=dict)
     rate_limited: int = 0
     paced_s: float = 0.0

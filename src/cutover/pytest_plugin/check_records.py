@@ -41,7 +41,6 @@ class Outcome:
         self.findings: tuple[str, ...] = ()
         self.never_waived = ""
         self.blocked_by: dict[str, str] = {}
-        self.rule = ""
 
     def take(
         self,
@@ -50,10 +49,8 @@ class Outcome:
         finding: str | None = None,
         findings: tuple[str, ...] = (),
         never_waived: str = "",
-        rule: str = "",
     ) -> None:
         """Keep the worst outcome. Two failures together have no finding: a waiver accepts one, not both."""
-        self.rule = rule or self.rule
         self.never_waived = self.never_waived or never_waived
         if self.status is None or _rank(status) > _rank(self.status):
             self.status, self.reason, self.finding, self.findings = status, reason, finding, findings
@@ -66,10 +63,10 @@ def _rank(status: Status) -> int:
     return _RANK.index(status) if status in _RANK else len(_RANK)
 
 
-def begin(item: pytest.Item) -> None:
+def begin(item: pytest.Item, recorder: Recorder) -> None:
     """Start the outcome of a check, before its set-up."""
-    item.stash[_OUTCOME] = outcome = Outcome()
-    outcome.rule = rule_of(item) or ""
+    item.stash[_OUTCOME] = Outcome()
+    recorder.rule = rule_of(item) or ""
 
 
 def redact_exception(error: BaseException) -> None:
@@ -123,12 +120,13 @@ def finish_phase(
         if isinstance(blocked := error.__cause__, Blocked):
             outcome.take(Status.BLOCKED, str(blocked))
             outcome.blocked_by |= blocked.causes
-        details: tuple[tuple[str, ...], str, str] = ((), "", "")
+        details: tuple[tuple[str, ...], str] = ((), "")
         if isinstance(error, CheckFailed):
-            details = error.findings, error.never_waived, error.rule or ""
+            details = error.findings, error.never_waived
+            recorder.rule = error.rule or recorder.rule
         outcome.take(*_status_of(call.excinfo, report), *details)
         if report.failed:
-            _explain(item, call.excinfo, report, outcome)
+            _explain(item, call.excinfo, report, outcome, recorder.rule)
     elif report.when == "call":
         outcome.take(Status.PASSED, "")
     _redact_report(report)
@@ -162,7 +160,6 @@ def _record(item: pytest.Item, outcome: Outcome, recorder: Recorder, environment
         findings=outcome.findings,
         never_waived=outcome.never_waived,
         blocked_by=outcome.blocked_by,
-        rule=outcome.rule,
     )
 
 
@@ -186,7 +183,11 @@ def _status_of(
 
 
 def _explain(
-    item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport, outcome: Outcome
+    item: pytest.Item,
+    excinfo: pytest.ExceptionInfo[BaseException],
+    report: pytest.TestReport,
+    outcome: Outcome,
+    rule: str,
 ) -> None:
     """Print the check's promise, its source and the runbook entry instead of a stack trace."""
     if isinstance(excinfo.value, (CheckFailed, MeasurementError, Refused)) and item.config.option.tbstyle == "auto":
@@ -195,7 +196,7 @@ def _explain(
     doc = (getattr(getattr(item, "obj", None), "__doc__", None) or "").strip().split("\n")[0]
     lines = [f"check    {doc}"]
     lines += [f"plan     {plan.args[0]}"] if plan else []
-    lines += [f"rule     {outcome.rule}"] if outcome.rule and not outcome.findings else []
+    lines += [f"rule     {rule}"] if rule and not outcome.findings else []
     lines += [f"runbook  docs/runbook.md#{getattr(item, 'originalname', item.name)}"]
     record = Record(item.nodeid, (), "", Status.FAILED, 0, 0, finding=outcome.finding)
     never = item.get_closest_marker("never_waived")

@@ -100,7 +100,7 @@ class GateSession(GateRun):
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
         """Open the record of the check."""
-        check_records.begin(item)
+        check_records.begin(item, self.recorder)
         self.preconditions.begin(item.nodeid, gates_of(item))
 
     @pytest.hookimpl(wrapper=True, trylast=True)

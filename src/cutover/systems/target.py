@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ from cutover.config.operations import Operation, follow_pointer
 from cutover.core.errors import CheckFailed, NotApplicable, NotVerified
 from cutover.core.preconditions import Preconditions
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import Secret
 from cutover.systems.known_files import KnownFiles
@@ -27,10 +28,11 @@ CONTRACT: Final = "contracts/api.md"
 
 @dataclass(frozen=True)
 class Result:
-    """A response to a named operation."""
+    """A response to a named operation. judges: returns True if the environment requires a rule (`Target.judges`)."""
 
     answer: Answer
     operation: Operation
+    judges: Callable[[Rule], bool] = field(default=lambda _: True, repr=False, compare=False)
 
     @property
     def status(self) -> int:
@@ -50,6 +52,29 @@ class Result:
     def is_status(self, *statuses: int) -> bool:
         """Return True if the status means one of these statuses of contracts/api.md (operations, refusal)."""
         return self.status in self.operation.refused_with(*statuses)
+
+    @property
+    def is_refusal(self) -> bool:
+        """Return True for any 4xx but 429. Whether it is the declared one is a house convention (Rule.STATUSES)."""
+        return 400 <= self.status < 500 and self.status != 429
+
+    def is_refused_with(self, *statuses: int) -> bool:
+        """Return True if the request was refused with one of these statuses, or with any 4xx if that is not judged."""
+        return self.is_status(*statuses) or (self.is_refusal and not self.judges(Rule.STATUSES))
+
+    def expect_refusal(self, *statuses: int, why: str = "") -> Result:
+        """Return this result if the request was refused. Raises CheckFailed for a success, a redirect and a 5xx.
+
+        statuses: of contracts/api.md, like those of `expect_status`. A 4xx with another status breaks only a house
+        convention, so it raises CheckFailed with Rule.STATUSES, or is a refusal if that rule is not judged.
+        """
+        if self.is_refused_with(*statuses):
+            return self
+        try:
+            return self.expect_status(*statuses, why=why)
+        except CheckFailed as error:
+            error.rule = Rule.STATUSES if self.is_refusal else error.rule
+            raise
 
     def expect_status(self, *statuses: int, why: str = "") -> Result:
         """Return this result if its status is one of these (default: the declared ones). Raises CheckFailed if not.
@@ -119,8 +144,13 @@ class Result:
             entries.append(entry)
         return entries
 
-    def failed(self, finding: str, *, expected: object, got: object, do_next: str = "") -> CheckFailed:
-        """Return a failure of this operation, with the source of the response and the place of the requirement."""
+    def failed(
+        self, finding: str, *, expected: object, got: object, do_next: str = "", breaks: Rule | None = None
+    ) -> CheckFailed:
+        """Return a failure of this operation, with the source of the response and the place of the requirement.
+
+        breaks: the rule that the response breaks, if it is not the one that the check names.
+        """
         return CheckFailed(
             f"{finding}:{self.operation.system}",
             expected=expected,
@@ -128,6 +158,7 @@ class Result:
             source=self.answer.source,
             contract=f"{self.operation.where}; {CONTRACT}",
             do_next=do_next,
+            rule=breaks,
         )
 
 
@@ -162,6 +193,14 @@ class Target(PreparedRequests):
 
     def __repr__(self) -> str:
         return f"<{self.system} at {self.url}>"
+
+    def judges(self, rule: Rule) -> bool:
+        """Return True if the environment requires the rule. The record lists the rules that a check leaves out."""
+        if rule.is_judged(self.environment.rules):
+            return True
+        if rule not in self.recorder.not_judged:
+            self.recorder.not_judged.append(rule)
+        return False
 
     def operation(self, name: str) -> Operation:
         """Return an operation. Raises NotApplicable if this system does not have it, KeyError for an unknown name."""
@@ -265,7 +304,7 @@ class Target(PreparedRequests):
     def _sent(self, operation: Operation, level: SafetyLevel, path: Mapping[str, str], request: Request) -> Result:
         if self.watch is not None:
             self.watch.before(operation, level, path)
-        result = Result(self.client.send(request), operation)
+        result = Result(self.client.send(request), operation, self.judges)
         self.known.remember(result.answer, operation)
         if self.watch is not None:
             self.watch.after(result, path)
@@ -296,12 +335,12 @@ class Target(PreparedRequests):
                 )
             host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
             request = Request(self.system, "over_http", "GET", f"http://{host}{parts.path}{path}", plain_probe=True)
-        return Result(self.client.send(request), operation)
+        return Result(self.client.send(request), operation, self.judges)
 
     def at(self, url: str, *, http2: bool = False) -> Result:
         """Return the index page at another name of the environment. The check itself verifies the identity."""
         request = Request(self.system, "index", "GET", url, http2=http2, of_name=True)
-        return Result(self.client.send(request), self.operation("index"))
+        return Result(self.client.send(request), self.operation("index"), self.judges)
 
     def poll(
         self, send: Callable[[], Result], until: Callable[[Result], bool], deadline_s: float, *, interval_s: float
