@@ -27,10 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from cutover.cli import pair_commands as pair_cli
     from cutover.cli import parity_commands as parity_cli
     from cutover.cli import reconcile_command as migration_cli
+    from cutover.cli import setup_commands as setup_cli
 
     parser = _Parser(prog="cutover", description=__doc__)
     parser.add_argument("--version", action="version", version=f"cutover {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
+    setup_cli.add_parser(commands)
     pair_cli.add_parser(commands)
     cleanup_command.add_parser(commands)
     contract_cli.add_parser(commands)
