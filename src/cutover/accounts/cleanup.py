@@ -31,6 +31,8 @@ _NAME: Final = re.compile(r"cutover-[a-z0-9]+-[0-9a-f]{6}-[0-9]+[^\s\x00-\x1f\x7
 """Names of Accounts.name: prefix, number and an optional ending."""
 _TIME: Final = re.compile(r"(\d+(?:\.\d+)?)([smhd])|0")
 _ITEM: Final = re.compile(r"(file|filter) ([A-Za-z0-9-]{1,64})")
+_REMOVAL: Final = {"account": "delete_account", "file": "delete", "filter": "delete_filter"}
+"""Kind of test data -> the operation that removes it."""
 _OPENING: Final = ("named", "made")
 _CLOSING: Final = ("removed", "gone", "unmade")
 
@@ -156,7 +158,12 @@ class Cleanup:
         if leftover.item is not None:
             pool = {account.variable for account in self._environment.accounts.get(leftover.system, ())}
             missing = [variable for variable in leftover.account.split(", ") if variable not in pool]
-            return f"accounts.{leftover.system} no longer names {', '.join(missing)}" if missing else ""
+            if missing:
+                return f"accounts.{leftover.system} no longer names {', '.join(missing)}"
+        if reason := self._no_operation(leftover):
+            return reason
+        if leftover.item is not None:
+            return ""
         if leftover.key is None:
             return "its run had no secrets.account_key, so its password is unknown"
         if self._key is None:
@@ -164,6 +171,12 @@ class Cleanup:
         if leftover.key != key_id(self._key):
             return "its run had another account_key, so its password is unknown"
         return ""
+
+    def _no_operation(self, leftover: Leftover) -> str:
+        """Return why the system cannot remove this kind of test data; empty if it can."""
+        kind = (leftover.item or "account").partition(" ")[0]
+        operation = self._environment.operations[leftover.system][_REMOVAL[kind]]
+        return f"{leftover.system} has no {operation.name}: {operation.absent}" if operation.absent else ""
 
     def _remove(self, leftover: Leftover) -> RemovalResult:
         """Remove one leftover and write the result to its ledger."""
@@ -207,9 +220,11 @@ class Cleanup:
 
     def _identified_target(self, system: str) -> Target:
         """Return a system after its identity was checked: no password is sent to another system."""
+        from cutover.systems.readiness import first_response
+
         target = self._target(system)
         if system not in self._identified:
-            target.call("health")
+            first_response(target)
             self._identified.add(system)
         return target
 

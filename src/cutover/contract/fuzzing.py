@@ -20,7 +20,7 @@ from cutover.contract.document import FILES, Contract, read_contract
 from cutover.contract.findings import Finding, Findings, Place, conclude, place_of
 from cutover.contract.known_violations import KnownViolations, load_known_violations
 from cutover.contract.request_sequence import Sequence
-from cutover.core.errors import CheckFailed, LocalRuntimeAnswer, MeasurementError, NotVerified
+from cutover.core.errors import CheckFailed, LocalRuntimeAnswer, MeasurementError, NotApplicable, NotVerified
 from cutover.core.recorder import Recorder
 from cutover.core.rule_table import Rule
 from cutover.systems.target import Target
@@ -98,14 +98,24 @@ class Fuzzer:
         """Check one operation against the contract. accounts: None for anonymous requests only.
 
         Raises ContractFailed, the errors of Client.send, and NotVerified if there is no finding and not all requests
-        were sent. The record gets the findings, the counts and the hash of the sequence.
+        were sent. The record gets the findings, the counts and the hash of the sequence. Raises NotApplicable if the
+        environment does not have the operation, or if its own document does not describe it.
         """
+        self._require(name)
         check = self._begin(name, accounts)
         for phase, cases in check.listed_cases():
             for case in cases:
                 check.take(case, phase)
         check.fuzz(examples)
         self._end(check)
+
+    def _require(self, name: str) -> None:
+        """Raise NotApplicable if the configuration leaves nothing to check; NotVerified if our document does."""
+        self.target.operation(name)
+        if name not in self.names:
+            own = self.environment.contracts.get(self.target.system)
+            kind = NotApplicable if own is not None and own.file is not None else NotVerified
+            raise kind(f"{self.source} does not describe {name}")
 
     def check_sequences(self, accounts: Accounts, *, sequences: int = SEQUENCES, steps: int = STEPS) -> None:
         """Check sequences of operations along the links of the contract. Raises the errors of `check_operation`."""

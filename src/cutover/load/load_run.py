@@ -39,6 +39,7 @@ from cutover.load.run_accounts import RunAccounts, lost_write_findings
 from cutover.load.run_environment import open_environment
 from cutover.load.run_facts import RunFacts
 from cutover.load.thresholds import Threshold, load_thresholds, thresholds_of
+from cutover.report.leftover_lines import leftover_lines
 from cutover.run.lifecycle import Outcome, Run, new_run_id, outcome_of, print_line, say
 from cutover.traffic.arrivals import WARM_UP, Schedule
 
@@ -286,7 +287,7 @@ class LoadRun(Run):
         except Exception as another:  # noqa: BLE001 - the removal itself may be what raised the exception
             known["leftovers"].append(f"accounts: their removal failed too: {redact(str(another))}")
         known["leftovers"] += unremoved(self.ledger, known["leftovers"])
-        for line in known["leftovers"]:
+        for line in leftover_lines(known["leftovers"]):
             self.progress(f"left over: {line}")
         return self._end_with(ExitCode.CRASHED, f"internal error: {type(error).__name__}: {error}", known)
 

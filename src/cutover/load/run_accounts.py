@@ -21,7 +21,7 @@ from cutover.load.journeys import endpoints_of
 from cutover.load.preparation import Preparation
 from cutover.load.process_reports import ProcessReports
 from cutover.load.profiles import Profile
-from cutover.systems.readiness import become_ready
+from cutover.systems.readiness import become_ready, first_response
 from cutover.systems.target import Target
 from cutover.traffic.arrivals import Schedule
 
@@ -133,7 +133,7 @@ class RunAccounts:
         others = [name for name in self._environment.systems if name != system]
         if self._profile.any_version and others:
             try:
-                target.call("health")
+                first_response(target)
             except IdentityMismatch:
                 return self._target(others[0])
             except (Unreachable, CheckFailed):

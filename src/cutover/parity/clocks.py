@@ -25,8 +25,10 @@ class Clock:
 def read_clock(target: Target) -> Clock:
     """Return the system's clock, from the timestamp of its health response and our clock before and after it.
 
-    If the response has no timestamp, return an offset of zero with a tolerance of two seconds.
+    If there is no health response, or it has no timestamp, return an offset of zero with a tolerance of two seconds.
     """
+    if not target.has("health"):
+        return Clock(0, _UNKNOWN_CLOCK_US)
     before = time.time()
     health = target.call("health")
     after = time.time()

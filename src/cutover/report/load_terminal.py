@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from cutover.report.html.figures import NOT_GIVEN, figure
+from cutover.report.leftover_lines import leftover_lines
 from cutover.report.run_data import inner, rows, word, words
 
 _SHOWN: Final = 20
@@ -40,7 +41,7 @@ def summary(data: Mapping[str, Any]) -> Iterator[str]:
     yield f"  latency {quantiles}; send lag p99 {_ms(totals.get('lag_p99_ms'))}"
     for row in (rows(data, "errors") or [])[:_SHOWN]:
         yield f"  {word(row, 'endpoint')}, {word(row, 'phase')}: {_count(row.get('count'))} times {word(row, 'detail')}"
-    for line in words(data, "leftovers")[:_SHOWN]:
+    for line in leftover_lines(words(data, "leftovers"), "load.json"):
         yield f"  left over: {line}"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from cutover.core.evidence import Record
 from cutover.core.verdict import GateVerdict, Verdict
+from cutover.report.leftover_lines import leftover_lines
 
 _SHOWN = 20
 _NAMED = 8
@@ -41,7 +42,7 @@ def details(
     for record in records:
         for note in record.observations.notes:
             yield f"  note: {record.check}: {note}"
-    for leftover in facts["leftovers"]:
+    for leftover in leftover_lines(facts["leftovers"]):
         yield f"  left over: {leftover}"
     yield f"evidence: {folder}"
 

@@ -52,6 +52,14 @@ def become_ready(target: Target, progress: Callable[[str], None]) -> tuple[int, 
     )
 
 
+def first_response(target: Target) -> Result:
+    """Return the response to the request that `become_ready` sends. It proves the identity as far as it is declared.
+
+    Raises ConfigurationError if the system has none of the operations, and the errors of Client.send.
+    """
+    return target.call(_probe(target))
+
+
 def proving_response(target: Target, identity: Identity) -> Result | None:
     """Return a response that must prove the system, None if only operations with a token or a body prove it."""
     for name in _PROBES:

@@ -141,7 +141,7 @@ def test_invalid_time_is_a_usage_error(text: str) -> None:
         seconds_of(text)
 
 
-def result_of(project: Path, left: Leftover, text: str, **variables: str) -> Any:
+def result_of(project: Path, left: Leftover, text: str, *, dry_run: bool = False, **variables: str) -> Any:
     """Clean up one leftover in the environment of the text, without a target. Return status and text."""
     (project / "environments.toml").write_text(text)
     environment = load_environment(project, "x", variables=variables)
@@ -149,7 +149,7 @@ def result_of(project: Path, left: Leftover, text: str, **variables: str) -> Any
     def no_target(system: str) -> Any:
         raise AssertionError(f"{system} was asked")
 
-    (result,) = Cleanup(environment, no_target).results([left], dry_run=False)
+    (result,) = Cleanup(environment, no_target).results([left], dry_run=dry_run)
     return result.status, result.text
 
 
@@ -159,6 +159,7 @@ safety = "test-data"
 worker = { url = "https://worker.example" }
 legacy = { absent = "none here" }
 """
+KEPT = '[x.operations.delete_account.worker]\nabsent = "accounts are kept"\n'
 KEYED = TABLE + 'secrets = { account_key = "KEY" }\n'
 
 
@@ -169,17 +170,23 @@ KEYED = TABLE + 'secrets = { account_key = "KEY" }\n'
         ("worker", key_id(KEY), TABLE, "[x] names no secrets.account_key"),
         ("worker", "00000000", KEYED, "another account_key"),
         ("legacy", key_id(KEY), KEYED, "x no longer has a legacy"),
+        ("worker", key_id(KEY), KEYED + KEPT, "worker has no delete_account: accounts are kept"),
     ],
 )
-def test_unknown_password_is_reported_and_nothing_is_sent(
+def test_impossible_removal_is_reported_and_not_sent(
     tmp_path: Path, system: str, key: str | None, table: str, words: str
 ) -> None:
-    """The account is left, with the reason: a 401 for a wrong password does not prove that it is gone."""
+    """The account is left, with the reason: a 401 for a wrong password does not prove that it is gone.
+
+    A dry run says the same: it promises no removal that the system does not have.
+    """
     (tmp_path / "contracts").symlink_to(root() / "contracts")
-    status, text = result_of(tmp_path, Leftover(system, NAME, 0.0, key, tmp_path), table, KEY=KEY.reveal())
+    left = Leftover(system, NAME, 0.0, key, tmp_path)
+    status, text = result_of(tmp_path, left, table, KEY=KEY.reveal())
     assert status is RemovalStatus.LEFT
     assert words in text
     assert KEY.reveal() not in text
+    assert (status, text) == result_of(tmp_path, left, table, dry_run=True, KEY=KEY.reveal())
 
 
 class FakeTarget:
@@ -188,6 +195,10 @@ class FakeTarget:
     def __init__(self, failure: Exception | None = None) -> None:
         self.failure = failure
         self.asked: list[str] = []
+
+    def has(self, *_operations: str) -> bool:
+        """Return True: it has every operation."""
+        return True
 
     def call(self, operation: str) -> None:
         self.asked.append(operation)

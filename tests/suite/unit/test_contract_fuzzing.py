@@ -1,16 +1,21 @@
 """The record of an operation's check if not all requests were sent."""
 
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from cutover.config.environments import load_environment
+from cutover.config.validation import root
 from cutover.contract import fuzzing
 from cutover.contract.findings import ContractFailed, Finding, Findings, Place
 from cutover.contract.fuzzing import Fuzzer, RequestCounts
 from cutover.contract.known_violations import KnownViolations
-from cutover.core.errors import CheckFailed, NotVerified
+from cutover.core.errors import CheckFailed, NotApplicable, NotVerified
 from cutover.core.recorder import Recorder
+from cutover.systems.target import Target
 
 pytestmark = pytest.mark.unit
 
@@ -48,7 +53,8 @@ class StubCheck:
 def incomplete(monkeypatch: pytest.MonkeyPatch, check: StubCheck, ends_with: type[Exception] | None) -> str:
     """Run the check and return the record's text about requests that were not sent."""
     fuzzer = Fuzzer.__new__(Fuzzer)
-    target: Any = SimpleNamespace(system="worker")
+    target: Any = SimpleNamespace(system="worker", operation=lambda _name: None)
+    fuzzer.contract = SimpleNamespace(operations=lambda: [SimpleNamespace(name="upload")])  # type: ignore[assignment]
     fuzzer.known_violations, fuzzer.recorder, fuzzer.target, fuzzer.seed = (
         KnownViolations({}),
         Recorder(),
@@ -92,3 +98,42 @@ def test_answers_of_the_runtime_are_not_verified(
     check = StubCheck(sent=298, found=found, by_runtime="the local runtime restarted the Worker")
     text = incomplete(monkeypatch, check, ends_with)
     assert text == "2 requests to upload did not reach the Worker: the local runtime restarted the Worker"
+
+
+OWN_TABLE = """
+[x]
+safety = "test-data"
+worker = { url = "https://worker.example" }
+legacy = { absent = "none here" }
+contract.worker = { file = "contracts/own.yaml" }
+[x.operations.metrics.worker]
+absent = "none"
+"""
+OWN_DOCUMENT = """
+openapi: 3.1.0
+info: {title: own, version: "1"}
+paths:
+  /health:
+    get: {operationId: health, responses: {"200": {description: ok}}}
+"""
+
+
+@pytest.mark.parametrize("minutes", [None, 1.0])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("metrics", "worker has no metrics: none"), ("index", "own.yaml does not describe index")],
+)
+def test_operation_outside_the_document_is_not_applicable(
+    tmp_path: Path, name: str, reason: str, minutes: float | None
+) -> None:
+    """An operation that the environment lacks, or that its own document does not describe, has nothing to check."""
+    shutil.copytree(root() / "contracts", tmp_path / "contracts")
+    (tmp_path / "contracts" / "own.yaml").write_text(OWN_DOCUMENT)
+    (tmp_path / "environments.toml").write_text(OWN_TABLE)
+    environment = load_environment(tmp_path, "x", variables={})
+    client: Any = None  # nothing is sent
+    fuzzer = Fuzzer(
+        tmp_path, environment, Target("worker", environment, client, Recorder()), Recorder(), minutes=minutes
+    )
+    with pytest.raises(NotApplicable, match=reason):
+        fuzzer.check_operation(name, None)

@@ -20,6 +20,7 @@ from cutover.core.errors import CheckFailed, IdentityMismatch, NotApplicable, Un
 from cutover.core.recorder import Recorder
 from cutover.load.load_client import LoadClient, SharedState
 from cutover.load.preparation import load_lists
+from cutover.parity.clocks import read_clock
 from cutover.run.verdict_file import facts
 from cutover.systems.readiness import become_ready, proving_response
 from cutover.systems.target import Target
@@ -309,3 +310,12 @@ def test_mistake_in_identity_names_key_and_fix(project: Path, identity: str, wor
         load(project, "", identity)
     for word in ("environments.toml", *words):
         assert word in str(caught.value)
+
+
+def test_system_without_health_has_an_unknown_clock(project: Path) -> None:
+    """Nothing is sent, and times are compared with the tolerance of an unknown clock."""
+    (project / "environments.toml").write_text(BASE % "" + '[x.operations.health.worker]\nabsent = "none"\n')
+    environment = load_environment(project, "x", variables={})
+    client: Any = None
+    clock = read_clock(Target("worker", environment, client, Recorder()))
+    assert (clock.ahead_us, clock.tolerance_us) == (0, 2_000_000)

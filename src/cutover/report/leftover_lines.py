@@ -1,0 +1,22 @@
+"""Lines about test data that could not be removed: one for each reason, however many accounts have it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def leftover_lines(leftovers: Iterable[str], file: str = "verdict.json") -> list[str]:
+    """Return one line for each reason, in the order of their first leftover.
+
+    leftovers: "WHAT: REASON" each. A reason with several is counted and names the file that lists them all.
+    """
+    groups: dict[str, list[str]] = {}
+    for text in leftovers:
+        what, _, reason = text.partition(": ")
+        groups.setdefault(reason, []).append(what)
+    return [
+        (f"{whats[0]}: {reason}" if reason else whats[0])
+        if len(whats) == 1
+        else f"{len(whats):,} items, all listed in {file}, for example {whats[0]}{reason and ': ' + reason}"
+        for reason, whats in groups.items()
+    ]
