@@ -5,7 +5,9 @@ import time
 import pytest
 
 from cutover.accounts.registered import Account, Accounts
+from cutover.accounts.sessions import expect_owner, take_session, text_of
 from cutover.client.jwt import reissued
+from cutover.core.errors import NotApplicable
 from cutover.core.recorder import Recorder
 from cutover.core.rule_table import Rule
 from cutover.core.secrets import Secret, new_password
@@ -27,10 +29,10 @@ def test_register_gives_working_tokens(target: Target, accounts: Accounts) -> No
     """A registration returns the account and two tokens, and the access token gives access to that account."""
     account = accounts.name()
     result = accounts.register(account).expect_status()
-    if result.field("username") != account.username:
+    if result.operation.has("username") and result.field("username") != account.username:
         raise result.failed("register:username", expected=account.username, got=repr(result.field("username")))
-    result.secret("refresh_token")
-    _expect_owner(_user(target, result.secret("access_token")), account)
+    take_session(target, account, result)
+    expect_owner(_user(target, account.access_token), account)
 
 
 @pytest.mark.needs("registration")
@@ -61,10 +63,13 @@ def test_session_from_login_to_logout(target: Target, accounts: Accounts) -> Non
     """Register, log in, refresh, read the account and log out all succeed in one session."""
     account = accounts.new()
     login = _login(target, account.username, account.password).expect_status()
-    refreshed = _refresh(target, login.secret("refresh_token")).expect_status()
-    access = refreshed.secret("access_token")
-    _expect_owner(_user(target, access), account)
-    target.call("logout", token=access, fields={"refresh_token": login.secret("refresh_token")}).expect_status()
+    take_session(target, account, login)
+    if target.has("refresh") and login.operation.has("refresh_token"):
+        account.access_token = _refresh(target, account.refresh_token).expect_status().secret("access_token")
+    expect_owner(_user(target, account.access_token), account)
+    if target.has("logout"):
+        fields = {"refresh_token": account.refresh_token}
+        target.call("logout", token=account.access_token, fields=fields).expect_status()
 
 
 def test_wrong_password_is_refused(target: Target, accounts: Accounts) -> None:
@@ -80,10 +85,12 @@ def test_wrong_password_is_refused(target: Target, accounts: Accounts) -> None:
 def test_logout_revokes_tokens(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """After a logout the revoked tokens are refused within the propagation time of KV."""
     account = accounts.new()
-    target.prepare("user", token=account.access_token)  # both tokens are valid before the logout
-    target.prepare("refresh", fields={"refresh_token": account.refresh_token})
     revokes = target.operation("logout").revokes
-    assert revokes, "contracts/operations.toml [logout] declares no revoked token"
+    if not revokes:
+        raise NotApplicable(f"{target.operation('logout').where} declares no revoked token")
+    target.prepare("user", token=account.access_token)  # the tokens are valid before the logout
+    if "refresh_token" in revokes:
+        target.prepare("refresh", fields={"refresh_token": account.refresh_token})
     target.prepare("logout", token=account.access_token, fields={"refresh_token": account.refresh_token})
     uses = {
         "access_token": lambda: _user(target, account.access_token),
@@ -93,7 +100,7 @@ def test_logout_revokes_tokens(target: Target, accounts: Accounts, recorder: Rec
     for name in revokes:
         left = deadline - (time.monotonic() - started)  # one deadline for both tokens, from the logout
         result, _, refused = target.poll(
-            uses[name], lambda seen: seen.status == 401, left, interval_s=min(1.0, deadline / 10)
+            uses[name], lambda seen: seen.is_status(401), left, interval_s=min(1.0, deadline / 10)
         )
         seconds = time.monotonic() - started
         recorder.measure(f"{name} refused within (s)", round(seconds, 3), f"<= {deadline:g}")
@@ -112,7 +119,8 @@ def test_refresh_token_is_refused_as_access_token(target: Target, accounts: Acco
     account = accounts.new()
     target.prepare("user", token=account.access_token)
     _user(target, account.refresh_token).expect_status(401, why="this is a refresh token")
-    target.call("list_files", token=account.refresh_token).expect_status(401, why="this is a refresh token")
+    if target.has("list_files"):
+        target.call("list_files", token=account.refresh_token).expect_status(401, why="this is a refresh token")
 
 
 @pytest.mark.never_waived("isolation between users")
@@ -123,7 +131,7 @@ def test_expired_token_is_refused(target: Target, accounts: Accounts) -> None:
     key = target.environment.secrets.get(f"{target.system}_jwt_secret")
     valid = reissued(account.access_token, key, lifetime_s=300)
     # A refusal proves the check of the expiry only if the system accepts our signature.
-    _user(target, valid).expect_status(200, why=f"signed with secrets.{target.system}_jwt_secret, not expired")
+    _user(target, valid).expect_status(why=f"signed with secrets.{target.system}_jwt_secret, not expired")
     for seconds in (120, 3600, 30 * 86400):
         expired = reissued(account.access_token, key, lifetime_s=-seconds)
         _user(target, expired).expect_status(401, why=f"the token expired {seconds} s ago")
@@ -136,11 +144,14 @@ def test_deleted_account_is_gone(target: Target, accounts: Accounts) -> None:
     account = accounts.new()
     _prepare_login(target, account)
     target.prepare("user", token=account.access_token)
-    target.prepare("refresh", fields={"refresh_token": account.refresh_token})
+    refreshes = target.has("refresh") and bool(text_of(account.refresh_token))
+    if refreshes:
+        target.prepare("refresh", fields={"refresh_token": account.refresh_token})
     target.call("delete_account", token=account.access_token, fields={"password": account.password}).expect_status()
     _login(target, account.username, account.password).expect_status(401, why="the account was deleted")
     _user(target, account.access_token).expect_status(401, why="the account was deleted")
-    _refresh(target, account.refresh_token).expect_status(401, why="the account was deleted")
+    if refreshes:
+        _refresh(target, account.refresh_token).expect_status(401, why="the account was deleted")
     accounts.forget(account)
 
 
@@ -159,10 +170,3 @@ def _refresh(target: Target, token: Secret) -> Result:
 
 def _user(target: Target, token: Secret) -> Result:
     return target.call("user", token=token)
-
-
-def _expect_owner(result: Result, account: Account) -> None:
-    result.expect_status()
-    if result.field("username") != account.username:
-        # The name of another account is not printed.
-        raise result.failed("user:username", expected=account.username, got="another account")

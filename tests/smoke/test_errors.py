@@ -30,7 +30,7 @@ def test_unknown_path_is_a_json_404(target: Target) -> None:
 @pytest.mark.rule(Rule.METHODS)
 def test_wrong_method_is_405_with_allow(target: Target, promises: Mapping[str, Any], method: str) -> None:
     """An undeclared method returns 405, and Allow lists the declared methods."""
-    for name in {"GET": ("login", "logout"), "PUT": ("user", "list_files")}[method]:
+    for name in target.present(*{"GET": ("login", "logout"), "PUT": ("user", "list_files")}[method]):
         operation = target.operation(name)
         result = target.call(name, method=method)
         with target.judged(name):
@@ -45,7 +45,7 @@ def test_wrong_method_is_405_with_allow(target: Target, promises: Mapping[str, A
 @pytest.mark.rule(Rule.AUTHENTICATION)
 def test_missing_token_is_401_with_a_challenge(target: Target) -> None:
     """A missing or invalid token returns 401 with a WWW-Authenticate challenge (RFC 9110 11.6.1)."""
-    for name, token in itertools.product(("user", "list_files"), (None, "no-token-of-ours", "a.b.c")):
+    for name, token in itertools.product(target.present("user", "list_files"), (None, "no-token-of-ours", "a.b.c")):
         result = target.call(name, token=token)
         with target.judged(name):
             _expect_error(result, 401)
@@ -63,7 +63,7 @@ def test_missing_token_is_401_with_a_challenge(target: Target) -> None:
 @pytest.mark.rule(Rule.DISCLOSURE)
 def test_malformed_json_is_400(target: Target, recorder: Recorder, body: bytes) -> None:
     """A body that is not a JSON object of the right types returns 400 without internal details."""
-    for name in ("login", "register", "refresh"):
+    for name in target.present("login", "register", "refresh"):
         if target.operation(name).needs in target.environment.absent:
             recorder.note_undetectable(f"handling of malformed JSON by {name}: the operation is absent here")
             continue
@@ -78,8 +78,11 @@ def test_errors_disclose_no_internals(target: Target, accounts: Accounts) -> Non
     account = accounts.new()
     token = account.access_token
     odd = ["'", "%00", "../../etc/passwd", "1e999", "\uff19", "00000000-0000-4000-8000-00000000000g", "a" * 3000]
-    results = [target.call("download", token=token, path={"file_id": text}) for text in odd]
-    results += [target.call("delete", token=token, path={"file_id": text}) for text in odd]
+    results = [
+        target.call(name, token=token, path={"file_id": text})
+        for name in target.present("download", "delete")
+        for text in odd
+    ]
     results += [
         target.call("user", token=text) for text in ("x", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "é".encode().hex())
     ]
@@ -89,10 +92,10 @@ def test_errors_disclose_no_internals(target: Target, accounts: Accounts) -> Non
         target.call(
             "login", fields={"username": "\ud800".encode("utf-16", "surrogatepass").hex(), "password": "\x00" * 9}
         ),
-        target.call(
-            "export", token=token, path={"file_id": odd[0]}, content=(b'{"columns": null}', "application/json")
-        ),
     ]
+    if target.has("export"):
+        body = (b'{"columns": null}', "application/json")
+        results.append(target.call("export", token=token, path={"file_id": odd[0]}, content=body))
     for result in results:
         expect_no_disclosure(result)
         if result.status >= 500:
@@ -108,9 +111,9 @@ def test_wrong_kind_of_file_is_refused(target: Target, accounts: Accounts, promi
     result = target.call("upload", token=account.access_token, file=("picture.png", b"\x89PNG\r\n", "image/png"))
     _expect_error(result, promises["refusals"][target.system]["wrong_type"])
     listed = target.prepare("list_files", token=account.access_token)
-    stored = [str(entry["file_id"]) for entry in account.own(listed)]
-    if stored != [accepted] or listed.field("total") != len(account.before) + 1:
-        raise listed.failed("error:kept", expected="the list file only", got=f"{listed.field('total')} files")
+    stored, total = [str(entry["file_id"]) for entry in account.own(listed)], listed.field_if_declared("total")
+    if stored != [accepted] or total not in (None, len(account.before) + 1):
+        raise listed.failed("error:kept", expected="the list file only", got=f"{len(stored)} files, total {total!r}")
 
 
 def _expect_error(result: Result, status: int) -> None:

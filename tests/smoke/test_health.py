@@ -3,10 +3,13 @@
 import datetime
 import math
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from cutover.accounts.registered import Accounts
+from cutover.config.operations import Operation
 from cutover.core.recorder import Recorder
 from cutover.core.rule_table import Rule
 from cutover.systems.target import Result, Target
@@ -31,26 +34,35 @@ CLOCKS_DIFFER = datetime.timedelta(seconds=30)
 MAY_BE_NULL = ("memory", "response_time")
 
 
-def test_health_status_is_healthy(target: Target, recorder: Recorder) -> None:
+def test_health_status_is_healthy(target: Target, promises: Mapping[str, Any], recorder: Recorder) -> None:
     """Health returns 200 with the status "healthy"."""
-    result = _warmed_up(target, recorder).expect_status()
+    target.operation("health").require("response", "status")
+    word = promises["health"]["healthy"]
+    result = _warmed_up(target, recorder, word).expect_status()
     status = result.field("status")
-    recorder.measure("health status", status, "healthy")
-    if status != "healthy":
+    recorder.measure("health status", status, word)
+    if status != word:
         raise result.failed(
             "health:word",
-            expected='status "healthy"',
+            expected=f"status {word!r}",
             got=f"{status!r}, unhealthy parts: {', '.join(_unhealthy(result)) or 'none'}",
             do_next="check these parts: they exceed their limit, or their service does not respond",
         )
 
 
-def test_health_parts_are_within_limits(target: Target, recorder: Recorder) -> None:
+def test_health_parts_are_within_limits(target: Target, promises: Mapping[str, Any], recorder: Recorder) -> None:
     """Each part of /health has a figure within the plan's limit and a flag that matches it."""
-    result = _warmed_up(target, recorder).expect_status(200, 503)
-    for part in _parts(result):
+    parts = _declared(target.operation("health"))
+    result = _warmed_up(target, recorder, promises["health"]["healthy"]).expect_status(200, 503)
+    _expect_parts(result, parts)
+    for part in parts:
         limit, unit = LIMITS[part]
-        healthy, figure = result.field(f"{part}_healthy"), result.field(f"{part}_figure")
+        healthy = result.field(f"{part}_healthy")
+        if not result.operation.has(f"{part}_figure"):
+            if not isinstance(healthy, bool):
+                raise result.failed(f"health:flag:{part}", expected="healthy: true or false", got=repr(healthy))
+            continue
+        figure = result.field(f"{part}_figure")
         recorder.measure(f"{part} ({unit})", figure, f"< {limit:g}")
         if not isinstance(healthy, bool):
             raise result.failed(f"health:flag:{part}", expected="healthy: true or false", got=repr(healthy))
@@ -68,11 +80,15 @@ def test_health_parts_are_within_limits(target: Target, recorder: Recorder) -> N
             )
 
 
-def test_health_status_matches_its_parts(target: Target) -> None:
+def test_health_status_matches_its_parts(target: Target, promises: Mapping[str, Any]) -> None:
     """The status is "healthy" without unhealthy parts, "degraded" with one, and "unhealthy" (503) with more."""
+    health = target.operation("health")
+    health.require("response", "status")
+    parts = _declared(health)
     result = target.call("health").expect_status(200, 503)
+    _expect_parts(result, parts)
     count = len(_unhealthy(result))
-    expected = ("healthy", "degraded")[count] if count < 2 else "unhealthy"
+    expected = promises["health"][("healthy", "degraded", "unhealthy")[min(count, 2)]]
     status = 503 if count >= 2 else 200
     if (result.field("status"), result.status) != (expected, status):
         raise result.failed(
@@ -114,6 +130,7 @@ def test_health_is_fresh(target: Target, recorder: Recorder) -> None:
 @pytest.mark.level("test-data")
 def test_healthy_database_answers_a_login(target: Target, accounts: Accounts) -> None:
     """If health reports a healthy database, a login of an unknown user returns 401 and not 5xx."""
+    target.operation("health").require("response", "database_healthy")
     before = target.call("health").expect_status(200, 503)
     unknown = accounts.name()
     login = target.call("login", fields={"username": unknown.username, "password": unknown.password})
@@ -129,7 +146,7 @@ def test_healthy_database_answers_a_login(target: Target, accounts: Accounts) ->
     login.expect_status(401, why="the name is not registered")
 
 
-def _warmed_up(target: Target, recorder: Recorder) -> Result:
+def _warmed_up(target: Target, recorder: Recorder, word: str) -> Result:
     """Return the first healthy of the second to fourth responses of /health, or the last of them.
 
     The first response after an idle time includes the start of the databases, and uploads of another process can slow
@@ -139,7 +156,7 @@ def _warmed_up(target: Target, recorder: Recorder) -> Result:
     recorder.measure("first health response (ms)", round(first.answer.elapsed_s * 1000, 1), "reported")
     result, seconds, healthy = target.poll(
         lambda: target.call("health"),
-        lambda seen: seen.status == 200 and seen.field("status") == "healthy",
+        lambda seen: seen.succeeded and seen.field_if_declared("status") in (word, None),
         1.0,
         interval_s=0.5,
     )
@@ -164,13 +181,23 @@ def _claim(result: Result) -> bool:
     return result.field("database_healthy") is True
 
 
-def _parts(result: Result) -> list[str]:
-    declared = [part for part in LIMITS if f"{part}_healthy" in result.operation.response]
-    parts = result.field("parts")
-    if not isinstance(parts, dict) or len(parts) != len(declared):
-        raise result.failed("health:parts", expected=f"the parts {', '.join(declared)}", got=repr(parts)[:200])
+def _declared(health: Operation) -> list[str]:
+    """Return the parts whose flag the response has. Raises NotApplicable if the environment dropped all of them."""
+    declared = [part for part in LIMITS if health.has(f"{part}_healthy")]
+    if not declared:
+        health.require("response", "database_healthy")
     return declared
 
 
+def _expect_parts(result: Result, declared: list[str]) -> None:
+    """Expect the declared parts and no others."""
+    if not result.operation.has("parts"):
+        return
+    parts = result.field("parts")
+    if not isinstance(parts, dict) or len(parts) != len(declared):
+        raise result.failed("health:parts", expected=f"the parts {', '.join(declared)}", got=repr(parts)[:200])
+
+
 def _unhealthy(result: Result) -> list[str]:
-    return [part for part in _parts(result) if result.field(f"{part}_healthy") is not True]
+    declared = [part for part in LIMITS if result.operation.has(f"{part}_healthy")]
+    return [part for part in declared if result.field(f"{part}_healthy") is not True]

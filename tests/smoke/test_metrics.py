@@ -26,6 +26,7 @@ FIGURES = ("error_rate", "response_time_avg", "response_time_p95")
 
 def test_metrics_are_present_and_typed(target: Target, recorder: Recorder) -> None:
     """Counts are integers, and figures are numbers, or null without requests."""
+    target.operation("metrics")
     target.call("user").expect_status(401, why="there is no token")  # at least one request to count
     result = target.call("metrics").expect_status()
     counts = {name: result.field(name) for name in COUNTS}

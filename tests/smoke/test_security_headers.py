@@ -20,16 +20,16 @@ pytestmark = [
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_api_answers_carry_security_headers(target: Target, promises: Mapping[str, Any], method: str) -> None:
     """Health and metrics have the security headers, by GET and by HEAD."""
-    for operation in ("health", "metrics"):
+    for operation in target.present("health", "metrics"):
         _expect_headers(target.call(operation, method=method).expect_status(), promises)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_errors_carry_security_headers(target: Target, promises: Mapping[str, Any], method: str) -> None:
     """Responses 401, 404 and 405 have the security headers, by GET and by HEAD."""
-    _expect_headers(target.call("user", method=method).expect_status(401), promises)
-    _expect_headers(target.call("no_such_operation", method=method).expect_status(404), promises)
-    _expect_headers(target.call("login", method=method).expect_status(405), promises)
+    expected = {"user": 401, "no_such_operation": 404, "login": 405}
+    for operation in target.present(*expected):
+        _expect_headers(target.call(operation, method=method).expect_status(expected[operation]), promises)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cutover.accounts.registered import Accounts
+from cutover.accounts.sessions import text_of
 from cutover.client.jwt import claims, reissued
 from cutover.core.recorder import Recorder
 from cutover.core.rule_table import Rule
@@ -28,7 +29,8 @@ def test_tokens_have_the_promised_lifetime(
     """Access and refresh token have the promised lifetime, issuer, audience and type."""
     account, promised = accounts.new(), promises["tokens"][target.system]
     result = target.prepare("user", token=account.access_token)
-    for kind, token in (("access", account.access_token), ("refresh", account.refresh_token)):
+    tokens = {"access": account.access_token, "refresh": account.refresh_token}
+    for kind, token in ((kind, token) for kind, token in tokens.items() if text_of(token)):
         _, payload = claims(token)
         times = payload.get("exp"), payload.get("iat")
         if not all(isinstance(moment, int) for moment in times):
@@ -37,7 +39,8 @@ def test_tokens_have_the_promised_lifetime(
         recorder.measure(f"{kind} token lifetime (s)", lifetime, f"= {promised[f'{kind}_s']}")
         if lifetime != promised[f"{kind}_s"]:
             raise result.failed(f"token:lifetime:{kind}", expected=f"{promised[f'{kind}_s']} s", got=f"{lifetime} s")
-        expected = {**promised["claims"], promised["type_claim"]: kind}
+        expected = dict(promised.get("claims", {}))
+        expected |= {promised["type_claim"]: kind} if "type_claim" in promised else {}
         got = {name: payload.get(name) for name in expected}
         if got != expected:
             raise result.failed(f"token:claims:{kind}", expected=expected, got=got)
@@ -48,12 +51,14 @@ def test_tokens_of_other_environments_are_refused(
     target: Target, accounts: Accounts, promises: Mapping[str, Any]
 ) -> None:
     """A token with another issuer or audience, or signed with another secret, is refused."""
-    account = accounts.new()
+    account, promised = accounts.new(), promises["tokens"][target.system]
     target.prepare("user", token=account.access_token)
     key = target.environment.secrets.get(f"{target.system}_jwt_secret")
     _user(target, reissued(account.access_token, Secret("another environment's secret, " * 2), lifetime_s=300), 401)
-    _user(target, reissued(account.access_token, key, lifetime_s=300), 200)  # our signature is accepted
-    for name, value in promises["tokens"][target.system]["claims"].items():
+    target.call(
+        "user", token=reissued(account.access_token, key, lifetime_s=300)
+    ).expect_status()  # our signature is accepted
+    for name, value in promised.get("claims", {}).items():
         for other in (f"{value}-staging", f"staging-{value}", "", None):
             _user(target, reissued(account.access_token, key, lifetime_s=300, claims_instead={name: other}), 401)
 
@@ -67,8 +72,8 @@ def test_tokens_of_the_other_system_are_refused(target: Target, accounts: Accoun
         created = {one.system: one.new() for one in sorted((accounts, theirs), key=lambda one: one.system)}
         account, own = created[other_target.system], created[target.system]
         target.prepare("user", token=own.access_token)
-        _user(target, account.access_token, 401)
-        _user(target, account.refresh_token, 401)
+        for token in filter(text_of, (account.access_token, account.refresh_token)):
+            _user(target, token, 401)
     finally:
         theirs.close(target.recorder)
 

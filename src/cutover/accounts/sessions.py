@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from cutover.config.operation import PLACEHOLDER, names_in
 from cutover.core.errors import NotApplicable
 from cutover.core.secrets import Secret
 
@@ -63,6 +64,31 @@ def take_session(target: Target, account: Account, result: Result) -> None:
     if named is None and target.has("user") and target.operation("user").has("user_id"):
         named = target.prepare("user", token=account.access_token)
     account.user_id = named.field("user_id") if named is not None else None
+
+
+def expect_owner(result: Result, account: Account) -> None:
+    """Expect that the response of `user` is about this account, by its name, or else by its address or id.
+
+    Raises CheckFailed, and NotApplicable if the response has none of these fields.
+    """
+    result.expect_status()
+    known = {"username": account.username, "email": account.email, "user_id": account.user_id}
+    name = next((name for name, value in known.items() if result.operation.has(name) and value), "username")
+    if result.field(name) != known[name]:
+        # The name of another account is not printed.
+        raise result.failed(f"user:{name}", expected=known[name], got="another account")
+
+
+def object_key_of(target: Target, account: Account, uploaded: Result) -> str:
+    """Return the key of an uploaded object in R2. Raises NotApplicable if the configuration declares no form of it."""
+    template = target.operation("upload").object_key
+    if template is None:
+        raise NotApplicable(f"{target.operation('upload').where} declares no object_key")
+    values = {name: uploaded.field_if_declared(name) for name in uploaded.operation.response}
+    values["username"] = account.username
+    if "user_id" in names_in(template):
+        values["user_id"] = id_of(target, account)
+    return PLACEHOLDER.sub(lambda match: str(values[match[2]]), template)
 
 
 def id_of(target: Target, account: Account) -> object:

@@ -213,6 +213,11 @@ class Target(PreparedRequests):
         """Return True if this system has all these operations."""
         return all(self.environment.operations[self.system][name].absent is None for name in names)
 
+    def present(self, *names: str) -> list[str]:
+        """Return those of the operations that this system has. Raises NotApplicable if it has none of them."""
+        found = [name for name in names if self.has(name)]
+        return found or [self.operation(names[0]).name]
+
     def call(
         self,
         name: str,
