@@ -153,6 +153,7 @@ class Generator:
                 "version_changes": [[at - self._origin_ns, version] for at, version in state.version_changes],
                 "log": self._log.as_message(),
                 "idle_closed": engine.idle_closed,
+                "idle_kills": engine.idle_kills,
             }
         return message
 

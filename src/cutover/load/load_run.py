@@ -364,6 +364,7 @@ class LoadRun(Run):
             blocked_endpoints=self._accounts.blocked_endpoints,
             not_sent=tuple(sorted(self._accounts.not_sent)),
             absent=self._accounts.absent,
+            closed_while_idle=self.reports.idle_kills(),
             planned=len(self.plan),
             begun=sum(int(report["started"]) for report in last),
             planned_s=self.profile.duration_s,

@@ -102,5 +102,13 @@ class ProcessReports:
         """Return the names whose registration was sent and not answered."""
         return {name for report in self.last_reports for name in report["unanswered"]}
 
+    def idle_kills(self) -> list[dict[str, Any]]:
+        """Return the evidence of requests that were closed while idle, in the order of their times."""
+        rows = [row for report in self.last_reports for row in report["idle_kills"]]
+        return [
+            {"at_s": round(at / 1e9, 3), "endpoint": endpoint, "idle_ms": round(idle / 1e6, 1), "proof": proof}
+            for at, endpoint, idle, proof in sorted(rows)
+        ]
+
     def _fail(self, reason: str) -> None:
         self.failure = self.failure or reason

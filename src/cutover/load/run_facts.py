@@ -21,7 +21,7 @@ class RunFacts:
     against the monotonic one. network_latency_ms: the median time of a TCP handshake, None if it was not measured.
     marks: options that make the run prove less than the profile's own form ("--short"). maintenance: from and to, the
     seconds of the run in which writes may be refused. local: the deployment is the embedded pair, on which shortened
-    runs are judged.
+    runs are judged. closed_while_idle: evidence of requests whose kept connection was closed before they arrived.
     """
 
     profile: str
@@ -53,6 +53,7 @@ class RunFacts:
     blocked_endpoints: tuple[str, ...] = ()
     not_sent: tuple[str, ...] = ()
     absent: Mapping[str, str] = field(default_factory=dict)
+    closed_while_idle: Sequence[Mapping[str, Any]] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -67,6 +68,7 @@ class RunFacts:
             "marks": list(self.marks),
             "maintenance": None if self.maintenance is None else list(self.maintenance),
             "blocked_endpoints": list(self.blocked_endpoints),
+            "closed_while_idle": [dict(each) for each in self.closed_while_idle],
             "not_sent": list(self.not_sent),
             "absent": dict(self.absent),
             "versions": {system: list(seen) for system, seen in self.versions.items()},

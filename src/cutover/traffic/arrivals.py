@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from random import Random
 from typing import Final, TypeAlias
 
@@ -24,9 +22,9 @@ WARM_UP: Final = "warm-up"
 class Shape:
     """One shape of a profile. rate, to_rate: arrivals per second; seconds: duration.
 
-    constant: an arrival every 1/rate s. poisson: exponentially distributed gaps of that rate. ramp: a linear change
-    from rate to to_rate. step: from rate to to_rate in `steps` equal steps, each of which is a phase. spike: three
-    phases of equal length at rate, at to_rate, and at rate again.
+    constant: an arrival every 1/rate s. poisson: a Poisson process of that rate, given its number of arrivals. ramp: a
+    linear change from rate to to_rate. step: from rate to to_rate in `steps` equal steps, each of which is a phase.
+    spike: three phases of equal length at rate, at to_rate, and at rate again.
     """
 
     name: str
@@ -76,10 +74,9 @@ class Phase:
     def times_s(self, random: Random) -> Iterator[float]:
         """Yield the arrival times in s from the start of the phase, ascending, below `seconds`."""
         if self.poisson:
-            at = -math.log(1.0 - random.random()) / self.rate if self.rate > 0 else self.seconds
-            while at < self.seconds:
-                yield at
-                at -= math.log(1.0 - random.random()) / self.rate
+            # The arrivals of a Poisson process are independent and uniform, given their number. The number is fixed, so
+            # that every seed gives a threshold the requests that it needs.
+            yield from sorted(random.random() * self.seconds for _ in range(round(self.rate * self.seconds)))
             return
         rise = (self.end_rate - self.rate) / self.seconds
         for number in range(math.ceil(round((self.rate + self.end_rate) / 2 * self.seconds, 6))):
@@ -160,14 +157,15 @@ def generate_schedule(
 
     mix: journeys with their weights. seed: the same seed gives the same arrivals on every machine, because only
     Random.random() is used, whose numbers Python does not change. sides: with n sides, n arrivals in a row are the same
-    journey, one for each side, in random order; the journey's name is then "JOURNEY SIDE". A journey with a weight but
-    without an arrival after the warm-up takes one arrival of the most frequent journey, if that has several.
+    journey, one for each side, in random order; the journey's name is then "JOURNEY SIDE".
+
+    Every seed gives each phase the same number of arrivals of each journey, in another order: its share of the weights,
+    rounded. A journey with a weight but without an arrival after the warm-up takes one of the most frequent journey, if
+    that has several.
     """
     times = Random(f"times {seed}")  # noqa: S311 - a repeatable schedule, not a secret
     kinds = Random(f"journeys {seed}")  # noqa: S311 - the same
-    cumulative = list(accumulate(weight for _, weight in mix))
     at_ns, phase, journey = array("q"), array("H"), array("H")
-    turns: list[tuple[int, bool]] = []
     names: list[str] = []
     starts = [0]
     for shape in shapes:
@@ -175,37 +173,60 @@ def generate_schedule(
             for at in planned.times_s(times):
                 at_ns.append(starts[-1] + int(at * NS))
                 phase.append(len(names))
-                if len(at_ns) % len(sides) == 0:
-                    kind = min(bisect_right(cumulative, kinds.random() * cumulative[-1]), len(cumulative) - 1)
-                    first = int(kinds.random() * len(sides))
-                    journey.extend(kind * len(sides) + (first + side) % len(sides) for side in range(len(sides)))
-                    turns.append((kind, planned.name != WARM_UP))
             names.append(planned.name)
             starts.append(starts[-1] + int(planned.seconds * NS))
-    for turn, replaced, kind in _add_missing_journeys(turns, mix, kinds):
-        for place in range(turn * len(sides), (turn + 1) * len(sides)):
-            journey[place] += (kind - replaced) * len(sides)
-    whole = len(journey)  # an incomplete last group of sides is dropped
+    whole = len(at_ns) // len(sides) * len(sides)  # an incomplete last group of sides is dropped
+    turns = [phase[last] for last in range(len(sides) - 1, whole, len(sides))]  # a group belongs to its last phase
+    judged = [number for number, name in enumerate(names) if name != WARM_UP]
+    for kind in _journeys(turns, [weight for _, weight in mix], judged, kinds):
+        first = int(kinds.random() * len(sides))
+        journey.extend(kind * len(sides) + (first + side) % len(sides) for side in range(len(sides)))
     journeys = tuple(f"{name} {side}".rstrip() for name, _ in mix for side in sides)
     return Schedule(tuple(names), journeys, tuple(starts), at_ns[:whole], phase[:whole], journey)
 
 
-def _add_missing_journeys(
-    turns: Sequence[tuple[int, bool]], mix: Sequence[tuple[str, float]], random: Random
-) -> Iterator[tuple[int, int, int]]:
-    """Yield, for each journey with a weight and no arrival after the warm-up: the turn that it takes, the number of the
-    journey that the turn had before, and its own number.
+def _journeys(turns: Sequence[int], weights: Sequence[float], judged: Collection[int], random: Random) -> Sequence[int]:
+    """Return the journey of each turn. turns: the phase of each, in order; judged: the phases after the warm-up."""
+    counts: dict[int, list[int]] = {}
+    planned, before = [0] * len(weights), 0
+    for number in sorted(set(turns)):
+        size = turns.count(number)
+        counts[number] = _quotas(weights, before, size, planned)
+        planned = [old + new for old, new in zip(planned, counts[number], strict=True)]
+        before += size
+    for kind, weight in enumerate(weights):
+        held = [sum(counts[number][each] for number in judged if number in counts) for each in range(len(weights))]
+        commonest = max(range(len(weights)), key=held.__getitem__)
+        if weight > 0 and not held[kind] and held[commonest] > 1:
+            giver = max((number for number in judged if number in counts), key=lambda each: counts[each][commonest])
+            counts[giver][commonest] -= 1
+            counts[giver][kind] += 1
+    kinds: list[int] = []
+    for number in sorted(counts):
+        part = [kind for kind, count in enumerate(counts[number]) for _ in range(count)]
+        for last in range(len(part) - 1, 0, -1):  # Fisher and Yates
+            other = int(random.random() * (last + 1))
+            part[last], part[other] = part[other], part[last]
+        kinds += part
+    return kinds
 
-    turns: the number of the journey, and whether the turn is after the warm-up, in order. Without this, a rare journey
-    of the mix would sometimes not be requested at all.
+
+def _quotas(weights: Sequence[float], before: int, size: int, planned: Sequence[int]) -> list[int]:
+    """Return the number of turns of each journey in a phase of `size` turns, by the largest remainder.
+
+    before, planned: the turns of the phases before, all and by journey. What rounding left out there is made up for.
     """
-    held: list[list[int]] = [[] for _ in mix]
-    for turn, (kind, counts) in enumerate(turns):
-        if counts:
-            held[kind].append(turn)
-    for kind, (_, weight) in enumerate(mix):
-        commonest = max(range(len(mix)), key=lambda other: len(held[other]))
-        if weight > 0 and not held[kind] and len(held[commonest]) > 1:
-            turn = held[commonest].pop(int(random.random() * len(held[commonest])))
-            held[kind].append(turn)
-            yield turn, commonest, kind
+    total = sum(weights)
+    wanted = [weight / total * (before + size) - had for weight, had in zip(weights, planned, strict=True)]
+    counts = [max(0, math.floor(each)) for each in wanted]
+    by_remainder = sorted(range(len(weights)), key=lambda kind: counts[kind] - wanted[kind])
+    positive = [kind for kind in by_remainder if weights[kind] > 0]
+    place = 0
+    while sum(counts) < size:
+        counts[positive[place % len(positive)]] += 1
+        place += 1
+    while sum(counts) > size:
+        counts[
+            max(range(len(counts)), key=lambda kind: counts[kind] - wanted[kind] if counts[kind] else -math.inf)
+        ] -= 1
+    return counts

@@ -52,7 +52,7 @@ class Connection:
 
     __slots__ = (
         "_answered", "_before", "_events", "_failed", "_incoming", "_loop", "_out", "_outgoing", "_parser", "_plain",
-        "_socket", "_state", "_tls", "_watcher", "_wrote", "exchange", "idle_since_ns", "served",
+        "_socket", "_state", "_tls", "_watcher", "_wrote", "exchange", "idle_proof", "idle_since_ns", "served",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +74,7 @@ class Connection:
         self.exchange: Any = None  # the owner's object for the request in flight
         self.served = 0
         self.idle_since_ns = 0  # set by the owner
+        self.idle_proof = ""  # why a request that was closed while idle never reached the peer
         self._state = "connecting"
         self._socket: Any = _socket(peer.family, gevent.socket.SOCK_STREAM)
         self._socket.setblocking(False)
@@ -187,6 +188,7 @@ class Connection:
                 sent = 0
             except OSError as error:
                 unsent = self.served > 0 and self._parser is not None and self._wrote == self._before
+                self.idle_proof = f"no byte was sent: {_error_text(error.errno)}"
                 self._fail(CLOSED_WHILE_IDLE if unsent else _error_text(error.errno))
                 return
             self._wrote += sent
@@ -275,6 +277,7 @@ class Connection:
         if len(info) < _ACKED_AT + 8:
             return False
         acked = int.from_bytes(info[_ACKED_AT:], sys.byteorder)
+        self.idle_proof = f"the FIN acknowledged {max(0, acked - 1)} bytes, all of earlier requests ({self._before})"
         return acked <= self._before + 1  # the SYN counts as one
 
     def _done(self, response: Response) -> None:

@@ -28,6 +28,8 @@ _CHECK_S: Final = 0.02
 """Seconds between two checks of time-outs and the kill switch."""
 
 
+_KEPT: Final = 50
+
 _IDLE_NS: Final = 4 * NS
 """A connection that was idle for longer is not used again. workerd closes after 5 s (kj's pipelineTimeout), and if it
 is busy, even a connection that has just received a request: a longer limit would measure the client's own patience."""
@@ -126,6 +128,8 @@ class Engine:
         self.bytes = 0
         self.answered = 0
         self.idle_closed = 0
+        self.idle_kills: list[list[Any]] = []
+        """Evidence of requests that were closed while idle: ns of the run, endpoint, idle ns, proof. At most _KEPT."""
         self.started = 0
 
     def start(self, plan: Schedule, journeys: Sequence[Journey], origin_ns: int) -> None:
@@ -319,6 +323,10 @@ class Engine:
                 self._not_sent(exchange, reason)
             else:
                 idle = reason == CLOSED_WHILE_IDLE
+                if idle and len(self.idle_kills) < _KEPT:
+                    idle_ns = exchange.sent_ns - connection.idle_since_ns
+                    at_ns = exchange.sent_ns - self._origin_ns
+                    self.idle_kills.append([at_ns, exchange.call.endpoint, idle_ns, connection.idle_proof])
                 self._finish(exchange, Outcome.CLOSED_WHILE_IDLE if idle else Outcome.NETWORK_ERROR, reason, None)
         except BaseException as error:  # noqa: BLE001 - as in _guarded
             self._crashed(error)

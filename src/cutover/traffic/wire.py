@@ -10,6 +10,12 @@ from collections.abc import Mapping
 from typing import Final
 
 HEAD_LIMIT: Final = 65_536
+RESPONSE_LIMIT: Final = 16 * 1024 * 1024
+"""Bytes of a response, with all its heads. The lists of load runs are smaller; an endless body must not fill memory."""
+
+_INTERIM_LIMIT: Final = 20
+"""Interim responses (100 Continue) before a final one."""
+
 _STATUS: Final = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?\Z")
 _LENGTH: Final = re.compile(rb"\d{1,15}\Z")
 _SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\Z")
@@ -53,7 +59,10 @@ def render(method: str, path: str, host: str, headers: Mapping[str, str], body: 
 class Parser:
     """A parser of one response. `feed` returns it when it is complete; `rest` holds the bytes after it."""
 
-    __slots__ = ("_buffer", "_chunks", "_head", "_head_only", "_lower", "_remaining", "_reusable", "_status", "rest")
+    __slots__ = (
+        "_buffer", "_chunks", "_head", "_head_only", "_interim", "_lower", "_pieces", "_received", "_remaining",
+        "_reusable", "_status", "rest",
+    )  # fmt: skip
 
     def __init__(self, *, head_only: bool = False) -> None:
         """head_only: the request was HEAD, so the response has no body whatever its length is (RFC 9112, 6.3)."""
@@ -65,6 +74,8 @@ class Parser:
         self._remaining: int | None = None  # bytes of the body or chunk; None: until the connection ends
         self._status = 0
         self._reusable = False
+        self._received = self._interim = 0
+        self._pieces: list[bytes] = []  # of a body that is not chunked, until it is complete
         self.rest = b""
 
     @property
@@ -74,21 +85,35 @@ class Parser:
 
     def feed(self, data: bytes) -> Response | None:
         """Add received bytes. Return the response if it is complete, else None. Raises WireError."""
+        self._received += len(data)
+        if self._received > RESPONSE_LIMIT:
+            raise WireError(f"response of more than {RESPONSE_LIMIT >> 20} MiB")
         self._buffer = self._buffer + data if self._buffer else data
         while self._head is None:
             if not self._read_head():
                 return None
         if self._chunks is not None:
             return self._read_chunks()
-        if self._remaining is None or len(self._buffer) < self._remaining:
+        if self._remaining is None:
+            self._keep_piece()
+            return None
+        if len(self._buffer) < self._remaining:
+            self._remaining -= len(self._buffer)
+            self._keep_piece()
             return None
         body, self.rest = self._buffer[: self._remaining], self._buffer[self._remaining :]
+        body = b"".join((*self._pieces, body)) if self._pieces else body
         return Response(self._status, self._head, body, reusable=self._reusable and not self.rest)
+
+    def _keep_piece(self) -> None:
+        """Keep received bytes of the body. Appending them to one buffer would copy a large body for each read."""
+        self._pieces.append(self._buffer)
+        self._buffer = b""
 
     def end(self) -> Response:
         """Return the response that the end of the connection completes. Raises WireError if it is incomplete."""
         if self._head is not None and self._chunks is None and self._remaining is None:
-            return Response(self._status, self._head, self._buffer, reusable=False)
+            return Response(self._status, self._head, b"".join((*self._pieces, self._buffer)), reusable=False)
         if not self.started:
             raise WireError("closed without a response")
         raise WireError("truncated in the body" if self._head is not None else "truncated in the head")
@@ -110,7 +135,10 @@ class Parser:
         if status < 200:
             if status == 101:
                 raise WireError("unrequested change of protocol")
-            return self._buffer != b"" and self._read_head()
+            self._interim += 1
+            if self._interim > _INTERIM_LIMIT:
+                raise WireError(f"more than {_INTERIM_LIMIT} interim responses")
+            return self._buffer != b""
         self._head = fields = b"\r\n" + fields
         self._lower = lower = fields.lower()
         self._status = status

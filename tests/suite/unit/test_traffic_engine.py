@@ -159,6 +159,48 @@ def test_missing_response_is_a_time_out() -> None:
     assert list(whole.details) == ["no response in 0.4 s"]
 
 
+def test_dripping_response_is_a_time_out() -> None:
+    """The deadline is for the whole response, not for each read."""
+
+    def dripping(connection: socket.socket, _: int) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+            for _ in range(1000):
+                connection.sendall(b"x")
+                time.sleep(0.02)
+
+    with serving(dripping) as made:
+        began = time.monotonic()
+        _, totals = run_engine(made, Reading(), rate=20, seconds=0.2, timeout_s=0.4)
+    assert totals.total().outcomes[Outcome.TIME_OUT] == 4
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(
+    ("flood", "says"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 65_536, "response of more than 16 MiB"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "more than 20 interim responses"),
+    ],
+    ids=["endless body", "endless interim responses"],
+)
+def test_endless_response_is_a_network_error(flood: bytes, says: str) -> None:
+    """It ends at a limit, before it fills the memory or the stack."""
+
+    def endless(connection: socket.socket, _: int) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65_536)
+            while True:
+                connection.sendall(flood)
+
+    with serving(endless) as made:
+        engine, totals = run_engine(made, Reading(), rate=20, seconds=0.1)
+    assert engine.error is None
+    assert totals.total().outcomes[Outcome.NETWORK_ERROR] == 2
+    assert list(totals.total().details) == [says]
+
+
 def test_refused_connection_is_a_network_error() -> None:
     """No server listens on the port."""
     with serving(respond) as made:
@@ -332,7 +374,7 @@ def test_large_request_is_sent_completely() -> None:
 @pytest.mark.parametrize("reads", [False, True])
 def test_close_while_idle_differs_from_a_dropped_request(reads: bool) -> None:
     """A request that met a closed connection never arrived; one that was read is a network error."""
-    closed = threading.Event()
+    answered, closed = threading.Event(), threading.Event()
 
     def once(connection: socket.socket, _: int) -> None:
         with connection:
@@ -340,6 +382,7 @@ def test_close_while_idle_differs_from_a_dropped_request(reads: bool) -> None:
             connection.sendall(RESPONSE)
             if reads:
                 connection.recv(65_536)
+            answered.wait(5)
         closed.set()
 
     reasons: list[str] = []
@@ -353,11 +396,13 @@ def test_close_while_idle_differs_from_a_dropped_request(reads: bool) -> None:
         )
         connection.send(render("GET", "/", "host", {}))
         wait_until(lambda: bool(responses))
+        answered.set()
         if not reads:
             assert closed.wait(5)  # the hub has not run since, so the close is not known yet
         connection.send(render("GET", "/", "host", {}))
         wait_until(lambda: bool(reasons))
     assert reasons == (["closed without a response"] if reads else [CLOSED_WHILE_IDLE])
+    assert reads or connection.idle_proof.startswith(("the FIN acknowledged ", "no byte was sent"))
 
 
 @pytest.mark.parametrize("after_s", [0, 0.01])
