@@ -54,7 +54,7 @@ class IdentityVerifier:
         if identity.address_only:
             return
         got = found_in(identity, answer)
-        carried = identity.is_carried(request.operation, answer.status)
+        carried = identity.is_carried(request.operation, answer.status) and not _without_body(identity, answer)
         if got is None and (not carried or answer.status >= 500 or answer.status == 429):
             return
         key = f"environments.toml [{self._environment.name}] {system}.identity"
@@ -75,6 +75,11 @@ class IdentityVerifier:
                 f"(wrangler deployments status) and that {self._environment.systems['worker'].name!r} is the Worker's "
                 f"name ({key})."
             )
+
+
+def _without_body(identity: Identity, answer: Answer) -> bool:
+    """Return True if a field must prove the identity and the answer has no body (RFC 9110 9.3.2, 15.3.5)."""
+    return bool(identity.pointers) and (answer.request.method == "HEAD" or answer.status in (204, 205, 304))
 
 
 def found_in(identity: Identity, answer: Answer) -> str | None:

@@ -95,8 +95,8 @@ def differing_parts(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[st
 
 
 def alternative_spellings(file_id: str) -> dict[str, str]:
-    """Return name -> another spelling of the same UUID. No spelling equals the id that the system returned."""
-    return {
+    """Return name -> another spelling of the same id. No spelling equals the id that the system returned."""
+    made = {
         "upper case": file_id.upper(),
         "no dashes": file_id.replace("-", ""),
         "in braces": f"{{{file_id}}}",
@@ -109,3 +109,4 @@ def alternative_spellings(file_id: str) -> dict[str, str]:
         "an asterisk": f"{file_id[:-1]}*",
         "a percent sign": f"{file_id[:-1]}%",
     }
+    return {name: text for name, text in made.items() if text != file_id}

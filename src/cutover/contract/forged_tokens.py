@@ -25,9 +25,10 @@ _LATER_S: Final = 3600
 def forged_without_key(token: Secret) -> dict[str, str]:
     """Return name -> forged token that can be made without the signing key."""
     header, payload = claims(token)
+    owner = _claims_of_owner(payload)
     raw_header, raw_payload, signature = token.reveal().split(".")
     later = _encode(_json({**payload, "exp": payload["exp"] + 1}))
-    other_sub = {name: _another(payload[name]) for name in ("sub", "user_id") if name in payload}
+    other_sub = {name: _another(payload[name]) for name in owner}
     forged = {
         "no token at all": "undefined",
         "three words": "a.b.c",
@@ -77,11 +78,10 @@ def forged_with_key(token: Secret, key: Secret, issued_for: Mapping[str, Any]) -
         "says RS256, is HS256": _signed({**header, "alg": "RS256"}, good, secret, hash_of="HS256"),
         "no alg": _signed({"typ": "JWT"}, good, secret, hash_of="HS256"),
     }
-    for name in ("sub", "user_id"):
-        if name in payload:
-            for what, value in (("unknown", "999999999999"), ("negative", "-1"), ("SQL", "1 OR 1=1"), ("empty", "")):
-                forged[f"{name} is {what}"] = _signed(header, {**good, name: value}, secret)
-            forged[f"{name} is missing"] = _signed(header, {key: good[key] for key in good if key != name}, secret)
+    for name in _claims_of_owner(payload):
+        for what, value in (("unknown", "999999999999"), ("negative", "-1"), ("SQL", "1 OR 1=1"), ("empty", "")):
+            forged[f"{name} is {what}"] = _signed(header, {**good, name: value}, secret)
+        forged[f"{name} is missing"] = _signed(header, {key: good[key] for key in good if key != name}, secret)
     for name, value in issued_for.items():
         for what, other in (("another", f"{value}-staging"), ("longer", f"x{value}"), ("upper case", value.upper())):
             forged[f"{name} {what}"] = _signed(header, {**good, name: other}, secret)
@@ -104,9 +104,8 @@ def with_identity(token: Secret, old: str, new: str, key: Secret | None) -> Secr
     A system that does not verify signatures accepts the second one as well.
     """
     header, payload = claims(token)
-    changed = {
-        name: new if name in ("sub", "user_id") and str(value) == old else value for name, value in payload.items()
-    }
+    named = _claims_of_owner(payload)
+    changed = {name: new if name in named and str(value) == old else value for name, value in payload.items()}
     return Secret(_signed(header, changed, key.reveal().encode() if key else b"secret"))
 
 
@@ -117,6 +116,26 @@ def control_token(token: Secret, key: Secret | None) -> Secret:
     key.
     """
     return reissued(token, key, lifetime_s=_LIFETIME_S)
+
+
+_OTHER_CLAIMS: Final = frozenset({
+    "iss", "aud", "exp", "nbf", "iat", "jti", "typ", "type", "token_type", "use", "token_use", "kind", "scope", "scp",
+    "roles", "client_id", "azp", "sid", "session", "version", "ver",
+})  # fmt: skip
+"""Claims that do not name the owner of a token: RFC 7519 4.1 without `sub`, and usual ones of deployments."""
+
+
+def _claims_of_owner(payload: Mapping[str, Any]) -> list[str]:
+    """Return the claims that name the owner of the token: `sub` or `user_id`, else every other text or number.
+
+    A deployment may use a claim of its own. Without one, "claims of another user" would be the valid token itself.
+    """
+    known = [name for name in ("sub", "user_id") if name in payload]
+    return known or [
+        name
+        for name, value in payload.items()
+        if name not in _OTHER_CLAIMS and isinstance(value, (str, int)) and not isinstance(value, bool)
+    ]
 
 
 def _another(identity: Any) -> Any:

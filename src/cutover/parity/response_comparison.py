@@ -63,8 +63,9 @@ class ResponseComparison:
             found.report,
             urls=(baseline.answer.request.url, candidate.answer.request.url),
         )
-        for word, result in (("baseline", baseline), ("candidate", candidate)):
-            self._echo(word, result.answer, found)
+        if any("x-request-id" in each.answer.headers for each in (baseline, candidate)):
+            for word, result in (("baseline", baseline), ("candidate", candidate)):
+                self._echo(word, result.answer, found)
         if (baseline.status < 400) == (candidate.status < 400):
             self._bodies(baseline, candidate, found)
         if self._declared is not None:

@@ -264,10 +264,11 @@ def _moves(name: str, operations: Operations) -> tuple[tuple[str, str], ...]:
         for ours, pointer in legacy.response.items()
         if ours in worker.response and worker.response[ours] != pointer
     ]
-    for list_field, pointer in legacy.response.items():
+    for list_field in legacy.response:
         if legacy.entry and list_field in worker.response and list_field == name.removeprefix("list_"):
             moves += [
-                (f"{pointer}/*{inner}", f"{worker.response[list_field]}/*{worker.entry[ours]}")
+                # Under the Worker's pointer of the list: the moves above come first.
+                (f"{worker.response[list_field]}/*{inner}", f"{worker.response[list_field]}/*{worker.entry[ours]}")
                 for ours, inner in legacy.entry.items()
                 if ours in worker.entry and worker.entry[ours] != inner
             ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -58,7 +59,7 @@ class Side:
             path={key: str(value) for key, value in self.resolve(step.path, step.actor).items()},
             fields=self.resolve(step.fields, step.actor) if step.fields is not None else None,
             file=(step.file.name, step.file.content, step.file.media_type) if step.file else None,
-            content=step.content,
+            content=_renamed(step, self.target),
             headers={**_HEADERS, **step.headers},
             method=step.method or None,
         )
@@ -108,6 +109,23 @@ class Side:
             self.logged_out.add(step.actor)
         elif step.operation == "delete_account":
             account.access_token = Secret("")
+
+
+def _renamed(step: Step, target: Target) -> tuple[bytes, str] | None:
+    """Return the whole body of a step, with the deployment's names in place of our field names.
+
+    The text is not parsed: it may be malformed, and numbers keep their spelling.
+    """
+    if step.content is None or step.content[1] != "application/json":
+        return step.content
+    names = target.operation(step.operation).request
+    if not any(f'"{ours}":'.encode() in step.content[0] for ours, theirs in names.items() if ours != theirs):
+        return step.content
+
+    def theirs(match: re.Match[bytes]) -> bytes:
+        return f'"{names.get(match[1].decode(), match[1].decode())}":'.encode()
+
+    return re.sub(rb'"(\w+)":', theirs, step.content[0]), step.content[1]
 
 
 def _spelled(own: Any, value: Own) -> str:

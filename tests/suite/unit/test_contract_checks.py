@@ -167,10 +167,20 @@ def test_user_messages_are_no_internal_details(text: str) -> None:
 
 
 def test_alternative_spellings_differ_from_the_id() -> None:
-    """No spelling equals the id or another spelling."""
-    made = alternative_spellings("0a1b2c3d-0000-4000-8000-00000000000f")
-    assert "0a1b2c3d-0000-4000-8000-00000000000f" not in made.values()
-    assert len({*made.values()}) == len(made)
+    """No spelling equals the id or another spelling, also for ids without dashes or letters."""
+    for file_id in ("0a1b2c3d-0000-4000-8000-00000000000f", "0a1b2c3d0000400080000000", "4711"):
+        made = alternative_spellings(file_id)
+        assert file_id not in made.values()
+        assert len({*made.values()}) == len(made) > 5
+
+
+def test_every_claim_of_the_owner_is_forged() -> None:
+    """A token that names its owner by a claim of its own is forged for another owner, too."""
+    payload = {**{name: CLAIMS[name] for name in CLAIMS if name != "sub"}, "account": "a1b2"}
+    token = _token(payload)
+    forged = forged_without_key(token)["claims of another user"]
+    assert claims(Secret(forged))[1] == {**payload, "account": "1"}
+    assert "account is unknown" in forged_with_key(token, KEY, {})
 
 
 def _token(payload: dict[str, Any]) -> Secret:

@@ -21,6 +21,8 @@ from cutover.core.recorder import Recorder
 from cutover.load.load_client import LoadClient, SharedState
 from cutover.load.preparation import load_lists
 from cutover.parity.clocks import read_clock
+from cutover.parity.side import Side
+from cutover.parity.steps import Step
 from cutover.run.verdict_file import facts
 from cutover.systems.readiness import become_ready, proving_response
 from cutover.systems.target import Target
@@ -253,6 +255,25 @@ def test_identity_is_verified_where_it_is_carried(
     head = "".join(f"\r\n{name}: {value}" for name, value in headers.items()).encode()
     seen = load_client.check_of(operation)(Response(status, head + b"\r\n", body, reusable=True))
     assert (seen[0] is Outcome.WRONG_VERSION) == mismatch
+
+
+def test_head_needs_no_proof_in_its_body(project: Path) -> None:
+    """A response to HEAD has no body, so a field cannot prove its system; a GET without the field is a mismatch."""
+    target, _ = target_of(load(project, "", FIELD), lambda _: (200, None))
+    target.call("health", method="HEAD")
+    with pytest.raises(IdentityMismatch):
+        target.call("health")
+
+
+def test_whole_body_of_a_step_has_the_deployments_names(project: Path) -> None:
+    """A step that gives its whole body is sent with the deployment's names; numbers keep their spelling."""
+    environment = load(project, '[x.operations.export.worker]\nrequest = { columns = "keep", filters = "where" }')
+    target, client = target_of(environment, sessions)
+    side = Side(target, Accounts(target, "r", None))
+    sent = b'{"columns": ["filters"], "filters": [{"column": "a", "operator": "=", "value": 1.0'
+    side.send(Step("export", path={"file_id": "f"}, content=(sent, "application/json")))
+    expected = sent.replace(b'"columns":', b'"keep":').replace(b'"filters":', b'"where":')
+    assert client.requests[-1].content == expected
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,35 @@ def test_foreign_request_id_is_found_on_each_side() -> None:
     assert found("user", (400, {"detail": "no"}), (400, GOOD)) == [("/error", "type")]
 
 
+def test_request_id_that_no_system_returns_is_equal() -> None:
+    """Two systems that both return no request id do not differ."""
+    for_both = [result(system, "user", 200, {}) for system in ("legacy", "worker")]
+    for each in for_both:
+        del each.answer.headers["x-request-id"]
+    assert ResponseComparison(RULES, IdMapping()).compare(*for_both) == []
+
+
+def test_list_under_another_name_is_compared_by_element() -> None:
+    """Elements of a list whose name and fields differ on both systems are compared field by field."""
+    overrides = {
+        "list_files": {
+            "worker": {
+                "replace": True,
+                "response": {"files": "/lists", "total": "/n"},
+                "entry": {"filename": "/title"},
+            },
+            "legacy": {"replace": True, "response": {"files": "/items", "total": "/n"}, "entry": {"filename": "/name"}},
+        }
+    }
+    operations = load_operations(root() / "contracts/operations.toml", overrides, {}, "unit")
+    rules = load_rules(root(), operations)
+    ours = {"items": [{"name": "a.csv"}, {"name": "b.csv"}], "n": 2}
+    for theirs, difference in (("b.csv", []), ("c.csv", ["/lists/*/title"])):
+        body = {"lists": [{"title": "a.csv"}, {"title": theirs}], "n": 2}
+        two = (result("legacy", "list_files", 200, ours), result("worker", "list_files", 200, body))
+        assert [each.path for each in ResponseComparison(rules, IdMapping()).compare(*two)] == difference
+
+
 def lost(legacy: dict[str, str], worker: dict[str, str]) -> list[str]:
     """Return the paths of the differences of two responses, with nosniff declared as always added by the Worker."""
     day = datetime.date(2099, 1, 1)
