@@ -44,7 +44,9 @@ def breaking_changes(ours: Contract, theirs: Contract) -> list[str]:
     named = {each.name: each for each in theirs.operations()}
     lines = []
     for each in ours.operations():
-        other = named.get(each.name) or known.get((each.method, each.path))
+        other = known.get((each.method, each.path))
+        if other is None or other.name != each.name:  # two operations can have one operationId by mistake
+            other = named.get(each.name) or other
         if other is None:
             lines.append(f"{each.name}: {each.method} {each.path} is missing")
             continue

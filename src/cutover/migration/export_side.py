@@ -105,7 +105,7 @@ def _run(file: Path, connection: sqlite3.Connection) -> None:
         # Lines end with \n only: a text in a statement may contain other line ends.
         with file.open(encoding="utf-8-sig", newline="\n") as lines:
             for number, line in enumerate(lines, 1):
-                if not statement and not line.strip():
+                if not statement and (not line.strip() or line.lstrip().startswith("--")):
                     continue
                 began = began if statement else number
                 if "\0" in line:

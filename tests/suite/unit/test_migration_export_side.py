@@ -46,6 +46,7 @@ def test_export_restores_the_dumped_rows(rows: list[tuple[int, str]]) -> None:
         ("CREATE TABLE t(id INTEGER);\nINSERT INTO t VALUES (1", "line 2"),
         ("CREATE TABLE t(id INTEGER);\n\nATTACH '/tmp/other' AS o;\n", "line 3"),
         ("nonsense;\n", "line 1"),
+        ("-- a comment\n\nnonsense;\n", "line 3"),
         ("CREATE TABLE t(x);\nINSERT INTO t VALUES('a\0b');\n", "line 2.: it contains a NUL"),
         ("CREATE TABLE t(x REAL);\nINSERT INTO t VALUES(Infinity);\n", "line 2.: it contains the number Infinity"),
         ("CREATE TABLE t(x REAL);\nINSERT INTO t VALUES(1,-Infinity);\n", "the number Infinity"),

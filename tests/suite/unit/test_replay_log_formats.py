@@ -126,6 +126,10 @@ JSON_LINES = {
              "url": {"path": "/x", "query": "y=1", "domain": HOST}, "log": {"file": {}}}, wanted(host=HOST)),
     "ECS with dots": ({"http.request.method": "GET", "url.original": f"https://{HOST}/x?y=1", "user.name": "ann",
                        "http.response.status_code": 200}, wanted(host=HOST)),
+    "Envoy": ({"method": "GET", "path": "/x?y=1", "response_code": 200, ":authority": HOST},
+              wanted(identity=None, host=HOST)),
+    "message of Caddy": ({"level": "info", "ts": 1.5, "logger": "tls", "msg": "cleaning storage"},
+                         Recorded(1, "", "", no_http=True)),
     "nginx": ({"remote_user": "ann", "request_method": "GET", "request_uri": "/x?y=1", "status": "200", "host": "web1"},
               wanted()),
     "nginx, arguments apart": ({"remote_user": "", "request_method": "GET", "uri": "/x", "args": "y=1", "status": "0"},
@@ -203,6 +207,7 @@ def test_cloudfront_log_is_read(tmp_path: Path) -> None:
         ('{"ClientRequestMethod": "GET", "ClientRequestPath": "/x"}', "no method or no path"),
         ('{"method": "GET", "path": "/x", "status": true}', "status is not a number"),
         ('{"method": "GET", "path": "/x", "status": 42}', "not an HTTP status"),
+        ("2024-10-10\t13:55:36\tFRA2\t120\t192.0.2.1\tGET\td.cloudfront.net\t/x\t200", "no line #Fields"),
     ],
 )
 def test_doubtful_line_is_broken(tmp_path: Path, line: str, reason: str) -> None:
@@ -297,6 +302,15 @@ def test_wrong_target_is_broken(written: str) -> None:
         read_request(1, "GET", written, status=200)
     if written not in ("http:///x", "http://a:b/x"):
         assert read_request(1, "CONNECT", written).method == "CONNECT"
+
+
+def test_long_target_of_another_host_is_known_by_its_host() -> None:
+    """A URL that is too long to be sent has its host and its problem: only one of the application is broken."""
+    found = read_request(1, "GET", f"https://ads.example:443/x?{'y' * 9000}", status=200)
+    assert (found.host, found.path, found.query) == ("ads.example", "/", "")
+    assert "longer than" in found.problem
+    assert read_request(1, "GET", f"/x?{'y' * 9000}", host=HOST).host == HOST
+    assert not read_request(1, "GET", f"https://ads.example/x?{'y' * 8000}").problem
 
 
 @pytest.mark.parametrize("value", [None, "", "-", " - ", 0, "0", "000", 0.0, -1, "-1"], ids=repr)

@@ -99,6 +99,15 @@ DIALECTS: Final = (
             host="url.domain",
         ),
     ),
+    # https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage
+    Dialect(
+        "Envoy", ("method", "path", "response_code"),
+        LineKeys(method="method", path="path", status="response_code", host=":authority"),
+    ),
+    Dialect(
+        "Envoy", ("method", "x-envoy-origin-path", "response_code"),
+        LineKeys(method="method", path="x-envoy-origin-path", status="response_code", host=":authority"),
+    ),
     # https://nginx.org/en/docs/varindex.html: log_format … escape=json, with the names of the variables as keys
     Dialect(
         "nginx", ("request_method", "request_uri"),
@@ -144,6 +153,8 @@ def read_json(number: int, line: bytes, keys: LineKeys) -> Recorded:
     if isinstance(row.get("log"), str) and "stream" in row:  # Docker's driver json-file: the line of the program
         inner = row["log"].rstrip("\r\n").encode("utf-8", "replace")
         return read_json(number, inner, keys) if inner.startswith(b"{") else read_combined(number, inner)
+    if _is_message(row):
+        return Recorded(number, "", "", no_http=True)
     keys = _effective(row, keys)
     identity = _identity(_at(row, keys.identity))
     status = read_status(_at(row, keys.status))
@@ -162,6 +173,18 @@ def read_json(number: int, line: bytes, keys: LineKeys) -> Recorded:
     if not query:
         _refuse_unread_query(row, keys.path, keys.query, path)
     return read_request(number, spelled(method), path, identity=identity, status=status, host=host, query=query)
+
+
+def _is_message(row: Mapping[str, Any]) -> bool:
+    """Return True for a message of Caddy about itself. By default it writes them to the same file as the requests."""
+    logger = row.get("logger", "")
+    return (
+        {"level", "ts", "msg"} <= row.keys()
+        and "request" not in row
+        and isinstance(logger, str)
+        and not logger.startswith("http.log.access")
+        and not {"method", "path", "uri", "url"} & row.keys()
+    )
 
 
 def _effective(row: Mapping[str, Any], keys: LineKeys) -> LineKeys:

@@ -29,6 +29,14 @@ class NotReadable(ValueError):  # noqa: N818 - what happened to a line, counted 
     """The line or entry is broken. The message gives the reason and quotes nothing."""
 
 
+class TooLong(NotReadable):
+    """The target is longer than LONGEST_TARGET. host: its host, "" if it contains none."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"its target is longer than {LONGEST_TARGET} characters")
+        self.host = host
+
+
 @dataclass(frozen=True)
 class Recorded:
     """One request of a recording.
@@ -36,7 +44,8 @@ class Recorded:
     number: of its line or HAR entry, from 1. path: percent-encoded ASCII that begins with a slash; query: without the
     question mark. identity: None for an anonymous request. status: of the recorded response, None if unknown. host:
     normalized, "" if unknown. no_http: no HTTP request was sent (data:, an extension), or the server refused input
-    that was not HTTP; method and path are empty then.
+    that was not HTTP; method and path are empty then. problem: why the request cannot be sent although its host is
+    known, "" if it can; its path is then "/".
     """
 
     number: int
@@ -47,6 +56,7 @@ class Recorded:
     status: int | None = None
     host: str = ""
     no_http: bool = False
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,13 @@ def read_request(
         return Recorded(number, method, "/", identity=identity, status=status, host=normalized_host(host))
     if kind in ("ws", "wss") or status == _SWITCHED:
         method = WEBSOCKET
-    read = read_target(target)
+    try:
+        read = read_target(target)
+    except TooLong as error:
+        # A long URL of another host, or of another method, is not the application's.
+        return Recorded(
+            number, method, "/", "", identity, status, error.host or normalized_host(host), problem=str(error)
+        )
     if query and read.query and _ascii(query) != read.query:
         raise NotReadable("its path and its query field contain different queries")
     return Recorded(
@@ -132,9 +148,10 @@ def read_status(value: object) -> int | None:
 
 
 def read_target(text: str) -> RequestTarget:
-    """Return path, query and host of an origin-form or absolute-form target. Raises NotReadable for any other."""
-    if len(text) > LONGEST_TARGET:
-        raise NotReadable(f"its target is longer than {LONGEST_TARGET} characters")
+    """Return path, query and host of an origin-form or absolute-form target.
+
+    Raises TooLong, or NotReadable for any other target.
+    """
     if text.startswith("/"):
         path, host = text, ""
     else:
@@ -152,6 +169,8 @@ def read_target(text: str) -> RequestTarget:
         path = behind[begin:]
         path = path if path.startswith("/") else f"/{path}"
     path = path.partition("#")[0]  # a fragment is never sent
+    if len(path) > LONGEST_TARGET:
+        raise TooLong(host)
     path, _, query = path.partition("?")
     return RequestTarget(_ascii(path), _ascii(query), host)
 

@@ -175,6 +175,8 @@ class Recording:
             if not any(b"x-edge-location" in line for line in directives):
                 raise _unreadable(self.file, "it is a W3C extended log of another server than CloudFront")
             return "cloudfront"
+        if lines and re.match(rb"\d{4}-\d{2}-\d{2}\t\d{2}:\d{2}:\d{2}\t", lines[0]):
+            return "cloudfront"  # without its line #Fields, which each line then reports
         if any(map(is_load_balancer_line, lines)):
             return "alb"
         lines = [without_prefix(line) for line in lines]

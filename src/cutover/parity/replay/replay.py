@@ -135,6 +135,8 @@ class Replay:
             return {"o": outcomes.HOST}
         if read.method not in REPLAYED:
             return {"o": outcomes.METHOD, "m": read.method}
+        if read.problem:
+            return {"o": outcomes.BROKEN, "why": read.problem}
         match = self._routes.find(read.method, read.path, self._hosts.get(read.host, self._identities.on))
         if match is None:
             gap = read.status is None or read.status < 400
