@@ -18,6 +18,7 @@ from cutover.config.environments import Environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.contract.findings import ATTACHMENT, ContractFailed
 from cutover.contract.fuzzing import SEQUENCES, Fuzzer
+from cutover.contract.request_document import has_links
 from cutover.contract.totals import ContractTotals
 from cutover.core.errors import CheckFailed, NotVerified
 from cutover.core.evidence import Status
@@ -75,8 +76,9 @@ class ExploreCommand(SystemsCommand):
     def work(self) -> Outcome:
         """Send rounds of generated requests until the time limit. Raises ConfigurationError."""
         target = self.target(self._system)
-        known = Fuzzer(self.project, self.target_environment, target, self.recorder).names
-        names = self._operations or [*known, "sequences"]
+        fuzzer = Fuzzer(self.project, self.target_environment, target, self.recorder)
+        known = fuzzer.names
+        names = self._operations or [*known, *(["sequences"] if has_links(fuzzer.contract) else [])]
         for name in names:
             if name != "sequences" and name not in known:
                 raise ConfigurationError("--operation", "", f"no operation {name!r}", f"One of: {', '.join(known)}.")

@@ -19,6 +19,7 @@ from cutover.contract.budget_split import split_budget
 from cutover.contract.document import FILES, Contract, read_contract
 from cutover.contract.findings import Finding, Findings, Place, conclude, place_of
 from cutover.contract.known_violations import KnownViolations, load_known_violations
+from cutover.contract.request_document import has_links, request_document
 from cutover.contract.request_sequence import Sequence
 from cutover.core.errors import CheckFailed, LocalRuntimeAnswer, MeasurementError, NotApplicable, NotVerified
 from cutover.core.recorder import Recorder
@@ -83,7 +84,7 @@ class Fuzzer:
             if target.system == "legacy"
             else KnownViolations({})
         )
-        self.contract = found.with_operations(environment.operations[target.system])
+        self.contract = request_document(found, environment.operations[target.system])
         self.source = Path(found.source).name
         bodies = {described.name: described.has_body for described in self.contract.operations()}
         self.limits: Mapping[str, int] | None = split_budget(bodies, environment.budget, minutes)
@@ -119,6 +120,10 @@ class Fuzzer:
 
     def check_sequences(self, accounts: Accounts, *, sequences: int = SEQUENCES, steps: int = STEPS) -> None:
         """Check sequences of operations along the links of the contract. Raises the errors of `check_operation`."""
+        if not has_links(self.contract):
+            own = self.environment.contracts.get(self.target.system)
+            kind = NotApplicable if own is not None and own.file is not None else NotVerified
+            raise kind(f"{self.source} has no links, so no sequences of operations follow from it")
         check = self._begin("sequences", accounts)
         check.follow_links(sequences, steps)
         self._end(check)

@@ -16,6 +16,8 @@ from cutover.systems.target import Target
 
 CONTENT: Final = b"id,name,city\r\n1,Ada,London\r\n2,Grace,New York\r\n3,Katherine,\r\n"
 COLUMNS: Final = ("id", "name", "city")
+_KEPT: Final = {"username", "email", "password", "refresh_token", "own_password"}
+"""Values that remain if the file is deleted."""
 _RENEWALS: Final = 8
 """Limit of replacements of a consumed prerequisite (a deleted file, an ended session) for an operation."""
 
@@ -63,7 +65,8 @@ class Prerequisites:
                 "file_id": self._file,
                 "filter_id": self._filter,
             }
-            self._made[placeholder] = make[placeholder]() if self._accounts is not None else None
+            found = make.get(placeholder, lambda: self._of_the_file(placeholder))
+            self._made[placeholder] = found() if self._accounts is not None else None
         return self._made[placeholder]
 
     def consumed(self, placeholder: str) -> None:
@@ -72,7 +75,8 @@ class Prerequisites:
         if self._renewed[placeholder] <= _RENEWALS:
             self._made.pop(placeholder, None)
             if placeholder == "file_id":
-                self._made.pop("filter_id", None)
+                for name in self._made.keys() - _KEPT:
+                    del self._made[name]
 
     def issued(self, account: Account) -> None:
         """Register an account and its tokens that a generated request created."""
@@ -135,6 +139,12 @@ class Prerequisites:
         file_id = str(uploaded.expect_status().field("file_id"))
         self._sequence.know(file_id, "file_id")
         return file_id
+
+    def _of_the_file(self, name: str) -> str | None:
+        """Return another value of the file, by which this deployment names it; None for a name without a value."""
+        if name not in self._target.known.names:
+            return None
+        return self._target.known.parameters({"file_id": str(self.value("file_id"))})[name]
 
     def _filter(self) -> int | None:
         if self._target.environment.operations[self._target.system]["create_filter"].absent is not None:

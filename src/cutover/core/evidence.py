@@ -81,10 +81,16 @@ class Record:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """Return the record that `as_json` gave."""
+        """Return the record that `as_json` gave.
+
+        A status that this version does not know (a worker process of another version) is a measurement error.
+        """
         known = {key: value for key, value in data.items() if key != "fingerprint"}
         lists = {name: tuple(known.get(name, ())) for name in ("gates", "findings")}
         observations = Observations.from_json(known["observations"])
+        if known["status"] not in set(Status):
+            known["reason"] = f"its record has the unknown status {known['status']!r}; {known.get('reason', '')}"
+            known["status"] = Status.INVALID
         return cls(**{**known, **lists, "observations": observations, "status": Status(known["status"])})
 
 

@@ -20,13 +20,13 @@ class KnownFiles:
     """
 
     def __init__(self, operations: Iterable[Operation]) -> None:
-        """operations: of the target. If the id of a file is enough for all of them, nothing is kept."""
+        """operations: of the target. names: values that they need besides ids; without any, nothing is kept."""
         self._files: dict[str, dict[str, str]] = {}
-        self._needed = any(operation.values - _ALWAYS for operation in operations)
+        self.names = frozenset[str]().union(*(operation.values - _ALWAYS for operation in operations))
 
     def remember(self, answer: Answer, operation: Operation) -> None:
         """Keep the fields of a successful upload, and of the elements of a successful listing."""
-        if not self._needed or operation.name not in ("upload", "list_files"):
+        if not self.names or operation.name not in ("upload", "list_files"):
             return
         if answer.status not in operation.statuses:
             return

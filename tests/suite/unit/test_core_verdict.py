@@ -207,3 +207,14 @@ def test_exit_code_is_zero_only_if_all_gates_are(codes: list[int]) -> None:
     code = exit_code(verdicts)
     assert (code == 0) == (bool(codes) and set(codes) == {0})
     assert code == 1 if 1 in codes else code in {*codes, 5}
+
+
+def test_unknown_status_of_a_record_is_invalid() -> None:
+    """A record of another version with an unknown status makes the verdict INVALID, and never raises."""
+    data = {**record("a", Status.PASSED).as_json(), "status": "superseded"}
+    read = Record.from_json(data)
+    assert (read.status, read.reason) == (Status.INVALID, "its record has the unknown status 'superseded'; why")
+    verdict = decide("smoke", RUN, [entry("a")], [read], ())
+    assert verdict.exit_code == ExitCode.INVALID
+    for status in Status:
+        assert Record.from_json(record("a", status).as_json()) == record("a", status)

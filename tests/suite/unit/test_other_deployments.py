@@ -3,18 +3,16 @@
 import dataclasses
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from tests.suite.support.scripted_client import BASE, load, target_of
 
 from cutover.accounts.registered import Accounts
 from cutover.accounts.sessions import MissingSecret, id_of
-from cutover.client.identity import IdentityVerifier
-from cutover.client.request import Answer, Request
-from cutover.config.environments import Environment, load_environment
+from cutover.client.request import Request
+from cutover.config.environments import load_environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.core.errors import CheckFailed, IdentityMismatch, NotApplicable, Unreachable
 from cutover.core.recorder import Recorder
@@ -31,15 +29,7 @@ from cutover.traffic.wire import Response
 
 pytestmark = pytest.mark.unit
 
-BASE = """
-[x]
-safety = "test-data"
-worker = { url = "https://worker.example"%s }
-legacy = { absent = "none here" }
-readiness = { tries = 1, interval_s = 0 }
-"""
 TOKEN = "a-token-of-24-characters"
-Reply = Callable[[Request], tuple[int, Any]]
 
 
 @pytest.fixture
@@ -47,33 +37,6 @@ def project(tmp_path: Path) -> Path:
     """Return a project folder with the real contracts."""
     shutil.copytree(root() / "contracts", tmp_path / "contracts")
     return tmp_path
-
-
-class Client:
-    """A client that answers by a script and keeps the requests. Verifies the identity as the real one does."""
-
-    def __init__(self, environment: Environment, reply: Reply, headers: dict[str, str]) -> None:
-        self.reply, self.headers, self.requests = reply, headers, list[Request]()
-        self.verifier = IdentityVerifier(environment, None)
-
-    def send(self, request: Request) -> Answer:
-        """Return the scripted answer."""
-        self.requests.append(request)
-        status, document = self.reply(request)
-        body = b"" if document is None else json.dumps(document).encode()
-        answer = Answer(request, "r-1", status, httpx.Headers(self.headers), body, 0.0)
-        self.verifier.verify(answer)
-        return answer
-
-
-def load(project: Path, text: str, identity: str = "") -> Environment:
-    (project / "environments.toml").write_text(BASE % (f", identity = {identity}" if identity else "") + text)
-    return load_environment(project, "x", variables={})
-
-
-def target_of(environment: Environment, reply: Reply, headers: dict[str, str] | None = None) -> tuple[Target, Client]:
-    client: Any = Client(environment, reply, headers or {})
-    return Target("worker", environment, client, Recorder()), client
 
 
 def sessions(request: Request) -> tuple[int, Any]:
