@@ -15,6 +15,7 @@ import time
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
+from cutover.client.deadline import Deadline, DeadlineTransport
 from cutover.client.identity import IdentityVerifier
 from cutover.client.kept_connections import KeptConnections, base_url
 from cutover.client.rate_limiter import RateLimiter
@@ -36,6 +37,8 @@ __all__ = ["REQUESTS_AN_ADDRESS", "SAFE_METHODS", "Answer", "Client", "Request",
 RETRY_AFTER_CAP_S: Final = 120.0
 DEFAULT_RETRY_AFTER_S: Final = 60.0
 RATE_LIMIT_TRIES: Final = 3
+BYTES_PER_S: Final = 2 * 1024 * 1024
+"""The slowest transfer that is accepted: each 2 MiB of a body give an exchange one second more than timeout_s."""
 REQUESTS_AN_ADDRESS: Final = 20  # far below the plan's limit of 100, so two runs may share an address by chance
 
 
@@ -63,6 +66,7 @@ class Client:
         self._show_values = show_values
         self._identity = IdentityVerifier(environment, worker_version)
         self._kept_connections = KeptConnections()
+        self._deadline = Deadline()
         self._numbers = itertools.count(1)
         self._client = self._new_client()
         self._http2_client: httpx.Client | None = None
@@ -79,7 +83,8 @@ class Client:
         RETRY_AFTER_CAP_S seconds each and RATE_LIMIT_TRIES times.
 
         Raises, before anything is sent, Refused and Stopped. Raises Unreachable, RateLimited, IdentityMismatch if
-        another system or version answered, and CheckFailed if an established connection broke or timed out.
+        another system or version answered, and CheckFailed if an established connection broke, timed out or sent more
+        than request.max_bytes.
         """
         for _ in range(RATE_LIMIT_TRIES):
             answer = self._send_once(request)
@@ -156,11 +161,14 @@ class Client:
         environment = self._environment
         return httpx.Client(
             trust_env=False,  # proxies and REQUESTS_CA_BUNDLE of the caller's shell must not change what is tested
-            verify=_tls(environment),  # one per client: httpx writes the offered protocols into the context
-            http2=http2,
+            transport=DeadlineTransport(
+                self._deadline,
+                verify=_tls(environment),  # one per client: httpx writes the offered protocols into the context
+                http2=http2,
+                # workerd closes a connection after 5 s without a request: a request sent at that moment would be lost.
+                limits=httpx.Limits(max_connections=20, max_keepalive_connections=kept, keepalive_expiry=3),
+            ),
             timeout=httpx.Timeout(environment.timeout_s, connect=min(10.0, environment.timeout_s)),
-            # workerd closes a connection after 5 s without a request: a request sent at that moment would be lost.
-            limits=httpx.Limits(max_connections=20, max_keepalive_connections=kept, keepalive_expiry=3),
             headers={"user-agent": "cutover", "accept": "*/*"},
         )
 
@@ -189,13 +197,13 @@ class Client:
         request_id = f"{self._run}-{next(self._numbers)}"
         if note := self._kept_connections.surplus(request):
             self._recorder.notes.append(note)
-        response, elapsed, retries = self._exchange(request, request_id)
+        response, body, elapsed, retries = self._exchange(request, request_id)
         answer = Answer(
             request,
             request_id,
             response.status_code,
             response.headers,
-            response.content,
+            body,
             elapsed,
             self._identity.version(request.system, response.headers),
             self._show_values,
@@ -206,8 +214,8 @@ class Client:
         self._identity.verify(answer)
         return answer
 
-    def _exchange(self, request: Request, request_id: str) -> tuple[httpx.Response, float, int]:
-        """Return the response, the seconds it took, and the number of connection retries."""
+    def _exchange(self, request: Request, request_id: str) -> tuple[httpx.Response, bytes, float, int]:
+        """Return the response, its decoded body, the seconds it took, and the number of connection retries."""
         headers = {**self._own_headers(request.system, request_id), **request.headers}
         files = dict(request.parts) if request.parts else None
         retries = resent = 0
@@ -216,7 +224,7 @@ class Client:
             client.cookies.clear()  # accounts share this client: a session cookie of one must not serve another
             started = time.perf_counter()
             try:
-                response = client.request(
+                built = client.build_request(
                     request.method,
                     request.url,
                     headers=headers,
@@ -225,6 +233,10 @@ class Client:
                     files=files,
                     timeout=request.timeout_s if request.timeout_s is not None else httpx.USE_CLIENT_DEFAULT,
                 )
+                sent = int(built.headers.get("content-length", 0))
+                self._deadline.start(self._seconds(request) + sent / BYTES_PER_S)
+                response = client.send(built, stream=True)
+                body = self._body(request, response)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 if retries == 0:
                     retries = 1
@@ -245,7 +257,33 @@ class Client:
             except httpx.HTTPError as error:
                 self._record(request, request_id, time.perf_counter() - started, error=error, retries=retries)
                 raise self._broken(request, request_id, error, None) from None
-            return response, time.perf_counter() - started, retries
+            except CheckFailed as error:
+                self._record(request, request_id, time.perf_counter() - started, error=error, retries=retries)
+                raise
+            return response, body, time.perf_counter() - started, retries
+
+    def _seconds(self, request: Request) -> float:
+        return request.timeout_s if request.timeout_s is not None else self._environment.timeout_s
+
+    def _body(self, request: Request, response: httpx.Response) -> bytes:
+        """Return the decoded body. Raises CheckFailed if it has more than request.max_bytes."""
+        pieces, size = [], 0
+        try:
+            for piece in response.iter_bytes():
+                pieces.append(piece)
+                size += len(piece)
+                self._deadline.extend(len(piece) / BYTES_PER_S)
+                if size > request.max_bytes:
+                    raise CheckFailed(
+                        f"answer-too-large:{request.operation}",
+                        expected=f"an answer of at most {request.max_bytes >> 20} MiB after decoding",
+                        got=f"status {response.status_code} and more than {size >> 20} MiB; the rest was not read",
+                        source=f"{request.system} {request.method} {request.url.partition('?')[0]}",
+                        do_next="request the address with curl and see what it sends: no list or file is that large",
+                    )
+        finally:
+            response.close()
+        return b"".join(pieces)
 
     def _unreachable(self, request: Request, error: Exception) -> str:
         cause = " (the certificate was not accepted)" if "CERTIFICATE_VERIFY_FAILED" in str(error) else ""
@@ -257,7 +295,7 @@ class Client:
 
     def _broken(self, request: Request, request_id: str, error: Exception, before: str | None) -> CheckFailed:
         silent = isinstance(error, httpx.TimeoutException)
-        timeout = request.timeout_s or self._environment.timeout_s
+        timeout = self._seconds(request)
         after = f", on the connection of {before}" if before else ""
         return CheckFailed(
             f"{'no-answer' if silent else 'broken-answer'}:{request.operation}",

@@ -28,6 +28,8 @@ from cutover.core.secrets import Secret, redact
 
 _BLOCK: Final = 65536
 _HEAD_LIMIT: Final = 65536
+_LIMIT: Final = 8 * 1024 * 1024
+"""Bytes of an answer to a raw request, which is an error or a short document. A longer one is not complete."""
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})(?: |$)")
 
 
@@ -227,7 +229,7 @@ class RawConnection:
             except ValueError:
                 return None
             chunk = self._take(size + 2, deadline)
-            if chunk is None:
+            if chunk is None or len(body) > _LIMIT:
                 return None
             if size == 0:
                 return body
@@ -242,7 +244,7 @@ class RawConnection:
 
     def _more(self, deadline: float) -> bool:
         left = deadline - time.monotonic()
-        if self._socket is None or left <= 0:
+        if self._socket is None or left <= 0 or len(self._rest) > _LIMIT:
             return False
         self._socket.settimeout(left)
         try:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 """The methods that do not write (RFC 9110 9.2.1), as far as the contract has them."""
 
+LARGEST_ANSWER: Final = 128 * 1024 * 1024
+"""Bytes of a file's download: more than twice the plan's largest upload, 50 MiB."""
+LARGEST_DOCUMENT: Final = 32 * 1024 * 1024
+"""Bytes of a JSON answer: a list of 100,000 files has about 20 MB."""
+
 _EXCERPT: Final = 200
 _REDACTED: Final = 65_536
 
@@ -28,7 +33,7 @@ class Request:
     expects_429: the check sends a burst on purpose, so the request budget does not delay it and a 429 is returned like
     any other answer. plain_probe: the request may use plain http, because it contains no secret. http2: offer HTTP/2
     in the TLS handshake (ALPN, RFC 7301). of_name: the URL is another of the environment's names, and the check itself
-    decides whether the right system and version answered.
+    decides whether the right system and version answered. max_bytes: limit of the decoded body of the answer.
     """
 
     system: str
@@ -44,6 +49,7 @@ class Request:
     plain_probe: bool = False
     http2: bool = False
     of_name: bool = False
+    max_bytes: int = LARGEST_ANSWER
 
 
 @dataclass(frozen=True)

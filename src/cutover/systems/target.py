@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from cutover.client.http import SAFE_METHODS, Answer, Client, Request
+from cutover.client.request import LARGEST_ANSWER, LARGEST_DOCUMENT
 from cutover.config.environments import Environment
 from cutover.config.operations import Operation, follow_pointer
 from cutover.core.errors import CheckFailed, NotApplicable, NotVerified
@@ -273,6 +274,7 @@ class Target(PreparedRequests):
                 timeout_s=timeout_s,
                 expects_429=expects_429,
                 http2=http2,
+                max_bytes=_largest(operation),
             ),
         )
 
@@ -293,7 +295,7 @@ class Target(PreparedRequests):
         operation = self.operation(name)
         level = _level_of(operation, method)
         self._permit(operation, method, level)
-        request = Request(self.system, name, method, url, headers, content=content)
+        request = Request(self.system, name, method, url, headers, content=content, max_bytes=_largest(operation))
         return self._sent(operation, level, path, request)
 
     def _permit(self, operation: Operation, method: str, level: SafetyLevel) -> None:
@@ -363,6 +365,11 @@ class Target(PreparedRequests):
             if taken + interval_s > deadline_s:
                 return result, taken, False
             time.sleep(interval_s)
+
+
+def _largest(operation: Operation) -> int:
+    """Return the limit of an answer in bytes: an answer with declared fields is a document, any other may be a file."""
+    return LARGEST_DOCUMENT if operation.response else LARGEST_ANSWER
 
 
 def _level_of(operation: Operation, method: str) -> SafetyLevel:

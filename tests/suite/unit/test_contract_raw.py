@@ -28,6 +28,7 @@ from cutover.systems.target import Target
 pytestmark = pytest.mark.unit
 
 Answering = Callable[[bytes], "Server"]
+TargetAt = Callable[..., Target]
 PLAIN = b"HTTP/1.1 201 Created\r\nX-A: 1\r\nX-A: 2\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -77,30 +78,41 @@ def answering() -> Generator[Answering]:
         server.thread.join(5)
 
 
-def target_at(url: str, tmp_path: Path, allowed: str | None = None) -> Target:
-    """Return the Worker at that URL in an environment that allows `allowed`."""
-    environment = Environment(
-        "test",
-        "",
-        SafetyLevel.DISPOSABLE,
-        {"worker": System("worker", url, None, "list-cutter")},
-        {},
-        Budget(1000, 1.0),
-        Readiness(1, 0),
-        1.0,
-        2.0,
-        load_operations(root() / "contracts" / "operations.toml", {}, {}, "test"),
-        AllowList({"worker": allowed or url}),
-    )
-    recorder = Recorder()
-    client = Client(environment, recorder=recorder, rate_limiter=None, kill_switch=KillSwitch(tmp_path), run="run")
-    return Target("worker", environment, client, recorder)
+@pytest.fixture
+def target_at(tmp_path: Path) -> Generator[TargetAt]:
+    """Yield a function that returns the Worker at a URL, in an environment that allows `allowed`.
+
+    Its clients are closed after the test. A connection that stays open fails a later test when it is collected.
+    """
+    clients: list[Client] = []
+
+    def make(url: str, allowed: str | None = None) -> Target:
+        environment = Environment(
+            "test",
+            "",
+            SafetyLevel.DISPOSABLE,
+            {"worker": System("worker", url, None, "list-cutter")},
+            {},
+            Budget(1000, 1.0),
+            Readiness(1, 0),
+            1.0,
+            2.0,
+            load_operations(root() / "contracts" / "operations.toml", {}, {}, "test"),
+            AllowList({"worker": allowed or url}),
+        )
+        recorder, stop = Recorder(), KillSwitch(tmp_path)
+        clients.append(Client(environment, recorder=recorder, rate_limiter=None, kill_switch=stop, run="run"))
+        return Target("worker", environment, clients[-1], recorder)
+
+    yield make
+    for client in clients:
+        client.close()
 
 
-def test_response_is_read_unchanged(answering: Answering, tmp_path: Path) -> None:
+def test_response_is_read_unchanged(answering: Answering, target_at: TargetAt) -> None:
     """Interim responses are skipped, repeated headers stay separate, and the exchange is recorded."""
     server = answering(b"HTTP/1.1 100 Continue\r\n\r\n" + PLAIN)
-    target = target_at(server.url, tmp_path)
+    target = target_at(server.url)
     with RawConnection(target, "upload") as connection:
         connection.begin([("Content-Length", "5"), ("Content-Length", "6")], token=Secret("a-token-of-sixteen"))
         connection.send(b"body")
@@ -134,32 +146,32 @@ def test_response_is_read_unchanged(answering: Answering, tmp_path: Path) -> Non
     ids=["chunks", "to the end", "no content", "cut off", "chunks cut off", "no length", "no HTTP", "nothing"],
 )
 def test_responses_of_every_form_are_read(
-    answering: Answering, tmp_path: Path, answer: bytes, body: bytes | None
+    answering: Answering, answer: bytes, body: bytes | None, target_at: TargetAt
 ) -> None:
     """Chunks, lengths and the end of the connection are read; an incomplete response is None."""
-    with RawConnection(target_at(answering(answer).url, tmp_path), "upload") as connection:
+    with RawConnection(target_at(answering(answer).url), "upload") as connection:
         connection.begin({})
         found = connection.answer()
     assert (found.body if found else None) == body
 
 
-def test_nothing_is_sent_to_other_hosts(answering: Answering, tmp_path: Path) -> None:
+def test_nothing_is_sent_to_other_hosts(answering: Answering, target_at: TargetAt, tmp_path: Path) -> None:
     """An unknown host and the kill switch are refused before a connection is opened."""
     server = answering(PLAIN)
-    elsewhere = target_at(server.url, tmp_path, "http://127.0.0.1:1")
+    elsewhere = target_at(server.url, "http://127.0.0.1:1")
     with RawConnection(elsewhere, "upload") as connection, pytest.raises(Refused):
         connection.begin({})
     (tmp_path / "STOP").touch()
-    with RawConnection(target_at(server.url, tmp_path), "upload") as connection, pytest.raises(Stopped):
+    with RawConnection(target_at(server.url), "upload") as connection, pytest.raises(Stopped):
         connection.begin({})
     assert server.received == b""
 
 
-def test_refused_connection_is_unreachable(tmp_path: Path) -> None:
+def test_refused_connection_is_unreachable(target_at: TargetAt) -> None:
     """A refused connection is Unreachable, not a failed check."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    with RawConnection(target_at(url, tmp_path), "upload") as connection, pytest.raises(Unreachable):
+    with RawConnection(target_at(url), "upload") as connection, pytest.raises(Unreachable):
         connection.begin({})
 
 
@@ -172,9 +184,9 @@ def test_forms_are_multipart() -> None:
     assert parts[2].endswith(b'filename="a.csv"\r\nContent-Type: text/csv\r\n\r\nx\r\n')
 
 
-def test_smallest_counterexample_is_a_finding(answering: Answering, tmp_path: Path) -> None:
+def test_smallest_counterexample_is_a_finding(answering: Answering, target_at: TargetAt) -> None:
     """The smallest counterexample is reported once, and it is the same in each run."""
-    target = target_at(answering(PLAIN).url, tmp_path)
+    target = target_at(answering(PLAIN).url)
     result = target.call("health")
     seen: list[list[int]] = []
     for _ in range(2):
@@ -194,9 +206,9 @@ def test_smallest_counterexample_is_a_finding(answering: Answering, tmp_path: Pa
     assert seen[0] == seen[1]
 
 
-def test_property_is_checked_for_all_examples(answering: Answering, tmp_path: Path) -> None:
+def test_property_is_checked_for_all_examples(answering: Answering, target_at: TargetAt) -> None:
     """A property that holds is checked for each example; a check without an inspected response is not verified."""
-    inspection = Inspection(target_at(answering(PLAIN).url, tmp_path), "property:x", "a rule")
+    inspection = Inspection(target_at(answering(PLAIN).url), "property:x", "a rule")
     for_all(inspection, st.integers(0, 10**9), lambda _value: None, examples=30)
     assert (len(inspection.findings), inspection.counts) == (0, {"inputs": 30})
     with pytest.raises(NotVerified):
@@ -204,9 +216,9 @@ def test_property_is_checked_for_all_examples(answering: Answering, tmp_path: Pa
 
 
 @pytest.mark.parametrize("error", [Unreachable("gone"), KeyError("ours")])
-def test_other_exception_ends_the_property_test(answering: Answering, tmp_path: Path, error: Exception) -> None:
+def test_other_exception_ends_the_property_test(answering: Answering, error: Exception, target_at: TargetAt) -> None:
     """Another exception than Counterexample ends the test at once and is raised unchanged."""
-    inspection = Inspection(target_at(answering(PLAIN).url, tmp_path), "property:x", "a rule")
+    inspection = Inspection(target_at(answering(PLAIN).url), "property:x", "a rule")
     inputs: list[Any] = []
 
     def check(value: int) -> None:
