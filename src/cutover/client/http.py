@@ -18,6 +18,7 @@ from urllib.parse import urljoin, urlsplit
 from cutover.client.deadline import Deadline, DeadlineTransport
 from cutover.client.identity import IdentityVerifier
 from cutover.client.kept_connections import KeptConnections, base_url
+from cutover.client.patience import Patience
 from cutover.client.rate_limiter import RateLimiter
 from cutover.client.request import SAFE_METHODS, Answer, Request
 from cutover.config.environments import Environment
@@ -37,6 +38,8 @@ __all__ = ["REQUESTS_AN_ADDRESS", "SAFE_METHODS", "Answer", "Client", "Request",
 RETRY_AFTER_CAP_S: Final = 120.0
 DEFAULT_RETRY_AFTER_S: Final = 60.0
 RATE_LIMIT_TRIES: Final = 3
+CONNECT_S: Final = 10.0
+"""The longest time of a connection attempt."""
 BYTES_PER_S: Final = 2 * 1024 * 1024
 """The slowest transfer that is accepted: each 2 MiB of a body give an exchange one second more than timeout_s."""
 REQUESTS_AN_ADDRESS: Final = 20  # far below the plan's limit of 100, so two runs may share an address by chance
@@ -67,6 +70,7 @@ class Client:
         self._identity = IdentityVerifier(environment, worker_version)
         self._kept_connections = KeptConnections()
         self._deadline = Deadline()
+        self._patience = Patience()
         self._numbers = itertools.count(1)
         self._client = self._new_client()
         self._http2_client: httpx.Client | None = None
@@ -168,7 +172,6 @@ class Client:
                 # workerd closes a connection after 5 s without a request: a request sent at that moment would be lost.
                 limits=httpx.Limits(max_connections=20, max_keepalive_connections=kept, keepalive_expiry=3),
             ),
-            timeout=httpx.Timeout(environment.timeout_s, connect=min(10.0, environment.timeout_s)),
             headers={"user-agent": "cutover", "accept": "*/*"},
         )
 
@@ -218,6 +221,10 @@ class Client:
         """Return the response, its decoded body, the seconds it took, and the number of connection retries."""
         headers = {**self._own_headers(request.system, request_id), **request.headers}
         files = dict(request.parts) if request.parts else None
+        limit_s = timeout_s = request.timeout_s or self._environment.timeout_s
+        polled = request.timeout_s is not None  # a poll has its own limit, and is repeated on purpose
+        if not polled:
+            limit_s = self._patience.seconds(request.system, request.operation, timeout_s)
         retries = resent = 0
         client = self._client_for(request)
         while True:
@@ -231,10 +238,10 @@ class Client:
                     json=request.json,
                     content=request.content,
                     files=files,
-                    timeout=request.timeout_s if request.timeout_s is not None else httpx.USE_CLIENT_DEFAULT,
+                    timeout=httpx.Timeout(limit_s, connect=min(CONNECT_S, timeout_s)),
                 )
                 sent = int(built.headers.get("content-length", 0))
-                self._deadline.start(self._seconds(request) + sent / BYTES_PER_S)
+                self._deadline.start(limit_s + sent / BYTES_PER_S)
                 response = client.send(built, stream=True)
                 body = self._body(request, response)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -254,16 +261,17 @@ class Client:
                     continue
                 self._record(request, request_id, time.perf_counter() - started, error=error, retries=retries)
                 raise self._broken(request, request_id, error, before) from None
-            except httpx.HTTPError as error:
-                self._record(request, request_id, time.perf_counter() - started, error=error, retries=retries)
+            except (httpx.HTTPError, CheckFailed) as error:
+                taken = time.perf_counter() - started
+                self._record(request, request_id, taken, error=error, retries=retries)
+                if not polled and isinstance(error, (httpx.TimeoutException, CheckFailed)):
+                    self._patience.incomplete(
+                        request.system, request.operation, taken, limit_s=limit_s, timeout_s=timeout_s
+                    )
+                if isinstance(error, CheckFailed):
+                    raise
                 raise self._broken(request, request_id, error, None) from None
-            except CheckFailed as error:
-                self._record(request, request_id, time.perf_counter() - started, error=error, retries=retries)
-                raise
             return response, body, time.perf_counter() - started, retries
-
-    def _seconds(self, request: Request) -> float:
-        return request.timeout_s if request.timeout_s is not None else self._environment.timeout_s
 
     def _body(self, request: Request, response: httpx.Response) -> bytes:
         """Return the decoded body. Raises CheckFailed if it has more than request.max_bytes."""
@@ -295,7 +303,7 @@ class Client:
 
     def _broken(self, request: Request, request_id: str, error: Exception, before: str | None) -> CheckFailed:
         silent = isinstance(error, httpx.TimeoutException)
-        timeout = self._seconds(request)
+        timeout = request.timeout_s or self._environment.timeout_s
         after = f", on the connection of {before}" if before else ""
         return CheckFailed(
             f"{'no-answer' if silent else 'broken-answer'}:{request.operation}",

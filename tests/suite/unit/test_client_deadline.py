@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from cutover.client.http import Client, Request
+from cutover.client.patience import FULL_S, SHORT_S, Patience
 from cutover.config.environments import Budget, Environment, Readiness, System
-from cutover.core.errors import CheckFailed
+from cutover.core.errors import CheckFailed, NotVerified
 from cutover.core.recorder import Recorder
 from cutover.core.safety import AllowList, KillSwitch, SafetyLevel
 
@@ -131,3 +132,41 @@ def test_slow_download_gets_time_for_its_size(tmp_path: Path) -> None:
 
     with sending(slow) as url, client_of(url, tmp_path) as client:
         assert client.send(Request("worker", "op", "GET", url)).body == body
+
+
+def test_operation_without_answers_is_not_sent_again(tmp_path: Path) -> None:
+    """The first two requests are findings. The third is not verified at once, and other operations are sent."""
+    with sending(lambda: drip(HEAD)) as url, client_of(url, tmp_path) as client:
+        for _ in range(2):
+            with pytest.raises(CheckFailed, match="no-answer:op"):
+                client.send(Request("worker", "op", "GET", url))
+        with pytest.raises(NotVerified, match="op on worker was not sent"):
+            client.send(Request("worker", "op", "GET", url))
+        with pytest.raises(CheckFailed, match="no-answer:other"):
+            client.send(Request("worker", "other", "GET", url))
+    assert client.requests == 3
+
+
+def test_polled_operation_is_sent_as_often_as_asked(tmp_path: Path) -> None:
+    """A request with its own time limit is a poll, which is repeated on purpose."""
+    with sending(lambda: drip(HEAD)) as url, client_of(url, tmp_path) as client:
+        for _ in range(4):
+            with pytest.raises(CheckFailed, match="no-answer:health"):
+                client.send(Request("worker", "health", "GET", url, timeout_s=0.1))
+
+
+def test_silent_system_takes_a_bounded_time() -> None:
+    """Shortened limits are never a finding, and twenty silent operations take less than two minutes of a process."""
+    patience, taken, findings = Patience(), 0.0, 0
+    for number in range(40):
+        name = f"op{number % 20}"
+        limit = patience.seconds("worker", name, 30)
+        taken += limit
+        try:
+            patience.incomplete("worker", name, limit, limit_s=limit, timeout_s=30)
+            findings += 1
+        except NotVerified:
+            assert limit < 30
+    assert findings == 1
+    assert taken <= FULL_S + 40 * SHORT_S
+    assert patience.seconds("legacy", "op0", 30) == 30
