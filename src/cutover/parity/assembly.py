@@ -16,7 +16,7 @@ from cutover.core.recorder import Recorder
 from cutover.core.safety import KillSwitch
 from cutover.parity.parity_run import SHORTENING_S, ParityRun
 from cutover.parity.stored_state import legacy_state, worker_state
-from cutover.stores import LegacyRows, MediaFolder, ObjectStore, RowStore
+from cutover.stores import LegacyRows, MediaFolder, ObjectStore, RowStore, row_store_of
 from cutover.systems.target import Target
 
 
@@ -44,7 +44,7 @@ def parity_run(
             raise NotVerified(f"{environment.name} has no {system}: {environment.absent[system]}")
     baseline = Target("legacy", environment, client, recorder)
     other = Target(candidate, environment, client, recorder)
-    row_store = RowStore(environment.d1, client) if environment.d1 else None
+    row_store = row_store_of(environment, client)
     rows = None
     if environment.postgres is not None:
         rows = LegacyRows(environment.postgres, environment, recorder=recorder, kill_switch=KillSwitch(project))

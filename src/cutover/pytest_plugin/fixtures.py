@@ -16,7 +16,7 @@ from cutover.core.errors import Blocked, NotVerified
 from cutover.core.recorder import Recorder
 from cutover.core.safety import KillSwitch
 from cutover.pytest_plugin import gate_session
-from cutover.stores import LegacyRows, MediaFolder, ObjectStore, RowStore
+from cutover.stores import LegacyRows, MediaFolder, ObjectStore, RowStore, row_store_of
 from cutover.systems.target import Target
 
 
@@ -71,9 +71,10 @@ def object_store(environment: Environment, pytestconfig: pytest.Config) -> Objec
 @pytest.fixture
 def row_store(environment: Environment, pytestconfig: pytest.Config) -> RowStore:
     """Return the database of the Worker. Raises NotVerified if the environment names none."""
-    if environment.d1 is None:
-        raise NotVerified(f"environments.toml [{environment.name}] names no d1, so rows cannot be read")
-    return RowStore(environment.d1, gate_session(pytestconfig).client)
+    found = row_store_of(environment, gate_session(pytestconfig).client)
+    if found is None:
+        raise NotVerified(f"environments.toml [{environment.name}.d1] names no url and no file, so rows cannot be read")
+    return found
 
 
 @pytest.fixture

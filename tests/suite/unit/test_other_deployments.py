@@ -14,6 +14,7 @@ from cutover.accounts.sessions import MissingSecret, id_of
 from cutover.client.request import Request
 from cutover.config.environments import load_environment
 from cutover.config.validation import ConfigurationError, root
+from cutover.contract.valid_requests import await_processing
 from cutover.core.errors import CheckFailed, IdentityMismatch, NotApplicable, Unreachable
 from cutover.core.recorder import Recorder
 from cutover.load.load_client import LoadClient, SharedState
@@ -303,3 +304,13 @@ def test_system_without_health_has_an_unknown_clock(project: Path) -> None:
     client: Any = None
     clock = read_clock(Target("worker", environment, client, Recorder()))
     assert (clock.ahead_us, clock.tolerance_us) == (0, 2_000_000)
+
+
+def test_file_without_a_status_is_not_awaited(project: Path) -> None:
+    """A system whose file data have no upload_status does no processing: nothing is sent, and nothing fails."""
+    changed = '[x.operations.file.worker]\nreplace = true\nresponse = { file_id = "/id" }\n'
+    (project / "environments.toml").write_text(BASE % "" + changed)
+    environment = load_environment(project, "x", variables={})
+    client: Any = None
+    person: Any = None
+    await_processing(Target("worker", environment, client, Recorder()), person)
