@@ -142,9 +142,10 @@ def routes_of(probe: Probe, plan: Iterable[Operation]) -> dict[str, str]:
     """Return operation -> PRESENT, NOT_FOUND or UNCLEAR, by GET requests to their paths.
 
     A route of another method answers GET with 405 or 401, which is enough to know that it exists. A 404 for an id that
-    does not exist proves nothing, so it is UNCLEAR.
+    does not exist proves nothing, so it is UNCLEAR; and so does a 404 for a route of another method on a system that
+    answers no path with 405, because many routers answer 404 to a wrong method.
     """
-    states: dict[str, str] = {}
+    plan, states = list(plan), dict[str, str]()
     by_path: dict[str, str] = {}
     for operation in plan:
         if operation.absent is not None or operation.name in ("no_such_operation", "front_end"):
@@ -154,6 +155,9 @@ def routes_of(probe: Probe, plan: Iterable[Operation]) -> dict[str, str]:
             by_path[path] = probe.state(path)
         state = by_path[path]
         states[operation.name] = UNCLEAR if state == NOT_FOUND and path != operation.path else state
+    if all(answer.status != 405 for answer in probe.answers):
+        others = {operation.name for operation in plan if operation.method != "GET"}
+        states |= {name: UNCLEAR for name, state in states.items() if name in others and state == NOT_FOUND}
     return states
 
 

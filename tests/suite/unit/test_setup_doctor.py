@@ -156,7 +156,22 @@ def test_doctor_names_a_route_that_is_not_there(
     assert main(["doctor", "--env", "mine"]) == 10
     output = capsys.readouterr().out
     assert "missing: GET /api/accounts/user answers 404 (user)" in output
+    assert "missing: POST" not in output  # 404 is also what many routers answer to GET on a route of POST
     assert 'environments.toml [mine.operations.user.worker]: path = "/…"' in output
+
+
+def test_doctor_names_a_missing_route_of_post(
+    project: Path, served: tuple[str, Served], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A system that answers 405 to a wrong method has no route where it answers 404."""
+    url, state = served
+    write(project, url)
+    state.answers["/health"] = (200, "application/json", b"{}")
+    state.answers["/api/accounts/login"] = (405, "application/json", b"{}")
+    assert main(["doctor", "--env", "mine"]) == 10
+    output = capsys.readouterr().out
+    assert "missing: POST /api/accounts/register answers 404 (register)" in output
+    assert "(login)" not in output
 
 
 @pytest.mark.parametrize(
