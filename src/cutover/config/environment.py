@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cutover.config.environment_paths import ProtectedPath
 from cutover.config.local_runtime import RuntimeAnswer
 from cutover.config.operations import Operations
 from cutover.config.postgres_uri import PostgresAddress
@@ -151,6 +152,7 @@ class Environment:
     contracts: system -> OpenAPI document of its own, which is compared with ours. migrated_accounts: file of migrated
     accounts and their passwords (accounts/migrated_accounts.py). d1_file, d1_export: SQLite file or SQL export that the
     migration gate reads instead of D1. files: name of a file in contracts/ without .toml -> the environment's own file.
+    protected: further paths that refuse requests. operator_paths: system -> further paths that only operators may use.
     """
 
     name: str
@@ -183,6 +185,8 @@ class Environment:
     d1_export: Path | None = None
     migrated_accounts: Path | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
+    protected: tuple[ProtectedPath, ...] = ()
+    operator_paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rules: str = HOUSE
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from cutover.config.environment_paths import OPERATOR_PATHS, PROTECTED
 from cutover.config.manifest import GATES
 from cutover.config.operations import SYSTEMS
 from cutover.config.validation import AnyTable, Flag, Integer, Items, Number, Table, Text, Texts
@@ -62,7 +63,8 @@ _ACCOUNT: Final = Table({"username": Text(_VARIABLE), "password": Text(_VARIABLE
 _DOCUMENT: Final = Table({"file": Text("a file's path"), "served": Text("a path")})
 
 FILES: Final = Texts(
-    frozenset({"accepted_differences", "parity", "migration", "known_violations", "promises"}), "a file's path"
+    frozenset({"accepted_differences", "parity", "migration", "known_violations", "promises", "journeys"}),
+    "a file's path",
 )
 """The files of an environment that replace those of the same name in contracts/."""
 
@@ -77,9 +79,20 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "rules": HOUSE,
     "poses_as_clients": False,
     "names": (),
+    "protected": (),
     **{
         key: {}
-        for key in ("secrets", "absent", "operations", "routes", "promises", "read_only_form", "contract", "files")
+        for key in (
+            "secrets",
+            "absent",
+            "operations",
+            "routes",
+            "promises",
+            "read_only_form",
+            "contract",
+            "files",
+            "operator_paths",
+        )
     },
 }
 
@@ -111,6 +124,8 @@ ENVIRONMENT: Final = Table(
         "contract": Table(dict.fromkeys(SYSTEMS, _DOCUMENT)),
         "load": _LOAD,
         "files": FILES,
+        "protected": PROTECTED,
+        "operator_paths": OPERATOR_PATHS,
         "operations": AnyTable(),
         "routes": AnyTable(),
         "promises": AnyTable(),

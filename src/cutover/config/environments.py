@@ -21,6 +21,7 @@ from cutover.config.environment import (
     System,
 )
 from cutover.config.environment_identity import read_identity
+from cutover.config.environment_paths import read_protected
 from cutover.config.environment_promises import read_promises
 from cutover.config.environment_schema import CAPABILITIES, DOCUMENTS, ENVIRONMENT, FILES
 from cutover.config.environment_secrets import read_accounts, read_migrated_accounts, read_secrets
@@ -129,6 +130,8 @@ def load_environment(
         ca_file=read_ca_file(file, name, table.get("ca_file")),
         promises=read_promises(project, name, table["promises"], files.get("promises")),
         files=files,
+        protected=read_protected(file, name, table["protected"]),
+        operator_paths=table["operator_paths"],
         d1=d1,
         d1_file=read_d1_file(file, name, table.get("d1"), "file"),
         d1_export=read_d1_file(file, name, table.get("d1"), "export"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,15 +53,20 @@ class Probe:
         return status not in _CLOSED and (understood or status != 400)
 
 
-def probes(*, harmless: bool) -> Iterator[Probe]:
-    """Yield all probes. harmless: include probes that may change something (disposable environments only)."""
-    for path in (*OPERATORS, *HIDDEN):
+def probes(*, harmless: bool, declared: Sequence[str] = (), only_declared: bool = False) -> Iterator[Probe]:
+    """Yield all probes. harmless: include probes that may change something (disposable environments only).
+
+    declared: further operator paths of the environment. only_declared: leave out those of the plan.
+    """
+    further = [path.removeprefix("/") for path in declared]
+    operators = further if only_declared else [*OPERATORS, *(path for path in further if path not in OPERATORS)]
+    for path in (*operators, *(() if only_declared else HIDDEN)):
         if path in SWITCHES and not harmless:
             continue
-        queries = ["", *((READ_QUERY, *(CHANGING_QUERIES if harmless else ())) if path in OPERATORS else ())]
+        queries = ["", *((READ_QUERY, *(CHANGING_QUERIES if harmless else ())) if path in operators else ())]
         for method in ("GET", "POST") if harmless else ("GET",):
             yield from (Probe(path, method, query) for query in queries)
         if harmless:
             yield Probe(path, "DELETE")
-    if harmless:
+    if harmless and not only_declared:
         yield from (Probe(path, "POST", body=SWITCH) for path in SWITCHES)

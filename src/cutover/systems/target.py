@@ -221,7 +221,7 @@ class Target(PreparedRequests):
 
     def call(
         self,
-        name: str,
+        name: str | Operation,
         *,
         token: Secret | str | None = None,
         path: Mapping[str, str] | None = None,
@@ -237,6 +237,7 @@ class Target(PreparedRequests):
     ) -> Result:
         """Send one operation and return the response, whatever its status.
 
+        name: of the operation; or an operation of its own, for a path that operations.toml does not contain.
         token: bearer token; path: path parameters; query: percent-encoded, as in the URL; fields: JSON body by our
         field names (secrets are revealed); file: (name, bytes, media type) of the operation's multipart part; content:
         (bytes, media type) of the whole body, for requests that a normal client does not send; http2: offer HTTP/2;
@@ -244,7 +245,7 @@ class Target(PreparedRequests):
         Raises, before anything is sent, NotVerified if the request needs a higher safety level than the environment
         allows, and NotApplicable if the system has no such operation; and the errors of Client.send.
         """
-        operation = self.operation(name)
+        operation = name if isinstance(name, Operation) else self.operation(name)
         level = SafetyLevel.DISPOSABLE if expects_429 else _level_of(operation, method or operation.method)
         self._permit(operation, method or operation.method, level)
         sent = dict(headers or {})
@@ -264,7 +265,7 @@ class Target(PreparedRequests):
             path or {},
             Request(
                 self.system,
-                name,
+                operation.name,
                 method or operation.method,
                 self.url + operation.url_path(parameters) + (f"?{query}" if query else ""),
                 sent,
