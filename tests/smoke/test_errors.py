@@ -74,7 +74,7 @@ def test_malformed_json_is_400(target: Target, recorder: Recorder, body: bytes) 
 @pytest.mark.level("test-data")
 @pytest.mark.rule(Rule.DISCLOSURE)
 def test_errors_disclose_no_internals(target: Target, accounts: Accounts) -> None:
-    """Malformed ids, tokens and bodies cause no 5xx and disclose no stack trace, SQL or internal path."""
+    """Malformed ids, tokens and bodies, and an unknown path, cause no 5xx and disclose no stack trace, SQL or path."""
     account = accounts.new()
     token = account.access_token
     odd = ["'", "%00", "../../etc/passwd", "1e999", "\uff19", "00000000-0000-4000-8000-00000000000g", "a" * 3000]
@@ -83,6 +83,7 @@ def test_errors_disclose_no_internals(target: Target, accounts: Accounts) -> Non
         for name in target.present("download", "delete")
         for text in odd
     ]
+    results += [target.call(name) for name in ("no_such_operation",) if target.has(name)]
     results += [
         target.call("user", token=text) for text in ("x", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "é".encode().hex())
     ]

@@ -15,6 +15,8 @@ _MARKS: Final = re.compile(
     r'Traceback \(most recent|File "[^"]+", line \d+|\bat [\w.<>$ ]+ ?\(?[\w:/.-]+\.[mc]?[jt]s:\d+|\.[mc]?js:\d+:\d+'
     # databases, frameworks, folders
     r"|node_modules|site-packages|SQLITE_|D1_ERROR|psycopg|django\.|/usr/|/home/|/app/|\bSELECT\s|\bINSERT INTO\b"
+    # debug pages of frameworks: Django, Werkzeug, Rails, Laravel
+    r"|Using the URLconf defined in|\bDEBUG = True\b|Werkzeug Debugger|\bRails\.root\b|Whoops! There was an error"
     # constraints, tables and columns by their names, exceptions by their class
     r"|constraint failed|violates [a-z-]+ constraint|\bauth_user\b|\blist_cutter_savedfile\b|\br2_key\b|\bfile_path\b"
     r"|\buploads/user-\d"

@@ -145,6 +145,8 @@ def test_change_is_found_at_its_key(value: dict[str, Any], other: Any, data: st.
         "UNIQUE constraint failed: users.email", 'duplicate key value violates unique constraint "u"', "D1_ERROR: near",
         "column r2_key does not exist", "TypeError: Cannot read properties of undefined", "psycopg.errors.DataError",
         "SELECT * FROM users", "/usr/lib/python3", "pbkdf2_sha256$100000$x",
+        "<p>Using the URLconf defined in <code>shop.urls</code>, Django tried", "Rails.root: /srv/shop",
+        "<title>ZeroDivisionError // Werkzeug Debugger</title>",
     ],
 )  # fmt: skip
 def test_internal_details_are_found(text: str) -> None:
