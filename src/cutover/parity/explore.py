@@ -18,7 +18,8 @@ from cutover.config.environments import Environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.core.evidence import Status
 from cutover.parity.journey_command import JourneyCommand
-from cutover.parity.parity_run import ATTACHMENT, ParityRun, check_generated_journeys, failure
+from cutover.parity.parity_failure import failure
+from cutover.parity.parity_run import ATTACHMENT, ParityRun, check_generated_journeys
 from cutover.parity.played import PlayedJourney
 from cutover.parity.player import Player
 from cutover.run.lifecycle import Outcome
@@ -101,7 +102,7 @@ class Explore(JourneyCommand):
             undeclared = [seen.difference for seen in totals.seen.values() if seen.decision == "undeclared"]
             self.progress(f"{len(totals.journeys)} journeys, {len(undeclared)} undeclared differences")
             if undeclared:
-                problem = str(failure(totals, undeclared))
+                problem = str(failure(totals))
         self.recorder.attachments.pop(ATTACHMENT, None)
         if problem:
             return Outcome(Status.FAILED, problem)

@@ -24,6 +24,8 @@ _METHOD_LISTS: Final = ("allow", "access-control-allow-methods")  # methods are 
 _ENTITY_TAG: Final = re.compile(r'(W/)?"[!#-~\x80-\xff]*"')  # RFC 9110, 8.8.3
 _CHARSETS: Final = ("utf-8", "iso-8859-1")  # RFC 8187, 3.2.1; the second is from RFC 5987
 _MALFORMED: Final = "malformed"
+_POLICIES: Final = ("content-security-policy", "content-security-policy-report-only")
+_NONCE: Final = re.compile(r"'nonce-[A-Za-z0-9+/_-]+={0,2}'", re.IGNORECASE)
 # RFC 6266 and RFC 9110, 5.6.6: name, optional star, and a token or a quoted string.
 _PARAMETER: Final = re.compile(r';\s*(?:([!#$%&\'*+.^_`|~0-9A-Za-z-]+?)\s*=\s*("(?:[^"\\]|\\.)*"|[^;\s",]+)\s*)?')
 
@@ -96,6 +98,8 @@ def meaning(name: str, values: Iterable[str], *, url: str = "", response_date: s
         return {"": "a future date" if _is_future(text, response_date) else "past"}
     if name == "retry-after":
         return {"": "seconds" if text.isdecimal() else "a date" if _date(text) else _MALFORMED}
+    if name in _POLICIES:  # CSP 3, 7.1: the server generates a nonce for each response
+        return {"": _NONCE.sub("'nonce-…'", text)}
     return _location(text, url) if name == "location" else {"": text}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,9 +18,11 @@ from cutover.core.errors import CheckFailed, MeasurementError, NotVerified
 from cutover.core.recorder import Recorder
 from cutover.parity.accepted_differences import STATE, AcceptedDifferences
 from cutover.parity.accepted_differences_file import load_accepted_differences
+from cutover.parity.difference_causes import group_of, importance
 from cutover.parity.differences import Difference
 from cutover.parity.journey_in_progress import PlayerOptions
 from cutover.parity.journey_script import command, script
+from cutover.parity.parity_failure import failure, record_measurements
 from cutover.parity.played import PlayedJourney
 from cutover.parity.player import Player
 from cutover.parity.rules import Rules, load_rules
@@ -33,7 +35,6 @@ ATTACHMENT: Final = "parity"
 _SHORTENED_MOST: Final = 3
 SHORTENING_S: Final = 25.0
 """Number of seconds per process for shortening. The other differences are reported as found."""
-_LISTED: Final = 8
 
 
 class ParityRun:
@@ -197,12 +198,20 @@ def _check(
     try:
         play()
         record_measurements(run.recorder, run.totals)
-        for journey, difference in list(undeclared.values())[:shortened]:
+        for journey, difference in _most_important(undeclared.values())[:shortened]:
             run.totals.seen[difference.key].reproduction = run.reproduction(journey, difference)
     finally:
         run.recorder.attachments[ATTACHMENT] = run.totals.as_json()
     if undeclared and fails:
-        raise failure(run.totals, [difference for _, difference in undeclared.values()])
+        raise failure(run.totals)
+
+
+def _most_important(undeclared: Iterable[tuple[Journey, Difference]]) -> list[tuple[Journey, Difference]]:
+    """Return the first difference of each cause with its journey, most important first."""
+    first: dict[tuple[str, ...], tuple[Journey, Difference]] = {}
+    for journey, difference in undeclared:
+        first.setdefault(group_of(difference), (journey, difference))
+    return sorted(first.values(), key=lambda pair: importance(pair[1]))
 
 
 def check_generated_journeys(
@@ -250,36 +259,3 @@ def check_migrated_journeys(
             run.remove_accounts()
 
     _check(run, undeclared, play_all, shortened=0)
-
-
-def record_measurements(recorder: Recorder, totals: ParityTotals) -> None:
-    """Record how much was compared."""
-    compared = sum(totals.compared.values())
-    undeclared = sum(seen.decision == "undeclared" for seen in totals.seen.values())
-    recorder.measure("responses compared", compared, "reported", sample=compared)
-    recorder.measure("undeclared differences", undeclared, "= 0", sample=compared)
-
-
-def failure(totals: ParityTotals, undeclared: Sequence[Difference]) -> CheckFailed:
-    """Return the failure with all undeclared differences, and the shortest journeys for the first ones."""
-    lines = []
-    for difference in undeclared[:_LISTED]:
-        seen = totals.seen[difference.key]
-        lines.append(f"{difference} ({seen.answers} of {totals.compared[difference.operation]} responses)")
-        if seen.samples:
-            first = seen.samples[0]
-            lines.append(f"    legacy {first['baseline']} | Worker {first['candidate']}, in {first['journey']}")
-        if seen.reproduction and seen.reproduction["steps"]:
-            lines.append(f"    in {len(seen.reproduction['steps'])} steps: {'; '.join(seen.reproduction['steps'])}")
-            lines.append(f"    {seen.reproduction['legacy']}")
-            lines.append(f"    {seen.reproduction['worker']}")
-    if len(undeclared) > _LISTED:
-        lines.append(f"and {len(undeclared) - _LISTED} more, in parity.html")
-    keys = sorted({f"{d.operation} {d.path} {d.kind.value} {d.baseline}>{d.candidate} {d.case}" for d in undeclared})
-    return CheckFailed(
-        "parity:" + "|".join(keys),
-        expected="only differences that contracts/accepted_differences.toml declares",
-        got=f"{len(undeclared)} undeclared:\n    " + "\n    ".join(lines),
-        contract="contracts/api.md; contracts/operations.toml",
-        do_next="fix the Worker, or declare an intended difference with reason, owner and last day",
-    )

@@ -11,10 +11,11 @@ from typing import Any, Final
 from cutover.core.evidence import Record, Status
 from cutover.parity.accepted_differences import FILE as ACCEPTANCES
 from cutover.parity.accepted_differences import AcceptedDifferences, DeclarationResult
+from cutover.parity.difference_causes import Cause, causes_of, importance, with_per_response_values
 from cutover.parity.parity_run import ATTACHMENT
 from cutover.parity.rules import FILE as RULES
 from cutover.parity.rules import Cell, Rules
-from cutover.parity.totals import ParityTotals
+from cutover.parity.totals import ParityTotals, Seen
 
 SCHEMA: Final = 1
 COVERAGE: Final = f"{RULES}::coverage"
@@ -33,6 +34,16 @@ class Summary:
     results: tuple[DeclarationResult, ...]
     complete: bool
     not_required: Mapping[str, str]
+
+    @property
+    def differences(self) -> list[Seen]:
+        """Return all differences, with per-response values merged."""
+        return list(with_per_response_values(self.totals.seen).values())
+
+    @property
+    def causes(self) -> list[Cause]:
+        """Return the causes of the undeclared differences, most important first."""
+        return causes_of(self.differences, self.totals.compared)
 
     @property
     def uncovered(self) -> list[Cell]:
@@ -133,8 +144,11 @@ def as_json(
     """
     totals = summary.totals
     today = datetime.datetime.now(datetime.UTC).date()
-    rows = [_difference(summary, seen, today) for seen in totals.seen.values()]
-    rows.sort(key=lambda row: (row["decision"] != "undeclared", row["operation"], row["path"], row["kind"]))
+    differences = summary.differences
+    rows = [_difference(summary, seen, today) for seen in differences]
+    rows.sort(
+        key=lambda row: (row["decision"] != "undeclared", row["rank"], row["operation"], row["path"], row["kind"])
+    )
     decided = {name: sum(seen.count for seen in totals.seen.values() if seen.decision == name)
                for name in ("accepted", "noise", "undeclared")}  # fmt: skip
     exercised = set(totals.compared)
@@ -159,6 +173,7 @@ def as_json(
         },
         "coverage": _cells(summary),
         "not_exercised": [{"operation": name, "why": why} for name, why in absent.items() if name not in exercised],
+        "causes": [cause.as_json() for cause in summary.causes],
         "differences": rows,
         "acceptances": [_acceptance(result, today) for result in summary.results if not result.entry.noise],
         "noise": [_acceptance(result, today) for result in summary.results if result.entry.noise],
@@ -185,13 +200,14 @@ def _cells(summary: Summary) -> list[dict[str, Any]]:
     ]
 
 
-def _difference(summary: Summary, seen: Any, today: datetime.date) -> dict[str, Any]:
+def _difference(summary: Summary, seen: Seen, today: datetime.date) -> dict[str, Any]:
     difference = seen.difference
     rule = next((result for result in summary.results if result.entry.line == seen.line), None)
     row = difference.as_json()
     del row["sample"]
     return {
         **row,
+        "rank": importance(difference),
         "decision": seen.decision,
         "count": seen.answers,
         "of": summary.totals.compared[difference.operation],

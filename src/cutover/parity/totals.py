@@ -20,7 +20,8 @@ from cutover.parity.played import PlayedJourney, PlayedStep
 class Seen:
     """The responses that have one key of difference, with their journeys and a few samples.
 
-    line: of the entry that accepts it, None if there is none.
+    line: of the entry that accepts it, None if there is none. answers: responses with it; count: its occurrences,
+    several in one response with lists; behind_status: responses in which an undeclared status differs as well.
     """
 
     difference: Difference
@@ -28,6 +29,7 @@ class Seen:
     noise: bool = False
     answers: int = 0
     count: int = 0
+    behind_status: int = 0
     journeys: list[str] = field(default_factory=list)
     samples: list[dict[str, Any]] = field(default_factory=list)
     reproduction: dict[str, Any] | None = None
@@ -36,6 +38,29 @@ class Seen:
     def decision(self) -> str:
         """Return "undeclared", "accepted" or "noise"."""
         return "undeclared" if self.line is None else "noise" if self.noise else "accepted"
+
+    def renamed(self, *, baseline: str, candidate: str) -> Self:
+        """Return the same with these words for the two sides."""
+        return replace(self, difference=replace(self.difference, baseline=baseline, candidate=candidate))
+
+    def add(self, other: Self) -> None:
+        """Add what is known about the same difference."""
+        if (self.line, self.noise) != (other.line, other.noise):
+            self.line, self.noise = None, False  # different decisions: treat it as undeclared
+        self.answers += other.answers
+        self.count += other.count
+        self.behind_status += other.behind_status
+        self.journeys = sorted({*self.journeys, *other.journeys})
+        self.samples = _first([*self.samples, *other.samples])
+        self.reproduction = min(
+            (found for found in (self.reproduction, other.reproduction) if found),
+            key=lambda found: (
+                not found["steps"],
+                len(found["steps"]),
+                found["steps"],
+            ),  # without steps: not seen again
+            default=None,
+        )
 
 
 @dataclass
@@ -105,6 +130,8 @@ class ParityTotals:
     ) -> list[Difference]:
         undeclared = []
         counted: set[tuple[str, ...]] = set()
+        found = list(found)
+        other_status = any(each.path == "status" and decisions.matching(each) is None for each in found)
         for difference in found:
             rule: AcceptedDifference | None = decisions.matching(difference)
             seen = self.seen.get(difference.key)
@@ -115,6 +142,7 @@ class ParityTotals:
             if difference.key not in counted:
                 counted.add(difference.key)
                 seen.answers += 1
+                seen.behind_status += other_status
             seen.journeys = sorted({*seen.journeys, journey})
             seen.samples = _first([*seen.samples, _sample(difference, journey, number, answered)])
             if rule is None:
@@ -125,23 +153,8 @@ class ParityTotals:
 
     def merge(self, other: Self) -> None:
         """Add other totals. The order of merging affects only the order of the journeys."""
-        for key, theirs in other.seen.items():
-            ours = self.seen.setdefault(key, Seen(theirs.difference, theirs.line, theirs.noise))
-            if (ours.line, ours.noise) != (theirs.line, theirs.noise):
-                ours.line, ours.noise = None, False  # different decisions: treat it as undeclared
-            ours.answers += theirs.answers
-            ours.count += theirs.count
-            ours.journeys = sorted({*ours.journeys, *theirs.journeys})
-            ours.samples = _first([*ours.samples, *theirs.samples])
-            ours.reproduction = min(
-                (found for found in (ours.reproduction, theirs.reproduction) if found),
-                key=lambda found: (
-                    not found["steps"],
-                    len(found["steps"]),
-                    found["steps"],
-                ),  # without steps: not seen again
-                default=None,
-            )
+        for theirs in other.seen.values():
+            add_seen(self.seen, theirs)
         self.cells += other.cells
         self.compared += other.compared
         self.equal += other.equal
@@ -187,7 +200,7 @@ class ParityTotals:
             seen = Seen(**{**row, "difference": Difference.from_json(row["difference"])})
             if type(seen.noise) is not bool or (seen.line is not None and not _count(seen.line)):
                 raise ValueError("a difference has no decision")
-            for number in (seen.count, seen.answers):
+            for number in (seen.count, seen.answers, seen.behind_status):
                 _count(number)
             alone = cls()
             alone.seen[seen.difference.key] = seen
@@ -198,6 +211,15 @@ class ParityTotals:
         for line, operation, path, count in data["accepted"]:
             totals.accepted[_count(line), _text(operation), _text(path)] += _count(count)
         return totals
+
+
+def add_seen(table: dict[tuple[str, ...], Seen], found: Seen) -> None:
+    """Add a difference to a table by its key."""
+    known = table.get(found.difference.key)
+    if known is None:
+        table[found.difference.key] = replace(found)
+    else:
+        known.add(found)
 
 
 def _count(value: Any) -> int:

@@ -66,6 +66,8 @@ def conclude(session: GateSession, before: int) -> int:
     )
     gates = [gate for gate in session.asked if gate in session.selected_gates or session.config.option.markexpr]
     verdicts = [decide(gate, run, session.manifest, session.records, session.waivers) for gate in gates]
+    if parity is not None:
+        verdicts = [parity.with_causes(verdict) for verdict in verdicts]
     code = exit_code(verdicts)
     if before == ExitCode.NO_GO and code == 0 and (trouble.others_failed or not failed):
         code = int(ExitCode.NO_GO)  # a test that is not a check failed, or a failure that no record explains

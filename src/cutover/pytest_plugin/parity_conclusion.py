@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,8 +13,9 @@ from cutover.config.environments import environment_files
 from cutover.config.operations import load_operations
 from cutover.config.validation import ConfigurationError
 from cutover.core.evidence import Record, Status
-from cutover.core.verdict import GateVerdict
+from cutover.core.verdict import GateVerdict, Verdict
 from cutover.parity.accepted_differences_file import load_accepted_differences
+from cutover.parity.parity_failure import UNDECLARED
 from cutover.parity.parity_run import ATTACHMENT
 from cutover.parity.rules import load_rules
 from cutover.parity.summary import Summary, closing_records, summarize
@@ -68,16 +70,30 @@ class ParityConclusion:
         """Return the lines above the verdict: coverage, and the number of differences by decision."""
         summary = self.summary
         totals, cells = summary.totals, [cell for cell in summary.rules.cells if cell.role not in summary.not_required]
-        decided = Counter(seen.decision for seen in totals.seen.values())
+        decided = Counter(seen.decision for seen in summary.differences)
         operations = sorted({cell.operation for cell in cells})
         return [
             f"coverage: {len(cells) - len(summary.uncovered)} of {len(cells)} required combinations of operation, role "
             f"and status, over {len(operations)} operations: {', '.join(operations)}",
             f"compared: {sum(totals.compared.values())} pairs of responses in {len(totals.journeys)} journeys",
-            f"kinds of difference: {decided['undeclared']} undeclared, {decided['accepted']} accepted, "
+            f"kinds of difference: {decided['undeclared']} undeclared (causes: {len(summary.causes)}), "
+            f"{decided['accepted']} accepted, "
             f"{decided['noise']} noise",
             f"report: {self._session.folder / 'parity.html'}",
         ]
+
+    def with_causes(self, verdict: GateVerdict) -> GateVerdict:
+        """Return a NO-GO with one reason per cause, most important first, instead of one per failed journey."""
+        causes = self.summary.causes
+        if verdict.gate != GATE or verdict.verdict is not Verdict.NO_GO or not causes:
+            return verdict
+        explained = tuple(
+            f"{record.check}: "
+            for record in self._session.records
+            if record.status is Status.FAILED and (record.finding or "").startswith(UNDECLARED)
+        )
+        others = [reason for reason in verdict.reasons if not reason.startswith(explained)]
+        return replace(verdict, reasons=(*(cause.line for cause in causes), *others))
 
     def write(self, verdicts: Sequence[GateVerdict], facts: Mapping[str, Any]) -> None:
         """Write parity.json and parity.html into the run's folder."""

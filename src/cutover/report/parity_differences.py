@@ -68,14 +68,18 @@ class Command:
 
 
 def by_decision(differences: Sequence[Mapping[str, Any]]) -> tuple[list[Numbered], list[Numbered], list[Numbered]]:
-    """Return the undeclared, the accepted and the noise differences, each sorted.
+    """Return the undeclared, the accepted and the noise differences, each sorted, the most important ones first.
 
     A difference with an unknown decision counts as undeclared.
     """
     numbered = [Numbered(place, data) for place, data in enumerate(differences)]
     numbered.sort(
         key=lambda each: order_by(
-            each.data.get("operation"), each.data.get("kind"), -(whole(each.data, "count") or 0), each.data.get("path")
+            each.data.get("rank"),
+            each.data.get("operation"),
+            each.data.get("kind"),
+            -(whole(each.data, "count") or 0),
+            each.data.get("path"),
         )
     )
     accepted = [each for each in numbered if each.data.get("decision") == "accepted"]

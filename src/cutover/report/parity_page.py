@@ -107,6 +107,7 @@ def parity_page(data: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -
         contradiction=_contradiction(totals, undeclared),
         systems=list(_systems(data)),
         totals=None if totals is None else _named_totals(totals),
+        causes=rows(data, "causes") or [],
         undeclared=undeclared,
         full={difference.place for difference in full},
         groups=grouped(full),

@@ -163,3 +163,14 @@ def test_file_name_is_read_back_from_either_form(name: str) -> None:
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     assert meaning("content-disposition", [f"attachment; filename*=UTF-8''{encoded}"])["filename"] == name
     assert meaning("content-disposition", [f'attachment; filename="{escaped}"'])["filename"] == name
+
+
+def test_nonce_of_a_policy_is_not_compared() -> None:
+    """A nonce differs in each response by definition (CSP 3). The rest of the policy is compared."""
+    policy = "script-src 'nonce-{}' 'self'"
+    assert differ("content-security-policy", policy.format("aGk+/w=="), policy.format("_-x")) == []
+    other = policy.format("abc") + " https://cdn.example"
+    assert differ("content-security-policy", policy.format("abc"), other) == [
+        ("header:content-security-policy", "header")
+    ]
+    assert meaning("content-security-policy", [other]) == {"": "script-src 'nonce-…' 'self' https://cdn.example"}

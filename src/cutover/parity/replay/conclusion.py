@@ -11,8 +11,9 @@ from typing import Any, Final
 from cutover.config.environments import Environment
 from cutover.core.evidence import Record, Status
 from cutover.parity.accepted_differences import DeclarationResult
+from cutover.parity.difference_causes import causes_of, with_per_response_values
 from cutover.parity.journey_script import command
-from cutover.parity.parity_run import failure
+from cutover.parity.parity_failure import failure
 from cutover.parity.replay import totals as outcomes
 from cutover.parity.replay.totals import ReplayTotals, Uncovered, step_of
 from cutover.parity.rules import Rules
@@ -133,10 +134,8 @@ def summary_lines(totals: ReplayTotals, total: int, unit: str) -> list[str]:
     for who, group in _most(totals.unmapped)[:_GROUPS_SHOWN]:
         lines.append(f"  not mapped: identity {who}, {group.count:,} {unit}s, first in {unit} {group.first[0]}")
     lines += [f"  {line}" for line in could_not_detect(totals, unit)[:-2]]
-    for seen in totals.totals.seen.values():
-        if seen.decision == "undeclared":
-            where = ", ".join(str(sample["step"]) for sample in seen.samples[:_LINES_SHOWN])
-            lines.append(f"  undeclared: {seen.difference}: {seen.answers:,} answers, {unit} {where}")
+    seen = with_per_response_values(totals.totals.seen).values()
+    lines += [f"  undeclared: {cause.line}" for cause in causes_of(seen, totals.totals.compared)]
     return lines
 
 
@@ -174,7 +173,7 @@ def _declared(totals: ReplayTotals, outcome: Outcome) -> tuple[Status, str, str 
     if outcome.status not in (Status.PASSED, Status.FAILED, Status.NOT_VERIFIED):
         return outcome.status, outcome.reason, None
     undeclared = [seen.difference for seen in totals.totals.seen.values() if seen.decision == "undeclared"]
-    found = failure(totals.totals, undeclared) if undeclared else None
+    found = failure(totals.totals) if undeclared else None
     if len(totals.versions) > 1:
         reason = (
             f"{len(totals.versions)} versions of the Worker answered in one replay "
