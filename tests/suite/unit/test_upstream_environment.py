@@ -31,4 +31,4 @@ def test_upstream_tables_and_document_agree(tmp_path: Path) -> None:
     assert {(each.name, each.method.upper(), each.path) for each in described} == {
         (each.name, operations[each.name].method, operations[each.name].path) for each in described
     }
-    assert environment.rules.value == "universal"
+    assert environment.rules == "universal"
