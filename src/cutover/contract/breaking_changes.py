@@ -140,7 +140,8 @@ def _beyond(sub: Side, sup: Side, where: str, then: str, depth: int = 0) -> Iter
         yield f"{where}: {', '.join(sorted(kinds))} {then}"
     values = _values(b)
     if values is not None:
-        more = [value for value in _values(a) or ["another value"] if value not in values]
+        possible = _values(a)
+        more = [value for value in (["another value"] if possible is None else possible) if value not in values]
         if more:
             yield f"{where}: {', '.join(map(str, more[:5]))} {then}"
     for word, sign in [(word, 1) for word in _MOST] + [(word, -1) for word in _LEAST]:

@@ -25,6 +25,7 @@ from cutover.embedded.state import PairState
 pytestmark = pytest.mark.verdicts
 
 LINES = 1000
+SAMPLES = Path(__file__).parents[1] / "unit" / "samples" / "recordings"
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,49 @@ def test_access_log_with_a_planted_defect_is_found(recordings: Recordings, tmp_p
     assert run.code == 1, run.output
     assert undeclared(run) == ["list_files /total type"]
     assert parity(run)["replay"]["done"] == LINES
+
+
+ANN = """
+[recording]
+on = "legacy"
+hosts = ["list-cutter.com"]
+header = "x-user"
+
+[identities.ann]
+account = 1
+uploads = 2
+files = "in order"
+"""
+
+
+def test_host_with_its_default_port_hides_no_difference(recordings: Recordings, tmp_path: Path, reports: Path) -> None:
+    """A request to list-cutter.com:443 or :80 is one to list-cutter.com: the planted fault behind it is found."""
+    pair.serve(recordings.pair.name, "worker", "total-with-fraction")
+    try:
+        for name in ("port443.har", "port80.log"):
+            file = tmp_path / name
+            file.write_bytes((SAMPLES / name).read_bytes())
+            run = replay(recordings, file, reports / name, identities=ANN)
+            assert run.code == 1, run.output
+            assert undeclared(run) == ["list_files /total type"]
+    finally:
+        pair.serve(recordings.pair.name, "worker", None)
+
+
+def test_recordings_of_the_field_are_go(recordings: Recordings, tmp_path: Path, reports: Path) -> None:
+    """Lines of every dialect in one log are compared; an entry without HTTP and a WebSocket do not block."""
+    log = tmp_path / "field.log"
+    names = ("dash.log", "gunicorn_unix_socket.log", "vhost_combined.log", "syslog_day8.log", "syslog_day18.log")
+    log.write_bytes(b"".join((SAMPLES / name).read_bytes().rstrip(b"\n") + b"\n" for name in names))
+    run = replay(recordings, log, reports / "log", identities=ANN)
+    assert run.code == 0, run.output
+    assert parity(run)["replay"]["outcomes"] == {"compared": 10}
+    entries = [json.loads((SAMPLES / name).read_text())["log"]["entries"] for name in ("data.har", "ws.har")]
+    file = tmp_path / "field.har"
+    file.write_text(json.dumps({"log": {"version": "1.2", "entries": [*entries[0], *entries[1]]}}))
+    run = replay(recordings, file, reports / "har", identities=ANN)
+    assert run.code == 0, run.output
+    assert parity(run)["replay"]["outcomes"] == {"compared": 2, "no HTTP": 1, "not replayed": 1}
 
 
 def test_har_with_a_planted_defect_is_found(recordings: Recordings, tmp_path: Path, reports: Path) -> None:

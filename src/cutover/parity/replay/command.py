@@ -24,7 +24,7 @@ from cutover.core.verdict import GateVerdict
 from cutover.parity.accepted_differences_file import load_accepted_differences
 from cutover.parity.replay import conclusion
 from cutover.parity.replay.identities import Identities, load_identities
-from cutover.parity.replay.recording import Recording
+from cutover.parity.replay.recording import Recording, plural
 from cutover.parity.replay.replay import Replay
 from cutover.parity.replay.replay_accounts import ReplayAccounts
 from cutover.parity.replay.replay_state import SCHEMA, ReplayState
@@ -189,7 +189,7 @@ class ReplayCommand(SystemsCommand):
         self._replay.begin()
         self._replay.note_traffic()
         progress = Progress(sys.stderr)
-        progress.begin("replay", self._lines, self._totals.done, unit=f"{self._recording.unit}s")
+        progress.begin("replay", self._lines, self._totals.done, unit=plural(self._recording.unit))
         try:
             self._complete = self._replay.lines(self._limit, progress.reach)
         finally:
@@ -268,5 +268,5 @@ class ReplayCommand(SystemsCommand):
             return ""
         unit, done = self._recording.unit, self._totals.done
         if self._limit and done >= self._limit:
-            return f"only {self._limit:,} of {self._lines:,} {unit}s were requested (--limit)"
+            return f"only {self._limit:,} of {self._lines:,} {plural(unit)} were requested (--limit)"
         return f"the recording was read only to {unit} {done}"

@@ -15,6 +15,7 @@ from cutover.parity.difference_causes import causes_of, with_per_response_values
 from cutover.parity.journey_script import command
 from cutover.parity.parity_failure import failure
 from cutover.parity.replay import totals as outcomes
+from cutover.parity.replay.recording import plural
 from cutover.parity.replay.totals import ReplayTotals, Uncovered, step_of
 from cutover.parity.rules import Rules
 from cutover.parity.summary import Summary
@@ -52,7 +53,7 @@ def summary_of(replayed: ReplayTotals, rules: Rules, targets: Mapping[str, Targe
     totals.journeys = [
         {
             "name": source,
-            "story": f"A recording of {replayed.done:,} {unit}s, replayed in its order.",
+            "story": f"A recording of {replayed.done:,} {plural(unit)}, replayed in its order.",
             "steps": replayed.outcomes[outcomes.COMPARED],
             "differences": sum(seen.count for seen in totals.seen.values()),
             "undeclared": sum(seen.decision == "undeclared" for seen in totals.seen.values()),
@@ -81,15 +82,15 @@ def summary_of(replayed: ReplayTotals, rules: Rules, targets: Mapping[str, Targe
 
 def could_not_detect(totals: ReplayTotals, unit: str) -> list[str]:
     """Return lines for the report about everything that the replay could not detect: lines not sent, by reason."""
-    lines = [f"{count:,} {unit}s not replayed: {method}" for method, count in totals.methods.most_common()]
+    lines = [f"{count:,} {plural(unit)} not replayed: {method}" for method, count in totals.methods.most_common()]
     lines += [
-        f"{count:,} {unit}s of {name}, not on both systems ({why})"
+        f"{count:,} {plural(unit)} of {name}, not on both systems ({why})"
         for (name, why), count in totals.elsewhere.most_common()
     ]
-    lines += [f"{count:,} {unit}s of an unknown path: {path}" for path, count in totals.unknown.most_common(50)]
+    lines += [f"{count:,} {plural(unit)} of an unknown path: {path}" for path, count in totals.unknown.most_common(50)]
     for word in (outcomes.HOST, outcomes.NO_HTTP, outcomes.COLLAPSED):
         if totals.outcomes[word]:
-            lines.append(f"{totals.outcomes[word]:,} {unit}s not replayed: {word}")
+            lines.append(f"{totals.outcomes[word]:,} {plural(unit)} not replayed: {word}")
     return [
         *lines,
         "requests that write: only GET and HEAD are replayed",
@@ -124,7 +125,7 @@ def as_json(totals: ReplayTotals, total: int, form: str) -> dict[str, Any]:
 
 def summary_lines(totals: ReplayTotals, total: int, unit: str) -> list[str]:
     """Return the counts for the terminal."""
-    lines = [f"{totals.done:,} of {total:,} {unit}s: {totals.outcomes[outcomes.COMPARED]:,} compared"]
+    lines = [f"{totals.done:,} of {total:,} {plural(unit)}: {totals.outcomes[outcomes.COMPARED]:,} compared"]
     lines += [f"  {count:,} {word}" for word, count in totals.outcomes.most_common() if word != outcomes.COMPARED]
     lines += [f"  broken: {unit} {number}: {reason}" for number, reason in totals.broken]
     if totals.outcomes[outcomes.BROKEN] > len(totals.broken):
@@ -132,7 +133,7 @@ def summary_lines(totals: ReplayTotals, total: int, unit: str) -> list[str]:
     for (why, name), group in list(totals.uncovered.items())[:_GROUPS_SHOWN]:
         lines.append(f"  not coverage: {group.count:,} of {name}: {why} ({_lines(group, unit)})")
     for who, group in _most(totals.unmapped)[:_GROUPS_SHOWN]:
-        lines.append(f"  not mapped: identity {who}, {group.count:,} {unit}s, first in {unit} {group.first[0]}")
+        lines.append(f"  not mapped: identity {who}, {group.count:,} {plural(unit)}, first in {unit} {group.first[0]}")
     lines += [f"  {line}" for line in could_not_detect(totals, unit)[:-2]]
     seen = with_per_response_values(totals.totals.seen).values()
     lines += [f"  undeclared: {cause.line}" for cause in causes_of(seen, totals.totals.compared)]
@@ -143,7 +144,8 @@ def _read(totals: ReplayTotals, unit: str, unread: str) -> tuple[Status, str, st
     reasons = []
     if broken := totals.outcomes[outcomes.BROKEN]:
         first = ", ".join(f"{unit} {number} ({reason})" for number, reason in totals.broken[:_LINES_SHOWN])
-        reasons.append(f"{broken:,} {unit}s are broken: {first}{', …' if broken > _LINES_SHOWN else ''}")
+        more = ", …" if broken > _LINES_SHOWN else ""
+        reasons.append(f"{broken:,} {plural(unit)} are broken: {first}{more}")
     if unread:
         reasons.append(unread)
     return (Status.NOT_VERIFIED, "; ".join(reasons), None) if reasons else (Status.PASSED, "", None)
@@ -156,11 +158,12 @@ def _covered(totals: ReplayTotals, unit: str) -> tuple[Status, str, str | None]:
             f"{group.count:,} of {name}: {why} ({_lines(group, unit)})"
             for (why, name), group in list(totals.uncovered.items())[:_GROUPS_SHOWN]
         ]
-        reasons.append(f"{count:,} {unit}s are not coverage: {'; '.join(groups)}")
+        reasons.append(f"{count:,} {plural(unit)} are not coverage: {'; '.join(groups)}")
     if count := sum(totals.gaps.values()):
         paths = [f"{path} ({number:,})" for path, number in totals.gaps.most_common(_GROUPS_SHOWN) if number]
         reasons.append(
-            f"{count:,} {unit}s had a successful response, but no operation has their paths: {', '.join(paths)}. "
+            f"{count:,} {plural(unit)} had a successful response, but no operation has their paths: "
+            f"{', '.join(paths)}. "
             "Add them to operations.toml. If they belong to the front end, "
             'set recording.on = "worker" in the identities file'
         )

@@ -40,6 +40,11 @@ _LINES_INSPECTED: Final = 20
 _FIX: Final = "Use a HAR file, an access log in a format of docs/replay.md, or JSON lines."
 
 
+def plural(unit: str) -> str:
+    """Return "lines" or "entries"."""
+    return {"entry": "entries"}.get(unit, f"{unit}s")
+
+
 class Recording:
     """A file of requests. size: bytes on disk."""
 

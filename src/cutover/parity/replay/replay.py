@@ -21,7 +21,7 @@ from cutover.parity.replay import totals as outcomes
 from cutover.parity.replay.hosts import normalized_host
 from cutover.parity.replay.identities import Identities
 from cutover.parity.replay.recorded import REPLAYED, BrokenLine, Recorded, holds_a_secret
-from cutover.parity.replay.recording import Recording
+from cutover.parity.replay.recording import Recording, plural
 from cutover.parity.replay.replay_accounts import ReplayAccount, ReplayAccounts
 from cutover.parity.replay.replay_state import ReplayState
 from cutover.parity.replay.routes import SIDES, UUID, Match, Routes, normalized
@@ -118,8 +118,8 @@ class Replay:
         """Check a line of an earlier part. Raises MeasurementError if it has changed."""
         if number == self._totals.done and self._recording.digest() != self._totals.digest:
             raise MeasurementError(
-                f"{self._recording.file.name}: the first {number} {self._recording.unit}s have changed since they were "
-                "replayed. Replay again, without --resume."
+                f"{self._recording.file.name}: the first {number} {plural(self._recording.unit)} have changed "
+                "since they were replayed. Replay again, without --resume."
             )
         read = self._recording.read(number, raw) if self._collapse else None
         if isinstance(read, Recorded):
