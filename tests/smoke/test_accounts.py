@@ -52,9 +52,9 @@ def test_second_registration_of_a_name_is_refused(target: Target, accounts: Acco
             "password_again": other,
         },
     )
-    again.expect_status(400, why="the name is taken")
+    again.expect_refusal(400, why="the name is taken")
     _login(target, account.username, account.password).expect_status()
-    _login(target, account.username, other).expect_status(401, why="the second registration changed nothing")
+    _login(target, account.username, other).expect_refusal(401, why="the second registration changed nothing")
 
 
 @pytest.mark.rule(Rule.OPERATIONS)
@@ -76,7 +76,7 @@ def test_wrong_password_is_refused(target: Target, accounts: Accounts) -> None:
     """A login with a wrong password returns 401 and no token."""
     account = accounts.new()
     _prepare_login(target, account)
-    _login(target, account.username, new_password()).expect_status(401, why="the password is wrong")
+    _login(target, account.username, new_password()).expect_refusal(401, why="the password is wrong")
     _login(target, account.username, account.password).expect_status()
 
 
@@ -100,7 +100,7 @@ def test_logout_revokes_tokens(target: Target, accounts: Accounts, recorder: Rec
     for name in revokes:
         left = deadline - (time.monotonic() - started)  # one deadline for both tokens, from the logout
         result, _, refused = target.poll(
-            uses[name], lambda seen: seen.is_status(401), left, interval_s=min(1.0, deadline / 10)
+            uses[name], lambda seen: seen.is_refusal, left, interval_s=min(1.0, deadline / 10)
         )
         seconds = time.monotonic() - started
         recorder.measure(f"{name} refused within (s)", round(seconds, 3), f"<= {deadline:g}")
@@ -111,6 +111,7 @@ def test_logout_revokes_tokens(target: Target, accounts: Accounts, recorder: Rec
                 got=result.answer.excerpt,
                 do_next="the token is still valid: check how revoked tokens are stored and looked up",
             )
+        result.expect_refusal(401, why="the session was ended")
 
 
 @pytest.mark.never_waived("isolation between users")
@@ -118,9 +119,9 @@ def test_refresh_token_is_refused_as_access_token(target: Target, accounts: Acco
     """A refresh token is refused by operations that require an access token."""
     account = accounts.new()
     target.prepare("user", token=account.access_token)
-    _user(target, account.refresh_token).expect_status(401, why="this is a refresh token")
+    _user(target, account.refresh_token).expect_refusal(401, why="this is a refresh token")
     if target.has("list_files"):
-        target.call("list_files", token=account.refresh_token).expect_status(401, why="this is a refresh token")
+        target.call("list_files", token=account.refresh_token).expect_refusal(401, why="this is a refresh token")
 
 
 @pytest.mark.never_waived("isolation between users")
@@ -134,7 +135,7 @@ def test_expired_token_is_refused(target: Target, accounts: Accounts) -> None:
     _user(target, valid).expect_status(why=f"signed with secrets.{target.system}_jwt_secret, not expired")
     for seconds in (120, 3600, 30 * 86400):
         expired = reissued(account.access_token, key, lifetime_s=-seconds)
-        _user(target, expired).expect_status(401, why=f"the token expired {seconds} s ago")
+        _user(target, expired).expect_refusal(401, why=f"the token expired {seconds} s ago")
 
 
 @pytest.mark.needs("registration")
@@ -148,10 +149,10 @@ def test_deleted_account_is_gone(target: Target, accounts: Accounts) -> None:
     if refreshes:
         target.prepare("refresh", fields={"refresh_token": account.refresh_token})
     target.call("delete_account", token=account.access_token, fields={"password": account.password}).expect_status()
-    _login(target, account.username, account.password).expect_status(401, why="the account was deleted")
-    _user(target, account.access_token).expect_status(401, why="the account was deleted")
+    _login(target, account.username, account.password).expect_refusal(401, why="the account was deleted")
+    _user(target, account.access_token).expect_refusal(401, why="the account was deleted")
     if refreshes:
-        _refresh(target, account.refresh_token).expect_status(401, why="the account was deleted")
+        _refresh(target, account.refresh_token).expect_refusal(401, why="the account was deleted")
     accounts.forget(account)
 
 

@@ -42,7 +42,7 @@ def test_upload_list_download_delete(target: Target, accounts: Accounts, recorde
     _expect_bytes(download, contacts)
     if target.has("delete"):
         target.call("delete", token=account.access_token, path={"file_id": file_id}).expect_status()
-        _download(target, account.access_token, file_id).expect_status(404, why="the file was deleted")
+        _download(target, account.access_token, file_id).expect_refusal(404, why="the file was deleted")
         _expect_listed(target, account, {})
 
 
@@ -161,9 +161,9 @@ def test_file_of_another_user_is_inaccessible(target: Target, accounts: Accounts
     owner, other, notes = accounts.new(), accounts.new(), corpus.list_file("quoted_newlines")
     file_id = prepare_file(target, owner.access_token, notes)
     target.prepare("download", token=owner.access_token, path={"file_id": file_id})
-    _download(target, other.access_token, file_id).expect_status(404, why="the file belongs to another user")
+    _download(target, other.access_token, file_id).expect_refusal(404, why="the file belongs to another user")
     for operation in filter(target.has, ("columns", "delete")):
-        target.call(operation, token=other.access_token, path={"file_id": file_id}).expect_status(
+        target.call(operation, token=other.access_token, path={"file_id": file_id}).expect_refusal(
             404, why="the file belongs to another user"
         )
     _expect_listed(target, other, {})
@@ -176,14 +176,14 @@ def test_file_of_another_user_is_inaccessible(target: Target, accounts: Accounts
 def test_requests_without_a_token_are_refused(target: Target, accounts: Accounts) -> None:
     """Listing, downloading and reading the account return 401 without a token."""
     for operation in target.present("list_files", "user"):
-        target.call(operation).expect_status(401, why="there is no token")
+        target.call(operation).expect_refusal(401, why="there is no token")
     if not target.has("download"):
         return
     file_id = target.if_possible(
         lambda: prepare_file(target, accounts.new().access_token), without="an anonymous download of a real file"
     )
     file_id = file_id or UNKNOWN_FILE
-    target.call("download", path={"file_id": file_id}).expect_status(401, why="there is no token")
+    target.call("download", path={"file_id": file_id}).expect_refusal(401, why="there is no token")
 
 
 @pytest.mark.system("worker")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Result
 
 _MARKS: Final = re.compile(
@@ -47,4 +48,5 @@ def expect_no_disclosure(result: Result) -> None:
             expected="no stack trace, SQL or internal path",
             got=f"status {result.status} with {found!r}",
             do_next="remove internal details from error responses: attackers can use them",
+            breaks=Rule.DISCLOSURE,
         )

@@ -63,18 +63,19 @@ class Result:
         """Return True if the request was refused with one of these statuses, or with any 4xx if that is not judged."""
         return self.is_status(*statuses) or (self.is_refusal and not self.judges(Rule.STATUSES))
 
-    def expect_refusal(self, *statuses: int, why: str = "") -> Result:
+    def expect_refusal(self, *statuses: int, why: str = "", breaks: Rule | None = None) -> Result:
         """Return this result if the request was refused. Raises CheckFailed for a success, a redirect and a 5xx.
 
         statuses: of contracts/api.md, like those of `expect_status`. A 4xx with another status breaks only a house
-        convention, so it raises CheckFailed with Rule.STATUSES, or is a refusal if that rule is not judged.
+        convention, so it raises CheckFailed with Rule.STATUSES, or is a refusal if that rule is not judged. breaks: the
+        rule that an acceptance breaks, if it is not the one that the check names.
         """
         if self.is_refused_with(*statuses):
             return self
         try:
             return self.expect_status(*statuses, why=why)
         except CheckFailed as error:
-            error.rule = Rule.STATUSES if self.is_refusal else error.rule
+            error.rule = Rule.STATUSES if self.is_refusal else breaks
             raise
 
     def expect_status(self, *statuses: int, why: str = "") -> Result:
