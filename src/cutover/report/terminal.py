@@ -66,9 +66,9 @@ def _not_required(verdict: GateVerdict) -> Iterator[str]:
 
 def not_judged_line(verdict: GateVerdict, facts: dict[str, Any]) -> str:
     """Return the number of checks that the profile of rules leaves out, and the rules that it leaves out of others."""
-    inside = facts.get("not_judged_rules") or ()
+    inside, count = facts.get("not_judged_rules") or (), len(verdict.not_judged)
     return (
-        f"house conventions not judged: {len(verdict.not_judged)} checks, rules = {verdict.rules}"
+        f"house conventions not judged: {count} check{'s' if count != 1 else ''}, rules = {verdict.rules}"
         + (f"; within other checks: {', '.join(inside)}" if inside else "")
         + f". Not judged: {', '.join(functions(verdict.not_judged))}"
     )
