@@ -17,6 +17,9 @@ def add_parser(commands: Any) -> None:
     lint.add_argument(
         "files", nargs="*", metavar="FILE", help="documents of the Worker's API (default: ours of both systems)"
     )
+    add_environment(
+        lint, "lint the environment's own documents, or ours with its paths, statuses and operations (default: ours)"
+    )
     add_reports(lint)
     lint.set_defaults(run=_lint)
     compare = inner.add_parser("compare", help="report breaking changes of an environment's own documents")

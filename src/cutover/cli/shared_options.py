@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     import argparse
 
 
-def add_environment(parser: argparse.ArgumentParser) -> None:
-    """Add --env and --pair."""
-    parser.add_argument("--env", metavar="NAME", help=option_help.ENVIRONMENT)
+def add_environment(parser: argparse.ArgumentParser, text: str = option_help.ENVIRONMENT) -> None:
+    """Add --env and --pair. text: help of --env."""
+    parser.add_argument("--env", metavar="NAME", help=text)
     parser.add_argument("--pair", metavar="NAME", help=option_help.PAIR)
 
 

@@ -12,7 +12,7 @@ from cutover.config.environment_option import named_environment
 from cutover.config.environments import Environment
 from cutover.config.operations import load_operations
 from cutover.config.validation import ConfigurationError, root
-from cutover.contract.document import FILES, read_contract
+from cutover.contract.document import FILES, Contract, read_contract
 from cutover.contract.findings import finding_lines
 from cutover.contract.lint import lint
 from cutover.contract.served_documents import differences
@@ -30,25 +30,49 @@ _OFFLINE: Final = "offline"
 
 
 def run_lint(options: argparse.Namespace) -> int:
-    """Lint the named documents, or both documents of this project. Return the exit code. Raises ConfigurationError."""
+    """Lint the named documents, or those of the project or the environment. Return the exit code.
+
+    With --env, the operations are those of the environment: its paths, statuses and absent operations. Sends nothing.
+    Raises ConfigurationError.
+    """
     project = root()
-    operations = load_operations(project / "contracts" / "operations.toml", {}, {}, "ours")
-    files = [(Path(name), "worker") for name in options.files] or [
-        (project / name, system) for system, name in FILES.items()
+    if options.env:
+        environment, _ = named_environment(project, options.env, options.pair)
+        operations, name, documents = environment.operations, environment.name, _own_documents(project, environment)
+    else:
+        operations = load_operations(project / "contracts" / "operations.toml", {}, {}, "ours")
+        name, documents = _OFFLINE, [(read_contract(project / file), system) for system, file in FILES.items()]
+    if options.files:
+        documents = [(read_contract(Path(file)), "worker") for file in options.files]
+    lines = [
+        f"{document.source}: {line}" for document, system in documents for line in lint(document, operations[system])
     ]
-    lines = [f"{file}: {line}" for file, system in files for line in lint(read_contract(file), operations[system])]
-    return _end_lint(Run(project, [_LINT], _OFFLINE, reports=options.reports), lines)
+    return _end_lint(Run(project, [_LINT], name, reports=options.reports), lines)
+
+
+def _own_documents(project: Path, environment: Environment) -> list[tuple[Contract, str]]:
+    """Return an environment's own document of each of its systems, or ours with the environment's paths."""
+    found = []
+    for system in environment.systems:
+        own = environment.contracts.get(system)
+        if own is not None and own.file is not None:
+            found.append((read_contract(own.file), system))
+        else:
+            ours = read_contract(project / FILES[system])
+            found.append((ours.with_operations(environment.operations[system]), system))
+    return found
 
 
 def _end_lint(run: Run, lines: Sequence[str]) -> int:
     run.begin()
+    name = run.environment_name
     reason = f"{len(lines)} problem(s)" if lines else ""
     status = Status.FAILED if lines else Status.PASSED
-    run.record(Record(_LINT, (_LINT,), _OFFLINE, status, run.started, time.time() - run.started, reason=reason))
+    run.record(Record(_LINT, (_LINT,), name, status, run.started, time.time() - run.started, reason=reason))
     failure = run.write_failure()
     verdict = decide(
         _LINT,
-        RunFacts(_OFFLINE, SafetyLevel.READ_ONLY, invalid=[failure] if failure else []),
+        RunFacts(name, SafetyLevel.READ_ONLY, invalid=[failure] if failure else []),
         [RequiredCheck(_LINT, _LINT, None, SafetyLevel.READ_ONLY)],
         run.records,
         (),

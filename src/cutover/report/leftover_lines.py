@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import Final
+
+_REQUEST: Final = re.compile(r" \(request [^()]*\)")
+"""A request id, which differs although the reason is the same. verdict.json contains it."""
 
 
 def leftover_lines(leftovers: Iterable[str], file: str = "verdict.json") -> list[str]:
@@ -13,6 +18,7 @@ def leftover_lines(leftovers: Iterable[str], file: str = "verdict.json") -> list
     groups: dict[str, list[str]] = {}
     for text in leftovers:
         what, _, reason = text.partition(": ")
+        reason = _REQUEST.sub("", reason)
         groups.setdefault(reason, []).append(what)
     return [
         (f"{whats[0]}: {reason}" if reason else whats[0])

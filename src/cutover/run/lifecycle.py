@@ -28,6 +28,7 @@ from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import redact
 from cutover.core.verdict import ExitCode, GateVerdict, by_precedence, decide, exit_code, invalidated
 from cutover.core.verdict import Run as RunFacts
+from cutover.report.leftover_lines import leftover_lines
 from cutover.report.step_summary import append_step_summary
 from cutover.report.terminal import last_line
 from cutover.run.signals import ignore_interrupts, interrupt_on_sigterm
@@ -290,7 +291,7 @@ class Command(Run, ABC):
             *outcome.details,
             *lines,
             *(f"  - {reason}" for reason in self.verdicts[0].reasons),
-            *(f"left over: {left}" for left in self.final_facts["leftovers"]),
+            *(f"left over: {line}" for line in leftover_lines(self.final_facts["leftovers"])),
             f"report: {self.folder}",
         ):
             say(redact(line))

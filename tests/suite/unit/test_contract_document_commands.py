@@ -22,9 +22,9 @@ from cutover.run import lifecycle
 pytestmark = pytest.mark.unit
 
 
-def lint(reports: Path, *files: Path) -> int:
+def lint(reports: Path, *files: Path, env: str | None = None) -> int:
     """Run the lint command and return its exit code."""
-    return run_lint(Namespace(files=[str(file) for file in files], reports=reports))
+    return run_lint(Namespace(files=[str(file) for file in files], reports=reports, env=env, pair=None))
 
 
 def test_lint_of_our_documents_is_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -33,6 +33,24 @@ def test_lint_of_our_documents_is_go(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out.splitlines()[-1].startswith("contract lint GO")
     (file,) = tmp_path.glob("*/verdict.json")
     assert json.loads(file.read_text())["verdict"] == "GO"
+
+
+def test_lint_of_an_environment_uses_its_operations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ours is adapted to its paths, its own document is read as it is, and the last line names the environment."""
+    assert lint(tmp_path / "ours", env="local") == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("contract lint GO: local")
+    document = tmp_path / "own.yaml"
+    document.write_text((root() / FILES["worker"]).read_text().replace("operationId: metrics", "operationId: other"))
+    own = dataclasses.replace(
+        load_environment(root(), "https://list-cutter.invalid"), contracts={"worker": OwnContract(document, None)}
+    )
+    monkeypatch.setattr(document_commands, "named_environment", lambda *_: (own, None))
+    assert lint(tmp_path / "own", env="own") == 1
+    output = capsys.readouterr().out
+    assert f"{document}: other: unknown operation" in output
+    assert "legacy.openapi.yaml" not in output
 
 
 def test_lint_with_a_problem_is_no_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,15 @@ def test_accounts_with_one_reason_are_one_line() -> None:
     ]
 
 
+def test_request_ids_do_not_split_a_reason() -> None:
+    """An undeclared missing route answers each deletion with its own request id: it is one reason."""
+    left = [f"worker account cutover-{n}: delete_account answered 404 (request ab-{n})" for n in range(30)]
+    (line,) = leftover_lines(left)
+    assert line == (
+        "30 items, all listed in verdict.json, for example worker account cutover-0: delete_account answered 404"
+    )
+
+
 @given(st.lists(st.tuples(st.text("ab", max_size=3), st.sampled_from(["", "x", "y: z"]))))
 def test_every_leftover_is_counted_once(left: list[tuple[str, str]]) -> None:
     """There is one line for each reason, and the numbers of all lines add up."""
