@@ -20,6 +20,7 @@ from cutover.contract.findings import ATTACHMENT, ContractFailed
 from cutover.contract.fuzzing import SEQUENCES, Fuzzer
 from cutover.contract.request_document import has_links
 from cutover.contract.totals import ContractTotals
+from cutover.core.acceptances import Acceptance
 from cutover.core.errors import CheckFailed, NotVerified
 from cutover.core.evidence import Status
 from cutover.core.safety import SafetyLevel
@@ -97,6 +98,10 @@ class ExploreCommand(SystemsCommand):
         if not self.totals.sent:
             return Outcome(Status.NOT_VERIFIED, "no request was sent")
         return Outcome(Status.PASSED)
+
+    def acceptances(self) -> list[Acceptance]:
+        """Return the known violations that were found."""
+        return self.totals.acceptances
 
     def present(self, verdict: GateVerdict, run_facts: Mapping[str, Any]) -> Iterable[str]:
         """Write contract.json and return the totals for the terminal."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from cutover.contract.findings import ATTACHMENT, Finding, Findings, finding_lines
 from cutover.contract.request_sequence import hash_of_all
+from cutover.core.acceptances import KNOWN_VIOLATION, Acceptance
 from cutover.core.evidence import Record
 
 
@@ -41,6 +42,11 @@ class ContractTotals:
         """Return operation -> number of planned requests that were not sent."""
         left = {name: row["planned"] - row["sent"] - row["unsendable"] for name, row in self.operations.items()}
         return {name: count for name, count in left.items() if count > 0}
+
+    @property
+    def acceptances(self) -> list[Acceptance]:
+        """Return the known violations that were found."""
+        return [Acceptance(KNOWN_VIOLATION, each.name) for each in self.known_violations]
 
     def add(self, check: str, attached: Mapping[str, Any]) -> None:
         """Add the attachment of one check. An attachment that cannot be read is listed as unreadable."""

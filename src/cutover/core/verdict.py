@@ -90,7 +90,8 @@ class GateVerdict:
     read_only_form: why the environment requires this form of the gate, None for the whole gate; not_in_form:
     the checks that are not part of it. causes: the broken preconditions, each once with the checks that it blocks.
     not_applicable: the checks that the configuration does not require; inapplicable_because: each of them -> reason.
-    rules: the profile of rules; not_judged: the checks of house conventions that it leaves out.
+    rules: the profile of rules; not_judged: the checks of house conventions that it leaves out. accepted: kind ->
+    number of accepted findings besides waivers; expiring: those that expire soon, waivers too (core/acceptances.py).
     """
 
     gate: str
@@ -111,6 +112,8 @@ class GateVerdict:
     inapplicable_because: Mapping[str, str] = field(default_factory=dict)
     rules: str = HOUSE
     not_judged: tuple[str, ...] = ()
+    accepted: Mapping[str, int] = field(default_factory=dict)
+    expiring: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data."""

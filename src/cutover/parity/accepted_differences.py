@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from cutover.core.acceptances import ACCEPTED_DIFFERENCE, Acceptance
 from cutover.parity.differences import Difference, Kind
 
 FILE: Final = "contracts/accepted_differences.toml"
@@ -109,6 +110,15 @@ class AcceptedDifferences:
         decided = [self.matching(difference) for difference in found]
         awaited = [rule for rule in self.entries if case and rule.case == case and rule.covers(operation)]
         return None not in decided and all(rule in decided for rule in awaited)
+
+    def acceptances(self, seen: Iterable[tuple[int, str, str]]) -> list[Acceptance]:
+        """Return the entries that accepted a difference. seen: (line, operation, path) of the accepted differences."""
+        lines = {line for line, _, _ in seen}
+        return [
+            Acceptance(ACCEPTED_DIFFERENCE, f"{rule.where} {rule.paths[0]}", rule.expires)
+            for rule in self.entries
+            if rule.line in lines
+        ]
 
     def lost(self, operation: str, case: str, sent: Callable[[str], bool]) -> list[Difference]:
         """Return a difference for each path of an entry with `always` that the Worker's response does not have.

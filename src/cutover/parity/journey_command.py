@@ -9,9 +9,10 @@ from typing import Any
 
 from cutover.config.environments import Environment
 from cutover.config.validation import ConfigurationError
+from cutover.core.acceptances import Acceptance
 from cutover.core.safety import SafetyLevel
 from cutover.core.verdict import GateVerdict
-from cutover.parity.accepted_differences import DeclarationResult
+from cutover.parity.accepted_differences import AcceptedDifferences, DeclarationResult
 from cutover.parity.assembly import parity_run
 from cutover.parity.parity_run import ParityRun
 from cutover.parity.report_files import write_parity_files
@@ -55,6 +56,7 @@ class JourneyCommand(SystemsCommand):
         self.judges_worker = candidate == "worker"
         self.totals = ParityTotals()
         self.rules: Rules | None = None
+        self.decisions: AcceptedDifferences | None = None
         self.declarations: Sequence[DeclarationResult] = ()
         self.proposals: Sequence[Mapping[str, Any]] = ()
 
@@ -66,8 +68,12 @@ class JourneyCommand(SystemsCommand):
             self.project, self.target_environment, self.client, self.recorder, run=self.run_id, ledger=self.ledger,
             candidate=self.candidate, show_values=self.show_values, seed=seed,
         ) as run:  # fmt: skip
-            self.rules = run.rules
+            self.rules, self.decisions = run.rules, run.decisions
             yield run
+
+    def acceptances(self) -> Iterable[Acceptance]:
+        """Return the accepted differences that occurred."""
+        return self.decisions.acceptances(self.totals.accepted) if self.decisions is not None else ()
 
     def closing_lines(self) -> Iterable[str]:
         """Return lines for the terminal above the verdict."""

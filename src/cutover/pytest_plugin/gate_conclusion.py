@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from cutover.accounts.registered import unremoved
 from cutover.config.worker_version import several_versions, unproven_version
+from cutover.core.acceptances import Acceptance, used_waivers, with_acceptances
 from cutover.core.evidence import Status
 from cutover.core.requirements import Waiver
 from cutover.core.rule_table import HOUSE
@@ -68,6 +70,8 @@ def conclude(session: GateSession, before: int) -> int:
     verdicts = [decide(gate, run, session.manifest, session.records, session.waivers) for gate in gates]
     if parity is not None:
         verdicts = [parity.with_causes(verdict) for verdict in verdicts]
+    today = datetime.datetime.now(datetime.UTC).date()
+    verdicts = [with_acceptances(verdict, _acceptances(session, verdict.gate, parity), today) for verdict in verdicts]
     code = exit_code(verdicts)
     if before == ExitCode.NO_GO and code == 0 and (trouble.others_failed or not failed):
         code = int(ExitCode.NO_GO)  # a test that is not a check failed, or a failure that no record explains
@@ -105,6 +109,16 @@ def _parity(session: GateSession) -> ParityConclusion | None:
     if found is not None:
         found.add_records()
     return found
+
+
+def _acceptances(session: GateSession, gate: str, parity: ParityConclusion | None) -> list[Acceptance]:
+    """Return the accepted findings that occurred in this gate."""
+    records = [record for record in session.records if gate in record.gates]
+    found = used_waivers(records, session.waivers)
+    if gate == "parity" and parity is not None:
+        found += parity.acceptances()
+    contract = _contract(session) if gate == "contract" else None
+    return found + (contract.acceptances if contract is not None else [])
 
 
 def _contract(session: GateSession) -> ContractTotals | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cutover.config.environments import environment_files
 from cutover.config.operations import load_operations
 from cutover.config.validation import ConfigurationError
+from cutover.core.acceptances import Acceptance
 from cutover.core.evidence import Record, Status
 from cutover.core.verdict import GateVerdict, Verdict
 from cutover.parity.accepted_differences_file import load_accepted_differences
@@ -46,6 +47,7 @@ class ParityConclusion:
         decisions = load_accepted_differences(
             session.project, environment.operations["worker"], today, environment.files.get("accepted_differences")
         )
+        self._decisions = decisions
         ran = {record.check for record in session.records if compared_something(record)}
         required = {
             entry.check
@@ -81,6 +83,10 @@ class ParityConclusion:
             f"{decided['noise']} noise",
             f"report: {self._session.folder / 'parity.html'}",
         ]
+
+    def acceptances(self) -> list[Acceptance]:
+        """Return the accepted differences that occurred."""
+        return self._decisions.acceptances(self.summary.totals.accepted)
 
     def with_causes(self, verdict: GateVerdict) -> GateVerdict:
         """Return a NO-GO with one reason per cause, most important first, instead of one per failed journey."""

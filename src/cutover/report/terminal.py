@@ -87,6 +87,10 @@ def last_line(verdict: GateVerdict, facts: dict[str, Any]) -> str:
     for name in ("failed", "waived", "blocked", "not_verified", "missing"):
         if counts.get(name):
             shown += f", {counts[name]} {name.replace('_', ' ')}"
+    for kind, count in verdict.accepted.items():
+        shown += f", {count} {kind}{'' if count == 1 else 's'}"
+    if verdict.expiring:
+        shown += f", expiring soon: {', '.join(verdict.expiring)}"
     if verdict.not_in_form:
         shown += f", {len(verdict.not_in_form)} not part of the read-only form"
     if verdict.not_judged:

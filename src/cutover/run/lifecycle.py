@@ -20,6 +20,7 @@ from typing import Any, Final, TextIO
 from cutover.config.environments import Environment
 from cutover.config.validation import ConfigurationError
 from cutover.config.worker_version import unproven_version
+from cutover.core.acceptances import Acceptance, with_acceptances
 from cutover.core.errors import CheckFailed, MeasurementError, NotVerified, Refused
 from cutover.core.evidence import EvidenceLog, Record, Status
 from cutover.core.recorder import Recorder
@@ -262,6 +263,10 @@ class Command(Run, ABC):
         """Return the reasons why the run as a whole is not a valid measurement."""
         return []
 
+    def acceptances(self) -> Iterable[Acceptance]:
+        """Return the accepted findings that occurred in this run. The verdict line counts them."""
+        return ()
+
     def record_named(self, check: str, outcome: Outcome) -> Record:
         """Return the record of a check that this command performed, with everything observed since the last one."""
         return Record(
@@ -321,6 +326,7 @@ class Command(Run, ABC):
             self.records,
             (),
         )
+        decided = with_acceptances(decided, self.acceptances(), datetime.datetime.now(datetime.UTC).date())
         return self.finish([decided], run_facts, present=lambda verdicts, known: self.present(verdicts[0], known))
 
     def _clean_up(self) -> Outcome:

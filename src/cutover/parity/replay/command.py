@@ -7,7 +7,7 @@ import contextlib
 import datetime
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from cutover.config.environment_option import named_environment
 from cutover.config.environments import Environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.config.worker_version import check_worker_version
+from cutover.core.acceptances import Acceptance
 from cutover.core.errors import MeasurementError
 from cutover.core.evidence import EvidenceLog, Record, Status
 from cutover.core.requirements import RequiredCheck
@@ -228,6 +229,10 @@ class ReplayCommand(SystemsCommand):
             "paced_s": round(totals.paced_s, 3),
             "answered_versions": sorted(totals.versions),
         }
+
+    def acceptances(self) -> Iterable[Acceptance]:
+        """Return the accepted differences that occurred in all parts of the replay."""
+        return self._totals.decisions.acceptances(self._totals.totals.accepted)
 
     def measurement_errors(self) -> list[str]:
         """Return nothing: the checks of a replay report several versions, also those of its earlier parts."""
