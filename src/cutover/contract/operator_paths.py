@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 SWITCHES: Final = ("admin/deployment/switch", "admin/maintenance/enable", "admin/maintenance/disable")
@@ -31,6 +31,7 @@ query and would seem closed."""
 SWITCH: Final = {"version": "blue"}
 """The body of the plan's switch (Blue-Green Deployment)."""
 _CLOSED: Final = (401, 403, 404, 405)
+_NO_PATH: Final = "-cutover-no-such-path"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,22 @@ class Probe:
         is_path = "//" not in self.path and ".." not in self.path
         understood = is_path and (bool(self.query) or self.body is not None)
         return status not in _CLOSED and (understood or status != 400)
+
+    @property
+    def unmatched(self) -> Probe:
+        """Return the same request to a path in the same folder that no deployment has."""
+        return replace(self, path=f"{self.path}{_NO_PATH}")
+
+    def is_handled(self, status: int, send: Callable[[Probe], int]) -> bool:
+        """Return True if an endpoint of this path handled the request, and not a rule for all paths.
+
+        A deployment may answer 400, a redirect to a login or a 5xx to every path that it does not know. That is the
+        control: send returns the status of another probe. A success needs none: it shows an endpoint, even if it serves
+        all paths.
+        """
+        if not self.is_open(status):
+            return False
+        return 200 <= status < 300 or send(self.unmatched) != status
 
 
 def probes(*, harmless: bool, declared: Sequence[str] = (), only_declared: bool = False) -> Iterator[Probe]:

@@ -46,13 +46,13 @@ def _switch(probe: Probe) -> int:
 )
 def test_unauthenticated_endpoint_is_open(answer: Callable[[Probe], int]) -> None:
     """An endpoint that accepts one method only, or only its own queries, is found as well."""
-    assert any(probe.is_open(answer(probe)) for probe in probes(harmless=True))
+    assert any(probe.is_handled(answer(probe), answer) for probe in probes(harmless=True))
 
 
 def test_open_endpoint_is_found_by_a_read_query() -> None:
     """The harmless probes of staging and production find an open endpoint."""
     answer = _migration_control("admin/migration", ("GET",))
-    assert any(probe.is_open(answer(probe)) for probe in probes(harmless=False))
+    assert any(probe.is_handled(answer(probe), answer) for probe in probes(harmless=False))
 
 
 def test_changing_probes_need_a_disposable_environment() -> None:
@@ -74,3 +74,24 @@ def test_bad_request_for_a_malformed_path_is_closed() -> None:
     """A server refuses a malformed path with 400 before any endpoint handles it."""
     for path in ("admin//deployment/current", "admin/../admin/migration"):
         assert not any(probe.is_open(400) for probe in probes(harmless=True) if probe.path == path)
+
+
+@pytest.mark.parametrize("status", [302, 307, 400, 410, 422, 500, 503])
+def test_equal_status_for_all_paths_is_closed(status: int) -> None:
+    """A deployment that answers every unknown path alike has no operator path: a constant 400 opens none."""
+    assert not any(probe.is_handled(status, lambda _: status) for probe in probes(harmless=True))
+
+
+@pytest.mark.parametrize("others", [302, 400, 404, 500])
+def test_open_path_is_found_among_equal_answers(others: int) -> None:
+    """An endpoint is open if it succeeds, or answers otherwise than a path in its folder that does not exist."""
+
+    def answer(probe: Probe) -> int:
+        return 200 if probe.path == "admin/migration" and probe.query else others
+
+    assert any(probe.is_handled(answer(probe), answer) for probe in probes(harmless=False))
+
+
+def test_success_for_all_paths_is_open() -> None:
+    """An endpoint that serves every path of its folder is open: its success needs no control."""
+    assert all(probe.is_handled(200, lambda _: 200) for probe in probes(harmless=True))
