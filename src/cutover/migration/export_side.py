@@ -133,8 +133,14 @@ def _run(file: Path, connection: sqlite3.Connection) -> None:
             problem = f"it contains the number {found[1]}, for which SQL has no literal"
             fix = f"D1 writes infinite numbers so: write 9e999 in its place. {_READ_D1}"
             raise ConfigurationError(file, f"line {began}", problem, fix) from None
+        cut_off = not sqlite3.complete_statement(statement)
         raise ConfigurationError(
-            file, f"line {began}", f"SQLite refuses the statement: {error}", "Export again; the file may be incomplete."
+            file,
+            f"line {began}",
+            f"SQLite refuses the statement: {error}",
+            "The file ends within a statement: export again."
+            if cut_off
+            else "Give the whole .sql file of `wrangler d1 export`, with schema and data.",
         ) from None
 
 

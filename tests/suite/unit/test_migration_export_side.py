@@ -43,7 +43,8 @@ def test_export_restores_the_dumped_rows(rows: list[tuple[int, str]]) -> None:
     ("text", "said"),
     [
         ("", "expected at least one CREATE TABLE"),
-        ("CREATE TABLE t(id INTEGER);\nINSERT INTO t VALUES (1", "line 2"),
+        ("CREATE TABLE t(id INTEGER);\nINSERT INTO t VALUES (1", "line 2.*within a statement: export again"),
+        ("INSERT INTO t VALUES (1);\n", "line 1.*no such table.*with schema and data"),
         ("CREATE TABLE t(id INTEGER);\n\nATTACH '/tmp/other' AS o;\n", "line 3"),
         ("nonsense;\n", "line 1"),
         ("-- a comment\n\nnonsense;\n", "line 3"),
