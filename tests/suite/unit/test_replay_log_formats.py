@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from cutover.config.environments import load_environment
 from cutover.config.validation import ConfigurationError, root
+from cutover.parity.replay.access_log import read_combined, without_prefix
 from cutover.parity.replay.hosts import normalized_host
 from cutover.parity.replay.identities import load_identities
 from cutover.parity.replay.json_log import LineKeys
@@ -151,6 +152,25 @@ def test_text_line_is_read(tmp_path: Path, name: str) -> None:
     for prefix in PREFIXES.values():
         (tmp_path / "a.log").write_text(f"{prefix}{line}\n")
         assert read(tmp_path / "a.log") == ("combined", [expected]), prefix
+
+
+USERS = st.text(
+    st.characters(min_codepoint=33, max_codepoint=126, exclude_characters='"\\[-') | st.just(" "), min_size=1
+)
+
+
+@given(
+    USERS.filter(lambda user: user.strip() == user),
+    st.sampled_from(["", f"{HOST}:443 ", f"{HOST} ", "web1 ", "10.0.0.9 "]),
+    st.sampled_from(["192.0.2.1", "2001:db8::7", "-", "192.0.2.1, 10.0.0.1", ""]),
+    st.sampled_from(sorted(PREFIXES.values())),
+)
+def test_host_user_and_prefix_are_separated(user: str, host: str, client: str, prefix: str) -> None:
+    """Whatever precedes the timestamp, the user is the user and the host is the host."""
+    line = f"{prefix}{host}{client} - {user} {TIME} {REQUEST} {TAIL}"
+    found = read_combined(1, without_prefix(line.encode()))
+    if host in ("", f"{HOST}:443 ") or client not in ("", "-"):
+        assert (found.identity, found.host) == (user, HOST if HOST in host else "")
 
 
 @pytest.mark.parametrize("name", JSON_LINES)
