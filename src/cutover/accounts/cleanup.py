@@ -64,7 +64,7 @@ class RemovalStatus(Enum):
 
     REMOVED = "removed"
     GONE = "not there"
-    LISTED = "would be removed"
+    LISTED = "to be tried"
     LEFT = "left"
     UNREACHED = "not reached"
 

@@ -32,6 +32,7 @@ from cutover.core.errors import CheckFailed, IdentityMismatch, RateLimited, Stop
 from cutover.core.secrets import MASK, Secret, redact
 from cutover.core.verdict import ExitCode
 from cutover.run import lifecycle
+from cutover.run.cleanup_run import CleanupRun
 
 pytestmark = pytest.mark.unit
 
@@ -316,3 +317,29 @@ def test_old_name_of_the_command_is_deprecated(
     output = capsys.readouterr()
     assert "nothing is left" in output.out
     assert ("deprecated" in output.err) is deprecated
+
+
+def cleanup_of(tmp_path: Path, count: int, *, dry_run: bool) -> CleanupRun:
+    """Return the finished cleanup of that many accounts on a system that cannot delete any."""
+    (tmp_path / "contracts").symlink_to(root() / "contracts")
+    (tmp_path / "environments.toml").write_text(KEYED + KEPT)
+    environment = load_environment(tmp_path, "x", variables={"KEY": KEY.reveal()})
+    left = [Leftover("worker", f"{NAME}{number}", 0.0, key_id(KEY), tmp_path) for number in range(count)]
+    run = CleanupRun(tmp_path, environment, left, planted=None, reports=tmp_path / "reports", kept=0, dry_run=dry_run)
+    assert run.execute() == 10
+    return run
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_many_accounts_without_a_delete_route_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], dry_run: bool
+) -> None:
+    """The line counts them and names the file of the run's folder that lists them. A dry run promises no removal."""
+    run = cleanup_of(tmp_path, 1200, dry_run=dry_run)
+    output = capsys.readouterr().out
+    assert output.count("accounts are kept") == 1
+    assert "1,200 items left: worker has no delete_account: accounts are kept; all listed in" in output
+    assert "to be tried" not in output
+    listed = (run.folder / "leftovers.txt").read_text().splitlines()
+    assert len(listed) == 1200
+    assert all("accounts are kept" in line for line in listed)

@@ -265,7 +265,7 @@ def test_unreachable_system_is_invalid(
     arguments = ("--env", "named", "--older-than", "0")
     dry = run_cleanup(*arguments, "--dry-run", reports=reports, project=project, ACCOUNT_KEY=KEY)
     assert dry.returncode == 10, dry.stdout
-    assert "4 would be removed" in dry.stdout
+    assert "4 to be tried" in dry.stdout
 
     (project / "STOP").touch()
     stopped = run_cleanup(*arguments, reports=reports, project=project, ACCOUNT_KEY=KEY)
