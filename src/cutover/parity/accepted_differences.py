@@ -28,7 +28,7 @@ class AcceptedDifference:
 
     line: its first line in the file. operations: names, or EVERY with the exceptions. paths, kind, legacy, worker: as
     in the key of a Difference; None for a side accepts anything. always: the difference must be in every response of
-    these operations. case: "" for any. expires: the last day on which the entry is valid (UTC).
+    these operations. case: "" for any. expires: the last day on which the entry is valid (UTC). file: its file.
     """
 
     line: int
@@ -44,11 +44,12 @@ class AcceptedDifference:
     exceptions: tuple[str, ...] = ()
     always: bool = False
     noise: bool = False
+    file: str = FILE
 
     @property
     def where(self) -> str:
         """Return file and line."""
-        return f"{FILE}:{self.line}"
+        return f"{self.file}:{self.line}"
 
     def covers(self, operation: str) -> bool:
         """Return True if the entry applies to that operation."""

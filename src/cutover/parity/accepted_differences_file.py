@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -33,6 +34,7 @@ def load_accepted_differences(
     accepted.
     """
     file = file or project / FILE
+    shown = str(file.relative_to(project)) if file.is_relative_to(project) else str(file)
     tables = read_toml(file)
     known_keys(file, "", tables, {"accepted", "noise"})
     lines: dict[str, list[int]] = {"accepted": [], "noise": []}
@@ -46,7 +48,8 @@ def load_accepted_differences(
         if len(rows) != len(starts):
             raise ConfigurationError(file, table, "expected tables", f"Write each entry as [[{table}]].")
         for line, row in zip(starts, rows, strict=True):
-            rules.append(_read_entry(file, f"line {line} {table}", line, row, operations, noise=table == "noise"))
+            entry = _read_entry(file, f"line {line} {table}", line, row, operations, noise=table == "noise")
+            rules.append(dataclasses.replace(entry, file=shown))
             if rules[-1].expires < today:
                 raise ConfigurationError(
                     file,

@@ -32,16 +32,17 @@ def failure(totals: ParityTotals) -> CheckFailed:
     merged = with_per_response_values(totals.seen)
     causes = causes_of(merged.values(), totals.compared)
     count = sum(seen.decision == "undeclared" for seen in merged.values())
-    lines = []
+    total = f"{count} undeclared {_plural('difference', count)} with {len(causes)} {_plural('cause', len(causes))}"
+    lines: list[str] = []
     for cause in causes[:_LISTED]:
-        lines += [cause.line, *_evidence(cause, list(merged.values()))]
+        # The first line alone is the reason in the verdict and in summaries, so it is complete.
+        lines += [cause.line if lines else f"{total}; {cause.line}", *_evidence(cause, list(merged.values()))]
     if len(causes) > _LISTED:
         lines.append(f"{len(causes) - _LISTED} more causes are in parity.html")
     return CheckFailed(
         UNDECLARED + _named([cause.key for cause in causes]),
         expected="only differences that contracts/accepted_differences.toml declares",
-        got=f"{count} undeclared {_plural('difference', count)} with {len(causes)} {_plural('cause', len(causes))}, "
-        "most important first:\n    " + "\n    ".join(lines),
+        got="\n    ".join(lines),
         contract="contracts/api.md; contracts/operations.toml",
         do_next="fix the Worker, or declare an intended difference with reason, owner and last day",
     )
@@ -51,7 +52,7 @@ def _evidence(cause: Cause, seen: Sequence[Seen]) -> list[str]:
     """Return a sample of the cause, and the commands of the shortest journey that shows it."""
     of_cause = (cause.path, cause.kind, cause.baseline, cause.candidate)
     members = [each for each in seen if each.decision == "undeclared" and group_of(each.difference) == of_cause]
-    lines = []
+    lines: list[str] = []
     sample = next((each.samples[0] for each in members if each.samples), None)
     if sample is not None:
         lines.append(f"    legacy {sample['baseline']} | Worker {sample['candidate']}, in {sample['journey']}")

@@ -75,6 +75,8 @@ def test_honest_pair_is_go_with_its_coverage(own_pair: PairState, reports: Path)
     assert done.last_line.startswith("parity GO: embedded")
     required = [cell for cell in _parity(done)["coverage"] if cell["required"]]
     assert f"coverage: {len(required)} of {len(required)} required combinations" in done.output
+    entries = [row for row in (*_parity(done)["acceptances"], *_parity(done)["noise"]) if row["seen"]]
+    assert f", {len(entries)} accepted differences" in done.last_line
     assert all(cell["seen"] for cell in required)
     assert done.verdict["leftovers"] == []
     page = (done.folder / "parity.html").read_text()
@@ -151,6 +153,7 @@ def test_defect_of_three_steps_is_reported_with_three(own_pair: PairState, repor
     assert found["reproduction"]["legacy"].startswith("curl ")
     assert "${ANN_ACCESS_TOKEN}" in found["reproduction"]["worker"]
     assert f"in 3 steps: {steps[0]}" in done.output
+    assert done.verdict["reasons"] == [cause["line"] for cause in _parity(done)["causes"]]
 
 
 @pytest.mark.parametrize(
