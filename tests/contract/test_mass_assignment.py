@@ -6,6 +6,7 @@ from typing import Any, LiteralString
 import pytest
 
 from cutover.accounts.registered import Accounts
+from cutover.accounts.sessions import id_of, take_session
 from cutover.client.multipart import MEDIA_TYPE, form, text_part
 from cutover.contract.account_snapshot import changes, expect_unchanged, snapshot
 from cutover.contract.broken_requests import json_bytes
@@ -46,8 +47,8 @@ def test_register_ignores_ids(target: Target, accounts: Accounts, recorder: Reco
         result = _register(target, account.username, account.email, account.password, {**RIGHTS, **ids})
         if not inspection.expect_status(result, *result.operation.statuses, defect="refused", breaks=Rule.VALIDATION):
             continue
-        account.user_id, account.access_token = result.field("user_id"), result.secret("access_token")
-        if account.user_id == asked:
+        take_session(target, account, result)
+        if id_of(target, account) == asked:
             inspection.report(result, "accepts the id", expected="a new id", got="the id of the request")
         listed = target.call("list_files", token=account.access_token)
         if inspection.expect_status(listed, *listed.operation.statuses, defect="the new account has no list"):

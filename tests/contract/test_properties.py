@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from cutover.accounts.registered import Accounts
+from cutover.accounts.sessions import take_session
 from cutover.contract.finding_collector import Inspection
 from cutover.contract.generated_tables import (
     ExportCase,
@@ -128,16 +129,18 @@ def test_any_valid_name_registers_and_logs_in(target: Target, accounts: Accounts
         registered = require(
             accounts.register(account), defect="a valid name is refused", refusal_breaks=Rule.USER_NAMES
         )
-        account.access_token = registered.secret("access_token")
+        take_session(target, account, registered)
         login = target.call("login", fields={"username": account.username, "password": account.password})
         require(login, defect="a registered name cannot log in")
         user = require(target.call("user", token=login.secret("access_token")), defect="has no account")
-        names = {registered.field("username"), login.field("username"), user.field("username")}
+        named = [result for result in (registered, login, user) if result.operation.has("username")]
+        names = {result.field("username") for result in named}
         if names != {account.username}:
             raise Counterexample(user, "wrong name", expected=ascii(account.username), got=ascii(names))
-        gone = target.call("delete_account", token=account.access_token, fields={"password": account.password})
-        require(gone, defect="cannot be deleted")
-        accounts.forget(account)
+        if target.has("delete_account"):
+            gone = target.call("delete_account", token=account.access_token, fields={"password": account.password})
+            require(gone, defect="cannot be deleted")
+            accounts.forget(account)
 
     for_all(inspection, name_endings(room), check, examples=8, first=NORMALISED)
     inspection.close(recorder)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Callable, Mapping
 
 from cutover.accounts.registered import Account, Accounts
-from cutover.core.errors import IdentityMismatch, NotVerified
+from cutover.config.environment_promises import upload_limit
+from cutover.core.errors import IdentityMismatch, NotApplicable, NotVerified
 from cutover.core.secrets import Secret
+from cutover.corpus import UPLOAD_LIMIT
 from cutover.parity.clocks import Clock, read_clock
 from cutover.parity.journey_in_progress import JourneyInProgress, PlayerOptions
 from cutover.parity.played import PlayedJourney
 from cutover.parity.side import Side
-from cutover.parity.steps import Journey
+from cutover.parity.steps import Journey, at_limit
 from cutover.systems.target import Target
 
 
@@ -78,12 +81,21 @@ class Player:
 
     def play(self, journey: Journey) -> PlayedJourney:
         """Play the whole journey, then compare the final state. A step that cannot be played ends the journey."""
+        journey = journey.only(tuple(at_limit(step, self._upload_limit()) for step in journey.steps))
         progress = self.begin(journey)
         for step in journey.steps:
             if not progress.step(step):
                 return progress.played
         progress.read_back()
         return progress.played
+
+    def _upload_limit(self) -> int:
+        """Return the smaller upload limit of the two systems in bytes, ours if none is promised."""
+        limits = [UPLOAD_LIMIT]
+        for target in self._targets:
+            with contextlib.suppress(NotApplicable):
+                limits.append(upload_limit(target.environment.promises, target.system))
+        return min(limits)
 
     def _start(self, journey: Journey, *, migrated: bool = False) -> JourneyInProgress:
         if self._clocks is None:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from cutover.corpus import UPLOAD_LIMIT, large
+
 ANONYMOUS: Final = ""
 
 
@@ -98,6 +100,14 @@ class Step:
         extra = f" {self.file.name!r}" if self.file else ""
         case = f" ({self.case})" if self.case else ""
         return f"{who}: {self.method + ' ' if self.method else ''}{self.operation}{extra}{case}"
+
+
+def at_limit(step: Step, limit: int) -> Step:
+    """Return the step with a file at or above an upload limit of `limit` bytes, if its file is so for our limit."""
+    if step.file is None or limit == UPLOAD_LIMIT or not 0 <= len(step.file.content) - UPLOAD_LIMIT <= 1:
+        return step
+    content = large(limit + len(step.file.content) - UPLOAD_LIMIT).content
+    return dataclasses.replace(step, file=dataclasses.replace(step.file, content=content))
 
 
 @dataclass(frozen=True)

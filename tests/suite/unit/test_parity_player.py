@@ -7,8 +7,9 @@ import pytest
 
 from cutover.core.errors import CheckFailed, IdentityMismatch
 from cutover.core.secrets import Secret
+from cutover.corpus import LARGE_MINIMUM, UPLOAD_LIMIT
 from cutover.parity.player import Player
-from cutover.parity.steps import Journey
+from cutover.parity.steps import Journey, Step, Upload, at_limit
 
 pytestmark = pytest.mark.unit
 
@@ -75,3 +76,14 @@ def test_two_systems_are_proven_once() -> None:
     begin(made, "ann")
     assert worker.asked.count("user") == 1
     assert legacy.asked.count("login") == 2
+
+
+def test_largest_file_has_the_size_of_the_limit() -> None:
+    """Files at and above our upload limit get the sizes of the deployment's limit; other files are unchanged."""
+    limit = LARGE_MINIMUM + 5000
+    for size, expected in ((UPLOAD_LIMIT, limit), (UPLOAD_LIMIT + 1, limit + 1), (10, 10)):
+        step = Step("upload", "ann", file=Upload("a.csv", bytes(size)))
+        changed = at_limit(step, limit).file
+        assert changed is not None
+        assert len(changed.content) == expected
+        assert at_limit(step, UPLOAD_LIMIT) == step
