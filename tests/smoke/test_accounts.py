@@ -5,7 +5,7 @@ import time
 import pytest
 
 from cutover.accounts.registered import Account, Accounts
-from cutover.accounts.sessions import expect_owner, take_session, text_of
+from cutover.accounts.sessions import expect_owner, prepare_refresh, take_refresh_token, take_session, text_of
 from cutover.client.jwt import reissued
 from cutover.core.errors import NotApplicable
 from cutover.core.recorder import Recorder
@@ -65,7 +65,8 @@ def test_session_from_login_to_logout(target: Target, accounts: Accounts) -> Non
     login = _login(target, account.username, account.password).expect_status()
     take_session(target, account, login)
     if target.has("refresh") and login.operation.has("refresh_token"):
-        account.access_token = _refresh(target, account.refresh_token).expect_status().secret("access_token")
+        refreshed = _refresh(target, account.refresh_token).expect_status()
+        account.access_token = take_refresh_token(account, refreshed).secret("access_token")
     expect_owner(_user(target, account.access_token), account)
     if target.has("logout"):
         fields = {"refresh_token": account.refresh_token}
@@ -90,7 +91,7 @@ def test_logout_revokes_tokens(target: Target, accounts: Accounts, recorder: Rec
         raise NotApplicable(f"{target.operation('logout').where} declares no revoked token")
     target.prepare("user", token=account.access_token)  # the tokens are valid before the logout
     if "refresh_token" in revokes:
-        target.prepare("refresh", fields={"refresh_token": account.refresh_token})
+        prepare_refresh(target, account)
     target.prepare("logout", token=account.access_token, fields={"refresh_token": account.refresh_token})
     uses = {
         "access_token": lambda: _user(target, account.access_token),
@@ -147,7 +148,7 @@ def test_deleted_account_is_gone(target: Target, accounts: Accounts) -> None:
     target.prepare("user", token=account.access_token)
     refreshes = target.has("refresh") and bool(text_of(account.refresh_token))
     if refreshes:
-        target.prepare("refresh", fields={"refresh_token": account.refresh_token})
+        prepare_refresh(target, account)
     target.call("delete_account", token=account.access_token, fields={"password": account.password}).expect_status()
     _login(target, account.username, account.password).expect_refusal(401, why="the account was deleted")
     _user(target, account.access_token).expect_refusal(401, why="the account was deleted")

@@ -66,6 +66,21 @@ def take_session(target: Target, account: Account, result: Result) -> None:
     account.user_id = named.field("user_id") if named is not None else None
 
 
+def take_refresh_token(account: Account, refreshed: Result) -> Result:
+    """Keep the refresh token that a response to `refresh` declares: a system that rotates tokens ended the one sent."""
+    if refreshed.operation.has("refresh_token"):
+        account.refresh_token = refreshed.secret("refresh_token")
+    return refreshed
+
+
+def prepare_refresh(target: Target, account: Account) -> Result:
+    """Prove that the account's refresh token is valid, and keep its successor if the system rotates tokens.
+
+    Raises the errors of Target.prepare, and CheckFailed for a response without a declared refresh token.
+    """
+    return take_refresh_token(account, target.prepare("refresh", fields={"refresh_token": account.refresh_token}))
+
+
 def expect_owner(result: Result, account: Account) -> None:
     """Expect that the response of `user` is about this account, by its name, or else by its address or id.
 

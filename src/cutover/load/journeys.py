@@ -182,10 +182,14 @@ def refresh_journey(client: LoadClient, account: LoadAccount) -> Journey:
         reply = yield Call(
             "refresh", client.system, data, client.check_of("refresh", lambda body: b"." in body), method="POST"
         )
-        token = client.field("refresh", reply.response, "access_token") if reply.response else None
-        if reply.outcome is Outcome.OK and token is not None:
-            remember(token)
+        if reply.outcome is not Outcome.OK or reply.response is None:
+            return
+        token, refresh = (client.field("refresh", reply.response, f"{kind}_token") for kind in ("access", "refresh"))
+        if token is not None:
             account.access, account.got_at = token, time.monotonic()
+            account.refresh = refresh or account.refresh
+            for each in (token, account.refresh):
+                remember(each)
             account.requests.clear()
 
     return _Upkeep(client, steps)

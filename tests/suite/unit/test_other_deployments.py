@@ -10,7 +10,7 @@ import pytest
 from tests.suite.support.scripted_client import BASE, load, target_of
 
 from cutover.accounts.registered import Accounts
-from cutover.accounts.sessions import MissingSecret, id_of
+from cutover.accounts.sessions import MissingSecret, id_of, prepare_refresh
 from cutover.client.request import Request
 from cutover.config.environments import load_environment
 from cutover.config.validation import ConfigurationError, root
@@ -89,6 +89,38 @@ def test_missing_refresh_token_is_no_empty_one(project: Path) -> None:
     assert client.requests[-1].json == {}
     with pytest.raises(NotApplicable, match="user_id"):
         id_of(target, account)
+
+
+def rotating(request: Request) -> tuple[int, Any]:
+    """Answer a registration, and accept each refresh token once."""
+    number = {f"{TOKEN}-{n}": n for n in range(1, 9)}
+    if request.operation == "register":
+        return 201, {"user": {"id": 1}, "access_token": TOKEN, "refresh_token": f"{TOKEN}-1"}
+    assert isinstance(request.json, dict)
+    used = number[request.json["refresh_token"]]
+    rotating_state.append(used)
+    if rotating_state.count(used) > 1:
+        return 401, {}
+    return 200, {"access_token": TOKEN, "refresh_token": f"{TOKEN}-{used + 1}"}
+
+
+rotating_state: list[int] = []
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_rotated_refresh_token_is_kept_if_declared(project: Path, declared: bool) -> None:
+    """A declared refresh token replaces the one that was sent; otherwise the same one is sent again (the control)."""
+    rotating_state.clear()
+    table = '[x.operations.refresh.worker]\nresponse = { refresh_token = "/refresh_token" }' if declared else ""
+    target, _ = target_of(load(project, table), rotating)
+    account = Accounts(target, "run", None).new()
+    prepare_refresh(target, account)
+    if declared:
+        prepare_refresh(target, account)
+        assert account.refresh_token.reveal() == f"{TOKEN}-3"
+    else:
+        with pytest.raises(CheckFailed, match="status:refresh:200"):
+            prepare_refresh(target, account)
 
 
 def test_absent_operation_is_not_applicable(project: Path) -> None:
