@@ -143,15 +143,18 @@ class AcceptedDifferences:
         cases: Collection[tuple[str, str]],
         sides: Collection[tuple[int, str, str]],
         filled: Collection[tuple[str, str]],
+        undeclared: Iterable[tuple[str, str]] = (),
     ) -> list[DeclarationResult]:
         """Return the result of each entry.
 
         seen: (line, operation, path) -> count; exercised: operations with at least one compared response; cases:
         (operation, case) of those responses; sides: (line, legacy word, Worker word) of the accepted differences;
         filled: (operation, path) of the lists that had elements on both sides. Without elements, nothing below the
-        list was compared.
+        list was compared. undeclared: (operation, path) of the undeclared differences: an entry that they explain is
+        not stale, because one cause is one finding.
         """
-        return [_result_of(rule, seen, exercised, cases, sides, filled) for rule in self.entries]
+        explained = _Explained(undeclared)
+        return [_result_of(rule, seen, exercised, cases, sides, filled, explained) for rule in self.entries]
 
 
 def _result_of(
@@ -161,13 +164,19 @@ def _result_of(
     cases: Collection[tuple[str, str]],
     sides: Collection[tuple[int, str, str]],
     filled: Collection[tuple[str, str]],
+    explained: _Explained,
 ) -> DeclarationResult:
     meant = [
         name
         for name in (sorted(exercised) if rule.operations == (EVERY,) else rule.operations)
         if rule.covers(name) and name in exercised and (not rule.case or (name, rule.case) in cases)
     ]
-    compared = [(name, path) for name in meant for path in rule.paths if _is_compared(name, path, filled)]
+    compared = [
+        (name, path)
+        for name in meant
+        for path in rule.paths
+        if seen.get((rule.line, name, path)) or (_is_compared(name, path, filled) and not explained.by(name, path))
+    ]
     total = sum(count for (line, _, _), count in seen.items() if line == rule.line)
     if not compared:
         return DeclarationResult(rule, "not exercised", total)
@@ -190,6 +199,24 @@ def _result_of(
     if unseen:
         return DeclarationResult(rule, "too broad", total, f"names more than was seen: {', '.join(unseen)}")
     return DeclarationResult(rule, "seen", total)
+
+
+class _Explained:
+    """The places at which an undeclared difference explains that a declared one was not seen.
+
+    A difference of the status or the whole body explains everything in the response, and one at a JSON pointer explains
+    everything below it.
+    """
+
+    def __init__(self, undeclared: Iterable[tuple[str, str]]) -> None:
+        self._paths: dict[str, set[str]] = {}
+        for operation, path in undeclared:
+            self._paths.setdefault(operation, set()).add(path)
+
+    def by(self, operation: str, path: str) -> bool:
+        """Return True if an undeclared difference of the operation explains that the path was not seen."""
+        found = self._paths.get(operation, set())
+        return bool({"status", "body", path} & found) or any(path.startswith(f"{above}/") for above in found)
 
 
 def _is_compared(operation: str, path: str, filled: Collection[tuple[str, str]]) -> bool:

@@ -69,8 +69,18 @@ def summarize(records: Iterable[Record], rules: Rules, decisions: AcceptedDiffer
             totals.merge(ParityTotals.from_json(attached))
     sides = {(seen.line, seen.difference.baseline, seen.difference.candidate)
              for seen in totals.seen.values() if seen.line is not None}  # fmt: skip
+    undeclared = [
+        (seen.difference.operation, seen.difference.path)
+        for seen in totals.seen.values()
+        if seen.decision == "undeclared"
+    ]
     results = decisions.results(
-        totals.accepted, set(totals.compared), cases=totals.cases, sides=sides, filled=totals.filled
+        totals.accepted,
+        set(totals.compared),
+        cases=totals.cases,
+        sides=sides,
+        filled=totals.filled,
+        undeclared=undeclared,
     )
     return Summary(totals, rules, tuple(results), complete, not_required)
 

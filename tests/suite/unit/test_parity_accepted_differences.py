@@ -169,10 +169,11 @@ def judged(
     *found: Difference,
     cases: set[tuple[str, str]] | None = None,
     filled: set[tuple[str, str]] | None = None,
+    undeclared: tuple[str, ...] = (),
 ) -> DeclarationResult:
     """Return the result of the first entry, after these differences and responses of (operation, case).
 
-    filled: (operation, path) of the lists with elements on both sides.
+    filled: (operation, path) of the lists with elements on both sides. undeclared: paths of other differences of user.
     """
     lines: dict[tuple[int, str, str], int] = {}
     sides = set()
@@ -182,7 +183,10 @@ def judged(
         lines[rule.line, difference.operation, difference.path] = 1
         sides.add((rule.line, difference.baseline, difference.candidate))
     answered = cases or {("user", "")}
-    return decisions.results(lines, {name for name, _ in answered}, cases=answered, sides=sides, filled=filled or ())[0]
+    places = [("user", path) for path in undeclared]
+    return decisions.results(
+        lines, {name for name, _ in answered}, cases=answered, sides=sides, filled=filled or (), undeclared=places
+    )[0]
 
 
 def test_entry_is_stale_too_broad_seen_or_not_exercised(tmp_path: Path) -> None:
@@ -218,6 +222,19 @@ def test_entry_below_an_empty_list_is_not_exercised(tmp_path: Path) -> None:
     assert judged(inner, filled={("user", "/files"), ("user", "/files/*/tags")}).state == "stale"
     both = load(tmp_path, {"path": '["/a", "/files/*/a"]'})
     assert judged(both, seen()).state == "seen"
+
+
+@pytest.mark.parametrize("path", ["status", "body", "/a", "/a/b"])
+def test_entry_that_a_finding_explains_is_not_stale(tmp_path: Path, path: str) -> None:
+    """A refused request has none of the declared fields: that is one finding, not one for each entry."""
+    inside = load(tmp_path, {"path": '"/a/b/c"'})
+    assert judged(inside, undeclared=(path,)).state == "not exercised"
+    assert judged(inside, undeclared=("/a/bc", "/b", "header:x")).state == "stale"
+    two = load(tmp_path, {"operations": '["user", "login"]', "path": '"/a"'})
+    answered = {("user", ""), ("login", "")}
+    assert judged(two, cases=answered, undeclared=("status",)).state == "stale"
+    assert judged(two, seen(), cases=answered).state == "too broad"
+    assert judged(two, seen(operation="login"), cases=answered, undeclared=("/a",)).state == "seen"
 
 
 def test_always_entry_that_is_absent_is_a_difference(tmp_path: Path) -> None:
