@@ -53,6 +53,13 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigurationError(
             "--system", "", f"{environment.name} has no {options.system}", "Name the other system."
         )
+    if undocumented := environment.absent.get(f"{options.system}_document"):
+        raise ConfigurationError(
+            project / "environments.toml",
+            f"{environment.name}.contract.{options.system}",
+            undocumented,
+            "Name the deployment's document: requests are generated from it.",
+        )
     return ExploreCommand(project, environment, options, planted=planted).execute()
 
 

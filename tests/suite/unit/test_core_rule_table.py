@@ -1,7 +1,9 @@
 """The profiles of rules: which checks a verdict requires, and the page that lists all rules."""
 
+import argparse
 import dataclasses
 import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from cutover.config.environments import load_environment
 from cutover.config.manifest import load_manifest, parse_manifest, render
 from cutover.config.rules_page import FILE, rules_page
 from cutover.config.validation import ConfigurationError, root
+from cutover.contract import explore
 from cutover.core.evidence import Record, Status
 from cutover.core.requirements import RequiredCheck
 from cutover.core.rule_table import HOUSE, PROFILES, UNIVERSAL, Rule
@@ -116,3 +119,15 @@ def test_ad_hoc_url_is_judged_by_universal_rules() -> None:
     production = load_environment(root(), "production")
     assert production.rules == HOUSE
     assert "worker_document" not in production.absent
+
+
+def test_explore_needs_a_document_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In profile universal requests are generated from the deployment's document only; without one nothing is sent."""
+    table = 'safety = "disposable"\nrules = "universal"\nlegacy = { absent = "x" }\n'
+    table += 'worker = { url = "http://127.0.0.1:9" }\n'
+    (tmp_path / "environments.toml").write_text(f"[other]\n{table}")
+    (tmp_path / "contracts").symlink_to(root() / "contracts")
+    monkeypatch.setenv("CUTOVER_ROOT", str(tmp_path))
+    options = argparse.Namespace(env="other", pair=None, minutes=1.0, system="worker")
+    with pytest.raises(ConfigurationError, match=r"other\.contract\.worker\]: .*names no OpenAPI document of its own"):
+        explore.run(options)
