@@ -21,6 +21,8 @@ class Inspection:
         self.target, self.check, self.rule = target, check, rule
         self.findings = Findings()
         self.counts: dict[str, int] = {}
+        self._closed = False
+        target.unfinished.append(self.report_unfinished)
 
     def count(self, operation: str) -> None:
         """Count one inspected response of the operation."""
@@ -143,11 +145,19 @@ class Inspection:
 
     def close(self, recorder: Recorder, **counts: Any) -> None:
         """End the check. Raises ContractFailed if there are findings, NotVerified if no response was inspected."""
+        self._closed = True
         total = sum(self.counts.values())
         recorder.measure("responses inspected", total, "> 0", sample=len(self.counts))
         conclude(self.findings, recorder, requests=self.counts, **counts)
         if not total:
             raise NotVerified(f"{self.check}: {self.target.system} gave no response that this check could judge")
+
+    def report_unfinished(self) -> None:
+        """Raise ContractFailed if an exception ended the check after its first finding, so that none is lost."""
+        if not self._closed and len(self.findings):
+            recorder = self.target.recorder
+            recorder.incomplete = recorder.incomplete or f"{self.check}: an exception ended the check before its end"
+            conclude(self.findings, recorder, requests=self.counts)
 
 
 def available_operations(target: Target, recorder: Recorder) -> list[Operation]:

@@ -44,6 +44,8 @@ def target(request: pytest.FixtureRequest, recorder: Recorder) -> Generator[Targ
     made = gate_session(request.config).target(request.param)
     made.controls = OperationControls(made, lambda: request.getfixturevalue("accounts"))
     yield made
+    for report in made.unfinished:
+        report()
     if made.blocked:
         blocked = Blocked(made.blocked)
         recorder.incomplete = recorder.incomplete or str(blocked)

@@ -28,6 +28,7 @@ class PreparedRequests:
 
     controls: of the running check; None if no response of an operation needs one. blocked: broken precondition -> what
     was observed, of the parts of the check that could not be verified. The check ends blocked if it has no finding.
+    unfinished: called at the end of the check, to report what it found before an exception ended it.
     """
 
     system: str
@@ -39,6 +40,7 @@ class PreparedRequests:
         self.preconditions = preconditions
         self.controls: Controls | None = None
         self.blocked: dict[str, str] = {}
+        self.unfinished: list[Callable[[], None]] = []
 
     def needs(self, operation: str) -> AbstractContextManager[None]:
         """Return a context for statements that establish a precondition of the check: a failure blocks the check.

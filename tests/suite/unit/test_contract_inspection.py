@@ -1,5 +1,6 @@
 """The judgement of refusals: what is an acceptance, what breaks a house convention, and what proves nothing."""
 
+import contextlib
 import dataclasses
 from typing import Any
 
@@ -115,3 +116,27 @@ def test_finding_names_its_rule() -> None:
         inspection.close(target.recorder)
     for rule in ("universal:authentication", "house:statuses"):
         assert f"  rule      {rule}" in str(failed.value)
+
+
+def test_finding_before_an_exception_is_reported() -> None:
+    """A check that an exception ends, for example an answer of the local runtime, keeps the findings before it."""
+    target = target_of(HOUSE)
+    inspection = Inspection(target, "token:missing", "source")
+    inspection.expect_refusal(response(target, 200), 401, defect="accepted: none")
+    (report,) = target.unfinished
+    with pytest.raises(ContractFailed, match="accepted: none"):
+        report()
+    assert target.recorder.incomplete == "token:missing: an exception ended the check before its end"
+
+
+def test_closed_check_is_reported_once() -> None:
+    """After `close` nothing is left to report, with and without a finding."""
+    for status in (200, 401):
+        target = target_of(HOUSE)
+        inspection = Inspection(target, "token:missing", "source")
+        inspection.expect_refusal(response(target, status), 401, defect="accepted: none")
+        with contextlib.suppress(ContractFailed):
+            inspection.close(target.recorder)
+        (report,) = target.unfinished
+        report()
+        assert target.recorder.incomplete == ""
