@@ -17,7 +17,8 @@ from cutover.parity.steps import Step
 from cutover.systems.target import Result
 
 _Value = TypeVar("_Value")
-_OF_A_FILE: Final = ("download", "columns", "export", "tags", "delete")
+_OF_A_FILE: Final = ("download", "delete")
+"""Operations for which 404 means that the file is gone. Others may answer it for a column that does not exist."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +16,7 @@ from cutover.core.acceptances import Acceptance
 from cutover.core.evidence import Record, Status
 from cutover.core.verdict import GateVerdict, Verdict
 from cutover.parity.accepted_differences_file import load_accepted_differences
+from cutover.parity.difference_causes import Cause
 from cutover.parity.parity_failure import UNDECLARED
 from cutover.parity.parity_run import ATTACHMENT
 from cutover.parity.rules import load_rules
@@ -33,6 +34,22 @@ def compared_something(record: Record) -> bool:
     """Return True if a check finished and compared something. Without totals a check proves nothing."""
     totals = record.observations.attachments.get(ATTACHMENT)
     return record.status in (Status.PASSED, Status.FAILED) and isinstance(totals, dict) and bool(totals.get("compared"))
+
+
+def with_causes(verdict: GateVerdict, causes: Sequence[Cause], records: Iterable[Record]) -> GateVerdict:
+    """Return a NO-GO of parity with the causes as its first reasons, instead of one reason per failed journey.
+
+    records: of the run. The reasons of checks that failed for something else stay.
+    """
+    if verdict.gate != GATE or verdict.verdict is not Verdict.NO_GO or not causes:
+        return verdict
+    explained = tuple(
+        f"{record.check}: "
+        for record in records
+        if record.status is Status.FAILED and (record.finding or "").startswith(UNDECLARED)
+    )
+    others = [reason for reason in verdict.reasons if not reason.startswith(explained)]
+    return replace(verdict, reasons=(*(cause.line for cause in causes), *others))
 
 
 class ParityConclusion:
@@ -89,17 +106,8 @@ class ParityConclusion:
         return self._decisions.acceptances(self.summary.totals.accepted)
 
     def with_causes(self, verdict: GateVerdict) -> GateVerdict:
-        """Return a NO-GO with one reason per cause, most important first, instead of one per failed journey."""
-        causes = self.summary.causes
-        if verdict.gate != GATE or verdict.verdict is not Verdict.NO_GO or not causes:
-            return verdict
-        explained = tuple(
-            f"{record.check}: "
-            for record in self._session.records
-            if record.status is Status.FAILED and (record.finding or "").startswith(UNDECLARED)
-        )
-        others = [reason for reason in verdict.reasons if not reason.startswith(explained)]
-        return replace(verdict, reasons=(*(cause.line for cause in causes), *others))
+        """Return a NO-GO with one reason per cause instead of one per failed journey."""
+        return with_causes(verdict, self.summary.causes, self._session.records)
 
     def write(self, verdicts: Sequence[GateVerdict], facts: Mapping[str, Any]) -> None:
         """Write parity.json and parity.html into the run's folder."""

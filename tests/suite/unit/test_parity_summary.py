@@ -1,5 +1,6 @@
 """Tests of the summary of a run: checks without totals, uncovered cells, and totals that cannot be read."""
 
+import dataclasses
 import datetime
 import time
 from typing import Any
@@ -13,12 +14,13 @@ from cutover.core.safety import SafetyLevel
 from cutover.core.verdict import Run, Verdict, decide
 from cutover.parity.accepted_differences import AcceptedDifference, AcceptedDifferences
 from cutover.parity.differences import Difference, Kind
+from cutover.parity.parity_failure import UNDECLARED
 from cutover.parity.played import PlayedJourney, PlayedStep
 from cutover.parity.rules import Cell, Rules
 from cutover.parity.steps import Journey, Step
 from cutover.parity.summary import COVERAGE, DECLARED, closing_records, summarize
 from cutover.parity.totals import ParityTotals
-from cutover.pytest_plugin.parity_conclusion import compared_something
+from cutover.pytest_plugin.parity_conclusion import compared_something, with_causes
 
 pytestmark = pytest.mark.unit
 
@@ -102,3 +104,24 @@ def test_unreadable_totals_are_refused(hostile: Any) -> None:
         return
     with pytest.raises(ValueError, match="not the totals of a parity check"):
         verdict({"parity": hostile})
+
+
+def test_reasons_of_a_no_go_are_its_causes() -> None:
+    """Two journeys with one cause are one reason. Another failed check keeps its own, and other verdicts stay."""
+    lost = Difference("user", "header:x", Kind.MISSING, "1", "absent")
+    refused = Difference("user", "status", Kind.STATUS, "200", "500")
+    journeys = [recorded({"parity": sums((200, 200), lost)}, Status.FAILED) for _ in range(2)]
+    journeys.append(recorded({"parity": sums((200, 500), refused)}, Status.FAILED))
+    named = [
+        dataclasses.replace(each, check=f"{CHECK}[{number}]", reason="a long text", finding=f"{UNDECLARED}x")
+        for number, each in enumerate(journeys)
+    ]
+    cut_short = dataclasses.replace(recorded({}, Status.FAILED), finding="parity:cut-short", reason="could not go on")
+    records = [*named, cut_short]
+    causes = summarize(records, RULES, AcceptedDifferences(()), complete=True, not_required={}).causes
+    decided = decide("parity", Run("x", SafetyLevel.DISPOSABLE), MANIFEST, records, ())
+    reasons = with_causes(decided, causes, records).reasons
+    assert [reason.split(":")[0] for reason in reasons] == ["status status", "header", "tests/parity/test_journeys.py"]
+    assert "in user (2 of 3 responses" in reasons[1]
+    invalid = dataclasses.replace(decided, verdict=Verdict.INVALID)
+    assert with_causes(invalid, causes, records) is invalid
