@@ -26,6 +26,8 @@ _NOWHERE: Final = "00000000-0000-4000-8000-000000000000"
 _NO_FILTER: Final = "9007199254740991"
 _PROCESSED_WITHIN_S: Final = 30.0
 _REST_S: Final = 5.0
+_NO_FILE: Final = frozenset({"filter_id", "path", "user_id", "username"})
+"""Parameters that are no value of a file."""
 OBJECTS: Final = ("upload", "tags", "create_filter")
 """Operations that create the objects of a person, in their order."""
 
@@ -187,9 +189,14 @@ def valid_request(name: str, person: Person) -> dict[str, Any]:
 
 def objects_for(operation: Operation) -> tuple[str, ...]:
     """Return the operations that create the objects which a valid request to this operation concerns."""
-    if "{filter_id}" in operation.path:
+    if "filter_id" in operation.values:
         return ("upload", "create_filter")
-    return ("upload",) if "{file_id}" in operation.path or "file_id" in operation.request else ()
+    return ("upload",) if concerns_file(operation) else ()
+
+
+def concerns_file(operation: Operation) -> bool:
+    """Return True if a request names a file: by its id or another value of it, in the path or in the body."""
+    return bool(operation.values - _NO_FILE) or "file_id" in operation.request
 
 
 def authenticated_operations(operations: list[Operation]) -> list[Operation]:
@@ -202,11 +209,7 @@ def authenticated_operations(operations: list[Operation]) -> list[Operation]:
 
 def object_operations(operations: list[Operation]) -> list[Operation]:
     """Return the operations that concern an owned object, named in the path or in the body."""
-    return [
-        operation
-        for operation in authenticated_operations(operations)
-        if "{file_id}" in operation.path or "{filter_id}" in operation.path or "file_id" in operation.request
-    ]
+    return [operation for operation in authenticated_operations(operations) if objects_for(operation)]
 
 
 def _registration(account: Account | None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from cutover.accounts.sessions import MissingSecret, id_of, prepare_refresh
 from cutover.client.request import Request
 from cutover.config.environments import load_environment
 from cutover.config.validation import ConfigurationError, root
-from cutover.contract.valid_requests import await_processing
+from cutover.contract.valid_requests import await_processing, object_operations
 from cutover.core.errors import CheckFailed, IdentityMismatch, NotApplicable, Unreachable
 from cutover.core.recorder import Recorder
 from cutover.load.load_client import LoadClient, SharedState
@@ -327,6 +327,16 @@ def test_mistake_in_identity_names_key_and_fix(project: Path, identity: str, wor
         load(project, "", identity)
     for word in ("environments.toml", *words):
         assert word in str(caught.value)
+
+
+def test_files_named_by_another_value_are_objects(project: Path) -> None:
+    """Access to another user's file is judged for every operation that names a file, however it names it."""
+    operations = load(project, BY_NAME).operations["worker"]
+    with_object = {operation.name for operation in object_operations(list(operations.values()))}
+    plan = load(project, "").operations["worker"]
+    assert with_object == {operation.name for operation in object_operations(list(plan.values()))}
+    assert {"download", "export", "create_filter", "delete_filter"} <= with_object
+    assert {"upload", "list_files", "user"}.isdisjoint(with_object)
 
 
 def test_system_without_health_has_an_unknown_clock(project: Path) -> None:
