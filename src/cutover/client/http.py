@@ -282,6 +282,7 @@ class Client:
                 size += len(piece)
                 self._deadline.extend(len(piece) / BYTES_PER_S)
                 if size > request.max_bytes:
+                    pieces.clear()  # a report keeps the frames of its exception
                     raise CheckFailed(
                         f"answer-too-large:{request.operation}",
                         expected=f"an answer of at most {request.max_bytes >> 20} MiB after decoding",

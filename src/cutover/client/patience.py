@@ -7,7 +7,7 @@ from typing import Final
 
 from cutover.core.errors import NotVerified
 
-FULL_S: Final = 40.0
+FULL_S: Final = 30.0
 """Seconds that a system may take from a process by incomplete answers before its time limits are shortened."""
 SHORT_S: Final = 2.0
 """The shortest time limit."""

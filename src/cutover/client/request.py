@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 """The methods that do not write (RFC 9110 9.2.1), as far as the contract has them."""
 
-LARGEST_ANSWER: Final = 128 * 1024 * 1024
+LARGEST_ANSWER: Final = 112 * 1024 * 1024
 """Bytes of a file's download: more than twice the plan's largest upload, 50 MiB."""
 LARGEST_DOCUMENT: Final = 32 * 1024 * 1024
 """Bytes of a JSON answer: a list of 100,000 files has about 20 MB."""
