@@ -43,7 +43,8 @@ class Leftover:
 
     named: Unix time; key: id of the account_key from which the password is derived, None for a random password.
     item: None for an account. Otherwise "file ID" or "filter ID", created in an account of the pool; `account` is then
-    the environment variable that contains the account's name, or several, separated by ", ".
+    the environment variable that contains the account's name, or several, separated by ", ". unknown: why this version
+    of the suite cannot remove it, "" if it can.
     """
 
     system: str
@@ -52,6 +53,7 @@ class Leftover:
     key: str | None
     ledger: Path
     item: str | None = None
+    unknown: str = ""
 
     @property
     def label(self) -> str:
@@ -64,6 +66,7 @@ class RemovalStatus(Enum):
 
     REMOVED = "removed"
     GONE = "not there"
+    UNDECIDED = "undecided"
     LISTED = "to be tried"
     LEFT = "left"
     UNREACHED = "not reached"
@@ -92,20 +95,33 @@ def find_leftovers(reports: Path, environment: str) -> list[Leftover]:
     closed = set()
     for ledger in sorted(reports.glob(f"*/{LEDGER}")):
         for line in _lines(ledger):
-            item = line.get("thing")
-            known = _ITEM.fullmatch(item) if isinstance(item, str) else _NAME.fullmatch(line["account"])
-            if line["environment"] != environment or not known:
+            if line["environment"] != environment:
                 continue
-            identity = line["system"], item or line["account"]
+            item = line.get("thing")
+            identity = line["system"], str(item or line["account"])
             if line["event"] in _CLOSING:
                 closed.add(identity)
-            elif line["event"] in _OPENING:
-                key = line.get("key")
-                named[identity] = Leftover(line["system"], line["account"], float(line["at"]), key, ledger, item)
+            else:
+                key, unknown = line.get("key"), _unknown(line)
+                made = Leftover(line["system"], line["account"], float(line["at"]), key, ledger, item, unknown)
+                if not (unknown and identity in named):
+                    named[identity] = made
     return sorted(
         (found for identity, found in named.items() if identity not in closed),
         key=lambda found: (found.named, found.system, found.account),
     )
+
+
+def _unknown(line: dict[str, Any]) -> str:
+    """Return why this version cannot remove the test data of a ledger's line; "" if it can."""
+    item = line.get("thing")
+    if line["event"] not in _OPENING:
+        return f"this version does not know the event {line['event']!r} of its ledger"
+    if item is None and not _NAME.fullmatch(line["account"]):
+        return "this version gives no account such a name"
+    if item is not None and not (isinstance(item, str) and _ITEM.fullmatch(item)):
+        return f"this version does not know this kind of test data: {item!r}"
+    return ""
 
 
 def _lines(ledger: Path) -> Iterator[dict[str, Any]]:
@@ -153,6 +169,8 @@ class Cleanup:
         from cutover.accounts.registered import key_id
 
         name = self._environment.name
+        if leftover.unknown:
+            return f"{leftover.unknown}. Remove it by hand, or with the version that wrote {leftover.ledger.name}"
         if leftover.system not in self._environment.systems:
             return f"{name} no longer has a {leftover.system}"
         if leftover.item is not None:
@@ -202,7 +220,8 @@ class Cleanup:
         if leftover.item is not None:
             return self._close(leftover, "unmade", RemovalStatus.GONE)
         if time.time() - leftover.named < SETTLED_S:
-            return RemovalResult(leftover, RemovalStatus.GONE, "less than a minute old, kept for the next cleanup")
+            reason = "not there, but less than a minute old: its registration may be in progress. Run the cleanup again"
+            return RemovalResult(leftover, RemovalStatus.UNDECIDED, reason)
         return self._close(leftover, "gone", RemovalStatus.GONE)
 
     def _send_removal(self, leftover: Leftover, target: Target) -> bool:

@@ -66,7 +66,7 @@ class CleanupRun(SystemsCommand):
         details = [f"cleanup of {environment.name} ({environment.url}): {summary}"]
         if counts[RemovalStatus.UNREACHED]:
             return Outcome(Status.UNREACHABLE, summary, details)
-        if counts[RemovalStatus.LEFT] or counts[RemovalStatus.LISTED]:
+        if any(counts[status] for status in (RemovalStatus.LEFT, RemovalStatus.LISTED, RemovalStatus.UNDECIDED)):
             return Outcome(Status.NOT_VERIFIED, summary, details)
         return Outcome(Status.PASSED, summary, details)
 
