@@ -193,6 +193,8 @@ def decide(
         for record in worst.values()
         if record.status in (Status.NOT_VERIFIED, Status.EXPECTED_FAILURE) and record.check not in not_required
     ) + tuple(record.check for record in waived if record.observations.incomplete)
+    listed_names = {entry.check for entry in listed}
+    unlisted = tuple(check for check in worst if check not in listed_names)
     blocked = [
         record for record in worst.values() if record.status is Status.BLOCKED and record.check not in not_required
     ]
@@ -201,12 +203,11 @@ def decide(
         tool_error=run.tool_error,
         invalid=_invalid(run, worst.values()),
         failed=failed_reasons(failed, causes),
-        unverified=_unverified(run, required, missing)
+        unverified=_unverified(run, required, missing, unlisted)
         + unverified_reasons([worst[check] for check in not_verified], causes),
     )
     if verdict is Verdict.GO and form is not None:
         verdict = Verdict.GO_READ_ONLY
-    listed_names = {entry.check for entry in listed}
     return GateVerdict(
         gate,
         verdict,
@@ -226,7 +227,7 @@ def decide(
         tuple(record.check for record in failed),
         tuple(record.check for record in waived),
         tuple(sorted(inapplicable)),
-        tuple(check for check in worst if check not in listed_names),
+        unlisted,
         form,
         tuple(sorted(beyond)),
         tuple(record.check for record in blocked),
@@ -288,8 +289,17 @@ def _invalid(run: Run, records: Iterable[Record]) -> list[str]:
     return reasons
 
 
-def _unverified(run: Run, required: Sequence[RequiredCheck], missing: Sequence[str]) -> list[str]:
+def _unverified(
+    run: Run, required: Sequence[RequiredCheck], missing: Sequence[str], unlisted: Sequence[str]
+) -> list[str]:
     reasons = list(run.unproven)
+    if unlisted:
+        more = f" and {len(unlisted) - _MISSING_NAMED} more, in verdict.json" if len(unlisted) > _MISSING_NAMED else ""
+        reasons.append(
+            f"manifest.toml does not list {len(unlisted)} check(s) that ran: {', '.join(unlisted[:_MISSING_NAMED])}"
+            f"{more}. A list that lacks checks proves nothing about the others. Run `cutover manifest --write`, and "
+            "review the change"
+        )
     if not required:
         reasons.append("manifest.toml lists no check of this gate that can run in this environment")
     if missing:

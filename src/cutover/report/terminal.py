@@ -28,8 +28,9 @@ def details(
             yield f"  {line}"
         for check in verdict.waived:
             yield f"  waived: {check}"
-        for check in verdict.unlisted:
-            yield f"  not in manifest.toml, so not required: {check} (cutover manifest --write)"
+        if verdict.verdict is not Verdict.INCONCLUSIVE:  # whose reasons name them
+            for check in verdict.unlisted:
+                yield f"  not in manifest.toml, so not required: {check} (cutover manifest --write)"
         if verdict.not_applicable:
             yield from _not_required(verdict)
         if verdict.not_judged:

@@ -38,13 +38,16 @@ records = st.lists(st.builds(record, st.sampled_from(NAMES), st.sampled_from(Sta
 
 @given(manifests, records)
 def test_go_needs_all_listed_checks_passed(manifest: list[RequiredCheck], seen: list[Record]) -> None:
-    """The verdict is GO if and only if checks are required, all passed, and every other record is inapplicable."""
+    """The verdict is GO if and only if checks are required, all passed, and no unlisted check ran."""
     verdict = decide("smoke", RUN, manifest, seen, ())
     shown = {r.check for r in seen if r.status is Status.PASSED}
     inapplicable = {r.check for r in seen if r.status is Status.NOT_APPLICABLE}
     required = {e.check for e in manifest} - inapplicable
     evidence_suffices = (
-        bool(required) and required <= shown and all(r.status in (Status.PASSED, Status.NOT_APPLICABLE) for r in seen)
+        bool(required)
+        and required <= shown
+        and all(r.status in (Status.PASSED, Status.NOT_APPLICABLE) for r in seen)
+        and {r.check for r in seen} <= {e.check for e in manifest}
     )
     assert (verdict.verdict is Verdict.GO) == evidence_suffices
     assert (verdict.exit_code == 0) == evidence_suffices

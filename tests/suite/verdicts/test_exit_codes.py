@@ -469,6 +469,14 @@ def test_unlisted_check_is_reported_as_unlisted(gate_runner: Any, project_factor
     assert "not in manifest.toml" in done.output
 
 
+def test_unlisted_check_is_never_go(gate_runner: Any, project_factory: ProjectFactory) -> None:
+    """A manifest that lacks a check that ran is not complete: INCONCLUSIVE, although every listed check passed."""
+    manifest = "\n".join(line for line in MANIFEST.splitlines() if "user_is_refused" not in line)
+    done = gate_runner(project_factory(manifest=manifest))
+    assert done.code == 10, done.output
+    assert "manifest.toml does not list 1 check(s) that ran: " in done.output
+
+
 def test_error_in_the_last_steps_is_a_tool_error(project_factory: ProjectFactory, tmp_path: Path) -> None:
     """The exit code is 3, not Python's 1, which means NO-GO; verdict.json and the last line state it."""
     (tmp_path / "broken_report.py").write_text(
