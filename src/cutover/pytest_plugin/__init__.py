@@ -77,11 +77,31 @@ def pytest_configure(config: pytest.Config) -> None:
         from cutover.config.validation import ConfigurationError
         from cutover.pytest_plugin.session import GateSession
 
+        if config.option.markexpr and named_environment(config) is not None:
+            for plugin in ("cutover-session", "terminal"):
+                if config.pluginmanager.is_blocked(plugin):
+                    raise pytest.UsageError(f"-p no:{plugin}: a gate run needs this plugin. Leave the option out.")
+
         try:
             session = GateSession(config)
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from None
         config.pluginmanager.register(session, "cutover-session")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Refuse options with which pytest prints something and ends with 0, so that no gate ends with 0 by mistake."""
+    from cutover.pytest_plugin.selection import may_run_a_gate
+
+    option = config.option
+    if not (option.markexpr and may_run_a_gate(option.markexpr) and named_environment(config) is not None):
+        return
+    for name, given in (("--help", option.help), ("--version", option.version), ("--markers", option.markers)):
+        if given:
+            raise pytest.UsageError(
+                f"{name}: runs no check and ends with 0. Leave it out of a gate run, also in PYTEST_ADDOPTS."
+            )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -105,6 +105,17 @@ def test_options_that_run_no_check_are_refused(
     assert done.code == 4, done.output
 
 
+@pytest.mark.parametrize(
+    "options", ["--markers", "-h", "--help", "--version", "-VV", "-p no:cutover-session --co", "-p no:terminal"]
+)
+def test_added_options_cannot_end_a_gate_with_0(
+    gate_runner: GateRunner, project_factory: ProjectFactory, options: str
+) -> None:
+    """Options in PYTEST_ADDOPTS with which pytest prints something, or runs no gate, end with exit code 4."""
+    done = gate_runner(project_factory(), PYTEST_ADDOPTS=options)
+    assert done.code == 4, done.output
+
+
 @BOTH_WAYS
 def test_exitfirst_with_a_failure_is_no_go(
     gate_runner: GateRunner, project_factory: ProjectFactory, workers: tuple[str, ...]
