@@ -25,8 +25,9 @@ def help_of(*words: str) -> str:
 
 def commands_of(*words: str) -> list[tuple[str, ...]]:
     """Return a command and all commands below it."""
-    listed = re.search(r"positional arguments:\n  \{([a-z,-]+)\}", help_of(*words))
-    return [words, *(found for name in (listed[1].split(",") if listed else ()) for found in commands_of(*words, name))]
+    listed = help_of(*words).partition("positional arguments:")[2].partition("\noptions:")[0]
+    names = re.findall(r"^    ([a-z]+)(?: |$)", listed, re.MULTILINE)
+    return [words, *(found for name in names for found in commands_of(*words, name))]
 
 
 def test_every_command_prints_its_help() -> None:
