@@ -134,7 +134,8 @@ class Accounts:
         """Log in and replace the account's tokens. Raises Blocked if that fails (`Target.needs`)."""
         with self._target.needs("login"):
             fields = {"username": account.username, "password": account.password}
-            take_session(self._target, account, self._target.call("login", fields=fields).expect_status())
+            login = self._target.call("login", fields=fields).expect_status()
+            take_session(self._target, account, login, id_required=False)
         account.logins += 1
 
     def forget(self, account: Account) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cutover.config.operation import PLACEHOLDER, names_in
-from cutover.core.errors import NotApplicable
+from cutover.core.errors import Blocked, CheckFailed, NotApplicable
 from cutover.core.secrets import Secret
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cutover.systems.target import Result, Target
 
 _TOKENS: Final = ("access_token", "refresh_token")
+_WITH_ID: Final = ("register", "login", "user")
 
 
 class MissingSecret(Secret):
@@ -37,12 +38,13 @@ def text_of(secret: Secret) -> str:
     return "" if isinstance(secret, MissingSecret) else secret.reveal()
 
 
-def take_session(target: Target, account: Account, result: Result) -> None:
+def take_session(target: Target, account: Account, result: Result, *, id_required: bool = True) -> None:
     """Set id and tokens of an account from a successful registration or login.
 
     What the configuration does not name in the response of `register` is requested by `login`, and an id that neither
     has by `user`. An account without a refresh token has a MissingSecret instead. Raises CheckFailed for a response
     without a declared field, NotApplicable if no response has an access token, and the errors of Target.prepare.
+    id_required: False if a missing id is the finding of another check: `user` is asked, and else the account has none.
     """
     results = [result]
     login = target.environment.operations[target.system]["login"]
@@ -63,7 +65,22 @@ def take_session(target: Target, account: Account, result: Result) -> None:
     named = next((each for each in results if each.operation.has("user_id")), None)
     if named is None and target.has("user") and target.operation("user").has("user_id"):
         named = target.prepare("user", token=account.access_token)
-    account.user_id = named.field("user_id") if named is not None else None
+    try:
+        account.user_id = named.field("user_id") if named is not None else None
+    except CheckFailed:
+        if id_required:
+            raise
+        account.user_id = _id_by_user(target, account)
+
+
+def _id_by_user(target: Target, account: Account) -> object:
+    """Return the id in the response of `user`, None if it has none."""
+    if not target.has("user") or not target.operation("user").has("user_id"):
+        return None
+    try:
+        return target.call("user", token=account.access_token).expect_status().field("user_id")
+    except CheckFailed:
+        return None
 
 
 def take_refresh_token(account: Account, refreshed: Result) -> Result:
@@ -107,7 +124,14 @@ def object_key_of(target: Target, account: Account, uploaded: Result) -> str:
 
 
 def id_of(target: Target, account: Account) -> object:
-    """Return the account's id. Raises NotApplicable if no response of this system contains it."""
+    """Return the account's id.
+
+    Raises NotApplicable if the configuration names none, Blocked if no response contained the one that it names.
+    """
     if account.user_id is None:
+        declared = [name for name in _WITH_ID if target.has(name) and target.operation(name).has("user_id")]
+        if declared:
+            seen = f"expected user_id in the response of {' or '.join(declared)}, got none"
+            raise Blocked({f"register on {target.system}": seen})
         raise NotApplicable(f"{target.system} names no user_id in register, login or user (environments.toml)")
     return account.user_id

@@ -15,8 +15,11 @@ from cutover.client.request import Request
 from cutover.config.environments import load_environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.contract.valid_requests import await_processing, object_operations
-from cutover.core.errors import CheckFailed, IdentityMismatch, NotApplicable, Unreachable
+from cutover.core.errors import Blocked, CheckFailed, IdentityMismatch, NotApplicable, Unreachable
+from cutover.core.preconditions import Preconditions
 from cutover.core.recorder import Recorder
+from cutover.core.requirements import RequiredCheck
+from cutover.core.safety import SafetyLevel
 from cutover.load.load_client import LoadClient, SharedState
 from cutover.load.preparation import load_lists
 from cutover.parity.clocks import read_clock
@@ -73,6 +76,33 @@ def test_declared_token_is_required(project: Path) -> None:
     target, _ = target_of(load(project, ""), sessions)
     with pytest.raises(CheckFailed, match="field:register:access_token"):
         Accounts(target, "run", None).new()
+
+
+OWNERS = [
+    RequiredCheck("smoke", "owner", "worker", SafetyLevel.TEST_DATA, owns=("register on worker", "login on worker"))
+]
+
+
+@pytest.mark.parametrize("by_user", ["a-text-id", None])
+def test_account_continues_without_a_declared_id(project: Path, by_user: str | None) -> None:
+    """A registration and a login without the declared id block only checks that need the id, not those of files."""
+
+    def answer(request: Request) -> tuple[int, Any]:
+        if request.operation == "user":
+            return 200, {"id": by_user} if by_user else {}
+        return 201 if request.operation == "register" else 200, {"access_token": TOKEN, "refresh_token": TOKEN + "-2"}
+
+    target, client = target_of(load(project, ""), answer)
+    target.preconditions = Preconditions(OWNERS)
+    target.preconditions.begin("another check", ["smoke"])
+    account = Accounts(target, "run", None).new()
+    assert [request.operation for request in client.requests] == ["register", "login", "user"]
+    assert account.access_token.reveal() == TOKEN
+    if by_user:
+        assert id_of(target, account) == by_user
+    else:
+        with pytest.raises(Blocked, match="expected user_id in the response of register or login or user, got none"):
+            id_of(target, account)
 
 
 def test_missing_refresh_token_is_no_empty_one(project: Path) -> None:
