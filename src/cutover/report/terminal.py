@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from cutover.report.leftover_lines import leftover_lines
 
 _SHOWN = 20
 _NAMED = 8
+_CHANGED = 3
 
 
 def details(
@@ -45,7 +46,21 @@ def details(
             yield f"  note: {record.check}: {note}"
     for leftover in leftover_lines(facts["leftovers"]):
         yield f"  left over: {leftover}"
+    if judged := facts.get("judged_by"):
+        yield judged_line(judged)
     yield f"evidence: {folder}"
+
+
+def judged_line(judged: Mapping[str, Any]) -> str:
+    """Return one line about the files that decide what is required and accepted (run/judging_files.py)."""
+    commit, changed = judged["commit"], judged["changed"]
+    if commit is None:
+        state = "in no git repository, so changes cannot be seen"
+    elif changed:
+        state = f"changed since commit {commit[:12]}: {', '.join(changed)}"
+    else:
+        state = f"as in commit {commit[:12]}"
+    return f"judged by {judged['files']} files, sha256 {judged['sha256'][:12]}, {state}"
 
 
 def unmentioned_causes(verdict: GateVerdict) -> list[str]:
@@ -101,8 +116,13 @@ def last_line(verdict: GateVerdict, facts: dict[str, Any]) -> str:
     retries = f", {facts['connect_retries']} connect retries" if facts["connect_retries"] else ""
     waited = f", {facts['rate_limited']} answered with 429" if facts["rate_limited"] else ""
     planted = f", with a planted fault ({facts['planted']})" if facts["planted"] else ""
+    changed = (facts.get("judged_by") or {}).get("changed") or ()
+    edited = f", judging files changed ({', '.join(changed[:_CHANGED])}{', …' * (len(changed) > _CHANGED)})" * bool(
+        changed
+    )
     return (
-        f"{verdict.gate} {verdict.verdict.value}{partial}: {facts['environment']}{where}, version {version}{planted}: "
+        f"{verdict.gate} {verdict.verdict.value}{partial}: {facts['environment']}{where}, version {version}{planted}"
+        f"{edited}: "
         f"{shown}; {facts['requests']} requests{retries}{waited}; {facts['duration_s']:.1f} s; "
         f"exit {int(verdict.exit_code)}"
     )

@@ -30,17 +30,6 @@ class JudgingFiles:
     commit: str | None
     changed: tuple[str, ...]
 
-    @property
-    def line(self) -> str:
-        """Return one line for the terminal and the report."""
-        if self.commit is None:
-            state = "in no git repository, so changes cannot be seen"
-        elif self.changed:
-            state = f"changed since commit {self.commit[:12]}: {', '.join(self.changed)}"
-        else:
-            state = f"as in commit {self.commit[:12]}"
-        return f"judged by {self.count} files, sha256 {self.sha256[:12]}, {state}"
-
     def as_json(self) -> dict[str, Any]:
         """Return plain data for verdict.json."""
         return {"sha256": self.sha256, "files": self.count, "commit": self.commit, "changed": list(self.changed)}

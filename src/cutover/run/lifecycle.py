@@ -32,6 +32,7 @@ from cutover.core.verdict import Run as RunFacts
 from cutover.report.leftover_lines import leftover_lines
 from cutover.report.step_summary import append_step_summary
 from cutover.report.terminal import last_line
+from cutover.run.judging_files import JudgingFiles, read_judging_files
 from cutover.run.signals import ignore_interrupts, interrupt_on_sigterm
 from cutover.run.verdict_file import facts, finished, unfinished
 
@@ -82,6 +83,7 @@ class Run:
         self.asked_version = asked_version
         self.environment: Environment | None = None
         self.planted: str | None = None
+        self.judging: JudgingFiles | None = None
         self.records: list[Record] = []
         self.log: EvidenceLog | None = None
         self.verdicts: list[GateVerdict] = []
@@ -99,6 +101,8 @@ class Run:
         Does not raise if the folder cannot be written: the verdict will be INVALID.
         """
         self.log = EvidenceLog(self.folder)
+        self.judging = read_judging_files(self.project)
+        more = {**more, "judged_by": self.judging.as_json()}
         self.log.event(
             "started", run=self.run_id, environment=self.environment_name, gates=list(self.gates),
             at=round(self.started, 3), **more,
@@ -117,7 +121,7 @@ class Run:
         return facts(
             environment=self.environment, name=self.environment_name, run=self.run_id, nonce=self.nonce,
             started=self.started, records=self.records, asked_version=self.asked_version, planted=self.planted,
-            project=self.project,
+            project=self.project, judging=self.judging,
         )  # fmt: skip
 
     def write_failure(self) -> str | None:

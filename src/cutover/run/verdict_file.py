@@ -14,6 +14,7 @@ from cutover.config.validation import ConfigurationError
 from cutover.core.evidence import Record
 from cutover.core.secrets import redact_all
 from cutover.core.verdict import ExitCode, GateVerdict, Verdict, verdict_with
+from cutover.run.judging_files import JudgingFiles
 
 
 def facts(
@@ -27,10 +28,12 @@ def facts(
     asked_version: str | None,
     planted: str | None,
     project: Path,
+    judging: JudgingFiles | None = None,
 ) -> dict[str, Any]:
     """Return the facts of a run. Times in Unix seconds.
 
     environment: None if it could not be loaded. planted: the fault in the embedded pair, None if there is none.
+    judging: the state of the judging files, None before the run begins.
     """
     observations = [record.observations for record in records]
     exchanges = [exchange for observed in observations for exchange in observed.exchanges]
@@ -55,6 +58,7 @@ def facts(
         "asked_version": asked_version,
         "answered_versions": sorted({exchange.version for exchange in exchanges if exchange.version}),
         "planted": planted,
+        "judged_by": judging.as_json() if judging else None,
         "requests": len(exchanges),
         "connect_retries": sum(exchange.connect_retries for exchange in exchanges),
         "rate_limited": sum(observed.rate_limited for observed in observations),
