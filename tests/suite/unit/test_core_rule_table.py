@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import re
 import tomllib
 from pathlib import Path
 
@@ -131,3 +132,12 @@ def test_explore_needs_a_document_of_its_own(tmp_path: Path, monkeypatch: pytest
     options = argparse.Namespace(env="other", pair=None, minutes=1.0, system="worker")
     with pytest.raises(ConfigurationError, match=r"other\.contract\.worker\]: .*names no OpenAPI document of its own"):
         explore.run(options)
+
+
+def test_every_table_of_promises_names_its_rule() -> None:
+    """The exact values of contracts/promises.toml are conventions, each of a rule that exists."""
+    text = (root() / "contracts" / "promises.toml").read_text(encoding="utf-8")
+    tables = re.findall(r"^\[([\w.]+)\]", text, re.MULTILINE)
+    rules = {table: rule.split(", ") for rule, table in re.findall(r"^# rule (.+)\n\[([\w.]+)\]", text, re.MULTILINE)}
+    assert sorted(rules) == sorted(tables)
+    assert all(Rule(rule).profile == HOUSE for each in rules.values() for rule in each)
