@@ -427,6 +427,21 @@ class LateConnection(Mode):
 
 
 @dataclass
+class LargeBodies(Mode):
+    """Return 500 for requests and responses with a body of more than above_bytes."""
+
+    above_bytes: int
+
+    async def meant(self, exchange: Exchange, ask: Ask) -> Answer:
+        answer = await ask(exchange.request)
+        if max(len(exchange.request.body), len(answer.body)) > self.above_bytes:
+            exchange.harm = "LargeBodies" if self.planted else "drawn"
+            if self.planted:
+                return self.refusal(500, "Internal Server Error", "internal_error")
+        return answer
+
+
+@dataclass
 class Maintenance(Window):
     """Refuse writes with 503 and Retry-After; with `reads`, reads too."""
 
@@ -462,6 +477,6 @@ MODES: dict[str, type[Mode]] = {
     for kind in (
         Mode, Stall, Errors, Late, Multiplied, Capacity, Growing, BodyCut, BodyShort, BodyOfAnother, ErrorAs200,
         OtherVersion, Redirected, Outage, KeptAliveReset, IdleClosed, Storm, NeverAnswers, ClosedWithoutAnswer,
-        LostWrite, DoubledWrite, LateBody, LateConnection, Maintenance, Floor,
+        LostWrite, DoubledWrite, LateBody, LateConnection, LargeBodies, Maintenance, Floor,
     )
 }  # fmt: skip

@@ -19,13 +19,15 @@ NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "list": (ACCOUNT, SESSION, LIST), "account": (ACCOUNT, SESSION),
     "download": (ACCOUNT, SESSION, LIST, DOWNLOAD), "cut": (ACCOUNT, SESSION, LIST, EXPORT),
     "login": (ACCOUNT,), "register": (ACCOUNT,), "health": (), "new_list": (ACCOUNT, SESSION, LIST),
-    "fresh": (ACCOUNT, SESSION), "kept": (ACCOUNT, SESSION), "write": (ACCOUNT, SESSION, LIST),
+    "large": (ACCOUNT, SESSION, LIST), "fresh": (ACCOUNT, SESSION), "kept": (ACCOUNT, SESSION),
+    "write": (ACCOUNT, SESSION, LIST),
 }  # fmt: skip
 """The preconditions of each journey, in the order in which they are prepared."""
 
 OPERATIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "list": ("list_files",), "account": ("user",), "download": ("download",), "cut": ("export",), "login": ("login",),
-    "register": ("register",), "health": ("health",), "new_list": ("upload", "delete"), "fresh": ("user",),
+    "register": ("register",), "health": ("health",), "new_list": ("upload", "delete"),
+    "large": ("upload", "download", "delete"), "fresh": ("user",),
     "kept": ("user",), "write": ("upload",),
 }  # fmt: skip
 """The operations of each journey."""

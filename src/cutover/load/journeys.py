@@ -9,22 +9,30 @@ from typing import Final
 
 from cutover.core.secrets import remember
 from cutover.load.load_client import LoadAccount, LoadClient, ResponseCheck
-from cutover.load.profiles import STREAMS
+from cutover.load.profiles import OWN_ENDPOINTS
 from cutover.traffic.engine import Call, Journey, Steps
 from cutover.traffic.ledger import Outcome
 
 FIRST_OPERATION: Final = {
     "list": "list_files", "account": "user", "download": "download", "cut": "export", "login": "login",
-    "register": "register", "health": "health", "new_list": "upload", "fresh": "user", "kept": "user",
-    "write": "upload",
+    "register": "register", "health": "health", "new_list": "upload", "large": "upload", "fresh": "user",
+    "kept": "user", "write": "upload",
 }  # fmt: skip
 
 
 def endpoints_of(names: Iterable[str]) -> tuple[str, ...]:
     """Return all endpoints that these journeys send requests to."""
     journeys = list(names)
-    found = [f"{name}:user" if name in STREAMS else FIRST_OPERATION[name] for name in journeys]
-    return tuple(dict.fromkeys([*found, *(["delete"] if "new_list" in journeys else [])]))
+    found = [_endpoint(name, FIRST_OPERATION[name]) for name in journeys]
+    found += ["large:download"] if "large" in journeys else []
+    found += ["delete"] if {"new_list", "large"} & set(journeys) else []
+    return tuple(dict.fromkeys(found))
+
+
+def _endpoint(journey: str, operation: str) -> str:
+    """Return the ledger's name for the requests of a journey to an operation."""
+    own = f"{journey}:{operation}"
+    return own if own in OWN_ENDPOINTS else operation
 
 
 @dataclass(frozen=True)
@@ -39,8 +47,7 @@ class JourneyKind:
     @property
     def endpoint(self) -> str:
         """Return the endpoint of the first request."""
-        operation = FIRST_OPERATION[self.name]
-        return f"{self.name}:{operation}" if self.name in STREAMS else operation
+        return _endpoint(self.name, FIRST_OPERATION[self.name])
 
     def begin(self) -> Steps | None:
         """Return the requests of one arrival."""
@@ -159,6 +166,27 @@ def _new_list(client: LoadClient, name: str) -> Steps:
     yield Call("delete", client.system, data, client.check_of("delete"), method="DELETE")
 
 
+def _large(client: LoadClient, name: str) -> Steps:
+    """Upload a list of more than 1 MB, download it, then delete it: limits of bodies are often near that size."""
+    del name
+    account = client.next_account()
+    if account is None:
+        return
+    filename, content = client.lists.large
+    data = client.request("upload", account, file=(filename, content))
+    check = client.check_of("upload", lambda body: b"file" in body)
+    reply = yield Call("large:upload", client.system, data, check, method="POST")
+    file_id = (
+        client.field("upload", reply.response, "file_id") if reply.outcome is Outcome.OK and reply.response else None
+    )
+    if file_id is None:
+        return
+    data = client.request("download", account, path={"file_id": file_id})
+    yield Call("large:download", client.system, data, client.check_of("download", lambda body: body == content))
+    data = client.request("delete", account, path={"file_id": file_id})
+    yield Call("delete", client.system, data, client.check_of("delete"), method="DELETE")
+
+
 def _write(client: LoadClient, name: str) -> Steps:
     """Upload a list with a unique name. It must exist exactly once after the run."""
     del name
@@ -217,5 +245,6 @@ _STEPS: Final[Mapping[str, Callable[[LoadClient, str], Steps | None]]] = {
     "fresh": _stream,
     "kept": _stream,
     "new_list": _new_list,
+    "large": _large,
     "write": _write,
 }

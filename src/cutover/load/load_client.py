@@ -54,12 +54,14 @@ class LoadLists:
     """The lists that journeys use.
 
     own: contents of the accounts' lists, and the expected export of `columns` of each. Accounts have different lists,
-    so that a response with another account's list is noticed. uploads: file names and contents for new lists.
+    so that a response with another account's list is noticed. uploads: file names and contents for new lists. large:
+    the same of a list of more than 1 MB.
     """
 
     own: tuple[tuple[bytes, bytes], ...]
     columns: tuple[str, ...]
     uploads: tuple[tuple[str, bytes], ...]
+    large: tuple[str, bytes]
 
 
 @dataclass

@@ -29,7 +29,7 @@ from cutover.load.early_stop import EarlyStop
 from cutover.load.journey_preconditions import JourneyCause, nothing_can_run
 from cutover.load.journeys import endpoints_of
 from cutover.load.load_options import Options
-from cutover.load.load_verdict import COULD_NOT_DETECT, NO_FRESH_CONNECTIONS, LoadVerdict, decide_load, unprepared
+from cutover.load.load_verdict import LoadVerdict, decide_load, unprepared
 from cutover.load.network_latency import network_latency_ms
 from cutover.load.process_reports import ProcessReports
 from cutover.load.profiles import Profile, check_caps, describe_plan, load_profile
@@ -39,6 +39,7 @@ from cutover.load.run_accounts import RunAccounts, lost_write_findings
 from cutover.load.run_environment import open_environment
 from cutover.load.run_facts import RunFacts
 from cutover.load.thresholds import Threshold, load_thresholds, thresholds_of
+from cutover.load.undetectable import could_not_detect
 from cutover.report.leftover_lines import leftover_lines
 from cutover.run.lifecycle import Outcome, Run, new_run_id, outcome_of, print_line, say
 from cutover.traffic.arrivals import WARM_UP, Schedule
@@ -255,7 +256,9 @@ class LoadRun(Run):
             )
 
         lines = self.finish([decided.verdict], known, present=present)
-        for line in (*lines, *(f"  - {reason}" for reason in self.verdicts[0].reasons), f"report: {self.folder}"):
+        lines += [f"  - {reason}" for reason in self.verdicts[0].reasons]
+        lines += [f"  could not detect: {each}" for each in record.observations.could_not_detect]
+        for line in (*lines, f"report: {self.folder}"):
             if not say(redact(line)):
                 self.output_lost()
                 break
@@ -324,9 +327,8 @@ class LoadRun(Run):
     def _record(self, verdict: GateVerdict, leftovers: Sequence[str]) -> Record:
         observed = self.recorder.take()
         observed.leftovers += leftovers
-        observed.could_not_detect += COULD_NOT_DETECT
-        if not dict(self.profile.mix).get("fresh"):
-            observed.could_not_detect.append(NO_FRESH_CONNECTIONS)
+        judged = self.reports.totals.quick_total(frozenset(self.phases) - {WARM_UP}).rated
+        observed.could_not_detect += could_not_detect(self.profile, self.thresholds, self._accounts.not_sent, judged)
         return Record(
             self.gate, (self.gate,), self.environment_name, _STATUS.get(verdict.verdict, Status.NOT_VERIFIED),
             self.started, time.time() - self.started, reason=redact("; ".join(verdict.reasons)),

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cutover.load.compare import MIN_REQUESTS_PER_SIDE, error_rate_increase, fraction_above, latency_ratio
-from cutover.load.trend import growth, longest_silence, longest_stall_us
+from cutover.load.trend import (
+    growth,
+    longest_silence,
+    longest_stall_us,
+    median_growth_ms_per_s,
+    stalled_percent,
+    stalls,
+)
 from cutover.stats.intervals import (
     Interval,
     mean,
@@ -22,6 +29,7 @@ from cutover.stats.intervals import (
     wilson,
 )
 from cutover.traffic.ledger import Cell, Outcome
+from cutover.traffic.wire import TRUNCATED
 
 _QUANTILES: Final = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 _LATENCY: Final = re.compile(r"(p[0-9.]+)_(ms|ratio|growth_ratio)")
@@ -67,7 +75,7 @@ class Metric:
         return _MOST.get(self.unit, 1e6)
 
 
-_MOST: Final = {"%": 99.99, "% points": 99.99, "ms": 600_000.0, "times": 100.0}
+_MOST: Final = {"%": 99.99, "% points": 99.99, "ms": 600_000.0, "times": 100.0, "ms/s": 1000.0}
 """Largest limits by unit. A share is never above 100 %; load.toml allows requests of at most 600 s."""
 
 
@@ -154,6 +162,24 @@ def _longest_stall(cell: Cell) -> Measured:
     return Measured(_exactly(longest_stall_us(cell) / 1000), cell.rated)
 
 
+def _stalled(cell: Cell) -> Measured:
+    found = list(stalls(cell))
+    note = f"{len(found)} stalls, the longest {max(stall.longest_us for stall in found) / 1000:.0f} ms" if found else ""
+    return Measured(_exactly(stalled_percent(cell)), cell.rated, note)
+
+
+def _truncated(cell: Cell) -> Measured:
+    count = sum(count for detail, count in cell.details.items() if detail.startswith(TRUNCATED))
+    return Measured(_exactly(count), cell.rated)
+
+
+def _median_growth(cell: Cell) -> Measured:
+    slope = median_growth_ms_per_s(cell)
+    note = f"the median changed by {slope.estimate:+.2f} ms per second of the run" if cell.seconds else ""
+    known = slope.low > -math.inf  # the bound is used, so that the slope of noise decides nothing
+    return Measured(_exactly(slope.low) if known else slope, cell.rated, note if known else "too few seconds")
+
+
 def _longest_silence(cell: Cell) -> Measured:
     interval = longest_silence(cell)
     return Measured(interval, cell.rated, "" if math.isfinite(interval.high) else "no later response")
@@ -186,6 +212,9 @@ _SIMPLE: Final[Mapping[str, Metric]] = {
         Metric("dropped", "requests", _dropped, lambda _: 1, sampled=False),
         Metric("wrong_bodies", "responses", _wrong_bodies, lambda _: 1, sampled=False),
         Metric("longest_stall_ms", "ms", _longest_stall, lambda _: 1, sampled=False, over_time=True),
+        Metric("stalled_percent", "%", _stalled, lambda _: 1, sampled=False, over_time=True),
+        Metric("truncated_responses", "responses", _truncated, lambda _: 1, sampled=False),
+        Metric("median_growth_ms_per_s", "ms/s", _median_growth, lambda _: 200, sampled=False, over_time=True),
         Metric("longest_silence_ms", "ms", _longest_silence, lambda _: 1, sampled=False, over_time=True),
         Metric("error_rate_increase_percent", "% points", _increase, lambda _: MIN_REQUESTS_PER_SIDE, compares=True),
         Metric("share_above_old_p99_percent", "%", _above_old, lambda _: MIN_REQUESTS_PER_SIDE, compares=True),

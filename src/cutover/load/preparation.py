@@ -24,6 +24,9 @@ ROWS: Final = 200
 LISTS: Final = 8
 """Number of different lists. They have the same rows in another order, so all have the same length."""
 
+LARGE_BYTES: Final = 1_200_000
+"""Size of the list of the journey large: above 1 MB and 1 MiB."""
+
 _COLUMNS: Final = ("first_name", "email", "city")
 _UPLOAD_LIMIT: Final = 65_536
 _POLL_S: Final = 0.2
@@ -46,7 +49,14 @@ def load_lists() -> LoadLists:
             for file in list_files()
             if file.accepted and not file.malformed and file.rows and 0 < file.size <= _UPLOAD_LIMIT
         ),
+        large=("large.csv", _large_list(lists[0])),
     )
+
+
+def _large_list(rows: Sequence[Sequence[str]]) -> bytes:
+    """Return a list with the given header whose rows repeat until it is larger than LARGE_BYTES."""
+    part = _as_csv(rows[1:], "\n")
+    return _as_csv(rows[:1], "\n") + part * (LARGE_BYTES // len(part) + 1)
 
 
 def _as_csv(rows: Iterable[Sequence[str]], end: str) -> bytes:

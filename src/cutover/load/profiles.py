@@ -15,10 +15,13 @@ from cutover.traffic.arrivals import SHAPES, Schedule, Shape, generate_schedule
 FILE: Final = "load.toml"
 PROFILES: Final = ("smoke", "baseline", "stress", "spike", "soak", "compare", "availability")
 JOURNEYS: Final = (
-    "list", "account", "download", "cut", "login", "register", "health", "new_list", "fresh", "kept", "write",
+    "list", "account", "download", "cut", "login", "register", "health", "new_list", "large", "fresh", "kept", "write",
 )  # fmt: skip
-STREAMS: Final = ("fresh", "kept")
-"""Journeys that the ledger lists under their own name and that of their operation, "fresh:user"."""
+OWN_ENDPOINTS: Final = ("fresh:user", "kept:user", "large:upload", "large:download")
+"""Endpoints that the ledger lists under the name of their journey and that of their operation."""
+
+REQUESTS: Final = {"new_list": 2, "large": 3}
+"""Requests of an arrival, if it is not one."""
 
 _KEYS: Final = {
     "description", "phases", "short", "mix", "systems", "accounts", "timeout_s", "any_version",
@@ -213,8 +216,7 @@ def check_request_budget(file: Path, environment: Environment, profile: Profile,
     """Raise ConfigurationError if the run exceeds the request budget: the rate limiter would then answer it."""
     if environment.poses_as_clients or "limiter_bypass" in environment.secrets:
         return
-    # Each arrival is one request, except new_list, which is two.
-    requests = 1 + (dict(profile.mix).get("new_list", 0) > 0)
+    requests = max(REQUESTS.get(name, 1) for name in profile.journeys)
     budget = environment.budget
     peak = plan.max_in_window(budget.window_s) * requests
     if peak > budget.requests:

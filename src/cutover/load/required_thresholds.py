@@ -47,12 +47,16 @@ REQUIRED: Final = (
     RequiredThreshold("worst_endpoint_errors_percent", 50, (*_STEADY, *_COMPARE, *_SWITCH)),
     RequiredThreshold("worst_endpoint_errors_percent", 50, _STRESS, EACH_STEP),
     RequiredThreshold("wrong_bodies", 0, _EACH),
+    RequiredThreshold("truncated_responses", 0, _EACH),
     RequiredThreshold("closed_while_idle_percent", 1, _EACH),
     RequiredThreshold("p95_ms", 1000, (*_STEADY, *_SWITCH)),
     RequiredThreshold("p95_ms", 1000, _SPIKE, "spike-after"),
     RequiredThreshold("p95_ms", 1000, _STRESS, EACH_STEP),
     RequiredThreshold("p95_ms", 100, _LONG, endpoints="reads", needs_network_latency=True),
     RequiredThreshold("average_ms", 200, ("smoke", "baseline"), endpoints="health"),
+    RequiredThreshold("average_ms", 250, ("smoke", *_LONG), endpoints="connections", needs_network_latency=True),
+    RequiredThreshold("stalled_percent", 3, _LONG),
+    RequiredThreshold("median_growth_ms_per_s", 0.5, _LONG),
     RequiredThreshold("longest_stall_ms", 1000, _LONG),
     RequiredThreshold("longest_silence_ms", 1000, (*_LONG, *_SWITCH)),
     RequiredThreshold("p95_growth_ratio", 1.5, ("soak",)),
@@ -65,6 +69,7 @@ REQUIRED: Final = (
 
 CLASSES: Final[Mapping[str, frozenset[str]]] = {
     "health": frozenset({"health"}),
+    "connections": frozenset({"fresh:user"}),
     "reads": frozenset(
         {"user", "fresh:user", "kept:user", "list_files", "file", "download", "columns", "export", "list_filters",
          "filter", "index", "front_end"}
@@ -73,11 +78,11 @@ CLASSES: Final[Mapping[str, frozenset[str]]] = {
 """The endpoints that a class must contain at least, if a required threshold uses it."""
 
 COMMITTED: Final[Mapping[str, tuple[float, float, str]]] = {
-    "smoke": (65, 15, "list account download cut new_list health login register"),
-    "baseline": (315, 20, "list account download cut new_list health login register"),
+    "smoke": (65, 15, "list account download cut new_list large fresh health login register"),
+    "baseline": (315, 20, "list account download cut new_list large fresh health login register"),
     "stress": (315, 47, "list account download cut new_list"),
     "spike": (190, 28, "list account download cut new_list"),
-    "soak": (3630, 21, "list account download cut new_list health login register"),
+    "soak": (3630, 21, "list account download cut new_list large fresh health login register"),
     "compare": (210, 11, "list account download cut"),
     "availability": (605, 11, "fresh kept write"),
 }

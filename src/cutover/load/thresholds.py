@@ -13,7 +13,7 @@ from typing import Any, Final
 from cutover.config.validation import ConfigurationError, known_keys, number_of, read_toml, table_of, typed, whole_of
 from cutover.load.compare import NEW, OLD
 from cutover.load.metrics import Metric, metric_named, metric_names
-from cutover.load.profiles import STREAMS, known_profiles
+from cutover.load.profiles import OWN_ENDPOINTS, known_profiles
 from cutover.traffic.arrivals import WARM_UP
 
 FILE: Final = "gates.toml"
@@ -81,7 +81,7 @@ def load_thresholds(project: Path) -> tuple[Threshold, ...]:
     """Return every threshold of gates.toml. Raises ConfigurationError."""
     file = project / FILE
     table = table_of(file, "load", read_toml(file).get("load", {}), {"classes", "gate"})
-    endpoints = {*read_toml(project / "contracts" / "operations.toml"), *(f"{stream}:user" for stream in STREAMS)}
+    endpoints = {*read_toml(project / "contracts" / "operations.toml"), *OWN_ENDPOINTS}
     classes = _classes(file, table_of(file, "load.classes", table.get("classes", {})), endpoints)
     rows = typed(file, "load.gate", table.get("gate", []), list, "a list of thresholds")
     profiles = known_profiles(project)

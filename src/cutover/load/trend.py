@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, Final
 
 from cutover.stats.histogram import Histogram
@@ -26,6 +28,11 @@ STALLED_REQUESTS: Final = 5
 
 SILENT_SLOTS: Final = 5
 """A silence needs requests in at least this many slots. A single slow response at a rate of 1/s is no silence."""
+
+
+_SLOPE_POINTS: Final = 60
+_SLOPE_LEAST: Final = 8
+_ONE_SIDED_95: Final = 1.645
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,42 @@ def stalls(cell: Cell) -> Iterator[Stall]:
 def longest_stall_us(cell: Cell) -> int:
     """Return the length of the longest stall in µs, 0 without one."""
     return max((stall.longest_us for stall in stalls(cell)), default=0)
+
+
+def stalled_percent(cell: Cell) -> float:
+    """Return the length of all stalls in per cent of the time, 0 without requests."""
+    length_s = max(cell.seconds) - min(cell.seconds) + 1 if cell.seconds else 1
+    return min(100.0, sum(stall.longest_us for stall in stalls(cell)) / 1e4 / length_s)
+
+
+def median_growth_ms_per_s(cell: Cell) -> Interval:
+    """Return the growth of the median per second of the run, in ms/s, with its one-sided 95 % bounds.
+
+    Theil's and Sen's slope over at most _SLOPE_POINTS equal parts of the time, which one stall does not change, with
+    the bounds of Sen (1968, Journal of the American Statistical Association 63, 1379). Bounds are infinite with fewer
+    than _SLOPE_LEAST parts.
+    """
+    numbers = sorted(cell.seconds)
+    length = math.ceil((numbers[-1] - numbers[0] + 1) / _SLOPE_POINTS) if numbers else 1
+    parts: dict[int, list[Second]] = {}
+    for number in numbers:
+        parts.setdefault((number - numbers[0]) // length, []).append(cell.seconds[number])
+    medians = [
+        (place * length, median / 1000)
+        for place, seconds in sorted(parts.items())
+        if (median := Histogram.merged(second.latency for second in seconds).quantile(0.5)) is not None
+    ]
+    if len(medians) < _SLOPE_LEAST:
+        return Interval(math.nan, -math.inf, math.inf)
+    slopes = sorted((late - early) / (end - begin) for (begin, early), (end, late) in combinations(medians, 2))
+    count = len(medians)
+    spread = _ONE_SIDED_95 * math.sqrt(count * (count - 1) * (2 * count + 5) / 18)
+    low, high = int((len(slopes) - spread) // 2), math.ceil((len(slopes) + spread) / 2)
+    return Interval(
+        statistics.median(slopes),
+        slopes[low] if low >= 0 else -math.inf,
+        slopes[high] if high < len(slopes) else math.inf,
+    )
 
 
 def longest_silence(cell: Cell) -> Interval:

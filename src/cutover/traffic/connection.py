@@ -201,7 +201,8 @@ class Connection:
         except BlockingIOError:
             return
         except OSError as error:
-            self._fail(_error_text(error.errno))
+            begun = self._parser is not None and self._parser.started
+            self._fail(f"truncated: {_error_text(error.errno)}" if begun else _error_text(error.errno))
             return
         if self._tls is not None:
             data = self._decrypted(data)

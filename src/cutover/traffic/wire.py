@@ -13,6 +13,9 @@ HEAD_LIMIT: Final = 65_536
 RESPONSE_LIMIT: Final = 16 * 1024 * 1024
 """Bytes of a response, with all its heads. The lists of load runs are smaller; an endless body must not fill memory."""
 
+TRUNCATED: Final = "truncated"
+"""First word of the error of a response that began and did not end."""
+
 _INTERIM_LIMIT: Final = 20
 """Interim responses (100 Continue) before a final one."""
 

@@ -24,7 +24,7 @@ from cutover.config.validation import root
 pytestmark = [pytest.mark.sensitivity, pytest.mark.alone]
 
 FULL = os.environ.get("CUTOVER_SENSITIVITY") == "full"
-MIX = "mix = { list = 30, account = 15, download = 20, cut = 10, new_list = 5, health = 20 }\ntimeout_s = 2"
+MIX = "mix = { list = 30, account = 15, download = 20, cut = 10, new_list = 5, fresh = 12, health = 20 }\ntimeout_s = 2"
 PROFILES = f"""
 [baseline]
 phases = [{{ name = "steady", shape = "poisson", rate = 100, seconds = 8 }}]

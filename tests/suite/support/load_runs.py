@@ -20,7 +20,7 @@ PROFILES = """
 [smoke]
 phases = [{ name = "steady", shape = "poisson", rate = 150, seconds = 3 }]
 short = [{ name = "steady", shape = "poisson", rate = 150, seconds = 2.5 }]
-mix = { list = 30, account = 20, download = 20, cut = 15, new_list = 10, health = 20, login = 2, register = 1 }
+mix = { list = 30, account = 20, download = 20, cut = 15, new_list = 9, fresh = 9, health = 9, login = 1, register = 1 }
 timeout_s = 2
 
 [availability]

@@ -94,8 +94,12 @@ def series(
 
 
 def profile_thresholds(run: Series) -> tuple[Threshold, ...]:
-    """Return the thresholds of the project's gates.toml for this run's profile."""
-    return thresholds_of(load_thresholds(ROOT), ROOT, run.facts.profile, run.facts.phases, run.facts.endpoints)
+    """Return the thresholds of the project's gates.toml for this run's profile.
+
+    Those on new connections are not applicable to a series without them.
+    """
+    endpoints = (*run.facts.endpoints, "fresh:user")
+    return thresholds_of(load_thresholds(ROOT), ROOT, run.facts.profile, run.facts.phases, endpoints)
 
 
 def through_json(totals: LedgerTotals) -> LedgerTotals:

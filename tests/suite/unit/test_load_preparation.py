@@ -84,7 +84,14 @@ def test_broken_list_blocks_the_journeys_that_need_it() -> None:
         assert preconditions.attempt(LIST, failing(broken())) is None
     (cause,) = preconditions.causes(NEEDS)
     assert cause.failed
-    assert {journey.partition(" ")[0] for journey in cause.journeys} == {"list", "download", "cut", "new_list", "write"}
+    assert {journey.partition(" ")[0] for journey in cause.journeys} == {
+        "list",
+        "download",
+        "cut",
+        "new_list",
+        "large",
+        "write",
+    }
     assert "2 of 2 tries failed" in cause.text
     assert "status:upload" in cause.text
 

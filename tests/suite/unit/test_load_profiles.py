@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from cutover.config.environments import LoadCaps, load_environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.load.journeys import endpoints_of
-from cutover.load.preparation import load_lists
+from cutover.load.load_verdict import NO_FRESH_CONNECTIONS
+from cutover.load.preparation import LARGE_BYTES, load_lists
 from cutover.load.profiles import (
     PROFILES,
     check_caps,
@@ -22,6 +23,7 @@ from cutover.load.profiles import (
 from cutover.load.thresholds import EACH_STEP, Threshold, load_thresholds, thresholds_of
 from cutover.load.trend import PARTS
 from cutover.load.trend import part as growth_part
+from cutover.load.undetectable import could_not_detect
 from cutover.traffic.arrivals import NS, Schedule
 
 pytestmark = pytest.mark.unit
@@ -136,6 +138,7 @@ def test_accounts_have_different_lists_of_one_length() -> None:
     own = load_lists().own
     assert len({content for content, _ in own}) == len({cut for _, cut in own}) == len(own)
     assert len({len(content) for content, _ in own}) == 1
+    assert LARGE_BYTES < len(load_lists().large[1]) < 2 * LARGE_BYTES
 
 
 def test_thresholds_match_every_profile() -> None:
@@ -143,7 +146,9 @@ def test_thresholds_match_every_profile() -> None:
     for name in PROFILES:
         profile = load_profile(root(), name, short=True)
         phases = ("warm-up", "old", "new") if len(profile.systems) > 1 else profile.schedule(1).phases
-        assert thresholds_of(load_thresholds(root()), root(), name, phases, ("list_files", "health", "upload"))
+        assert thresholds_of(
+            load_thresholds(root()), root(), name, phases, ("list_files", "health", "upload", "fresh:user")
+        )
 
 
 def planned_requests(plan: Schedule, threshold: Threshold) -> dict[str, int]:
@@ -180,6 +185,21 @@ def test_every_seed_plans_the_minimum_of_each_threshold(name: str, short: bool, 
         if name in threshold.profiles:
             counts = planned_requests(plan, threshold)
             assert min(counts.values()) >= threshold.minimum, (threshold.name, counts)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_profile_says_what_it_cannot_detect(name: str) -> None:
+    """It names each journey and threshold that it lacks, and the rarest error that it would have seen."""
+    profile = load_profile(root(), name, short=True)
+    thresholds = [each for each in load_thresholds(root()) if name in each.profiles]
+    lines = list(could_not_detect(profile, thresholds, [], 420))
+    assert "errors in less than 0.71 % of the responses: 420 were judged" in lines
+    metrics = {each.metric.name for each in thresholds}
+    assert any("grow" in line for line in lines) == (not metrics & {"median_growth_ms_per_s", "p95_growth_ratio"})
+    assert any("1 MB" in line for line in lines) == ("large" not in profile.journeys)
+    assert (NO_FRESH_CONNECTIONS in lines) == ("fresh" not in profile.journeys)
+    blocked = list(could_not_detect(profile, thresholds, ["fresh worker", "large worker"], 420))
+    assert NO_FRESH_CONNECTIONS in blocked
 
 
 def test_mix_of_a_phase_is_the_same_for_every_seed() -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from cutover.core.verdict import Verdict
 from cutover.load.early_stop import EarlyStop
 from cutover.load.journey_preconditions import JourneyCause
 from cutover.load.load_verdict import LoadVerdict, decide_load
+from cutover.load.threshold_result import State
 from cutover.load.trend import longest_silence, stalls
 from cutover.stats.intervals import quantile
 from cutover.traffic.arrivals import Shape, generate_schedule
@@ -52,7 +54,7 @@ def test_healthy_system_is_go() -> None:
     """Every threshold is kept, the exit code is 0, and there is no reason."""
     verdict = decided(baseline(steady())).verdict
     assert (verdict.verdict, verdict.exit_code, verdict.reasons) == (Verdict.GO, 0, ())
-    assert verdict.counts["required"] == verdict.counts["passed"] == len(profile_thresholds(baseline(steady())))
+    assert verdict.counts["required"] == verdict.counts["passed"] == len(profile_thresholds(baseline(steady()))) - 1
 
 
 def test_stall_gives_the_theoretical_quantiles() -> None:
@@ -71,7 +73,9 @@ def test_stall_is_no_go_although_p95_is_below_a_second() -> None:
     """The p95 of all requests is 600 ms; the thresholds of reads and of stalls break."""
     run = baseline(stalling(10, 2), seconds=28)
     assert word(run) is Verdict.NO_GO
-    assert decided(run).verdict.failed == ("response time of reads after the cutover", "no standstill", "no silence")
+    assert decided(run).verdict.failed == (
+        "response time of reads after the cutover", "no repeated stalls", "no standstill", "no silence",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -546,6 +550,59 @@ def test_absent_endpoint_needs_no_threshold() -> None:
     found = decide_load(run.totals, run.facts, profile_thresholds(baseline(steady())))
     assert found.verdict.verdict is Verdict.GO
     assert "health" not in {result.threshold.endpoints for result in found.results}
+
+
+def test_repeated_short_stalls_are_no_go() -> None:
+    """500 ms every ten seconds: no limit on the longest stall or on a p95 of all requests breaks."""
+
+    def answer(_: int, at: float) -> tuple[Outcome, float]:
+        within = (at - 4) % 10
+        return Outcome.OK, 5 + (500 - within * 1000 if within < 0.5 else 0)
+
+    verdict = decided(baseline(answer, seconds=40, rate=60)).verdict
+    assert verdict.failed[-1] == "no repeated stalls"
+    assert "no standstill" not in verdict.failed
+
+
+@pytest.mark.parametrize(("per_s", "grows"), [(1.0, True), (0.8, True), (0.3, False), (0.0, False), (-1.0, False)])
+def test_growth_of_the_median_is_measured(per_s: float, grows: bool) -> None:
+    """1 ms/s is found within 20 s although every response is fast; a stall in the last second changes nothing."""
+    noise = Random(1)  # noqa: S311 - repeatable
+
+    def answer(_: int, at: float) -> tuple[Outcome, float]:
+        stalled = 300 if at > 18.8 else 0
+        return Outcome.OK, 30 + per_s * at + noise.uniform(-4, 4) + stalled
+
+    run = series(("warm-up", 1, 60, steady()), ("steady", 20, 60, answer))
+    assert ("no growing response time" in decided(run).verdict.failed) == grows
+
+
+def test_growth_of_a_short_run_is_undecided() -> None:
+    """Below eight seconds there is no slope to measure."""
+    (result,) = [each for each in decided(baseline(steady(), seconds=6)).results if "growing" in each.threshold.name]
+    assert result.state is State.UNDECIDED
+
+
+@pytest.mark.parametrize(("detail", "broken"), [("truncated in the body", True), ("connection refused", False)])
+def test_one_truncated_response_is_no_go(detail: str, broken: bool) -> None:
+    """An error that names itself is within the limit; lost data is not."""
+    run = baseline(steady())
+    cell = run.totals.cell("list_files", "steady")
+    cell.outcomes[Outcome.OK] -= 1
+    cell.outcomes[Outcome.NETWORK_ERROR] += 1
+    cell.add_detail(detail, 1)
+    assert decided(run).verdict.failed == (("no truncated response",) if broken else ())
+
+
+def test_slow_new_connections_are_no_go() -> None:
+    """Their own class: the p95 of all requests does not show them."""
+
+    def answer(number: int, _: float) -> tuple[Outcome, float]:
+        return Outcome.OK, 300 if number % 20 == 0 else 5  # every 20th is fresh, by the order of the endpoints
+
+    endpoints = ("fresh:user", *(["list_files"] * 18), "health")
+    run = series(("steady", 30, 40, answer), profile="smoke", endpoints=endpoints)
+    assert decided(run).verdict.failed == ("first request of a connection",)
 
 
 def test_deleted_threshold_is_inconclusive() -> None:
