@@ -78,7 +78,7 @@ class Generator:
             max_connections=max(1, caps.connections // job["of"]),
             max_bytes=caps.bytes // job["of"],
             stopped=self._stopped,
-            watchers=[*watchers, self._log],
+            watchers=[*watchers, *([self._log] if {"kept", "write"} & set(profile.journeys) else [])],
         )
         self._parts = 0
 

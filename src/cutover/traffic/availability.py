@@ -58,10 +58,10 @@ class AvailabilityLog:
     def __call__(
         self, call: Call, outcome: Outcome, detail: str, times: tuple[int, int, int], response: Response | None
     ) -> None:
-        """Record one request of a stream. Writes are no stream, because they are less frequent."""
+        """Record one request of a stream. Writes and large bodies are less frequent, so they are no stream."""
         del detail, response
         stream, found, _ = call.endpoint.partition(":")
-        if found and outcome not in _NO_SAMPLE:
+        if found and stream != "large" and outcome not in _NO_SAMPLE:
             self.rows.setdefault(stream, array("q")).extend(
                 (times[1] - self._origin_ns, times[2] - self._origin_ns, outcome in _GOOD)
             )
