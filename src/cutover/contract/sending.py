@@ -179,6 +179,9 @@ class Sender:
         body, accounts = case.body, self._prerequisites.accounts
         fields = self._target.operation("register").request
         name, mail, password, again = (fields.get(key) for key in ("username", "email", "password", "password_again"))
+        positive = case.meta is not None and case.meta.generation.mode.is_positive
+        if positive and again is not None and isinstance(body.get(password), str):
+            body[again] = body[password]  # a schema cannot require equal passwords
         if accounts is None or not (isinstance(body.get(name), str) and _NAME.fullmatch(body[name])):
             return None
         account = accounts.name()
@@ -189,8 +192,7 @@ class Sender:
             body[mail] = account.email
         if isinstance(body.get(password), str) and len(body[password]) >= 8 and "\0" not in body[password]:
             body[password] = account.password.reveal()
-            # A schema cannot require equal passwords, so the suite makes them equal in a valid registration.
-            if same or (again is not None and case.meta is not None and case.meta.generation.mode.is_positive):
+            if same:
                 body[again] = account.password.reveal()
         return account
 

@@ -62,6 +62,25 @@ class Case:
         return {"method": "POST", "url": f"{base_url}{self.path}", "json": self.body}
 
 
+@pytest.mark.parametrize("username", ["someone", "a\0b", 7, None])
+@pytest.mark.parametrize("password", ["longenough1", "short", "with\0zero-byte", ""])
+@pytest.mark.parametrize("is_positive", [True, False])
+def test_valid_registration_repeats_its_password(
+    tmp_path: Path, username: Any, password: str, is_positive: bool
+) -> None:
+    """The passwords of a valid registration are equal whatever the rest of it is; those of an invalid one stay."""
+    target: Any = Registering(400)
+    case: Any = Case()
+    case.body |= {"username": username, "password": password, "password2": "another one"}
+    mode = SimpleNamespace(is_negative=not is_positive, is_positive=is_positive)
+    case.meta = SimpleNamespace(generation=SimpleNamespace(mode=mode))
+    accounts = Accounts(target, "run", tmp_path / "test-data.jsonl")
+    prerequisites: Any = SimpleNamespace(accounts=accounts, issued=lambda _: None, bearers={}, value=lambda _: None)
+    sequence: Any = SimpleNamespace(add=lambda *_: None, know=lambda *_: None)
+    Sender(target, prerequisites, sequence, {}).send(case)
+    assert (case.body["password"] == case.body["password2"]) is is_positive
+
+
 @pytest.mark.parametrize(
     ("status", "may_exist"),
     [(400, False), (409, False), (408, True), (418, True), (None, True), (500, True), (503, True)],
