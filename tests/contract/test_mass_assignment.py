@@ -6,7 +6,7 @@ from typing import Any, LiteralString
 import pytest
 
 from cutover.accounts.registered import Accounts
-from cutover.accounts.sessions import id_of, take_session
+from cutover.accounts.sessions import id_of
 from cutover.client.multipart import MEDIA_TYPE, form, text_part
 from cutover.contract.account_snapshot import changes, expect_unchanged, snapshot
 from cutover.contract.broken_requests import json_bytes
@@ -47,7 +47,7 @@ def test_register_ignores_ids(target: Target, accounts: Accounts, recorder: Reco
         result = _register(target, account.username, account.email, account.password, {**RIGHTS, **ids})
         if not inspection.expect_status(result, *result.operation.statuses, defect="refused", breaks=Rule.VALIDATION):
             continue
-        take_session(target, account, result)
+        accounts.open_session(account, result)
         if id_of(target, account) == asked:
             inspection.report(result, "accepts the id", expected="a new id", got="the id of the request")
         listed = target.call("list_files", token=account.access_token)
@@ -94,7 +94,10 @@ def test_register_grants_no_staff_role(
 @pytest.mark.accounts(2)
 def test_requests_cannot_set_the_owner(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Owner, id or key of another user in uploads, tags, exports and filters are ignored."""
-    owner, victim = create_person(target, accounts), create_person(target, accounts)
+    owner, victim = (
+        create_person(target, accounts, objects=("tags", "create_filter"), requires=("upload",)) for _ in range(2)
+    )
+    target.blocked |= {**owner.missing, **victim.missing}
     inspection = Inspection(target, "mass-assignment:owner", RULE)
     before = snapshot(target, victim)
     theirs: dict[str, Any] = {
@@ -133,7 +136,7 @@ def test_upload_cannot_set_the_object_key(
     target: Target, accounts: Accounts, object_store: ObjectStore, recorder: Recorder
 ) -> None:
     """The object of an upload has the user's own key, whatever key the form names."""
-    owner = create_person(target, accounts)
+    owner = create_person(target, accounts, objects=(), requires=("upload",))
     inspection = Inspection(target, "mass-assignment:key", "contracts/api.md Files: R2 key")
     other = f"uploads/user-{owner.account.user_id}/cutover-asked-for.csv"
     template = target.operation("upload").object_key

@@ -46,7 +46,7 @@ LISTS: Final = ("list.CSV", "list.Tsv", "list.html.csv", ".csv", "list.exe.txt")
 @pytest.mark.rule(Rule.DATA_LOSS)
 def test_downloads_are_csv_attachments(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Downloads are text/csv attachments with unchanged bytes, also if the file is a page or a program."""
-    person = create_person(target, accounts)
+    person = create_person(target, accounts, objects=(), requires=("upload",))
     inspection = Inspection(target, "mime", "contracts/api.md download: text/csv, attachment; nosniff")
     field = target.operation("upload").request["file"]
     for what, (content, media) in CONTENTS.items():
@@ -97,7 +97,7 @@ def test_only_list_files_are_accepted(
     target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
     """Only files with the extension .csv, .tsv or .txt are accepted, whatever their declared type."""
-    person = create_person(target, accounts)
+    person = create_person(target, accounts, objects=(), requires=("upload",))
     inspection = Inspection(target, "mime:name", "contracts/api.md upload: Not a CSV or text file (by the extension …)")
     field = target.operation("upload").request["file"]
     refused = promises["refusals"][target.system]["wrong_type"]

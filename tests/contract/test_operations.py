@@ -16,15 +16,17 @@ pytestmark = [
     pytest.mark.needs("worker_document"),
 ]
 
-OPEN = ["health", "metrics", "no_such_operation", "index", "front_end"]
-REGISTRATION = [pytest.mark.needs("registration")]
-WITH_ACCOUNT = [
-    pytest.param("register", marks=REGISTRATION),
+OPEN = [
+    pytest.param(name, marks=pytest.mark.owns(name))
+    for name in ("health", "metrics", "no_such_operation", "index", "front_end")
+]
+WITH_ACCOUNT = (
+    "register",
     "login",
     "refresh",
     "user",
     "logout",
-    pytest.param("delete_account", marks=REGISTRATION),
+    "delete_account",
     "upload",
     "list_files",
     "file",
@@ -37,6 +39,11 @@ WITH_ACCOUNT = [
     "create_filter",
     "filter",
     "delete_filter",
+)
+REGISTRATION = {name: pytest.mark.needs("registration") for name in ("register", "delete_account")}
+OWNING = [
+    pytest.param(name, marks=[pytest.mark.owns(name), *([REGISTRATION[name]] if name in REGISTRATION else [])])
+    for name in WITH_ACCOUNT
 ]
 
 
@@ -49,7 +56,7 @@ def test_open_operation_keeps_its_contract(operation: str, fuzzer: Fuzzer) -> No
 
 @pytest.mark.system("worker")
 @pytest.mark.level("test-data")
-@pytest.mark.parametrize("operation", WITH_ACCOUNT)
+@pytest.mark.parametrize("operation", OWNING)
 def test_operation_keeps_its_contract(operation: str, fuzzer: Fuzzer, accounts: Accounts) -> None:
     """Valid requests are accepted, invalid ones refused, and all responses match the contract."""
     fuzzer.check_operation(operation, accounts)

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from cutover.accounts.prepared_files import prepare_file
 from cutover.accounts.registered import Accounts
-from cutover.accounts.sessions import take_session
 from cutover.contract.finding_collector import Inspection
 from cutover.contract.generated_tables import (
     ExportCase,
@@ -58,6 +58,7 @@ NORMALISED = ("\ufb01\uff21\u212b\u212a", "\u00df\u0130\u1e9e", "\u03a3\u03c2", 
 def test_any_content_comes_back_identical(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A download has the bytes of the upload, for any content."""
     token = accounts.new().access_token
+    prepare_file(target, token)
     inspection = Inspection(target, "property:bytes", "contracts/api.md download: the bytes as uploaded")
 
     def check(content: bytes) -> None:
@@ -89,6 +90,7 @@ def test_any_content_comes_back_identical(target: Target, accounts: Accounts, re
 def test_columns_are_those_of_the_file(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Column names and row count are those of the file, in each dialect and encoding."""
     token = accounts.new().access_token
+    prepare_file(target, token)
     inspection = Inspection(target, "property:columns", "contracts/api.md Reading a list file: columns")
 
     def check(table: Table) -> None:
@@ -129,10 +131,10 @@ def test_any_valid_name_registers_and_logs_in(target: Target, accounts: Accounts
         registered = require(
             accounts.register(account), defect="a valid name is refused", refusal_breaks=Rule.USER_NAMES
         )
-        take_session(target, account, registered)
         login = target.call("login", fields={"username": account.username, "password": account.password})
         require(login, defect="a registered name cannot log in")
-        user = require(target.call("user", token=login.secret("access_token")), defect="has no account")
+        account.access_token = login.secret("access_token")
+        user = require(target.call("user", token=account.access_token), defect="has no account")
         named = [result for result in (registered, login, user) if result.operation.has("username")]
         names = {result.field("username") for result in named}
         if names != {account.username}:
@@ -161,8 +163,8 @@ def test_reserved_words_are_valid_names(target: Target, accounts: Accounts, reco
             continue
         if created.field("username") != word:
             inspection.report(created, "wrong name", expected=word)
-        token = created.secret("access_token")
-        gone = target.call("delete_account", token=token, fields={"password": account.password})
+        accounts.open_session(account, created)
+        gone = target.call("delete_account", token=account.access_token, fields={"password": account.password})
         inspection.expect_status(gone, 204, defect="cannot be deleted")
     inspection.close(recorder)
 
@@ -170,7 +172,7 @@ def test_reserved_words_are_valid_names(target: Target, accounts: Accounts, reco
 @pytest.mark.rule(Rule.TAGS)
 def test_tags_round_trip(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Tags are returned trimmed, without duplicates and in order, by the response and by the list."""
-    person = create_person(target, accounts)
+    person = create_person(target, accounts, objects=(), requires=("upload",))
     inspection = Inspection(target, "property:tags", "contracts/api.md tags")
 
     def check(tags: list[str]) -> None:
@@ -191,7 +193,7 @@ def test_tags_round_trip(target: Target, accounts: Accounts, recorder: Recorder)
 @pytest.mark.rule(Rule.SAVED_FILTERS)
 def test_saved_filters_round_trip(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A saved filter is returned with its exact name, description, numbers and order, and is listed once."""
-    person = create_person(target, accounts)
+    person = create_person(target, accounts, objects=(), requires=("upload",))
     inspection = Inspection(target, "property:filter", "contracts/api.md Saved filters")
 
     def check(fields: dict[str, Any]) -> None:
@@ -222,6 +224,7 @@ def _compare_exports(
     first: Sequence[ExportCase],
 ) -> None:
     token = accounts.new().access_token
+    prepare_file(target, token)
     inspection = Inspection(target, "property:export", "contracts/api.md export")
 
     stored: dict[Table, str] = {}

@@ -86,6 +86,7 @@ def test_signed_tokens_with_wrong_claims_are_refused(
     key = target.environment.secrets.get(f"{target.system}_jwt_secret")
     if key is None:
         raise NotVerified(f"environments.toml names no secrets.{target.system}_jwt_secret to sign with")
+    target.prepare("user", token=person.token)
     good = control_token(person.token, key)
     target.call("user", token=good).expect_status(200, why="signed with the environment's own secret")
     inspection = Inspection(target, "token:claims", f"{RULE} expired, of another issuer or audience; RFC 7519 4.1")
@@ -100,7 +101,7 @@ def test_tokens_of_the_other_type_are_refused(target: Target, accounts: Accounts
     """A refresh token is refused as an access token, and an access token as a refresh token."""
     person = create_person(target, accounts)
     inspection = Inspection(target, "token:type", f"{RULE} of the other type")
-    target.call("refresh", **valid_request("refresh", person)).expect_status()
+    target.prepare("refresh", **valid_request("refresh", person))
     before = snapshot(target, person)
     _refuse_all(inspection, person, {"refresh token as access token": person.account.refresh_token.reveal()}, recorder)
     for name, token in (("refresh", None), ("logout", person.token)):
@@ -109,7 +110,8 @@ def test_tokens_of_the_other_type_are_refused(target: Target, accounts: Accounts
         breaks = Rule.STATUSES if name == "logout" else None
         _expect_refusal(inspection, result, "accepted: access token as refresh token", breaks=breaks)
     expect_unchanged(inspection, person, before)
-    target.call("refresh", **valid_request("refresh", person)).expect_status(200, why="nothing was revoked")
+    with target.judged("refresh"):
+        target.call("refresh", **valid_request("refresh", person)).expect_status(200, why="nothing was revoked")
     inspection.close(recorder)
 
 
@@ -123,6 +125,8 @@ def test_each_type_of_token_has_its_own_key(target: Target, accounts: Accounts, 
     if missing := [f"secrets.worker_{name}" for name, key in keys.items() if key is None]:
         raise NotVerified(f"environments.toml names no {' and no '.join(missing)} to sign with")
     access, refresh = person.token, person.account.refresh_token
+    target.prepare("user", token=access)
+    target.prepare("refresh", fields={"refresh_token": refresh})
     target.call("user", token=control_token(access, keys["jwt_secret"])).expect_status()
     target.call("refresh", fields={"refresh_token": control_token(refresh, keys["jwt_refresh_secret"])}).expect_status()
     inspection = Inspection(target, "token:key", "contracts/api.md Accounts: JWT_SECRET and JWT_REFRESH_SECRET")
@@ -140,9 +144,9 @@ def test_tokens_after_logout_are_refused(target: Target, accounts: Accounts, rec
     """Tokens of an ended session are refused; another session of the same account continues."""
     person = create_person(target, accounts)
     account = person.account
-    login = target.call("login", fields={"username": account.username, "password": account.password}).expect_status()
+    login = target.prepare("login", having=("access_token",), **valid_request("login", person))
     other = login.secret("access_token")
-    target.call("logout", token=person.token, **valid_request("logout", person)).expect_status()
+    target.prepare("logout", token=person.token, **valid_request("logout", person))
     inspection = Inspection(target, "token:revoked", f"{RULE} revoked")
     revoked = target.operation("logout").revokes
     if "refresh_token" in revoked:
@@ -169,7 +173,7 @@ def test_tokens_after_logout_are_refused(target: Target, accounts: Accounts, rec
 def test_tokens_of_a_deleted_account_are_refused(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Tokens of a deleted account are refused, also after another account is registered."""
     person = create_person(target, accounts)
-    target.call("delete_account", token=person.token, **valid_request("delete_account", person)).expect_status()
+    target.prepare("delete_account", token=person.token, **valid_request("delete_account", person))
     accounts.forget(person.account)
     accounts.new()  # a new account must not get the id of the deleted one, which would make its tokens valid
     inspection = Inspection(target, "token:deleted-account", f"{RULE} of an account that is gone")
@@ -208,17 +212,15 @@ def test_tokens_of_the_other_system_are_refused_everywhere(
 ) -> None:
     """A token of the other system is refused by every operation (contracts/api.md, Accounts)."""
     name = "legacy" if target.system == "worker" else "worker"
-    if name not in target.environment.systems:
-        raise NotVerified(f"{target.environment.name} has no {name}")
-    other = Target(name, target.environment, target.client, target.recorder)
+    other = target.other(name)
     theirs = accounts.for_target(other)
     try:
         # The same order in both checks, so that two processes do not wait for each other's account (deadlock).
         created = {one.system: one.new() for one in sorted((accounts, theirs), key=lambda one: one.system)}
         inspection = Inspection(target, "token:other-system", "contracts/api.md Accounts: a token of one system …")
         stranger, person = created[name], Person(created[target.system])
-        target.call("user", token=person.token).expect_status()
-        other.call("user", token=stranger.access_token).expect_status()
+        target.prepare("user", token=person.token)
+        other.prepare("user", token=stranger.access_token)
         tokens = {"access token": stranger.access_token.reveal(), "refresh token": stranger.refresh_token.reveal()}
         # A migrated account has the same id on both systems: a token with that id must be refused, too.
         same = {

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from cutover.accounts.registered import Account, Accounts
+from cutover.accounts.registered import TOKENS, Account, Accounts
 from cutover.accounts.sessions import expect_owner, prepare_refresh, take_refresh_token, take_session, text_of
 from cutover.client.jwt import reissued
 from cutover.core.errors import NotApplicable
@@ -24,7 +24,7 @@ pytestmark = [
 
 @pytest.mark.needs("registration")
 @pytest.mark.rule(Rule.OPERATIONS)
-@pytest.mark.owns("register")
+@pytest.mark.owns("register", TOKENS)
 def test_register_gives_working_tokens(target: Target, accounts: Accounts) -> None:
     """A registration returns the account and two tokens, and the access token gives access to that account."""
     account = accounts.name()

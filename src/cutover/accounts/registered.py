@@ -24,6 +24,8 @@ from cutover.systems.target import Result, Target
 
 NAMESPACE: Final = "cutover"
 MAIL_DOMAIN: Final = "cutover.invalid"
+TOKENS: Final = "tokens of register"
+"""The precondition that a successful registration returns an id and tokens. Without it, accounts log in."""
 
 
 @dataclass
@@ -118,17 +120,24 @@ class Accounts:
         account = self.name()
         with self._target.needs("register"):
             result = self.register(account).expect_status()
+        self.open_session(account, result)
+        return account
+
+    def open_session(self, account: Account, registered: Result) -> None:
+        """Set the account's id and tokens from a successful registration, or log in if it has no tokens.
+
+        Raises Blocked if neither gives them (`Target.needs`).
+        """
         try:
-            with self._target.needs("register"):
-                take_session(self._target, account, result)
+            with self._target.needs(TOKENS):
+                take_session(self._target, account, registered)
         except Blocked as incomplete:
-            if f"register on {self._target.system}" not in incomplete.causes:
+            if f"{TOKENS} on {self._target.system}" not in incomplete.causes:
                 raise
             try:
                 self._log_in(account)
             except Blocked as also:
                 raise Blocked({**incomplete.causes, **also.causes}) from None
-        return account
 
     def _log_in(self, account: Account) -> None:
         """Log in and replace the account's tokens. Raises Blocked if that fails (`Target.needs`)."""

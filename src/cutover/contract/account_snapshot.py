@@ -3,45 +3,70 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
 
 from cutover.contract.finding_collector import Inspection
 from cutover.contract.valid_requests import Person
 from cutover.core.errors import CheckFailed
-from cutover.systems.target import Target
+from cutover.systems.target import Result, Target
+
+Reader = Callable[[Person, Callable[..., Result]], Any]
 
 
 def snapshot(target: Target, person: Person) -> dict[str, Any]:
     """Return account, files (data and SHA-256 of their bytes) and saved filters of a person.
 
-    Raises CheckFailed if the person cannot read one of them. Files that an account of the pool had before are omitted.
+    What cannot be read because an operation is broken or absent is omitted, and named in the record. Files that an
+    account of the pool had before are omitted.
     """
-    token = person.token
-    last = target.call("user", token=token).expect_status()
-    held: dict[str, Any] = {"account": last.answer.json}
-    last = target.call("list_files", token=token).expect_status()
-    raw = last.field("files")
+    held: dict[str, Any] = {}
+    for part, read in _PARTS.items():
+        found = target.if_possible(partial(read, person, target.prepare), without=f"changes of {part}")
+        if found is not None:
+            held[part] = found
+    return held
+
+
+def _account(person: Person, send: Callable[..., Result]) -> Any:
+    return send("user", token=person.token).answer.json
+
+
+def _files(person: Person, send: Callable[..., Result]) -> Any:
+    listed = send("list_files", token=person.token)
     files: dict[str, Any] = {}
-    for entry, data in zip(last.entries("files"), raw, strict=True):
+    for entry, data in zip(listed.entries("files"), listed.field("files"), strict=True):
         file_id = str(entry["file_id"])
         if file_id not in person.account.before:
             files[file_id] = data
-    for file_id, data in files.items():
-        download = target.call("download", token=token, path={"file_id": file_id}).expect_status()
-        files[file_id] = {"data": data, "bytes": hashlib.sha256(download.body).hexdigest()}
-    held["files"] = files
-    if target.environment.operations[target.system]["list_filters"].absent is None:
-        last = target.call("list_filters", token=token).expect_status()
-        held["filters"] = last.field("filters")
-    return held
+    return files
+
+
+def _bytes(person: Person, send: Callable[..., Result]) -> Any:
+    hashes = {}
+    for file_id in _files(person, send):
+        downloaded = send("download", token=person.token, path={"file_id": file_id})
+        hashes[file_id] = hashlib.sha256(downloaded.body).hexdigest()
+    return hashes
+
+
+def _filters(person: Person, send: Callable[..., Result]) -> Any:
+    return send("list_filters", token=person.token).field("filters")
+
+
+_PARTS: Final[Mapping[str, Reader]] = {"account": _account, "files": _files, "bytes": _bytes, "filters": _filters}
 
 
 def expect_unchanged(inspection: Inspection, person: Person, before: Mapping[str, Any], *, after: str = "") -> bool:
     """Return True if the snapshot is unchanged; report a finding otherwise. after: the request sent in between."""
     target = inspection.target
+
+    def send(name: str, **sent: Any) -> Result:
+        return target.call(name, **sent).expect_status()
+
     try:
-        found = changes(before, snapshot(target, person))
+        found = changes(before, {part: _PARTS[part](person, send) for part in before})
     except CheckFailed as error:
         found = [f"the owner can no longer read the data: {str(error).splitlines()[0]}"]
     if found:

@@ -97,11 +97,14 @@ class Inspection:
     ) -> bool:
         """Count the response. Return True if its status is one of these; report a finding otherwise.
 
+        If the operation is broken, which is the finding of another check, a refusal proves nothing: False, no finding.
         breaks: as for `report`.
         """
         self.count(result.operation.name)
         if result.is_status(*statuses):
             return True
+        if self.is_unproven(result.operation.name, result.status):
+            return False
         if breaks is not None and not self.target.judges(breaks):
             self.counts[result.operation.name] -= 1  # nothing was verified with this response
             self.target.recorder.note_undetectable(f"{self.check}: {defect} ({result.operation.name}), {breaks}")
@@ -124,11 +127,13 @@ class Inspection:
 
         defect: "accepted: …", for a success or a redirect. A 5xx is neither acceptance nor refusal, and a 4xx that is
         none of the statuses breaks only a house convention: both are findings of their own. breaks: the rule that an
-        acceptance breaks, as for `report`.
+        acceptance breaks, as for `report`. If the operation is broken, as for `expect_status`: False, no finding.
         """
         self.count(result.operation.name)
         if result.is_status(*statuses):
             return True
+        if self.is_unproven(result.operation.name, result.status):
+            return False
         what = defect.removeprefix("accepted: ")
         wanted = " or ".join(map(str, statuses))
         expected = f"a refusal with {wanted}{': ' + why if why else ''}"
@@ -142,6 +147,13 @@ class Inspection:
             return False
         self.report(result, defect, expected=expected, role=role, do_next=do_next, breaks=breaks)
         return False
+
+    def is_unproven(self, operation: str, status: int | None) -> bool:
+        """Return True if a status is no success and the operation refuses valid requests as well (`Target.is_broken`).
+
+        A success is a finding in any case: what must be refused was accepted. status: None without a response.
+        """
+        return (status is None or not 200 <= status < 300) and self.target.is_broken(operation)
 
     def close(self, recorder: Recorder, **counts: Any) -> None:
         """End the check. Raises ContractFailed if there are findings, NotVerified if no response was inspected."""

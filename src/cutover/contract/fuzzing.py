@@ -21,6 +21,7 @@ from cutover.contract.findings import Finding, Findings, Place, conclude, place_
 from cutover.contract.known_violations import KnownViolations, load_known_violations
 from cutover.contract.request_document import has_links, request_document
 from cutover.contract.request_sequence import Sequence
+from cutover.contract.valid_requests import UNAUTHENTICATED
 from cutover.core.errors import CheckFailed, LocalRuntimeAnswer, MeasurementError, NotApplicable, NotVerified
 from cutover.core.recorder import Recorder
 from cutover.core.rule_table import Rule
@@ -29,11 +30,12 @@ from cutover.systems.target import Target
 GATE_SEED: Final = "gate"
 EXAMPLES: Final = 40
 """Generated requests of an operation, in addition to examples and coverage. docs/contract.md has the measurement."""
+SEQUENCES_NAME: Final = "sequences"
 SEQUENCES: Final = 25
 STEPS: Final = 6
 _SILENT: Final = 3
 _SILENT_IN_ALL: Final = 4
-"""Limit of requests without a complete response, of an operation and of the process: each one takes timeout_s."""
+"""Limit of requests without a complete response, of an operation and in a row: each one takes timeout_s."""
 _BUDGET: Final = "the request budget of this environment and --contract-minutes allow no more"
 _SILENCE: Final = "the deployment stopped responding, or its responses are incomplete"
 
@@ -124,7 +126,7 @@ class Fuzzer:
             own = self.environment.contracts.get(self.target.system)
             kind = NotApplicable if own is not None and own.file is not None else NotVerified
             raise kind(f"{self.source} has no links, so no sequences of operations follow from it")
-        check = self._begin("sequences", accounts)
+        check = self._begin(SEQUENCES_NAME, accounts)
         check.follow_links(sequences, steps)
         self._end(check)
 
@@ -145,8 +147,9 @@ class Fuzzer:
         self.recorder.incomplete = incomplete
         if check.error is not None:
             raise check.error
+        self.target.blocked |= check.blocked
         findings, known = self.known_violations.split(
-            check.findings, check.name, whole=not (check.stopped or check.by_runtime)
+            check.judged_findings(), check.name, whole=not (check.stopped or check.by_runtime)
         )
         conclude(
             findings,
@@ -191,11 +194,27 @@ class _OperationCheck:
             fuzzer.contract, fuzzer.target.url, token=lambda: self._prerequisites.token, probe=self.sender.probe,
             seed=fuzzer.seed,
         )  # fmt: skip
-        try:
-            _ = self._prerequisites.owner  # first, so that its failure is not attributed to a generated request
-        except CheckFailed:
-            fuzzer.silent += 1
-            raise
+        if name not in UNAUTHENTICATED:
+            try:
+                self._prerequisites.require_owner()  # first: its failure is not attributed to a generated request
+            except CheckFailed:
+                fuzzer.silent += 1
+                raise
+
+    @property
+    def blocked(self) -> dict[str, str]:
+        """Return what blocks a part of the check: broken precondition -> what was observed."""
+        return self._prerequisites.blocked
+
+    def judged_findings(self) -> Findings:
+        """Return the findings, without those about operations of a sequence that are broken (`Target.is_broken`)."""
+        if self.name != SEQUENCES_NAME:
+            return self.findings
+        kept = Findings()
+        for finding in self.findings:
+            if not all(self._fuzzer.target.is_broken(place.operation) for place in finding.places):
+                kept.add(finding)
+        return kept
 
     def listed_cases(self) -> Iterator[tuple[str, Iterable[Any]]]:
         """Yield (phase, requests) for the phases with a fixed list of requests."""
@@ -269,6 +288,7 @@ class _OperationCheck:
         except MeasurementError as error:
             self.error = self.error or error
             return None
+        self._fuzzer.silent = 0
         self.counts.sent += 1
         self.counts.phases[phase] += 1
         self.counts.statuses[response.status_code] += 1

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from cutover.accounts.registered import Accounts
+from cutover.accounts.registered import TOKENS, Accounts
 from cutover.accounts.sessions import take_session
 from cutover.contract.valid_requests import UNAUTHENTICATED, create_person, objects_for, valid_request
-from cutover.core.errors import Blocked, NotVerified
+from cutover.core.errors import NotVerified
 from cutover.systems.target import Target
 
 _WITHOUT_ACCOUNT: Final = frozenset({"health", "metrics", "index", "front_end", "no_such_operation"})
@@ -28,7 +28,10 @@ class OperationControls:
         self._target, self._accounts = target, accounts
 
     def prove(self, operation: str) -> None:
-        """Raise Blocked if a valid request to the operation fails. Return if it succeeds, or cannot be sent here."""
+        """Raise Blocked if a valid request to the operation fails, or needs another one that fails.
+
+        Return if it succeeds, or cannot be sent in this environment.
+        """
         target = self._target
         if not target.preconditions.blocks(operation, target.system):
             return
@@ -36,9 +39,6 @@ class OperationControls:
             return
         try:
             send_valid(target, operation, self._accounts)
-        except Blocked as blocked:
-            if f"{operation} on {target.system}" in blocked.causes:
-                raise
         except NotVerified:
             return
 
@@ -56,7 +56,9 @@ def send_valid(target: Target, name: str, accounts: Callable[[], Accounts]) -> N
     if name == "register":
         account = own.name()
         with target.needs(name):
-            take_session(target, account, own.register(account).expect_status())
+            registered = own.register(account).expect_status()
+        with target.needs(TOKENS):
+            take_session(target, account, registered)
         return
     person = create_person(target, own, objects=(), requires=objects_for(operation))
     token = None if name in UNAUTHENTICATED else person.token

@@ -11,6 +11,7 @@ from typing import Any, Final
 from cutover.accounts.registered import Account, Accounts
 from cutover.accounts.sessions import text_of
 from cutover.contract.request_sequence import Sequence
+from cutover.core.errors import Blocked, CheckFailed
 from cutover.core.secrets import Secret
 from cutover.systems.target import Target
 
@@ -29,11 +30,14 @@ class Prerequisites:
         """Start with no values. accounts: None if the environment allows no accounts (anonymous requests only)."""
         self._target, self._accounts, self._sequence = target, accounts, sequence
         self._owner: Account | None = None
+        self._without_owner = False
         self._made: dict[str, Any] = {}
         self._renewed: dict[str, int] = {}
         self.bearers: dict[str, str] = {}
         """Refresh token or password -> access token of the same account."""
         self._by_password: dict[str, Account] = {}
+        self.blocked: dict[str, str] = {}
+        """Broken precondition -> what was observed, for values that could not be created."""
 
     @property
     def token(self) -> str | None:
@@ -43,10 +47,19 @@ class Prerequisites:
 
     @property
     def owner(self) -> Account | None:
-        """Return the requesting account, created on first use; None if there are no accounts."""
+        """Return the requesting account, created on first use; None if there are none, or none can be created."""
+        if self._owner is None and self._accounts is not None and not self._without_owner:
+            try:
+                self._owner = self._known(self._accounts.new())
+            except (Blocked, CheckFailed) as error:
+                self._without_owner = True
+                self._note(error)
+        return self._owner
+
+    def require_owner(self) -> None:
+        """Create the requesting account. Raises Blocked, or CheckFailed in a check that owns the registration."""
         if self._owner is None and self._accounts is not None:
             self._owner = self._known(self._accounts.new())
-        return self._owner
 
     @property
     def accounts(self) -> Accounts | None:
@@ -66,8 +79,23 @@ class Prerequisites:
                 "filter_id": self._filter,
             }
             found = make.get(placeholder, lambda: self._of_the_file(placeholder))
-            self._made[placeholder] = found() if self._accounts is not None else None
+            self._made[placeholder] = self._create(found) if self._accounts is not None else None
         return self._made[placeholder]
+
+    def _create(self, make: Callable[[], Any]) -> Any:
+        """Return a new value; None if it cannot be created. Then the generated value is sent unchanged."""
+        try:
+            return make()
+        except (Blocked, CheckFailed) as error:
+            self._note(error)
+            return None
+
+    def _note(self, error: Blocked | CheckFailed) -> None:
+        """Keep what blocks the check. A CheckFailed is the finding of this check itself, which its requests show."""
+        if isinstance(error, Blocked):
+            self.blocked |= error.causes
+        elif not self._target.preconditions.is_active:
+            raise error
 
     def consumed(self, placeholder: str) -> None:
         """Drop a value that a request consumed. The next use creates another, at most _RENEWALS times."""
@@ -111,8 +139,7 @@ class Prerequisites:
         owner = self.owner
         if owner is None:
             return None
-        login = self._target.call("login", fields={"username": owner.username, "password": owner.password})
-        login.expect_status()
+        login = self._target.prepare("login", fields={"username": owner.username, "password": owner.password})
         if not login.operation.has("refresh_token"):
             return None
         access, refresh = login.secret("access_token").reveal(), login.secret("refresh_token").reveal()
@@ -135,25 +162,28 @@ class Prerequisites:
             self.consumed("own_password")
 
     def _file(self) -> str:
-        uploaded = self._target.call("upload", token=self.token, file=("prerequisite.csv", CONTENT, "text/csv"))
-        file_id = str(uploaded.expect_status().field("file_id"))
+        sent = ("prerequisite.csv", CONTENT, "text/csv")
+        uploaded = self._target.prepare("upload", token=self.token, file=sent, having=("file_id",))
+        file_id = str(uploaded.field("file_id"))
         self._sequence.know(file_id, "file_id")
         return file_id
 
     def _of_the_file(self, name: str) -> str | None:
         """Return another value of the file, by which this deployment names it; None for a name without a value."""
-        if name not in self._target.known.names:
+        file_id = self.value("file_id") if name in self._target.known.names else None
+        if file_id is None:
             return None
-        return self._target.known.parameters({"file_id": str(self.value("file_id"))})[name]
+        return self._target.known.parameters({"file_id": str(file_id)})[name]
 
     def _filter(self) -> int | None:
-        if self._target.environment.operations[self._target.system]["create_filter"].absent is not None:
+        file_id = self.value("file_id") if self._target.has("create_filter") else None
+        if file_id is None:
             return None
         fields = {
             "name": "prerequisite",
-            "file_id": self.value("file_id"),
+            "file_id": file_id,
             "filter_config": {"columns": ["id"], "filters": []},
         }
-        made = self._target.call("create_filter", token=self.token, fields=fields).expect_status()
+        made = self._target.prepare("create_filter", token=self.token, fields=fields, having=("filter_id",))
         found: int = made.field("filter_id")
         return found

@@ -22,10 +22,13 @@ _SHOWN: Final = 400
 
 
 class Counterexample(Exception):  # noqa: N818 - the usual term of property tests
-    """The failure of a property for one input. result: the response that shows it.
+    """The failure of a property for one input. result: the response that shows it. is_refusal: by its status alone.
+
 
     breaks: the broken rule, if it is not the one that the check names. The input is skipped if it is not judged here.
     """
+
+    is_refusal = False
 
     def __init__(
         self, result: Result, defect: str, *, expected: object, got: object = "", breaks: Rule | None = None
@@ -44,7 +47,10 @@ def require(result: Result, *statuses: int, defect: str, refusal_breaks: Rule | 
     wanted = statuses or result.operation.statuses
     if result.status not in wanted:
         breaks = refusal_breaks if result.is_refusal else None
-        raise Counterexample(result, defect, expected=f"status {' or '.join(map(str, wanted))}", breaks=breaks)
+        wanted_text = f"status {' or '.join(map(str, wanted))}"
+        failure = Counterexample(result, defect, expected=wanted_text, breaks=breaks)
+        failure.is_refusal = True
+        raise failure
     return result
 
 
@@ -90,14 +96,16 @@ def for_all(
         if not isinstance(found, Counterexample):
             raise
         text = repr(trying.last)
-        inspection.report(
-            found.result,
-            found.defect,
-            expected=found.expected,
-            got=found.got,
-            breaks=found.breaks,
-            seed=text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)",
-        )
+        result = found.result
+        if not (found.is_refusal and inspection.is_unproven(result.operation.name, result.status)):
+            inspection.report(
+                result,
+                found.defect,
+                expected=found.expected,
+                got=found.got,
+                breaks=found.breaks,
+                seed=text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)",
+            )
     if trying.error is not None:
         raise trying.error
     for _ in range(trying.count):

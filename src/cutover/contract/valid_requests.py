@@ -61,7 +61,7 @@ def create_person(
     target: Target,
     accounts: Accounts,
     *,
-    objects: Sequence[str] = OBJECTS,
+    objects: Sequence[str] = ("upload", "create_filter"),
     requires: Sequence[str] = (),
     spare: bool = False,
 ) -> Person:

@@ -39,6 +39,11 @@ class Preconditions:
         self._owned = frozenset(name for entry in of_gates for name in entry.owns)
         self._own = frozenset(name for entry in of_gates if entry.check == check for name in entry.owns)
 
+    @property
+    def is_active(self) -> bool:
+        """Return True if checks of this gate own preconditions."""
+        return bool(self._owned)
+
     def blocks(self, operation: str, system: str) -> bool:
         """Return True if another check of this gate owns the precondition, so that its failure blocks this check."""
         name = f"{operation} on {system}"

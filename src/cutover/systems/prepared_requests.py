@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from cutover.core.errors import Blocked, CheckFailed, LocalRuntimeAnswer, NotVerified
+from cutover.core.errors import Blocked, CheckFailed, LocalRuntimeAnswer, NotApplicable, NotVerified
 from cutover.core.preconditions import Preconditions
 from cutover.core.recorder import Recorder
 
@@ -90,6 +90,8 @@ class PreparedRequests:
         """
         try:
             return prepare()
+        except NotApplicable:
+            return None
         except LocalRuntimeAnswer:
             raise
         except (Blocked, NotVerified) as why:

@@ -36,9 +36,14 @@ class StubCheck:
         self.counts = RequestCounts(planned=300, sent=sent, by_runtime=300 - sent if by_runtime else 0)
         self.sequence = SimpleNamespace(hash="0")
         self.error = None
+        self.blocked: dict[str, str] = {}
         self.findings = Findings()
         if found:
             self.findings.add(Finding("server-error", "500", "worker", "r", "e", "g", (Place("upload"),)))
+
+    def judged_findings(self) -> Findings:
+        """Return all findings."""
+        return self.findings
 
     def listed_cases(self) -> list[Any]:
         """Return no cases, or raise the given error."""
@@ -53,7 +58,7 @@ class StubCheck:
 def incomplete(monkeypatch: pytest.MonkeyPatch, check: StubCheck, ends_with: type[Exception] | None) -> str:
     """Run the check and return the record's text about requests that were not sent."""
     fuzzer = Fuzzer.__new__(Fuzzer)
-    target: Any = SimpleNamespace(system="worker", operation=lambda _name: None)
+    target: Any = SimpleNamespace(system="worker", operation=lambda _name: None, blocked={})
     fuzzer.contract = SimpleNamespace(operations=lambda: [SimpleNamespace(name="upload")])  # type: ignore[assignment]
     fuzzer.known_violations, fuzzer.recorder, fuzzer.target, fuzzer.seed = (
         KnownViolations({}),

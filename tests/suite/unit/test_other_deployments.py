@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.suite.support.scripted_client import BASE, load, target_of
 
-from cutover.accounts.registered import Accounts
+from cutover.accounts.registered import TOKENS, Accounts
 from cutover.accounts.sessions import MissingSecret, id_of, prepare_refresh
 from cutover.client.request import Request
 from cutover.config.environments import load_environment
@@ -78,9 +78,8 @@ def test_declared_token_is_required(project: Path) -> None:
         Accounts(target, "run", None).new()
 
 
-OWNERS = [
-    RequiredCheck("smoke", "owner", "worker", SafetyLevel.TEST_DATA, owns=("register on worker", "login on worker"))
-]
+OWNED = ("register on worker", f"{TOKENS} on worker", "login on worker")
+OWNERS = [RequiredCheck("smoke", "owner", "worker", SafetyLevel.TEST_DATA, owns=OWNED)]
 
 
 @pytest.mark.parametrize("by_user", ["a-text-id", None])
