@@ -100,7 +100,9 @@ def project(url: str, rate: float, seconds: float) -> Generator[Path]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(ROOT / "contracts", folder / "contracts")
-        shutil.copy(ROOT / "gates.toml", folder)
+        gates = (ROOT / "gates.toml").read_text(encoding="utf-8").split("[[load.gate]]")
+        kept = [gate for gate in gates if 'endpoints = "connections"' not in gate]  # health needs no connections
+        (folder / "gates.toml").write_text("[[load.gate]]".join(kept), encoding="utf-8")
         (folder / "load.toml").write_text(
             f'[smoke]\nphases = [{{ name = "steady", shape = "constant", rate = {rate}, seconds = {seconds} }}]\n'
             "mix = { health = 1 }\ntimeout_s = 10\n"

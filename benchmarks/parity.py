@@ -54,7 +54,8 @@ from cutover.parity.rules import ListRule, Rules, load_rules
 from cutover.parity.stored_state import legacy_state, worker_state
 from cutover.parity.value_comparison import Comparison
 from cutover.stores import LegacyRows, MediaFolder, ObjectStore, RowStore
-from cutover.systems.target import Target, become_ready
+from cutover.systems.readiness import become_ready
+from cutover.systems.target import Target
 
 ROWS = 1000
 CAP_S = 60.0
