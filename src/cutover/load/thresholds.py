@@ -129,7 +129,8 @@ def thresholds_of(
                 file,
                 f"{key}.endpoints",
                 f"{threshold.endpoints!r} matches no endpoint of the profile {profile}",
-                f"It sends to: {', '.join(sorted(planned)) or 'none'}. Correct load.classes or profiles.",
+                f"It sends to: {', '.join(sorted(planned)) or 'none'}. Add such a journey to its mix in load.toml, or "
+                "correct load.classes.",
             )
     return mine
 

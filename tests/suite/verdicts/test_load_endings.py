@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.verdicts, pytest.mark.alone]
 LONG = """
 [smoke]
 phases = [{ name = "steady", shape = "constant", rate = 100, seconds = 50 }]
-mix = { account = 1, list = 1, health = 1 }
+mix = { account = 1, list = 1, health = 1, fresh = 1 }
 """
 
 
