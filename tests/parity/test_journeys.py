@@ -5,7 +5,10 @@ contracts/accepted_differences.toml declares the differences. The plan reads the
 
 import pytest
 
+from cutover.config.environments import Environment
+from cutover.core.errors import NotApplicable
 from cutover.parity.journeys import written
+from cutover.parity.journeys.declared import load_journeys
 from cutover.parity.parity_run import ParityRun, check_journeys
 from cutover.parity.steps import Journey
 
@@ -36,3 +39,13 @@ def test_administrator_differs_only_as_declared(
 ) -> None:
     """The same for an administrator, who is created by a write to both databases."""
     check_journeys(parity, [journey], request.node.nodeid)
+
+
+def test_declared_journeys_differ_only_as_declared(
+    parity: ParityRun, environment: Environment, request: pytest.FixtureRequest
+) -> None:
+    """The journeys of the environment's own file (`files.journeys`) differ only as declared."""
+    journeys = load_journeys(environment.files.get("journeys"), environment.operations)
+    if not journeys:
+        raise NotApplicable(f"{environment.name} declares no files.journeys")
+    check_journeys(parity, journeys, request.node.nodeid)

@@ -239,6 +239,13 @@ def _read_only_form(file: Path, name: str, safety: SafetyLevel, reasons: dict[st
     return reasons
 
 
+def environment_operations(project: Path, name: str) -> Operations:
+    """Return the operations of an environment, also of one whose pair is not running. Raises ConfigurationError."""
+    table = _table(project, name)
+    changes, routes = table.get("operations", {}), table.get("routes", {})
+    return load_operations(project / "contracts" / "operations.toml", changes, routes, name)
+
+
 def environment_files(project: Path, name: str) -> dict[str, Path]:
     """Return the files that an environment uses in place of those in contracts/. Raises ConfigurationError."""
     file = project / "environments.toml"

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from cutover.core.errors import NotApplicable
 from cutover.core.safety import SafetyLevel
 
+_SUCCESS: Final = (200, 201, 202, 204)
 PLACEHOLDER: Final = re.compile(r"\{(\+?)(\w+)\}")
 
 
@@ -95,6 +96,12 @@ class Operation:
         reason = self.dropped.get(f"{part}.{name}")
         if reason is not None:
             raise NotApplicable(f"{self.system} {self.name} has no {part} field {name}: {reason}")
+
+    def meaning(self, status: int) -> tuple[int, ...]:
+        """Return the statuses with which this deployment says what contracts/api.md says by this one."""
+        if status in _SUCCESS and status not in self.statuses:
+            return self.statuses
+        return self.refused_with(status)
 
     def refused_with(self, *statuses: int) -> tuple[int, ...]:
         """Return the statuses of this deployment for those of contracts/api.md, in order and each once."""

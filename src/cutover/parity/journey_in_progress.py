@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cutover.accounts.registered import Account
-from cutover.core.errors import CheckFailed
+from cutover.core.errors import CheckFailed, NotApplicable
 from cutover.parity.accepted_differences import AcceptedDifferences
 from cutover.parity.clocks import Clock
 from cutover.parity.differences import Difference, Kind
@@ -73,6 +73,7 @@ class JourneyInProgress:
         )
         self.played = PlayedJourney(journey, filled=self._comparison.filled)
         self._uploaded = UploadedFiles()
+        self._without: set[str] = set()
 
     def name_account(self, actor: str, ending: str) -> None:
         """Add an account on both sides whose name ends with that text. Nothing is sent."""
@@ -93,6 +94,12 @@ class JourneyInProgress:
         """Play one step on both sides and compare. Return False if it cannot be played: the journey then ends."""
         started = time.time()
         deadline = time.monotonic()
+        try:
+            if self._is_left_out(step):
+                return True
+        except UnresolvedReference as error:
+            self.played.cut_short = f"{step}: {error}"
+            return False
         self._map_spelled_names(step)
         if step.eventually:
             deadline += max(side.target.environment.kv_propagation_s for side in self.sides)
@@ -120,6 +127,25 @@ class JourneyInProgress:
                 time.time() - started,
             )
         )
+        return True
+
+    def _is_left_out(self, step: Step) -> bool:
+        """Return True if a system does not have what the step needs, as the configuration says.
+
+        It is then sent to neither, and neither are later steps that refer to its response.
+        """
+        if step.needs() & self._without:
+            reason = "an earlier step that it refers to is left out"
+        else:
+            try:
+                for side in self.sides:
+                    side.expect_applicable(step)
+                return False
+            except NotApplicable as error:
+                reason = str(error)
+        if step.saves:
+            self._without.add(step.saves)
+        self.played.left_out[str(step)] = reason
         return True
 
     def read_back(self) -> None:

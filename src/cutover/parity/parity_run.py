@@ -96,6 +96,11 @@ class ParityRun:
     def count(self, played: PlayedJourney, check: str) -> list[Difference]:
         """Count a journey that was played. Return its undeclared differences."""
         undeclared = self.totals.add(played, self.decisions, check)
+        for reason in dict.fromkeys(played.left_out.values()):
+            steps = sorted(step for step, why in played.left_out.items() if why == reason)
+            self.recorder.note_undetectable(
+                f"differences of steps that are left out ({reason}): {', '.join(steps[:4])}"
+            )
         if played.cut_short and not undeclared:
             raise CheckFailed(
                 "parity:cut-short",

@@ -30,7 +30,7 @@ class PlayedJourney:
 
     cut_short: the reason why it ended before its last step, "" if it did not. state: differences of the stored
     state after the last step, None if it was not read. filled: (operation, path) of the lists with elements on both
-    sides.
+    sides. left_out: step -> why the configuration leaves nothing to compare.
     """
 
     journey: Journey
@@ -38,6 +38,7 @@ class PlayedJourney:
     cut_short: str = ""
     state: list[Difference] | None = None
     filled: set[tuple[str, str]] = field(default_factory=set)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def differences(self) -> list[Difference]:

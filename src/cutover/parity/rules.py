@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,12 +38,21 @@ class ErrorForm:
 
 @dataclass(frozen=True)
 class Cell:
-    """One required combination of operation, role and both statuses."""
+    """One required combination of operation, role and both statuses.
+
+    pairs: the statuses (baseline, candidate) with which these systems say the same; empty for just these two.
+    """
 
     operation: str
     role: str
     baseline: int
     candidate: int
+    pairs: frozenset[tuple[int, int]] = frozenset()
+
+    @property
+    def covering(self) -> frozenset[tuple[int, int]]:
+        """Return the pairs of statuses of which one must be seen."""
+        return self.pairs or frozenset({(self.baseline, self.candidate)})
 
 
 class Place:
@@ -227,6 +237,7 @@ def _error_form(file: Path, key: str, row: Any) -> ErrorForm:
 
 
 def _cells(file: Path, table: Any, operations: Operations) -> tuple[Cell, ...]:
+    """Return the combinations to cover, without those of operations that a system does not have."""
     cells = []
     if not table_of(file, "coverage", table):
         raise ConfigurationError(file, "coverage", "empty", "Name the statuses that a run must cover.")
@@ -248,7 +259,11 @@ def _cells(file: Path, table: Any, operations: Operations) -> tuple[Cell, ...]:
                     raise ConfigurationError(
                         file, key, f"expected a status, got {status!r}", 'Examples: 200, "400/413".'
                     )
-                cells.append(Cell(name, role, int(baseline), int(candidate or baseline)))
+                legacy, worker = operations["legacy"][name], operations["worker"][name]
+                if legacy.absent is None and worker.absent is None:
+                    before, after = int(baseline), int(candidate or baseline)
+                    pairs = frozenset(itertools.product(legacy.meaning(before), worker.meaning(after)))
+                    cells.append(Cell(name, role, before, after, pairs))
     return tuple(cells)
 
 

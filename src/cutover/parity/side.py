@@ -51,6 +51,21 @@ class Side:
             return [self.resolve(inner, actor) for inner in value]
         return value
 
+    def expect_applicable(self, step: Step) -> None:
+        """Raise NotApplicable if this system does not have the step's operation or a value that the step sends.
+
+        Nothing is sent. Raises UnresolvedReference like `send`.
+        """
+        operation = self.target.operation(step.operation)
+        self.resolve(step.path, step.actor)
+        fields = self.resolve(step.fields, step.actor) if step.fields is not None else {}
+        for name, value in fields.items():
+            if isinstance(value, Secret) and f"request.{name}" not in operation.dropped:
+                value.reveal()
+        bearer = self._bearer(step)
+        if isinstance(bearer, Secret):
+            bearer.reveal()
+
     def send(self, step: Step) -> Result:
         """Send the step to this system. Raises UnresolvedReference and everything that Target.call raises."""
         result = self.target.call(
@@ -139,4 +154,5 @@ def _saved_field(result: Result, name: str) -> Any:
     if "/" not in name:
         return result.field(name)
     list_name, index, inner = name.split("/")
+    result.operation.require("entry", inner)
     return result.entries(list_name)[int(index)][inner]

@@ -51,7 +51,7 @@ class Summary:
         return [
             cell
             for cell in self.rules.cells
-            if not self.totals.cells[cell.operation, cell.role, cell.baseline, cell.candidate]
+            if not any(self.totals.cells[cell.operation, cell.role, *pair] for pair in cell.covering)
             and cell.role not in self.not_required
         ]
 

@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cutover.config.environments import environment_files
-from cutover.config.operations import load_operations
+from cutover.config.environments import environment_files, environment_operations
 from cutover.config.validation import ConfigurationError
 from cutover.core.acceptances import Acceptance
 from cutover.core.evidence import Record, Status
 from cutover.core.verdict import GateVerdict, Verdict
 from cutover.parity.accepted_differences_file import load_accepted_differences
 from cutover.parity.difference_causes import Cause
+from cutover.parity.journeys.declared import load_journeys
 from cutover.parity.parity_failure import UNDECLARED
 from cutover.parity.parity_run import ATTACHMENT
 from cutover.parity.rules import load_rules
@@ -66,6 +66,7 @@ class ParityConclusion:
         )
         self._decisions = decisions
         ran = {record.check for record in session.records if compared_something(record)}
+        inapplicable = {record.check for record in session.records if record.status is Status.NOT_APPLICABLE}
         required = {
             entry.check
             for entry in session.manifest
@@ -74,7 +75,7 @@ class ParityConclusion:
         without = [name for name in NEEDED_FOR_ADMINISTRATORS if name in environment.absent]
         not_required = {"admin": environment.absent[without[0]]} if without else {}
         self.summary: Summary = summarize(
-            session.records, rules, decisions, complete=required <= ran, not_required=not_required
+            session.records, rules, decisions, complete=required - inapplicable <= ran, not_required=not_required
         )
 
     def add_records(self) -> None:
@@ -135,9 +136,10 @@ def check_parity_contracts(project: Path, name: str) -> None:
 
     Raises ConfigurationError, also for an accepted difference that has expired.
     """
-    operations = load_operations(project / "contracts" / "operations.toml", {}, {}, name)
+    operations = environment_operations(project, name)
     files = environment_files(project, name)
     load_rules(project, operations, files.get("parity"))
+    load_journeys(files.get("journeys"), operations)
     today = datetime.datetime.now(datetime.UTC).date()
     load_accepted_differences(project, operations["worker"], today, files.get("accepted_differences"))
 
