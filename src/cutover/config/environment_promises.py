@@ -17,21 +17,24 @@ _LEAST_ONE: Final = (("security_headers", ""), ("cors", "headers"), ("front_end"
 
 
 class Promises(dict[str, Any]):
-    """A table of promises. Reading one that the environment dropped raises NotApplicable with the reason."""
+    """A table of promises. Reading one that the environment dropped raises NotApplicable with the reason.
+
+    dropped: key -> reason.
+    """
 
     def __init__(self, values: Mapping[str, Any], dropped: Mapping[str, str]) -> None:
         super().__init__(values)
-        self._dropped = dict(dropped)
+        self.dropped = dict(dropped)
 
     def __missing__(self, key: str) -> Any:
         """Raise NotApplicable for a dropped promise, KeyError for an unknown one."""
-        if key in self._dropped:
-            raise NotApplicable(f"no promise about {key}: {self._dropped[key]}")
+        if key in self.dropped:
+            raise NotApplicable(f"no promise about {key}: {self.dropped[key]}")
         raise KeyError(key)
 
 
 def upload_limit(promises: Mapping[str, Any], system: str) -> int:
-    """Return the size in bytes of the largest file that a system accepts. Raises NotApplicable if it has no limit."""
+    """Return the size in bytes of the largest file that a system accepts. Raises NotApplicable if there is no limit."""
     uploads = promises["uploads"]
     limit: int = uploads[system]["limit"] if system in uploads else uploads["limit"]
     return limit
@@ -47,9 +50,7 @@ def read_promises(project: Path, name: str, changes: object, own: Path | None = 
     file = project / "contracts" / "promises.toml"
     base = read_toml(file)
     if own is not None:
-        written = read_toml(own)
-        known_keys(own, "", written, base)
-        base |= {table: _like(own, table, base[table], value) for table, value in written.items()}
+        base = _merged(own, "", "", base, {name: _replacing(value) for name, value in read_toml(own).items()})
     result = _merged(environments, f"{name}.promises", "", base, changes)
     for table, key in _LEAST_ONE:
         if table not in result:
@@ -75,9 +76,9 @@ def _merged(file: Path, key: str, path: str, base: Mapping[str, Any], change: ob
         known_keys(file, key, dict.fromkeys(added), {*base, "replace", *(SYSTEMS if path == "uploads" else ())})
     replace = Flag().read(file, f"{key}.replace", table.get("replace", False))
     values: dict[str, Any] = {}
-    dropped: dict[str, str] = {}
+    dropped = dict(base.dropped) if isinstance(base, Promises) else {}
     for name in (*base, *(name for name in table if name not in base and name != "replace")):
-        inner, below = f"{key}.{name}", f"{path}.{name}".removeprefix(".")
+        inner, below = f"{key}.{name}".removeprefix("."), f"{path}.{name}".removeprefix(".")
         if name not in table:
             if replace:
                 dropped[name] = f"{file.name} [{key}] replaces the table without it"
@@ -87,7 +88,7 @@ def _merged(file: Path, key: str, path: str, base: Mapping[str, Any], change: ob
         elif table[name] is False:
             dropped[name] = f"{file.name} [{inner}] = false"
         elif name not in base and path == "uploads":
-            values[name] = _merged(file, inner, below, {"limit": base["limit"]}, table[name])
+            values[name] = _merged(file, inner, below, {"limit": base.get("limit", 1)}, table[name])
         elif name not in base:
             values[name] = typed(file, inner, table[name], str, "a string, or false")
         elif isinstance(base[name], dict):
@@ -95,6 +96,13 @@ def _merged(file: Path, key: str, path: str, base: Mapping[str, Any], change: ob
         else:
             values[name] = _like(file, inner, base[name], table[name])
     return Promises(values, dropped)
+
+
+def _replacing(value: Any) -> Any:
+    """Return a table of an own file as a change that drops every key that it does not have."""
+    if not isinstance(value, dict):
+        return value
+    return {**{name: _replacing(inner) for name, inner in value.items()}, "replace": True}
 
 
 def _like(file: Path, key: str, example: Any, value: Any) -> Any:

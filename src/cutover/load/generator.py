@@ -117,7 +117,7 @@ class Generator:
         wall.check()
         for client in self._clients.values():
             for account in client.accounts:
-                if account.refresh and time.monotonic() - account.got_at > REFRESH_AFTER_S:
+                if account.access and time.monotonic() - account.got_at > REFRESH_AFTER_S:
                     account.got_at = time.monotonic()  # once, whatever its result is
                     self.engine.begin_unscheduled(refresh_journey(client, account), now_ns)
         for peer in self._peers.values():

@@ -108,7 +108,9 @@ def _login(client: LoadClient, name: str) -> Steps:
     if account is None:
         return
     data = client.request("login", None, fields={"username": account.username, "password": account.password})
-    yield Call("login", client.system, data, client.check_of("login", lambda body: b"." in body), method="POST")
+    yield Call(
+        "login", client.system, data, client.check_of("login", client.has_field("login", "access_token")), method="POST"
+    )
 
 
 def _register(client: LoadClient, name: str) -> Steps:
@@ -119,10 +121,9 @@ def _register(client: LoadClient, name: str) -> Steps:
     fields = {key: new[key] for key in ("username", "email", "password")} | {"password_again": new["password"]}
     data = client.request("register", None, fields=fields)
     expected = new["username"].encode()
+    body = (lambda body: expected in body) if client.operation("register").has("username") else None
     client.state.unanswered.add(new["username"])
-    reply = yield Call(
-        "register", client.system, data, client.check_of("register", lambda body: expected in body), method="POST"
-    )
+    reply = yield Call("register", client.system, data, client.check_of("register", body), method="POST")
     if reply.response is not None:
         client.state.unanswered.discard(new["username"])
     client.state.registered += reply.outcome is Outcome.OK
@@ -130,7 +131,7 @@ def _register(client: LoadClient, name: str) -> Steps:
 
 def _health(client: LoadClient, name: str) -> Steps:
     data = client.request("health", None, keep_as=name)
-    yield Call("health", client.system, data, client.check_of("health", lambda body: b"status" in body))
+    yield Call("health", client.system, data, client.check_of("health", client.has_field("health", "status")))
 
 
 def _stream(client: LoadClient, name: str) -> Steps:
@@ -155,7 +156,7 @@ def _new_list(client: LoadClient, name: str) -> Steps:
         return
     data = client.request("upload", account, file=client.next_upload())
     reply = yield Call(
-        "upload", client.system, data, client.check_of("upload", lambda body: b"file" in body), method="POST"
+        "upload", client.system, data, client.check_of("upload", client.has_field("upload", "file_id")), method="POST"
     )
     file_id = (
         client.field("upload", reply.response, "file_id") if reply.outcome is Outcome.OK and reply.response else None
@@ -203,16 +204,23 @@ def _write(client: LoadClient, name: str) -> Steps:
 
 
 def refresh_journey(client: LoadClient, account: LoadAccount) -> Journey:
-    """Return a journey that gets a new access token before the old one expires. The ledger contains its request too."""
+    """Return a journey that gets a new access token before the old one expires. The ledger contains its request too.
+
+    A system without refresh tokens gives it by a login.
+    """
+    name = "refresh" if account.refresh and client.operation("refresh").absent is None else "login"
 
     def steps(_: LoadClient, __: str) -> Steps:
-        data = client.request("refresh", None, fields={"refresh_token": account.refresh})
+        fields = {"refresh_token": account.refresh}
+        if name == "login":
+            fields = {"username": account.username, "password": account.password}
+        data = client.request(name, None, fields=fields)
         reply = yield Call(
-            "refresh", client.system, data, client.check_of("refresh", lambda body: b"." in body), method="POST"
+            name, client.system, data, client.check_of(name, client.has_field(name, "access_token")), method="POST"
         )
         if reply.outcome is not Outcome.OK or reply.response is None:
             return
-        token, refresh = (client.field("refresh", reply.response, f"{kind}_token") for kind in ("access", "refresh"))
+        token, refresh = (client.field(name, reply.response, f"{kind}_token") for kind in ("access", "refresh"))
         if token is not None:
             account.access, account.got_at = token, time.monotonic()
             account.refresh = refresh or account.refresh
@@ -220,7 +228,7 @@ def refresh_journey(client: LoadClient, account: LoadAccount) -> Journey:
                 remember(each)
             account.requests.clear()
 
-    return _Upkeep(client, steps)
+    return _Upkeep(client, steps, name)
 
 
 @dataclass(frozen=True)
@@ -231,7 +239,7 @@ class _Upkeep:
     side: str | None = None
 
     def begin(self) -> Steps:
-        return self.steps(self.client, "refresh")
+        return self.steps(self.client, self.endpoint)
 
 
 _STEPS: Final[Mapping[str, Callable[[LoadClient, str], Steps | None]]] = {

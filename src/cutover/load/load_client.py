@@ -22,6 +22,8 @@ CheckResult: TypeAlias = tuple[Outcome, str]
 ResponseCheck: TypeAlias = Callable[[Response], CheckResult]
 
 _BOUNDARY: Final = "cutover-load-8f2c1d"
+_NAMED: Final = 10_000
+"""Files whose names are kept, the latest."""
 _OK: Final = (Outcome.OK, "")
 
 
@@ -29,7 +31,8 @@ _OK: Final = (Outcome.OK, "")
 class LoadAccount:
     """An account that arrivals take turns with.
 
-    listing: the id of the list that it keeps during the whole run; own: the index of that list in LoadLists.own.
+    listing: the id of the list that it keeps during the whole run; own: the index of that list in LoadLists.own;
+    names: other values by which the deployment names that list (environments.toml, operations).
     """
 
     username: str
@@ -40,13 +43,23 @@ class LoadAccount:
     own: int
     got_at: float = field(default_factory=time.monotonic)
     requests: dict[str, bytes] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_row(cls, row: Mapping[str, str]) -> LoadAccount:
         """Return the account that preparation.py created."""
         for key in ("password", "access", "refresh"):
             remember(row[key])
-        return cls(row["username"], row["password"], row["access"], row["refresh"], row["listing"], int(row["own"]))
+        names = json.loads(row.get("names", "{}"))
+        return cls(
+            row["username"],
+            row["password"],
+            row["access"],
+            row["refresh"],
+            row["listing"],
+            int(row["own"]),
+            names=names,
+        )
 
 
 @dataclass(frozen=True)
@@ -123,6 +136,9 @@ class LoadClient:
         self._version = f"{system} {version}" if version and identity and identity.version_header else None
         self._last_origin: str | None = None
         self._requests: dict[str, bytes] = {}
+        operations = environment.operations[system].values()
+        self._values = frozenset[str]().union(*(each.values for each in operations)) - {"file_id", "filter_id", "path"}
+        self._named: dict[str, dict[str, str]] = {}
         self._base = hash(state.run) & 0x1FFFF
         self._simulates_clients = system == "worker" and environment.poses_as_clients
         bypass = environment.secrets.get("limiter_bypass")
@@ -170,14 +186,17 @@ class LoadClient:
             if self._bypass:
                 headers["x-limiter-bypass"] = self._bypass
             body = b""
-            if fields is not None:
-                body = json.dumps({operation.request[key]: value for key, value in fields.items()}).encode()
-                headers["content-type"] = "application/json"
+            parameters = self._parameters(account, path or {})
+            if file is None and operation.method not in ("GET", "HEAD", "OPTIONS"):
+                document = operation.json_body(fields, parameters)
+                if document is not None:
+                    body = json.dumps(document).encode()
+                    headers["content-type"] = "application/json"
             if file is not None:
                 body = _multipart(operation.request["file"], *file)
                 headers["content-type"] = f"multipart/form-data; boundary={_BOUNDARY}"
             prefix = "".join(self._prefix)
-            kept = render(operation.method, prefix + operation.url_path(path or {}), self.host, headers, body)
+            kept = render(operation.method, prefix + operation.url_path(parameters), self.host, headers, body)
             if keep_as:
                 store[keep_as] = kept
         number = next(self.state.numbers)
@@ -242,12 +261,42 @@ class LoadClient:
         return None if self._version is None or text == self._version else "response from another version"
 
     def field(self, name: str, response: Response, field_name: str) -> str | None:
-        """Return a field of a response as text; None if it is missing."""
-        try:
-            value = follow_pointer(json.loads(response.body), self.operation(name).response[field_name])
-        except (KeyError, ValueError):
+        """Return a field of a response as text; None if it is missing. An id may be a text or an integer."""
+        fields = self._fields(name, response.body)
+        if name == "upload" and self._values and "file_id" in fields:
+            if len(self._named) >= _NAMED:
+                self._named.pop(next(iter(self._named)))
+            self._named[fields["file_id"]] = {key: value for key, value in fields.items() if key in self._values}
+        return fields.get(field_name)
+
+    def has_field(self, name: str, field_name: str) -> Callable[[bytes], bool] | None:
+        """Return a check that a body contains a field with a value; None if the environment does not declare it."""
+        if not self.operation(name).has(field_name):
             return None
-        return value if isinstance(value, str) and value else None
+        return lambda body: field_name in self._fields(name, body)
+
+    def _fields(self, name: str, body: bytes) -> dict[str, str]:
+        try:
+            document = json.loads(body)
+        except ValueError:
+            return {}
+        found = {}
+        for ours, pointer in self.operation(name).response.items():
+            try:
+                value = follow_pointer(document, pointer)
+            except KeyError:
+                continue
+            if isinstance(value, (str, int)) and not isinstance(value, bool) and value != "":
+                found[ours] = str(value)
+        return found
+
+    def _parameters(self, account: LoadAccount | None, path: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the path parameters with the other values of their file. An unknown one has the value of its id."""
+        if not self._values or "file_id" not in path:
+            return path
+        file_id = path["file_id"]
+        own = account.names if account is not None and file_id == account.listing else {}
+        return {**dict.fromkeys(self._values, file_id), **self._named.get(file_id, {}), **own, **path}
 
 
 def _proof(identity: Identity, name: str, response: Response) -> bytes | None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import json
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any, Final
 
 from cutover.accounts.registered import Account, Accounts, remove_account
+from cutover.accounts.sessions import text_of
 from cutover.core.errors import CheckFailed, NotVerified
 from cutover.corpus import list_file, list_files
 from cutover.load.journey_preconditions import ACCOUNT, DOWNLOAD, EXPORT, LIST, SESSION, JourneyPreconditions
@@ -118,7 +120,7 @@ class Preparation:
             fields = {"username": account.username, "password": account.password}
             login = self._target.call("login", fields=fields).expect_status()
             account.access_token = login.secret("access_token")
-            if "refresh_token" in login.operation.response:
+            if login.operation.has("refresh_token"):
                 account.refresh_token = login.secret("refresh_token")
         return account
 
@@ -138,10 +140,17 @@ class Preparation:
             "username": account.username,
             "password": account.password.reveal(),
             "access": account.access_token.reveal(),
-            "refresh": account.refresh_token.reveal(),
+            "refresh": text_of(account.refresh_token),
             "listing": listing,
             "own": str(own),
+            "names": json.dumps(self._names(listing)),
         }
+
+    def _names(self, listing: str) -> dict[str, str]:
+        """Return the other values by which the deployment names the list."""
+        known = self._target.known
+        values = known.parameters({"file_id": listing})
+        return {name: values[name] for name in sorted(known.names)} if listing else {}
 
     def _uploaded(self, account: Account, content: bytes) -> str:
         uploaded = self._target.call(

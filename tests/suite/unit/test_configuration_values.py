@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from cutover.config import environments, manifest, operations, waivers
+from cutover.config import environment_promises, environments, manifest, operations, waivers
 from cutover.config.environments import load_environment
 from cutover.config.local_runtime import runtime_answers
 from cutover.config.manifest import load_manifest
@@ -31,7 +31,7 @@ local_runtime = true
 poses_as_clients = false
 names = ["https://www.example"]
 worker = { url = "https://a.example", name = "n", identity = { header = "x", value = "y", version_header = "z" } }
-legacy = { url = "https://b.example", identity = { header = "x", value = "y2" } }
+legacy = { url = "https://b.example", identity = { fields = { user = "/s" }, value = "y2" } }
 r2 = { endpoint = "https://c.example", bucket = "b" }
 d1 = { url = "https://d.example/d1" }
 postgres = { host = "db.example" }
@@ -42,16 +42,40 @@ readiness = { tries = 1, interval_s = 1 }
 kv_propagation_s = 1
 timeout_s = 1
 absent = { names = "why" }
-promises = { cors = { origin = "https://x.example" } }
+files = { parity = "contracts/parity.toml", promises = "contracts/promises.toml" }
+operator_paths = { worker = ["/ops"] }
+[[full.protected]]
+system = "worker"
+path = "/admin"
+method = "POST"
+body = { a = 1 }
+anonymous = [401]
+user = 403
+harmless = true
+[full.promises]
+cors = { origin = "https://x.example" }
+uploads = { legacy = { limit = 5 } }
+limiter = { replace = true }
+[full.promises.security_headers]
+x-xss-protection = false
+x-more = "y"
 [full.routes.worker]
 prefix = { from = "/api/", to = "/v1/" }
 trailing_slash = true
-fields = { access_token = "a" }
+fields = { access_token = "a", user_id = false }
+refusal = { 404 = [403, 404] }
 [full.operations.register.worker]
 path = "/x"
 request = { username = "u" }
-response = { access_token = "/a" }
+response = { access_token = "/a", username = { absent = "why" } }
 status = [200, 201]
+replace = false
+refusal = { 400 = 422 }
+[full.operations.export.legacy]
+path = "/e"
+request = { filename = "file", device = { key = "d", value = "{file_id}" }, filters = false }
+[full.operations.logout.legacy]
+absent = "why"
 """
 FILES: dict[str, Any] = {
     "environments.toml": tomllib.loads(FULL),
@@ -81,6 +105,13 @@ def places(table: Any, here: Place = ()) -> Iterator[Place]:
         yield (*here, key)
         if isinstance(table[key], (dict, list)):
             yield from places(table[key], (*here, key))
+
+
+def at(table: Any, place: Place) -> Any:
+    """Return the value at a place."""
+    for key in place:
+        table = table[key]
+    return table
 
 
 ALL = [(file, place) for file, tables in FILES.items() for place in places(tables)]
@@ -115,7 +146,7 @@ VALUES = st.one_of(
 
 
 def load(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (environments, operations, manifest, waivers):
+    for module in (environments, environment_promises, operations, manifest, waivers):
         monkeypatch.setattr(module, "read_toml", lambda path: copy.deepcopy(files[path.name]))
     listed = load_manifest(root())
     environment = load_environment(root(), "full", variables={"KEY": "v" * 20, "DSN": DSN})
@@ -159,6 +190,54 @@ def refused_or_read(files: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> N
         return
     assert refusal.problem
     assert refusal.fix
+    assert "\n" not in str(refusal)
+    assert ".toml" in refusal.file or refusal.file == "KEY"
+
+
+TABLES = [
+    place
+    for file, place in ALL
+    if file == "environments.toml" and place[-1] != "body" and isinstance(at(FILES[file], place), dict)
+]
+
+
+@pytest.mark.parametrize(
+    "place", [place for place in TABLES if place[-1] != "body"], ids=lambda p: ".".join(map(str, p))
+)
+def test_unknown_key_of_an_environment_is_refused(monkeypatch: pytest.MonkeyPatch, place: Place) -> None:
+    """A misspelled key in any table of an environment is one message that names the file, the key and the fix."""
+    files = copy.deepcopy(FILES)
+    at(files["environments.toml"], place)["not-a-key"] = 1
+    with pytest.raises(ConfigurationError) as caught:
+        load(files, monkeypatch)
+    assert "environments.toml" in str(caught.value)
+    assert "not-a-key" in caught.value.key
+    assert caught.value.fix
+
+
+PIECES = ("{file_id}", "{+file_id}", "{filename}", "{id}", "{user_id}", "{", "}", "{}", "/", "a", "{file_id")
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=4).map(lambda pieces: f"/x{''.join(pieces)}"))
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_path_names_a_file_or_is_refused(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """A path that is accepted can be filled in and contains the file; any other is refused at the start."""
+    files, change = copy.deepcopy(FILES), {"download": {"worker": {"path": path}}}
+    files["environments.toml"]["full"]["operations"] |= change
+    refusal = ""
+    try:
+        load(files, monkeypatch)
+    except ConfigurationError as error:
+        refusal = str(error)
+    named = [piece in path for piece in ("{file_id}", "{+file_id}", "{filename}")]
+    if refusal:
+        assert "environments.toml [full.operations.download.worker.path]" in refusal
+        assert not any(named) or any(
+            piece in path.replace("{file_id}", "") for piece in ("{id}", "{user_id}", "{", "}")
+        )
+    else:
+        read = operations.load_operations(root() / "contracts" / "operations.toml", change, {}, "full")
+        assert "7-7" in read["worker"]["download"].url_path({"file_id": "7-7", "filename": "7-7"})
 
 
 def test_unchanged_files_are_read(monkeypatch: pytest.MonkeyPatch) -> None:

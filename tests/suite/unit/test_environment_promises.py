@@ -25,6 +25,7 @@ def project(tmp_path: Path) -> Path:
     """Return a project folder with the real contracts and one file of an environment."""
     shutil.copytree(root() / "contracts", tmp_path / "contracts")
     (tmp_path / "own.toml").write_text("[uploads]\nlimit = 1000\n[limiter]\nrequests = 5\nwindow_s = 10\n")
+    (tmp_path / "bad.toml").write_text("[limiter]\nrequests = 'x'\n")
     return tmp_path
 
 
@@ -84,6 +85,9 @@ def test_own_promises_file_replaces_whole_tables(project: Path) -> None:
     assert promises["uploads"] == {"limit": 1000}
     assert promises["limiter"] == {"requests": 5, "window_s": 20}
     assert promises["cors"]["origin"] == "https://list-cutter.com"
+    (project / "own.toml").write_text("[limiter]\nwindow_s = 10\n")
+    with pytest.raises(NotApplicable, match=r"own\.toml \[limiter\] replaces the table without it"):
+        load(project, "files = { promises = 'own.toml' }\n").promises["limiter"]["requests"]
 
 
 def test_own_files_are_found_below_the_project(project: Path) -> None:
@@ -99,6 +103,7 @@ def test_own_files_are_found_below_the_project(project: Path) -> None:
     ("text", "words"),
     [
         ("files = { parity = 'missing.toml' }", ["x.files.parity", "missing.toml"]),
+        ("files = { promises = 'bad.toml' }", ["bad.toml", "limiter.requests", "got 'x'"]),
         ("files = { parity = 1 }", ["x.files.parity", "a file's path"]),
         ("files = { parityy = 'own.toml' }", ["x.files.parityy", "unknown key"]),
         ("files = { parity = '\\u0000' }", ["x.files.parity", "a TOML file"]),
@@ -119,5 +124,5 @@ def test_mistake_in_promises_names_key_and_fix(project: Path, text: str, words: 
     """Each mistake is one message with file, key and fix."""
     with pytest.raises(ConfigurationError) as caught:
         load(project, text)
-    for word in ("environments.toml", *words):
+    for word in words:
         assert word in str(caught.value)

@@ -12,7 +12,7 @@ from tests.suite.support.scripted_client import BASE, load, target_of
 from cutover.accounts.registered import TOKENS, Accounts
 from cutover.accounts.sessions import MissingSecret, id_of, prepare_refresh
 from cutover.client.request import Request
-from cutover.config.environments import load_environment
+from cutover.config.environments import Environment, load_environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.contract.valid_requests import await_processing, object_operations
 from cutover.core.errors import Blocked, CheckFailed, IdentityMismatch, NotApplicable, Unreachable
@@ -20,7 +20,8 @@ from cutover.core.preconditions import Preconditions
 from cutover.core.recorder import Recorder
 from cutover.core.requirements import RequiredCheck
 from cutover.core.safety import SafetyLevel
-from cutover.load.load_client import LoadClient, SharedState
+from cutover.load.journeys import refresh_journey
+from cutover.load.load_client import LoadAccount, LoadClient, SharedState
 from cutover.load.preparation import load_lists
 from cutover.parity.clocks import read_clock
 from cutover.parity.side import Side
@@ -385,3 +386,54 @@ def test_file_without_a_status_is_not_awaited(project: Path) -> None:
     client: Any = None
     person: Any = None
     await_processing(Target("worker", environment, client, Recorder()), person)
+
+
+def load_client_of(environment: Environment, account: LoadAccount) -> LoadClient:
+    return LoadClient(
+        "worker", environment, SharedState("r"), accounts=[account], reserved=[], lists=load_lists(), version=None
+    )
+
+
+def test_load_requests_name_a_file_as_declared(project: Path) -> None:
+    """A load run sends the name or path of a file, of the account's list and of a new upload with an integer id."""
+    account = LoadAccount("u", "p", TOKEN, TOKEN, "7", 0, names={"filename": "own.csv", "file_path": "m/own.csv"})
+    client = load_client_of(load(project, BY_NAME), account)
+    assert client.request("download", account, path={"file_id": "7"}).startswith(b"GET /d/own.csv/ HTTP/1.1")
+    sent = client.request("export", account, path={"file_id": "7"}, fields={"columns": ["a"], "filters": []})
+    assert json.loads(sent.partition(b"\r\n\r\n")[2])["file_path"] == "m/own.csv"
+    body = json.dumps({"file": {"file_id": 8, "filename": "new name.csv", "path": "m/new.csv"}}).encode()
+    assert client.field("upload", Response(201, b"", body, reusable=True), "file_id") == "8"
+    assert client.request("download", account, path={"file_id": "8"}).startswith(b"GET /d/new%20name.csv/ HTTP/1.1")
+    assert client.request("download", account, path={"file_id": "9"}).startswith(b"GET /d/9/ HTTP/1.1")
+
+
+@pytest.mark.parametrize(
+    ("text", "refresh", "endpoint"),
+    [
+        ("", TOKEN, "refresh"),
+        ("", "", "login"),
+        ("[x.operations.refresh.worker]\nabsent = 'no route'", TOKEN, "login"),
+    ],
+)
+def test_load_run_renews_tokens_as_the_system_can(project: Path, text: str, refresh: str, endpoint: str) -> None:
+    """Without refresh tokens a load run gets a new access token by a login, so that long runs do not end in 401."""
+    account = LoadAccount("u", "p", TOKEN, refresh, "7", 0)
+    client = load_client_of(load(project, text), account)
+    journey = refresh_journey(client, account)
+    assert journey.endpoint == endpoint
+    steps = journey.begin()
+    assert steps is not None
+    call = next(iter(steps))
+    assert call.endpoint == endpoint
+    body = json.dumps({"access_token": "another-token"}).encode()
+    assert call.check(Response(200, b"", body, reusable=True)) == (Outcome.OK, "")
+    assert call.check(Response(200, b"", b"{}", reusable=True))[0] is Outcome.WRONG_BODY
+
+
+def test_dropped_field_is_not_sent_by_a_load_run(project: Path) -> None:
+    """A field that the environment dropped is not in the body, and a constant is."""
+    text = "[x.operations.register.worker]\nrequest = { password_again = false, x = { key = 'k', value = 'v' } }"
+    client = load_client_of(load(project, text), LoadAccount("u", "p", TOKEN, TOKEN, "7", 0))
+    fields = {"username": "u", "email": "e", "password": "p", "password_again": "p"}
+    sent = client.request("register", None, fields=fields)
+    assert json.loads(sent.partition(b"\r\n\r\n")[2]) == {"username": "u", "email": "e", "password": "p", "k": "v"}
