@@ -97,11 +97,17 @@ class Operation:
         if reason is not None:
             raise NotApplicable(f"{self.system} {self.name} has no {part} field {name}: {reason}")
 
-    def meaning(self, status: int) -> tuple[int, ...]:
-        """Return the statuses with which this deployment says what contracts/api.md says by this one."""
-        if status in _SUCCESS and status not in self.statuses:
-            return self.statuses
-        return self.refused_with(status)
+    def meaning(self, *statuses: int) -> tuple[int, ...]:
+        """Return the statuses with which this deployment says what contracts/api.md says by these, each once.
+
+        A success that the operation does not declare means the declared ones as well, a refusal for those of
+        `refusal`.
+        """
+        found: list[int] = []
+        for status in statuses:
+            known = (status,) if status in self.statuses or status not in _SUCCESS else (status, *self.statuses)
+            found += known if status < 400 else self.refused_with(status)
+        return tuple(dict.fromkeys(found))
 
     def refused_with(self, *statuses: int) -> tuple[int, ...]:
         """Return the statuses of this deployment for those of contracts/api.md, in order and each once."""

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from cutover.config.operation import names_in
 from cutover.config.operations import Operation
 from cutover.core.secrets import Secret
 
@@ -81,7 +82,9 @@ def broken(operation: Operation, valid: Mapping[str, Any]) -> Iterator[tuple[str
     rest = {key: value for key, value in valid.items() if key != "fields"}
     for what, content in _NOT_JSON.items():
         yield f"the body is {what}", {**rest, "content": content}
+    fields = {name: value for name, value in fields.items() if f"request.{name}" not in operation.dropped}
     whole = {operation.request[name]: _plain(value) for name, value in fields.items()}
+    whole |= {key: text for key, text in operation.constants.items() if not names_in(text)}
     for media in _OTHER_TYPES:
         yield f"the body is {media.partition(';')[0]}", {**rest, "content": (json_bytes(whole), media)}
     for name in fields:

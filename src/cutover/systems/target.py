@@ -52,7 +52,7 @@ class Result:
 
     def is_status(self, *statuses: int) -> bool:
         """Return True if the status means one of these statuses of contracts/api.md (operations, refusal)."""
-        return self.status in self.operation.refused_with(*statuses)
+        return self.status in self.operation.meaning(*statuses)
 
     @property
     def is_refusal(self) -> bool:
@@ -83,7 +83,7 @@ class Result:
 
         statuses: of contracts/api.md. An environment may declare others with the same meaning (operations, refusal).
         """
-        wanted = self.operation.refused_with(*statuses) or self.operation.statuses
+        wanted = self.operation.meaning(*statuses) or self.operation.statuses
         if self.status not in wanted:
             shown = " or ".join(map(str, wanted))
             raise self.failed(

@@ -138,6 +138,15 @@ def test_refusal_statuses_are_per_operation_and_system(project: Path) -> None:
     assert environment.operations["legacy"]["user"].refused_with(401) == (401,)
 
 
+def test_other_status_of_success_has_the_same_meaning(project: Path) -> None:
+    """A success of contracts/api.md that the environment does not declare means its own; 206 and 304 do not."""
+    upload = operation(project, "upload", "status = 200")
+    assert upload.meaning(201) == (201, 200)
+    assert upload.meaning(200, 400) == (200, 400)
+    assert upload.meaning(206, 304) == (206, 304)
+    assert operation(project, "user", "refusal = { 401 = 403 }").meaning(200, 401) == (200, 403)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
