@@ -149,11 +149,12 @@ class Inspection:
         return False
 
     def is_unproven(self, operation: str, status: int | None) -> bool:
-        """Return True if a status is no success and the operation refuses valid requests as well (`Target.is_broken`).
+        """Return True for an error of an operation that refuses valid requests as well (`Target.is_broken`).
 
-        A success is a finding in any case: what must be refused was accepted. status: None without a response.
+        A success or a redirect is a finding in any case: what must be refused was accepted. status: None without a
+        response.
         """
-        return (status is None or not 200 <= status < 300) and self.target.is_broken(operation)
+        return (status is None or status >= 400) and self.target.is_broken(operation)
 
     def close(self, recorder: Recorder, **counts: Any) -> None:
         """End the check. Raises ContractFailed if there are findings, NotVerified if no response was inspected."""

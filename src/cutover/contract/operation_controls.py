@@ -37,6 +37,8 @@ class OperationControls:
             return
         if target.preconditions.has_worked(operation, target.system):
             return
+        for name in ("register", *objects_for(target.operation(operation)), operation):
+            target.preconditions.refuse_broken(name, target.system)  # before an account is created for the control
         try:
             send_valid(target, operation, self._accounts)
         except NotVerified:

@@ -54,6 +54,12 @@ class Preconditions:
         name = f"{operation} on {system}"
         return name in self._worked and name not in self._broken
 
+    def refuse_broken(self, operation: str, system: str) -> None:
+        """Raise Blocked if the precondition is known to be broken, and another check owns it."""
+        name = f"{operation} on {system}"
+        if self.blocks(operation, system) and name in self._broken:
+            raise Blocked({name: self._broken[name]})
+
     @contextmanager
     def needed(self, operation: str, system: str) -> Generator[None]:
         """Run the statements that establish a precondition. Raises Blocked, or CheckFailed in a check that owns it.
@@ -63,8 +69,7 @@ class Preconditions:
         """
         name = f"{operation} on {system}"
         blocks = self.blocks(operation, system)
-        if blocks and name in self._broken:
-            raise Blocked({name: self._broken[name]})
+        self.refuse_broken(operation, system)
         try:
             yield
         except CheckFailed as error:

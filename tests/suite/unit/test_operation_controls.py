@@ -1,0 +1,126 @@
+"""Controls of operations: an error is a finding only if the operation accepts a valid request."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.suite.support.scripted_client import load, target_of
+
+from cutover.accounts.prepared_files import prepare_file
+from cutover.accounts.registered import Accounts
+from cutover.client.request import Request
+from cutover.config.validation import root
+from cutover.contract.account_snapshot import expect_unchanged, snapshot
+from cutover.contract.finding_collector import Inspection
+from cutover.contract.operation_controls import OperationControls
+from cutover.contract.valid_requests import Person, create_person
+from cutover.core.errors import Blocked
+from cutover.core.preconditions import Preconditions
+from cutover.core.requirements import RequiredCheck
+from cutover.core.safety import SafetyLevel
+from cutover.systems.target import Target
+
+pytestmark = pytest.mark.unit
+
+TOKEN = "a-token-of-24-characters"
+FILE = "00000000-0000-4000-8000-00000000000a"
+OWNED = tuple(f"{name} on worker" for name in ("register", "upload", "tags", "create_filter", "list_files", "download"))
+OWNERS = [RequiredCheck("contract", "owner", "worker", SafetyLevel.TEST_DATA, owns=OWNED)]
+ANSWERS: dict[str, tuple[int, Any]] = {
+    "register": (201, {"access_token": TOKEN, "refresh_token": TOKEN + "-2", "user": {"id": 7}}),
+    "upload": (201, {"file": {"file_id": FILE}}),
+    "file": (200, {"file": {"upload_status": "completed"}}),
+    "tags": (200, {"file": {"tags": []}}),
+    "create_filter": (201, {"filter": {"id": 5}}),
+    "list_filters": (200, {"filters": []}),
+    "user": (200, {"id": 7}),
+    "list_files": (200, {"files": [], "total": 0}),
+}
+
+
+def prepared(tmp_path: Path, **answers: tuple[int, Any]) -> tuple[Target, Any, Accounts]:
+    """Return a target with controls that answers valid requests, except for these answers, its client and accounts."""
+    shutil.copytree(root() / "contracts", tmp_path / "contracts")
+    known = {**ANSWERS, **answers}
+
+    def answer(request: Request) -> tuple[int, Any]:
+        return known[request.operation]
+
+    target, client = target_of(load(tmp_path, ""), answer)
+    target.preconditions = Preconditions(OWNERS)
+    target.preconditions.begin("another check", ["contract"])
+    accounts = Accounts(target, "run", None)
+    target.controls = OperationControls(target, lambda: accounts)
+    return target, client, accounts
+
+
+MISSING = (404, {"error": {"code": "not_found"}})
+
+
+def test_error_of_a_broken_operation_is_no_finding(tmp_path: Path) -> None:
+    """Without its route, tags without a token are 404: no finding, but the check is blocked by tags."""
+    target, client, _ = prepared(tmp_path, tags=MISSING)
+    inspection = Inspection(target, "token:missing", "a rule")
+    for _ in range(3):
+        result = target.call("tags", path={"file_id": FILE}, fields={"tags": []})
+        assert not inspection.expect_refusal(result, 401, defect="accepted: none")
+        assert not inspection.expect_status(result, 401, defect="accepted: none")
+    assert len(inspection.findings) == 0
+    assert list(target.blocked) == ["tags on worker"]
+    sent = [request.operation for request in client.requests]
+    assert (sent.count("register"), sent.count("tags")) == (1, 4)  # one control in all
+
+
+def test_error_of_a_working_operation_is_a_finding(tmp_path: Path) -> None:
+    """If the control succeeds, the 404 is a finding, and nothing is blocked. The control is sent once."""
+    target, client, _ = prepared(tmp_path)
+    target.client.reply = lambda request: (  # type: ignore[attr-defined] # the scripted client
+        ANSWERS[request.operation] if request.operation != "tags" or "authorization" in request.headers else MISSING
+    )
+    inspection = Inspection(target, "token:missing", "a rule")
+    for _ in range(2):
+        result = target.call("tags", path={"file_id": FILE}, fields={"tags": []})
+        assert not inspection.expect_status(result, 401, defect="accepted: none")
+    assert (len(inspection.findings), target.blocked) == (1, {})
+    assert [request.operation for request in client.requests].count("register") == 1
+
+
+def test_success_is_a_finding_although_the_control_fails(tmp_path: Path) -> None:
+    """A request that must be refused and succeeds is a finding in any case."""
+    target, _, _ = prepared(tmp_path)
+    accepted = target.call("tags", path={"file_id": FILE})
+    inspection = Inspection(target, "token:missing", "a rule")
+    target.preconditions = Preconditions(OWNERS)
+    target.preconditions.begin("another check", ["contract"])
+    with pytest.raises(Blocked), target.needs("tags"):
+        raise target.call("list_files").failed("status:tags", expected=200, got=404)
+    assert not inspection.expect_refusal(accepted, 401, defect="accepted: none")
+    assert (len(inspection.findings), target.blocked) == (1, {})
+
+
+def test_missing_object_does_not_block_the_account(tmp_path: Path) -> None:
+    """Without uploads a person has ids that do not exist. A check that requires the file is blocked."""
+    target, _, accounts = prepared(tmp_path, upload=(400, {"error": "no"}))
+    person = create_person(target, accounts)
+    assert person.token.reveal() == TOKEN
+    assert list(person.missing) == ["upload on worker"]
+    assert person.file_id != FILE
+    assert any("effects on objects of upload" in text for text in target.recorder.could_not_detect)
+    with pytest.raises(Blocked, match="upload on worker"):
+        create_person(target, accounts, requires=("upload",))
+    with pytest.raises(Blocked):
+        prepare_file(target, person.token)
+
+
+def test_snapshot_omits_what_cannot_be_read(tmp_path: Path) -> None:
+    """Without a list of files the account is compared, and the record names the rest."""
+    target, _, accounts = prepared(tmp_path, list_files=(500, {}))
+    person = Person(accounts.new())
+    before = snapshot(target, person)
+    assert set(before) == {"account", "filters"}
+    assert any(text.startswith("changes of files: blocked by") for text in target.recorder.could_not_detect)
+    inspection = Inspection(target, "failed-write", "a rule")
+    assert expect_unchanged(inspection, person, before)
+    assert not expect_unchanged(inspection, person, {**before, "account": {"id": 8}})
+    assert len(inspection.findings) == 1
