@@ -42,9 +42,12 @@ def root() -> Path:
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the tables of a TOML file. Raises ConfigurationError if it is missing, unreadable or not TOML.
 
-    NaN and infinity are refused everywhere: no comparison with NaN is true, so a limit of NaN is never broken.
+    NaN and infinity are refused everywhere: no comparison with NaN is true, so a limit of NaN is never broken. Empty
+    reasons and owners are refused as well.
     """
     try:
+        if path.exists() and not path.is_file():  # to read a FIFO would block
+            raise ConfigurationError(path, "", "expected a file, got something else", "Restore the file.")
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigurationError(
@@ -55,6 +58,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, an integer of over 4300 digits
         raise ConfigurationError(path, "", f"cannot be read: {error}", "Make it a readable UTF-8 file.") from None
     refuse_infinite(path, "", tables)
+    refuse_empty_reasons(path, "", tables)
     return tables
 
 
@@ -68,6 +72,23 @@ def refuse_infinite(path: Path, key: str, value: object) -> None:
     if isinstance(value, list):
         for number, inner in enumerate(value, 1):
             refuse_infinite(path, f"{key} {number}", inner)
+
+
+_REASONS: Final = ("reason", "why", "because", "owner", "absent", "read_only_form")
+"""Keys whose text, or the texts in whose table, say why something is tolerated or left out."""
+
+
+def refuse_empty_reasons(path: Path, key: str, value: object, *, is_reason: bool = False) -> None:
+    """Raise ConfigurationError if a reason or an owner is an empty text. key: of the value, for messages."""
+    if isinstance(value, str) and is_reason and not value.strip():
+        raise ConfigurationError(path, key, f"expected a reason, got {value!r}", "Write the reason.")
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            here = f"{key}.{name}" if key else name
+            refuse_empty_reasons(path, here, inner, is_reason=is_reason or name in _REASONS)
+    if isinstance(value, list):
+        for number, inner in enumerate(value, 1):
+            refuse_empty_reasons(path, f"{key} {number}", inner, is_reason=is_reason)
 
 
 CORRECT: Final = "Correct the value."

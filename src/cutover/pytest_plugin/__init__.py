@@ -7,6 +7,7 @@ environment imports this module: expensive imports wait until a gate runs.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     from cutover.pytest_plugin.selection import may_run_a_gate
 
     option = config.option
+    if sys.flags.optimize and may_run_a_gate(option.markexpr):
+        raise pytest.UsageError("PYTHONOPTIMIZE: Python would leave out every assert. Unset it, or leave out -O.")
     if not (option.markexpr and may_run_a_gate(option.markexpr) and named_environment(config) is not None):
         return
     for name, given in (("--help", option.help), ("--version", option.version), ("--markers", option.markers)):

@@ -13,7 +13,7 @@ PYPROJECT = """
 strict = true
 testpaths = ["tests"]
 addopts = ["-p", "no:locust", "-p", "no:schemathesis", "-p", "no:hypothesispytest"]
-filterwarnings = ["error"]
+filterwarnings = ["error", "ignore:assertions not in test modules:pytest.PytestConfigWarning"]
 markers = ["smoke: gate", "unit: no gate"]
 """
 

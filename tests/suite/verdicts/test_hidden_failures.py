@@ -117,6 +117,18 @@ def test_added_options_cannot_end_a_gate_with_0(
 
 
 @BOTH_WAYS
+@pytest.mark.parametrize("level", ["1", "2"])
+def test_optimized_python_is_refused(
+    gate_runner: GateRunner, project_factory: ProjectFactory, level: str, workers: tuple[str, ...]
+) -> None:
+    """Python leaves out assert statements with PYTHONOPTIMIZE, so a gate ends with exit code 4."""
+    done = gate_runner(project_factory(), *workers, PYTHONOPTIMIZE=level)
+    assert done.code == 4, done.output
+    assert "PYTHONOPTIMIZE" in done.output
+    assert "Traceback" not in done.output
+
+
+@BOTH_WAYS
 def test_exitfirst_with_a_failure_is_no_go(
     gate_runner: GateRunner, project_factory: ProjectFactory, workers: tuple[str, ...]
 ) -> None:
