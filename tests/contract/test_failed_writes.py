@@ -3,6 +3,7 @@
 import pytest
 
 from cutover.accounts.registered import Accounts
+from cutover.accounts.sessions import take_session
 from cutover.client.multipart import MEDIA_TYPE, form
 from cutover.contract.account_snapshot import expect_unchanged, snapshot
 from cutover.contract.broken_requests import REFUSED, broken
@@ -155,9 +156,7 @@ def _rule_of(operation: str) -> Rule | None:
 
 
 def _with_session(target: Target, person: Person) -> Person:
-    """Return the person with a new session: an accepted logout may have ended the last one."""
-    if target.call("user", token=person.token).succeeded:
-        return person
+    """Return the person with a new session: an accepted logout or refresh may have ended a token of the last one."""
     login = target.prepare("login", having=("access_token",), **valid_request("login", person))
-    person.account.access_token = login.secret("access_token")
+    take_session(target, person.account, login)
     return person

@@ -11,6 +11,7 @@ import pytest
 
 from cutover.accounts.registered import Accounts
 from cutover.accounts.roles import AccountRoles
+from cutover.accounts.sessions import prepare_refresh
 from cutover.contract.access_control import comparable_parts, differing_parts
 from cutover.contract.account_snapshot import expect_unchanged, snapshot
 from cutover.contract.finding_collector import Inspection, available_operations
@@ -101,7 +102,7 @@ def test_tokens_of_the_other_type_are_refused(target: Target, accounts: Accounts
     """A refresh token is refused as an access token, and an access token as a refresh token."""
     person = create_person(target, accounts)
     inspection = Inspection(target, "token:type", f"{RULE} of the other type")
-    target.prepare("refresh", **valid_request("refresh", person))
+    prepare_refresh(target, person.account)
     before = snapshot(target, person)
     _refuse_all(inspection, person, {"refresh token as access token": person.account.refresh_token.reveal()}, recorder)
     for name, token in (("refresh", None), ("logout", person.token)):
@@ -124,9 +125,9 @@ def test_each_type_of_token_has_its_own_key(target: Target, accounts: Accounts, 
     keys = {name: named.get(f"worker_{name}") for name in ("jwt_secret", "jwt_refresh_secret")}
     if missing := [f"secrets.worker_{name}" for name, key in keys.items() if key is None]:
         raise NotVerified(f"environments.toml names no {' and no '.join(missing)} to sign with")
+    target.prepare("user", token=person.token)
+    prepare_refresh(target, person.account)
     access, refresh = person.token, person.account.refresh_token
-    target.prepare("user", token=access)
-    target.prepare("refresh", fields={"refresh_token": refresh})
     target.call("user", token=control_token(access, keys["jwt_secret"])).expect_status()
     target.call("refresh", fields={"refresh_token": control_token(refresh, keys["jwt_refresh_secret"])}).expect_status()
     inspection = Inspection(target, "token:key", "contracts/api.md Accounts: JWT_SECRET and JWT_REFRESH_SECRET")
