@@ -96,9 +96,13 @@ def narrower_profile(profile: Profile) -> list[str]:
     long, short, journeys = COMMITTED[profile.name]
     seconds = short if profile.short else long
     absent = [name for name in journeys.split() if name not in profile.journeys]
+    switched = profile.name == "availability"
+    timeout_s = 5.0 if switched else 10.0
     return [
         *([f"{profile.duration_s:g} s instead of {seconds:g} s"] if profile.duration_s < seconds else []),
         *([f"load.toml leaves out {', '.join(absent)}"] if absent else []),
+        *([f"timeout_s {profile.timeout_s:g} instead of {timeout_s:g}"] if profile.timeout_s > timeout_s else []),
+        *(["any_version"] if profile.any_version and not switched else []),
     ]
 
 

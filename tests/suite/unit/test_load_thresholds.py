@@ -251,3 +251,5 @@ def test_project_profiles_are_the_committed_ones(name: str, short: bool) -> None
     assert narrower_profile(profile) == []
     less = dataclasses.replace(profile, shapes=profile.shapes[1:], mix=profile.mix[1:])
     assert len(narrower_profile(less)) == 2
+    wider = dataclasses.replace(profile, timeout_s=600, any_version=True)
+    assert len(narrower_profile(wider)) == (1 if name == "availability" else 2)
