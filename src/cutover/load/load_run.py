@@ -231,7 +231,7 @@ class LoadRun(Run):
                 self.cut("the run ended before the first arrival")
         figures, findings = self._availability()
         run_facts = self._run_facts()
-        leftovers = self._accounts.remove(self.reports)
+        leftovers = self._accounts.remove(self.reports, interrupted=self._interrupted)
         self.client.close()
         decided = self._decide(run_facts, findings)
         record = self._record(decided.verdict, leftovers)
@@ -339,7 +339,7 @@ class LoadRun(Run):
         """Return the figures of the streams, None without streams; and findings that make the run NO-GO."""
         figures = availability_figures(self.reports, self.reports.totals.total(frozenset(self.phases) - {WARM_UP}))
         acknowledged = self.reports.acknowledged()
-        if figures is None or not acknowledged:
+        if figures is None or not acknowledged or self._interrupted:
             return figures, []
         self._log.write("acknowledged.jsonl", "".join(json.dumps(row) + "\n" for row in acknowledged))
         try:

@@ -9,7 +9,9 @@ import contextlib
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import gevent
 
 from cutover.accounts.registered import Accounts, RemovalError, remove_account
 from cutover.client.http import Client
@@ -24,6 +26,9 @@ from cutover.load.profiles import Profile
 from cutover.systems.readiness import become_ready, first_response
 from cutover.systems.target import Target
 from cutover.traffic.arrivals import Schedule
+
+REMOVAL_AFTER_SIGNAL_S: Final = 2.5
+"""Seconds for the removal of accounts after SIGINT or SIGTERM, on a system that may have stopped responding."""
 
 
 class RunAccounts:
@@ -111,9 +116,17 @@ class RunAccounts:
             doubled += found[1]
         return {"acknowledged": len(acknowledged), "lost": lost, "doubled": doubled}
 
-    def remove(self, reports: ProcessReports) -> list[str]:
-        """Remove every account, as far as kill switch and system allow it. Return the leftovers."""
+    def remove(self, reports: ProcessReports, *, interrupted: bool = False) -> list[str]:
+        """Remove every account, as far as kill switch and system allow it. Return the leftovers.
+
+        interrupted: the run was ended by a signal. The removal then has a deadline, and the ledger lists what is left.
+        """
         leftovers: list[str] = []
+        with gevent.Timeout(REMOVAL_AFTER_SIGNAL_S if interrupted else None, exception=False):
+            self._remove(reports, leftovers)
+        return leftovers
+
+    def _remove(self, reports: ProcessReports, leftovers: list[str]) -> None:
         for system, accounts in self._accounts.items():
             self._progress(f"removing the accounts of {system}")
             target, preparation = self._responding_after(system, reports), self._preparations[system]
@@ -122,7 +135,6 @@ class RunAccounts:
             if target.system != accounts.system:
                 self._remove_after_switch(target, accounts, preparation)
             leftovers += accounts.remove_all()
-        return leftovers
 
     def _target(self, system: str) -> Target:
         return Target(system, self._environment, self._client, self._recorder)

@@ -182,6 +182,8 @@ class Connection(asyncio.Protocol):
             answer = _json({"user": json.loads(answer)["user"]})
         if (always := target.faults.get("statuses", {}).get(operation)) is not None:
             status, answer = always, b"{}"
+        if operation in target.faults.get("never", ()):
+            return
         measured = re.fullmatch(r"[0-9a-f]{8}-\d+-\d+", headers.get("x-request-id", "")) is not None
         if not measured:  # the suite's own preparation has no faults
             self.write(status, answer)

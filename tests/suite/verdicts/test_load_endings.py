@@ -107,7 +107,10 @@ def test_interrupt_during_the_start_is_one_line(project: Path, tmp_path: Path, n
 
 
 def test_workers_stop_without_their_master(system: Target, tmp_path: Path) -> None:
-    """After kill -9 of the master its two workers stop sending within two seconds, and end."""
+    """After kill -9 of the master its two workers stop sending within two seconds, and end.
+
+    They dial the port that --master-bind-port names, not Locust's default.
+    """
     project = load_project(tmp_path, system.url, profiles=LONG)
     command = ["--env", "target", "--processes", "2", f"--reports={tmp_path / 'reports'}"]
     process = subprocess.Popen(
@@ -133,11 +136,19 @@ def test_workers_stop_without_their_master(system: Target, tmp_path: Path) -> No
             process.stdout.close()
 
 
-def test_forked_workers_use_the_master_bind_port(project: Path, tmp_path: Path) -> None:
-    """Locust lets them dial the default port, so the run would wait for them for ever."""
-    run = run_load(
-        "smoke", "--env", "target", "--processes", "2", "--master-bind-port", free_port(), project=project,
-        reports=tmp_path / "reports",
+def test_interrupted_run_does_not_wait_for_the_system(system: Target, project: Path, tmp_path: Path) -> None:
+    """No removal gets a response. The run ends within five seconds with 2 and lists its accounts."""
+    system.set_faults(never=["delete_account", "login"])
+    process = subprocess.Popen(
+        locust_command("smoke", ["--env", "target", f"--reports={tmp_path / 'reports'}"]),
+        cwd=root(), env=clean_environment(CUTOVER_ROOT=str(project)), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-    assert run.code == 0, run.output
-    assert run.verdict["load"]["workers_reported"] == 2
+    until(lambda: sum(system.state["counts"].values()) > 50, 30)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    assert time.monotonic() - began < 5
+    run = GateRun(process.returncode, output, tmp_path / "reports")
+    assert run.code == 2, output
+    assert len(run.verdict["leftovers"]) >= 4
