@@ -2,7 +2,8 @@
 
 import pytest
 
-from cutover.accounts.registered import TOKENS, Accounts
+from cutover.accounts.registered import Accounts
+from cutover.accounts.sessions import TOKENS
 from cutover.contract.operation_controls import send_valid
 from cutover.core.rule_table import Rule
 from cutover.systems.target import Target

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from cutover.accounts.registered import TOKENS, Account, Accounts
-from cutover.accounts.sessions import expect_owner, prepare_refresh, take_refresh_token, take_session, text_of
+from cutover.accounts.registered import Account, Accounts
+from cutover.accounts.sessions import TOKENS, expect_owner, prepare_refresh, take_refresh_token, take_session, text_of
 from cutover.client.jwt import reissued
 from cutover.core.errors import NotApplicable
 from cutover.core.recorder import Recorder

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from cutover.accounts.sessions import take_session
+from cutover.accounts.sessions import TOKENS, take_session
 from cutover.core.errors import Blocked, MeasurementError, NotVerified
 from cutover.core.recorder import Recorder
 from cutover.core.secrets import PASSWORD_PREFIX, Secret, new_password
@@ -24,8 +24,6 @@ from cutover.systems.target import Result, Target
 
 NAMESPACE: Final = "cutover"
 MAIL_DOMAIN: Final = "cutover.invalid"
-TOKENS: Final = "tokens of register"
-"""The precondition that a successful registration returns an id and tokens. Without it, accounts log in."""
 
 
 @dataclass

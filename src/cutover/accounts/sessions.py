@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from cutover.accounts.registered import Account
     from cutover.systems.target import Result, Target
 
+TOKENS: Final = "tokens of register"
+"""The precondition that a successful registration returns an id and tokens. Without it, accounts log in."""
 _TOKENS: Final = ("access_token", "refresh_token")
 _WITH_ID: Final = ("register", "login", "user")
 
@@ -132,6 +134,6 @@ def id_of(target: Target, account: Account) -> object:
         declared = [name for name in _WITH_ID if target.has(name) and target.operation(name).has("user_id")]
         if declared:
             seen = f"expected user_id in the response of {' or '.join(declared)}, got none"
-            raise Blocked({f"register on {target.system}": seen})
+            raise Blocked({f"{TOKENS} on {target.system}": seen})
         raise NotApplicable(f"{target.system} names no user_id in register, login or user (environments.toml)")
     return account.user_id

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from cutover.accounts.registered import TOKENS, Accounts
-from cutover.accounts.sessions import take_session
+from cutover.accounts.registered import Accounts
+from cutover.accounts.sessions import TOKENS, take_session
 from cutover.contract.valid_requests import UNAUTHENTICATED, create_person, objects_for, valid_request
 from cutover.core.errors import NotVerified
 from cutover.systems.target import Target

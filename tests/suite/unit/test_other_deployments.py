@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.suite.support.scripted_client import BASE, load, target_of
 
-from cutover.accounts.registered import TOKENS, Accounts
-from cutover.accounts.sessions import MissingSecret, id_of, prepare_refresh
+from cutover.accounts.registered import Accounts
+from cutover.accounts.sessions import TOKENS, MissingSecret, id_of, prepare_refresh
 from cutover.client.request import Request
 from cutover.config.environments import Environment, load_environment
 from cutover.config.validation import ConfigurationError, root
