@@ -11,7 +11,7 @@ from typing import Final
 from cutover.accounts.registered import Accounts
 from cutover.accounts.sessions import TOKENS, take_session
 from cutover.contract.valid_requests import UNAUTHENTICATED, create_person, objects_for, valid_request
-from cutover.core.errors import NotVerified
+from cutover.core.errors import LocalRuntimeAnswer, NotVerified
 from cutover.systems.target import Target
 
 _WITHOUT_ACCOUNT: Final = frozenset({"health", "metrics", "index", "front_end", "no_such_operation"})
@@ -41,6 +41,8 @@ class OperationControls:
             target.preconditions.refuse_broken(name, target.system)  # before an account is created for the control
         try:
             send_valid(target, operation, self._accounts)
+        except LocalRuntimeAnswer:
+            raise  # nothing is proved, so the response that needs the control is no finding
         except NotVerified:
             return
 

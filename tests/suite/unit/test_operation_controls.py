@@ -15,7 +15,7 @@ from cutover.contract.account_snapshot import expect_unchanged, snapshot
 from cutover.contract.finding_collector import Inspection
 from cutover.contract.operation_controls import OperationControls
 from cutover.contract.valid_requests import Person, create_person
-from cutover.core.errors import Blocked
+from cutover.core.errors import Blocked, LocalRuntimeAnswer
 from cutover.core.preconditions import Preconditions
 from cutover.core.requirements import RequiredCheck
 from cutover.core.safety import SafetyLevel
@@ -84,6 +84,23 @@ def test_error_of_a_working_operation_is_a_finding(tmp_path: Path) -> None:
         assert not inspection.expect_status(result, 401, defect="accepted: none")
     assert (len(inspection.findings), target.blocked) == (1, {})
     assert [request.operation for request in client.requests].count("register") == 1
+
+
+def test_control_that_the_runtime_answers_proves_nothing(tmp_path: Path) -> None:
+    """If the local runtime answers the control, the odd response is no finding, and the check is not verified."""
+    target, client, _ = prepared(tmp_path)
+
+    def reply(request: Request) -> tuple[int, Any]:
+        if "authorization" in request.headers:
+            raise LocalRuntimeAnswer("the local runtime restarted the Worker")
+        return MISSING if request.operation == "tags" else ANSWERS[request.operation]
+
+    client.reply = reply
+    inspection = Inspection(target, "token:missing", "a rule")
+    result = target.call("tags", path={"file_id": FILE}, fields={"tags": []})
+    with pytest.raises(LocalRuntimeAnswer):
+        inspection.expect_refusal(result, 401, defect="accepted: none")
+    assert len(inspection.findings) == 0
 
 
 def test_success_is_a_finding_although_the_control_fails(tmp_path: Path) -> None:
