@@ -25,15 +25,16 @@ def named_environment(project: Path, name: str | None, pair_name: str | None) ->
             raise ConfigurationError("--pair", "", f"{name} is not an embedded pair", "Remove the option.")
         return load_environment(project, name), None
     from cutover.embedded import state
+    from cutover.embedded.default_pair import NAME, unnamed_pair
     from cutover.embedded.pair_error import PairError
 
-    pair_name = pair_name or os.environ.get("CUTOVER_PAIR") or "default"
+    pair_name = pair_name or os.environ.get("CUTOVER_PAIR")
     try:
-        pair = state.read(pair_name)
+        pair = state.read(pair_name) if pair_name else unnamed_pair()
     except PairError as error:
-        raise ConfigurationError("--pair", "", str(error).replace("\n", " "), "Correct the name.") from None
+        raise ConfigurationError("--pair", "", str(error).replace("\n", " "), "Correct the option.") from None
     if pair is None:
         raise ConfigurationError(
-            "--pair", "", f"no pair {pair_name!r} is up", "Name a pair that is up, or run `cutover pair up`."
+            "--pair", "", f"no pair {pair_name or NAME!r} is up", "Name a pair that is up, or run `cutover pair up`."
         )
     return load_environment(project, name, pair=pair), pair.fault

@@ -38,7 +38,8 @@ def open_environment(project: Path, name: str, pair_option: str | None, run_id: 
 
     Raises ConfigurationError.
     """
-    from cutover.embedded import pair, state
+    from cutover.embedded import pair
+    from cutover.embedded.default_pair import unnamed_pair
     from cutover.embedded.pair_error import PairError
 
     if "://" in name or not is_embedded(project, name):
@@ -46,7 +47,10 @@ def open_environment(project: Path, name: str, pair_option: str | None, run_id: 
     asked = pair_option or os.environ.get("CUTOVER_PAIR")
     if asked is not None:
         return RunEnvironment(*named_environment(project, name, asked), asked)
-    running = state.read("default")
+    try:
+        running = unnamed_pair()
+    except PairError as error:
+        raise ConfigurationError("--pair", "", str(error).replace("\n", " "), "Then run it again.") from None
     if running is not None and running.healthy:
         return RunEnvironment(*named_environment(project, name, "default"), "default")
     own_name = f"load-{run_id}"

@@ -28,11 +28,12 @@ class GatePair:
     def start(self, named: str | None) -> None:
         """Use the pair of --pair or CUTOVER_PAIR, a running default pair, or start one. Raises UsageError."""
         from cutover.embedded import pair, state
+        from cutover.embedded.default_pair import unnamed_pair
         from cutover.embedded.pair_error import PairError
 
         named = named or os.environ.get("CUTOVER_PAIR")
         try:
-            running = state.read(named or "default")
+            running = state.read(named) if named else unnamed_pair()
         except PairError as error:
             raise pytest.UsageError(f"--pair: {error}") from None
         if running is not None and running.healthy:
