@@ -2,7 +2,8 @@
 
     .venv/bin/cutover pair up
     .venv/bin/cutover pair fault foreign-download
-    .venv/bin/pytest -m smoke --env embedded --pair default 2>&1 | python3 docs/images/terminal_picture.py > docs/images/no-go.svg
+    .venv/bin/pytest -m smoke --env embedded --pair default > output 2>&1
+    python3 docs/images/terminal_picture.py < output > docs/images/no-go.svg
 
 Everything before pytest's line "FAILURES" is left out. Long lines are wrapped.
 """

@@ -19,7 +19,7 @@ def test_system_is_ready_and_proves_its_identity(target: Target, recorder: Recor
     identity = target.environment.systems[target.system].identity
     if identity is None:
         raise NotVerified(f"environments.toml [{target.environment.name}] declares no {target.system}.identity")
-    tries, seconds = become_ready(target, recorder.notes.append)
+    tries, seconds, _ = become_ready(target, recorder.notes.append)
     recorder.measure("tries until ready", tries, f"<= {target.environment.readiness.tries}")
     recorder.measure("seconds until ready", round(seconds, 3), "reported")
     if identity.blind_spot:

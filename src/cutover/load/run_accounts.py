@@ -23,7 +23,7 @@ from cutover.load.journeys import endpoints_of
 from cutover.load.preparation import Preparation
 from cutover.load.process_reports import ProcessReports
 from cutover.load.profiles import Profile
-from cutover.systems.readiness import become_ready, first_response
+from cutover.systems.readiness import become_ready, first_response, wrong_clock
 from cutover.systems.target import Target
 from cutover.traffic.arrivals import Schedule
 
@@ -85,9 +85,10 @@ class RunAccounts:
         A broken precondition is kept in `causes`. Raises MeasurementError.
         """
         needed = needed_by(self._journeys)
-        for system in self._profile.systems:
-            target = self._responding_before(system)
-            become_ready(target, self._progress)
+        targets = {system: self._responding_before(system) for system in self._profile.systems}
+        if wrong := wrong_clock([become_ready(target, self._progress) for target in targets.values()]):
+            raise MeasurementError(wrong)
+        for system, target in targets.items():
             if target.has("health"):
                 self.versions[system] = target.call("health").answer.version
             if needed:

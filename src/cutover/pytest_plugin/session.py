@@ -261,16 +261,19 @@ class GateSession(GateRun):
         session.exitstatus = self.final
 
     def _become_ready(self) -> None:
-        from cutover.systems.readiness import become_ready
+        from cutover.systems.readiness import Ready, become_ready, wrong_clock
 
+        found: list[Ready] = []
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         for system in self.environment.systems:
             try:
-                tries, seconds = become_ready(self.target(system), reporter.write_line if reporter else print)
+                found.append(become_ready(self.target(system), reporter.write_line if reporter else print))
             except MeasurementError as error:
                 self.trouble.invalid.append(str(error))
                 continue
-            self.ready[system] = (tries, round(seconds, 3))
+            self.ready[system] = (found[-1].tries, round(found[-1].seconds, 3))
+        if wrong := wrong_clock(found):
+            self.trouble.invalid.append(wrong)
         exchanges = self.recorder.take().as_json()["exchanges"]
         if self.log is not None:
             self.log.event("ready", systems=self.ready, exchanges=exchanges, failed=self.trouble.invalid)

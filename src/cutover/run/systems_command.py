@@ -11,10 +11,11 @@ from cutover.client.http import Client
 from cutover.client.rate_limiter import RateLimiter
 from cutover.config.environments import Environment
 from cutover.config.worker_version import check_worker_version, several_versions
+from cutover.core.errors import MeasurementError
 from cutover.core.safety import KillSwitch, SafetyLevel
 from cutover.embedded.folders import base
 from cutover.run.lifecycle import Command
-from cutover.systems.readiness import become_ready
+from cutover.systems.readiness import become_ready, wrong_clock
 from cutover.systems.target import Target
 
 
@@ -62,9 +63,9 @@ class SystemsCommand(Command):
         return Target(system, self.target_environment, self.client, self.recorder)
 
     def become_ready(self, systems: Iterable[str]) -> None:
-        """Wait until these systems are healthy. Raises Unreachable, IdentityMismatch."""
-        for system in systems:
-            become_ready(self.target(system), self.progress)
+        """Wait until these systems are healthy. Raises Unreachable, IdentityMismatch, MeasurementError (clock)."""
+        if wrong := wrong_clock([become_ready(self.target(system), self.progress) for system in systems]):
+            raise MeasurementError(wrong)
 
     def cleanup(self) -> None:
         """Close the client's connections."""

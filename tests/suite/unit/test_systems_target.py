@@ -9,10 +9,10 @@ import pytest
 from cutover.client.request import Answer, Request
 from cutover.config.environments import Environment, Readiness, System, load_environment
 from cutover.config.validation import root
-from cutover.core.errors import LocalRuntimeAnswer, NotVerified, Unreachable
+from cutover.core.errors import CheckFailed, LocalRuntimeAnswer, NotVerified, Unreachable
 from cutover.core.recorder import Recorder
 from cutover.core.safety import AllowList
-from cutover.systems.readiness import become_ready
+from cutover.systems.readiness import CLOCK_LIMIT_S, Ready, become_ready, wrong_clock
 from cutover.systems.target import Target
 
 pytestmark = pytest.mark.unit
@@ -77,3 +77,37 @@ def test_restarting_runtime_is_not_ready() -> None:
     with pytest.raises(Unreachable, match="the local runtime restarted the Worker"):
         become_ready(target, progress.append)
     assert len(client.urls) == 2
+
+
+@pytest.mark.parametrize(
+    ("ahead", "invalid"),
+    [
+        ([], False),
+        ([None, None], False),
+        ([0.5, -1.2], False),
+        ([CLOCK_LIMIT_S + 1], True),
+        ([-172_800.0, -172_799.0], True),
+        ([None, 90.0], True),
+        ([90.0, 0.2], False),
+        ([90.0, -90.0], False),
+    ],
+)
+def test_wrong_clock_of_this_machine_is_invalid(ahead: list[float | None], invalid: bool) -> None:
+    """All systems differ alike: this machine's clock. If one agrees, the other system's clock is for its checks."""
+    assert (wrong_clock([Ready(1, 0.1, each) for each in ahead]) is not None) == invalid
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CheckFailed("broken-answer:health", expected="an HTTP answer", got="garbage"),
+        Unreachable("worker cannot be reached (the certificate was not accepted): x"),
+    ],
+)
+def test_permanent_failure_is_tried_three_times(error: Exception) -> None:
+    """A refused certificate and bytes without HTTP do not change by waiting, so the run does not wait for 30 tries."""
+    target, client = target_at("https://api.example", error)
+    target.environment = dataclasses.replace(target.environment, readiness=Readiness(30, 0))
+    with pytest.raises(Unreachable, match="after 3 tries"):
+        become_ready(target, str)
+    assert len(client.urls) == 3
