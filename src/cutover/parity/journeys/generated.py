@@ -33,7 +33,7 @@ _ACTORS: Final = ("ann", "bob")
 _OPERATORS: Final = ("=", "!=", "<", "<=", ">", ">=")
 _WORDS: Final = (
     "", "a", "A", "b", "Ada", "ada", "Zoë", "Zoe\u0301", " a ", "10", "9", "010", "9.0", "1e1", "-1", ".5", "+3", "abc",
-    "1,5", 'q"q', "o'n", "x;y", "l1\nl2", "\u00a0", "9007199254740993", "9007199254740992", "ß",
+    "1,5", "a,b", 'q"q', "o'n", "x;y", "l1\nl2", "\u00a0", "9007199254740993", "9007199254740992", "ß",
     "SS", "🙂", "=1+1", "NaN",
 )  # fmt: skip
 
@@ -44,7 +44,7 @@ _SURROGATES: Final[list[Any]] = ["Cs"]
 _cells = st.sampled_from(_WORDS) | st.text(
     st.characters(exclude_categories=_SURROGATES, exclude_characters="\0"), max_size=8
 )
-_names = st.sampled_from(("name", "age", "a", "b", "Name", "x y", "é", ""))
+_names = st.sampled_from(("name", "age", "a", "b", "a.b", "x,y", "b[0]", "Name", "x y", "é", ""))
 _actors = st.sampled_from(_ACTORS)
 _file_names = st.builds(
     "{}{}".format,
