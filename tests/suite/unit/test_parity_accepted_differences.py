@@ -38,7 +38,7 @@ def seen(path: str = "/a", kind: Kind = Kind.VALUE, operation: str = "user", cas
     ("change", "told"),
     [
         *(({key: None}, f"accepted.{key}") for key in GOOD if key not in ("legacy", "worker")),
-        *(({key: '" "'}, f"accepted.{key}") for key in ("path", "reason", "owner", "operations", "class")),
+        *(({key: '" "'}, f"accepted.{key}") for key in ("path", "operations", "class")),
         ({"path": "[]"}, "accepted.path"),
         ({"path": '["/a", ""]'}, "accepted.path"),
         ({"path": "5"}, "expected a "),
@@ -122,6 +122,13 @@ def test_file_of_another_format_is_refused(tmp_path: Path, text: str) -> None:
     """Any other content is a configuration error, not a traceback."""
     with pytest.raises(ConfigurationError):
         load(tmp_path, text=text)
+
+
+@pytest.mark.parametrize("key", ["reason", "owner"])
+def test_entry_with_an_empty_reason_is_refused(tmp_path: Path, key: str) -> None:
+    """The message names the entry and the key."""
+    with pytest.raises(ConfigurationError, match=rf"accepted 2\.{key}.*expected a reason"):
+        load(tmp_path, {}, {key: '" "'})
 
 
 def test_noise_on_every_operation_is_refused(tmp_path: Path) -> None:
