@@ -166,14 +166,15 @@ class Replay:
             self._sent.add(seen)
         paths: dict[str, dict[str, str]] = {side: {} for side in SIDES}
         role, bind = "anonymous" if account is None else "owner", None
+        of_a_file = {"file_id"}.union(*(target.known.names for target in self._targets.values()))
         for name, recorded in match.parameters.items():
-            mapped = self._file(recorded, account, read) if name == "file_id" else None
+            mapped = self._file(recorded, account, read) if name in of_a_file else None
             if mapped is None:
                 return {**uncovered, "why": f"the {name} is not mapped"}
             ids, owner, bind = mapped
             role = "other" if account is not None and owner not in ("", account.mapped.name) else role
             for side in SIDES:
-                paths[side][name] = ids[side]
+                paths[side]["file_id"] = ids[side]
         queries = self._queries(read.query, account, read)
         if queries is None:
             return {**uncovered, "why": "an id in the query is not mapped"}
