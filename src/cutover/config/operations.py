@@ -159,6 +159,12 @@ def _with_object_keys(
         result[name] = named
         if operation.absent is not None:
             continue
+        if name == "upload" and ("file" not in operation.request or operation.constants):
+            raise ConfigurationError(
+                source, f"{key}.request", "expected the multipart field `file` and no constant, got "
+                f"{', '.join([*operation.request, *operation.constants]) or 'none'}",
+                'Name the field of the file: request = { file = "…" }.',
+            )  # fmt: skip
         known = {"user_id", "username", _OF_A_FILE, *of_a_file}
         for place, used, allowed in (
             ("path", named.parameters, values),

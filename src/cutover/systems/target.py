@@ -125,7 +125,11 @@ class Result:
         return Secret(value)
 
     def entries(self, name: str) -> list[dict[str, Any]]:
-        """Return the elements of a list with our field names. Raises CheckFailed if the field is not such a list."""
+        """Return the elements of a list with our field names.
+
+        Raises CheckFailed if the field is not such a list, NotApplicable if its elements have no id here.
+        """
+        self.operation.require("entry", "file_id")
         rows = self.field(name)
         if not isinstance(rows, list):
             raise self.failed(

@@ -167,6 +167,11 @@ def test_other_status_of_success_has_the_same_meaning(project: Path) -> None:
         ("[x.operations.login.worker]\nrefusal = { 401 = 200 }", ["login.worker.refusal.401", "300 to 599"]),
         ("[x.operations.login.worker]\nrefusal = { 401 = [] }", ["login.worker.refusal.401", "at least one"]),
         ("[x.routes.worker]\nfields = { access_token = false }", ["login.worker.response", "access_token", "no"]),
+        ("[x.operations.upload.worker]\nrequest = { file = false }", ["upload.worker.request", "file", "none"]),
+        (
+            "[x.operations.upload.worker]\nrequest = { a = { key = 'k', value = 'v' } }",
+            ["upload.worker.request", "no constant", "file, k"],
+        ),
         ("[x.routes.worker]\nrefusal = { x = 401 }", ["routes.worker.refusal.x", "400 to 599"]),
     ],
 )

@@ -191,6 +191,13 @@ def test_file_is_downloaded_by_the_name_of_its_upload(project: Path) -> None:
     assert client.requests[-1].json == {"columns": ["a"], "filters": [], "file_path": "m/stored name.csv"}
 
 
+def test_list_without_ids_is_not_applicable(project: Path) -> None:
+    """Without the ids of a list's elements no check can tell whose they are: not applicable, no KeyError."""
+    target, _ = target_of(load(project, "[x.operations.list_files.worker]\nentry = { file_id = false }"), files)
+    with pytest.raises(NotApplicable, match="entry field file_id"):
+        target.call("list_files").entries("files")
+
+
 def test_unknown_id_names_no_file(project: Path) -> None:
     """An id that no upload returned is sent as the name, so that the request names no file."""
     target, client = target_of(load(project, BY_NAME), files)
