@@ -93,7 +93,9 @@ def test_refused_uploads_leave_nothing(target: Target, accounts: Accounts, recor
         breaks = None if what in INCOMPLETE else Rule.VALIDATION
         inspection.expect_refusal(result, *REFUSED, defect=f"not refused: {what}", breaks=breaks)
         if result.succeeded and breaks is not None and not target.judges(breaks):
-            before = snapshot(target, person)  # accepted where that is no defect, so it may be stored
+            before = snapshot(target, person)  # accepted where that is no defect, so it must be stored
+            if result.operation.has("file_id") and str(result.field("file_id")) not in before["files"]:
+                inspection.report(result, f"accepted and not stored: {what}", expected="the file in the list")
     expect_unchanged(inspection, person, before)
     inspection.close(recorder)
 

@@ -4,7 +4,7 @@ Contract: Accounts (a token is refused when …); RFC 6750, RFC 7519, RFC 8725.
 """
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from cutover.accounts.registered import Accounts
 from cutover.accounts.roles import AccountRoles
 from cutover.accounts.sessions import prepare_refresh
+from cutover.config.operations import Operation
 from cutover.contract.access_control import comparable_parts, differing_parts
 from cutover.contract.account_snapshot import expect_unchanged, snapshot
 from cutover.contract.finding_collector import Inspection, available_operations
@@ -66,7 +67,25 @@ def test_operations_need_a_token(target: Target, accounts: Accounts, recorder: R
             result = target.call(operation.name, **valid_request(operation.name, person), **sent)
             _expect_refusal(inspection, result, f"accepted: {attempt}")
     expect_unchanged(inspection, person, before)
+    for method, operation in _undeclared(authenticated_operations(available_operations(target, recorder))):
+        path = valid_request(operation.name, person).get("path")
+        content = (b"cutover,overwritten\n", "text/csv")
+        target.call(operation.name, method=method, path=path, content=content)  # any status: house:405-before-401
+        inspection.count(operation.name)
+    expect_unchanged(inspection, person, before, after="an undeclared method without a token")
     inspection.close(recorder)
+
+
+def _undeclared(operations: Sequence[Operation]) -> Iterator[tuple[str, Operation]]:
+    """Yield the changing methods that no operation of the same path declares, each path once."""
+    declared: dict[str, set[str]] = {}
+    for operation in operations:
+        declared.setdefault(operation.path, set()).add(operation.method)
+    first = {operation.path: operation for operation in reversed(operations)}
+    for path, methods in declared.items():
+        for method in ("PUT", "PATCH", "POST", "DELETE"):
+            if method not in methods:
+                yield method, first[path]
 
 
 def test_forged_tokens_are_refused(target: Target, accounts: Accounts, recorder: Recorder) -> None:

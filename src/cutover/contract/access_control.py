@@ -49,6 +49,14 @@ def expect_no_access(
                 defect = f"accessible to {who}{f', {attempt}' if attempt else ''}"
                 if not inspection.expect_refusal(result, refusal, defect=defect, why=_WHY, do_next=_STOP):
                     continue
+                if named := _names(owner, result):
+                    inspection.report(
+                        result,
+                        f"the refusal names the owner's {named}",
+                        expected="no data of the owner in a response to others",
+                        rule="contracts/api.md Everywhere: 404 for an object of another user",
+                        do_next=_STOP,
+                    )
                 if not target.judges(Rule.HIDDEN_OBJECTS):
                     continue
                 missing = target.call(
@@ -67,6 +75,14 @@ def expect_no_access(
 
 _WHY: Final = "the object belongs to another user"
 _STOP: Final = "stop the cutover: users can access data of other users"
+
+
+def _names(owner: Person, result: Result) -> str:
+    """Return which of the owner's names a response contains, "" if none. No request contains them."""
+    answer = result.answer
+    texts = [answer.body.decode("utf-8", "replace"), *answer.headers.values()]
+    names = {"user name": owner.account.username, "address": owner.account.email}
+    return next((what for what, name in names.items() if name and any(name in text for text in texts)), "")
 
 
 def comparable_parts(result: Result) -> Mapping[str, Any]:

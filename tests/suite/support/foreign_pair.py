@@ -23,9 +23,14 @@ class ForeignPair:
 
 
 @contextlib.contextmanager
-def foreign_pair(*options: str, new_port: int = 0, old_port: int = 0) -> Generator[ForeignPair]:
-    """Run the pair until the end of the block. options: --fault NAME, --control. Ports: 0 for any free one."""
-    variables = {f"ROSTER_{name}_SECRET": secrets.token_hex(32) for name in ("NEW", "OLD")}
+def foreign_pair(
+    *options: str, new_port: int = 0, old_port: int = 0, variables: dict[str, str] | None = None
+) -> Generator[ForeignPair]:
+    """Run the pair until the end of the block. options: --fault NAME, --control. Ports: 0 for any free one.
+
+    variables: the secrets of an earlier pair, new ones by default.
+    """
+    variables = variables or {f"ROSTER_{name}_SECRET": secrets.token_hex(32) for name in ("NEW", "OLD")}
     command = [sys.executable, "-m", "reference.foreign", "--new-port", str(new_port), "--old-port", str(old_port)]
     process = subprocess.Popen(
         [*command, *options], cwd=root(), env={**os.environ, **variables}, stdout=subprocess.PIPE, text=True
