@@ -63,9 +63,9 @@ class ResponseComparison:
             found.report,
             urls=(baseline.answer.request.url, candidate.answer.request.url),
         )
-        if any("x-request-id" in each.answer.headers for each in (baseline, candidate)):
-            for word, result in (("baseline", baseline), ("candidate", candidate)):
-                self._echo(word, result.answer, found)
+        ours, theirs = _request_id(baseline.answer), _request_id(candidate.answer)
+        if ours != theirs:
+            found.report("header:x-request-id", Kind.SEMANTICS, ours, theirs, None, None)
         if (baseline.status < 400) == (candidate.status < 400):
             self._bodies(baseline, candidate, found)
         if self._declared is not None:
@@ -87,13 +87,6 @@ class ResponseComparison:
             self.filled |= {(operation, path) for path in filled}
         except RecursionError:  # lossless_json reads deeper nesting than a recursive walk can follow
             found.report("body", Kind.SEMANTICS, "JSON", "nested too deeply to compare", None, None)
-
-    def _echo(self, side: str, answer: Answer, found: _Findings) -> None:
-        echoed = answer.headers.get("x-request-id")
-        if echoed != answer.request_id:
-            word = "another id" if echoed else "absent"
-            sides = (word, "the request's id") if side == "baseline" else ("the request's id", word)
-            found.report("header:x-request-id", Kind.SEMANTICS, *sides, None, None)
 
     def _bodies(self, baseline: Result, candidate: Result, found: _Findings) -> None:
         ours, theirs = baseline.body, candidate.body
@@ -155,6 +148,12 @@ class ResponseComparison:
         echoed = inner.get("request_id") if isinstance(inner, dict) else None
         if isinstance(echoed, str) and echoed != result.answer.request_id:
             found.report("/error/request_id", Kind.SEMANTICS, "the request's id", "another id", "", "")
+
+
+def _request_id(answer: Answer) -> str:
+    """Return what X-Request-Id of a response is. Each system is compared with its own request."""
+    echoed = answer.headers.get("x-request-id")
+    return "absent" if not echoed else "the request's id" if echoed == answer.request_id else "another id"
 
 
 class _Findings:

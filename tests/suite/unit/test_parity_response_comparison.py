@@ -84,6 +84,24 @@ def test_request_id_that_no_system_returns_is_equal() -> None:
     assert ResponseComparison(RULES, IdMapping()).compare(*for_both) == []
 
 
+@pytest.mark.parametrize(
+    ("legacy", "worker", "words"),
+    [
+        (None, "own", ("absent", "another id")), ("r", "own", ("the request's id", "another id")),
+        (None, "r", ("absent", "the request's id")), ("other", "own", None), ("r", "r", None),
+    ],
+)  # fmt: skip
+def test_request_ids_of_one_kind_are_equal(legacy: str | None, worker: str, words: tuple[str, str] | None) -> None:
+    """A system that makes ids of its own differs once from one that sends none, and never claims to echo."""
+    both = [result(system, "user", 200, {}) for system in ("legacy", "worker")]
+    for each, sent in zip(both, (legacy, worker), strict=True):
+        del each.answer.headers["x-request-id"]
+        if sent is not None:
+            each.answer.headers["x-request-id"] = sent
+    differences = ResponseComparison(RULES, IdMapping()).compare(*both)
+    assert [(each.baseline, each.candidate) for each in differences] == ([words] if words else [])
+
+
 def test_list_under_another_name_is_compared_by_element() -> None:
     """Elements of a list whose name and fields differ on both systems are compared field by field."""
     overrides = {
