@@ -86,6 +86,9 @@ def _head(name: str, systems: Mapping[str, Discovered], files: Mapping[str, str]
         served = _text(systems[system].document_path)
         yield from _comment(f"{file} is the document served at {systems[system].document_path}, with our names.")
         yield f"contract.{system} = {{ file = {_text(file)} }} # served = {served}"
+    yield from _comment("Files of this deployment in place of those in contracts/, which are about List Cutter.")
+    for file in ("parity", "accepted_differences", "known_violations"):
+        yield f'# files.{file} = "{name}/{file}.toml"'
     yield from _comment("load = { rate = 20, seconds = 60, accounts = 5, connections = 20, bytes = 100_000_000 }")
 
 

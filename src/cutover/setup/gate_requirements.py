@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from cutover.config.environment import Environment
 from cutover.core.requirements import RequiredCheck, base_of
+from cutover.core.rule_table import UNIVERSAL
 
 GATES: Final = ("smoke", "contract", "parity", "migration", "load")
 """The gates of the doctor: those of manifest.toml, and the load profiles."""
@@ -72,6 +73,10 @@ SECRETS: Final[dict[str, tuple[str, ...]]] = {
 """Check -> secrets of its system that it signs tokens with."""
 
 
+KNOWN_VIOLATIONS: Final = "tests/contract/test_known_violations.py::test_legacy_violations_are_declared"
+"""The check that compares the legacy system's violations of its document with a list."""
+
+
 def states(environment: Environment, manifest: Iterable[RequiredCheck]) -> list[GateState]:
     """Return the state of each gate."""
     found = {gate: GateState(gate) for gate in GATES}
@@ -110,11 +115,25 @@ def _missing_of(environment: Environment, check: RequiredCheck) -> Iterable[Miss
             what, has, line = LINES[need]
             if not has(environment):
                 yield Missing(what, line, f'absent.{need} = "why"')
+    yield from _missing_files(environment, check)
     if check.gate == "parity":
         for system in sorted({"worker", "legacy"} & set(environment.absent)):
             yield Missing(f"the {system} system", f'{system} = {{ url = "https://…" }}')
     if check.system is not None and check.system in environment.systems:
         yield from _missing_of_system(environment, check, check.system)
+
+
+def _missing_files(environment: Environment, check: RequiredCheck) -> Iterable[Missing]:
+    """Yield the files about List Cutter in contracts/ that a deployment of another kind needs of its own."""
+    if environment.rules != UNIVERSAL:
+        return
+    wanted: tuple[str, ...] = ("parity", "accepted_differences") if check.gate == "parity" else ()
+    if base_of(check.check) == KNOWN_VIOLATIONS and "legacy" in environment.contracts:
+        wanted = ("known_violations",)
+    for name in wanted:
+        if name not in environment.files:
+            yield Missing(f"its own {name.replace('_', ' ')} (contracts/{name}.toml is about List Cutter)",
+                          f'files.{name} = "FILE.toml"')  # fmt: skip
 
 
 def _missing_of_system(environment: Environment, check: RequiredCheck, system: str) -> Iterable[Missing]:

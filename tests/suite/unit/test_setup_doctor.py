@@ -16,7 +16,7 @@ from cutover.config.manifest import GATES as MANIFEST_GATES
 from cutover.config.manifest import load_manifest
 from cutover.config.validation import root
 from cutover.core.requirements import base_of
-from cutover.setup.gate_requirements import GATES, LINES, SECRETS, GateState, lines_of, states
+from cutover.setup.gate_requirements import GATES, KNOWN_VIOLATIONS, LINES, SECRETS, GateState, lines_of, states
 
 pytest_plugins = ["tests.suite.unit.test_setup_init"]
 pytestmark = pytest.mark.unit
@@ -91,6 +91,13 @@ def test_parity_lacks_the_other_system(project: Path) -> None:
     assert "the legacy system" in missing(of(project, "parity"))
 
 
+def test_deployment_of_another_kind_needs_own_files(project: Path) -> None:
+    """With rules = "universal" parity needs rules and accepted differences of its own."""
+    write(project, "https://mine.invalid")
+    lines = missing(of(project, "parity")).values()
+    assert {'files.parity = "FILE.toml"', 'files.accepted_differences = "FILE.toml"'} <= set(lines)
+
+
 def test_house_conventions_are_not_required(project: Path) -> None:
     """With rules = "universal" checks of house conventions are counted as not required."""
     write(project, "https://mine.invalid")
@@ -119,7 +126,7 @@ def test_checks_that_need_a_secret_exist() -> None:
     known = {
         base_of(check) for gate in tomllib.loads((root() / "manifest.toml").read_text()).values() for check in gate
     }
-    assert set(SECRETS) <= known
+    assert {*SECRETS, KNOWN_VIOLATIONS} <= known
     assert set(MANIFEST_GATES) <= set(GATES)
 
 
