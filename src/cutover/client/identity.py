@@ -55,10 +55,11 @@ class IdentityVerifier:
             return
         got = found_in(identity, answer)
         carried = identity.is_carried(request.operation, answer.status) and not _without_body(identity, answer)
-        if got is None and (not carried or answer.status >= 500 or answer.status == 429):
-            return
         key = f"environments.toml [{self._environment.name}] {system}.identity"
-        if got != identity.value:
+        bare = got is None and (not carried or answer.status >= 500 or answer.status == 429)
+        if bare and answer.version is None:
+            return
+        if got != identity.value and not bare:
             raise IdentityMismatch(
                 f"{key}: expected {identity.place}: {identity.value!r} from {system}, got {got!r} from "
                 f"{answer.source}. Another system answers at this address."

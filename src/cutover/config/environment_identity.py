@@ -28,13 +28,13 @@ def read_identity(file: Path, key: str, table: Mapping[str, Any], operations: Ma
     if required:
         require(file, key, table, "version_header")
     if kind == "address_only":
-        for name in table.keys() - {"address_only", "version_header"}:
+        for name in sorted(table.keys() - {"address_only"}):
             raise ConfigurationError(file, f"{key}.{name}", "expected no such key next to address_only", "Remove it.")
         if not table["address_only"].strip():
             raise ConfigurationError(
                 file, f"{key}.address_only", "expected a reason, got none", "Say why no response proves the system."
             )
-        return Identity(version_header=table.get("version_header"), address_only=table["address_only"])
+        return Identity(address_only=table["address_only"])
     value = require(file, key, table, "value")
     if not value:
         raise ConfigurationError(file, f"{key}.value", "expected a value, got none", "Add it.")

@@ -241,7 +241,11 @@ class LoadClient:
             edge = response.status >= 500 or response.status == 429 or 300 <= response.status < 400
             bare = _proof(self._identity, name, response) is None
             may_be_bare = edge or not self._identity.is_carried(name, response.status)
-            return None if bare and may_be_bare else "response from another system"
+            if not bare or not may_be_bare:
+                return "response from another system"
+            version = response.header((self._identity.version_header or "").encode()) if self._version else None
+            other = version is not None and f"{self.system} {version.decode('latin-1')[:64]}" != self._version
+            return "response from another version" if other else None
         text, identity = found
         if identity.version_header:
             version = response.header(identity.version_header.encode())

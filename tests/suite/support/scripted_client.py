@@ -36,7 +36,9 @@ class Client:
         self.requests.append(request)
         status, document = self.reply(request)
         body = b"" if document is None else json.dumps(document).encode()
-        answer = Answer(request, "r-1", status, httpx.Headers(self.headers), body, 0.0)
+        headers = httpx.Headers(self.headers)
+        version = self.verifier.version(request.system, headers)
+        answer = Answer(request, "r-1", status, headers, body, 0.0, version)
         self.verifier.verify(answer)
         return answer
 

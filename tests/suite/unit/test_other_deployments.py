@@ -11,6 +11,7 @@ from tests.suite.support.scripted_client import BASE, load, target_of
 
 from cutover.accounts.registered import Accounts
 from cutover.accounts.sessions import TOKENS, MissingSecret, id_of, prepare_refresh
+from cutover.client.identity import IdentityVerifier
 from cutover.client.request import Request
 from cutover.config.environments import Environment, load_environment
 from cutover.config.validation import ConfigurationError, root
@@ -307,6 +308,25 @@ def test_whole_body_of_a_step_has_the_deployments_names(project: Path) -> None:
     side.send(Step("export", path={"file_id": "f"}, content=(sent, "application/json")))
     expected = sent.replace(b'"columns":', b'"keep":').replace(b'"filters":', b'"where":')
     assert client.requests[-1].content == expected
+
+
+@pytest.mark.parametrize(("version", "mismatch"), [("v1", False), ("v2", True)])
+def test_version_is_compared_wherever_it_is_sent(project: Path, version: str, mismatch: bool) -> None:
+    """An answer that need not prove the system, but names its version, must be of the version that was asked for."""
+    identity = SOME.replace("}", ', version_header = "x-version" }')
+    environment = load(project, "", identity)
+    target, client = target_of(environment, lambda _: (200, {}), {"x-version": version})
+    client.verifier = IdentityVerifier(environment, "v1")
+    if mismatch:
+        with pytest.raises(IdentityMismatch, match="expected version v1"):
+            target.call("user")
+    else:
+        target.call("user")
+    load_client = LoadClient(
+        "worker", environment, SharedState("r"), accounts=[], reserved=[], lists=load_lists(), version="v1"
+    )
+    answer = Response(200, f"\r\nx-version: {version}\r\n".encode(), b"{}", reusable=True)
+    assert (load_client.check_of("user")(answer)[0] is Outcome.WRONG_VERSION) == mismatch
 
 
 @pytest.mark.parametrize(
