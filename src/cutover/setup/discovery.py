@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from cutover.client.http import Answer, Client, Request
 from cutover.config.operation import Operation
-from cutover.core.errors import CheckFailed, IdentityMismatch, NotVerified
+from cutover.core.errors import CheckFailed, IdentityMismatch, NotVerified, Unreachable
 from cutover.setup.operation_matching import Match, match
 from cutover.setup.served_openapi import Served, operations, parse
 
@@ -64,6 +64,8 @@ class Discovered:
     front_end: bool = False
 
 
+_FAILURES: Final = 3
+"""Limit of requests in a row without a usable answer: each may take the time limit of a request."""
 PRESENT: Final = "present"
 NOT_FOUND: Final = "not found"
 UNCLEAR: Final = "unclear"
@@ -76,6 +78,7 @@ class Probe:
         self._client, self.system, self.url = client, system, url
         self._controls: dict[str, tuple[int, str]] = {}
         self.answers: list[Answer] = []
+        self._failures = 0
 
     def get(self, path: str) -> Answer | None:
         """Return the answer to GET, None if there is none that can be used.
@@ -84,8 +87,13 @@ class Probe:
         """
         try:
             answer = self._client.send(Request(self.system, "discovery", "GET", self.url + path, timeout_s=10.0))
-        except (CheckFailed, IdentityMismatch, NotVerified):
+        except (CheckFailed, IdentityMismatch, NotVerified) as error:
+            self._failures += 1
+            if self._failures >= _FAILURES:
+                reason = str(error).splitlines()[0]
+                raise Unreachable(f"{self.url} gave no usable answer to {_FAILURES} requests: {reason}") from None
             return None
+        self._failures = 0
         self.answers.append(answer)
         return answer
 

@@ -1,7 +1,9 @@
 """`cutover init`: what it finds in documents and answers, and the draft that it writes."""
 
+import contextlib
 import json
 import shutil
+import socket
 import threading
 import tomllib
 from collections.abc import Generator, Mapping
@@ -219,6 +221,27 @@ def test_init_overwrites_nothing_without_force(
 def test_init_ends_with_the_code_of_its_cause(arguments: list[str], code: int) -> None:
     """Wrong usage ends with 4, an unreachable system with 11."""
     assert main(["init", *arguments]) == code
+
+
+@pytest.mark.usefixtures("project")
+def test_system_that_breaks_every_answer_is_unreachable(capsys: pytest.CaptureFixture[str]) -> None:
+    """A server that closes each connection ends with 11 after a few requests, not after all of them."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        accepted: list[int] = []
+
+        def close_all() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    accepted.append(1)
+                    connection.recv(65536)
+                    connection.close()
+
+        threading.Thread(target=close_all, daemon=True).start()
+        assert main(["init", f"http://127.0.0.1:{listener.getsockname()[1]}"]) == 11
+        listener.shutdown(socket.SHUT_RDWR)
+    assert "no usable answer to 3 requests" in capsys.readouterr().out
+    assert len(accepted) <= 6
 
 
 def test_named_document_that_is_none_fails(project: Path, served: tuple[str, Served]) -> None:
