@@ -5,6 +5,7 @@ from typing import Any, LiteralString
 
 import pytest
 
+from cutover.accounts.plan_schema import plan_schema
 from cutover.accounts.registered import Accounts
 from cutover.accounts.sessions import id_of
 from cutover.client.multipart import MEDIA_TYPE, form, text_part
@@ -67,7 +68,8 @@ def test_register_grants_no_rights(target: Target, accounts: Accounts, row_store
     account = accounts.name()
     result = _register(target, account.username, account.email, account.password, RIGHTS)
     if inspection.expect_status(result, *result.operation.statuses, defect="refused", breaks=Rule.VALIDATION):
-        rows = row_store.rows("SELECT is_admin, is_active FROM users WHERE username = ?1", account.username)
+        with plan_schema(target):
+            rows = row_store.rows("SELECT is_admin, is_active FROM users WHERE username = ?1", account.username)
         if [dict(row) for row in rows] != [{"is_admin": 0, "is_active": 1}]:
             inspection.report(result, "grants rights", expected="is_admin 0, is_active 1", got=rows)
     inspection.close(recorder)
@@ -84,7 +86,8 @@ def test_register_grants_no_staff_role(
     result = _register(target, account.username, account.email, account.password, RIGHTS)
     if inspection.expect_status(result, *result.operation.statuses, defect="refused", breaks=Rule.VALIDATION):
         query: LiteralString = "SELECT is_staff, is_superuser, is_active FROM auth_user WHERE username = %s"
-        rows = legacy_rows.rows(query, [account.username])
+        with plan_schema(target):
+            rows = legacy_rows.rows(query, [account.username])
         if rows != [{"is_staff": False, "is_superuser": False, "is_active": True}]:
             inspection.report(result, "grants rights", expected="neither staff nor superuser, and active", got=rows)
     inspection.close(recorder)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final, LiteralString
 
+from cutover.accounts.plan_schema import plan_schema
 from cutover.accounts.registered import Account
 from cutover.config.environments import Environment
 from cutover.core.errors import NotVerified
@@ -51,7 +52,11 @@ class AccountRoles:
         self._write(target, account, *_ENABLED)
 
     def _write(self, target: Target, account: Account, in_d1: str, in_postgres: LiteralString) -> None:
-        """Execute the statement for the target's database."""
+        """Execute the statement for the target's database, if it has the plan's tables (plan_schema)."""
+        with plan_schema(target):
+            self._execute(target, account, in_d1, in_postgres)
+
+    def _execute(self, target: Target, account: Account, in_d1: str, in_postgres: LiteralString) -> None:
         environment = self._environment
         named = self._row_store if target.system == "worker" else environment.postgres
         if environment.safety < SafetyLevel.DISPOSABLE or named is None:

@@ -97,6 +97,7 @@ class Rule(StrEnum):
     TAGS = "house:tags", "Tags are trimmed, unique and in order."
     SAVED_FILTERS = "house:saved-filters", "Saved filters have the fields and visibility of contracts/api.md."
     USER_NAMES = "house:user-names", "Every name of contracts/api.md can register."
+    SCHEMA = "house:schema", "The databases have the tables and columns of the plan that a check reads or writes."
     IDS = "house:ids", "An id has one spelling."
     DOCUMENT = "house:document", "The OpenAPI documents pass lint and keep the promises of the suite's documents."
 

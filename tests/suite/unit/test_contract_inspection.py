@@ -2,13 +2,16 @@
 
 import contextlib
 import dataclasses
+import sqlite3
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cutover.accounts.plan_schema import plan_schema
 from cutover.client.request import Answer, Request
 from cutover.config.environments import load_environment
 from cutover.config.validation import root
@@ -140,3 +143,22 @@ def test_closed_check_is_reported_once() -> None:
         (report,) = target.unfinished
         report()
         assert target.recorder.incomplete == ""
+
+
+@pytest.mark.parametrize(
+    "error", [sqlite3.OperationalError("no such table: users"), psycopg.errors.UndefinedColumn("is_staff")]
+)
+def test_other_tables_than_the_plans_are_a_convention(error: Exception) -> None:
+    """A table that does not exist is a finding of house:schema, and not verified where that is not judged."""
+    with pytest.raises(CheckFailed) as failed, plan_schema(target_of(HOUSE)):
+        raise error
+    assert failed.value.rule is Rule.SCHEMA
+    with pytest.raises(NotVerified, match="has other tables than the plan"), plan_schema(target_of(UNIVERSAL)):
+        raise error
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_other_error_of_a_database_stays(profile: str) -> None:
+    """Any other error of the statements is raised unchanged in both profiles."""
+    with pytest.raises(sqlite3.OperationalError, match="database is locked"), plan_schema(target_of(profile)):
+        raise sqlite3.OperationalError("database is locked")
