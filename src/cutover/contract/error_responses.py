@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cutover.contract.finding_collector import Inspection
 from cutover.contract.information_disclosure import disclosed_detail
 from cutover.contract.payloads import EVALUATED
 from cutover.core.errors import CheckFailed
 from cutover.core.rule_table import Rule
 from cutover.systems.target import Result
+
+
+def rule_of_negotiation(status: int, sent: Mapping[str, str]) -> Rule | None:
+    """Return the rule that a refused download breaks if the request asked for another media type, None otherwise.
+
+    406 says that there is no representation of the type in Accept (RFC 9110 15.5.7): no data is lost.
+    """
+    return Rule.DOWNLOADS if status == 406 and "accept" in sent else None
 
 
 def expect_safe_error(inspection: Inspection, result: Result) -> None:

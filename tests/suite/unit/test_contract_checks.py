@@ -17,6 +17,7 @@ from cutover.config.validation import root
 from cutover.contract.access_control import alternative_spellings
 from cutover.contract.account_snapshot import changes
 from cutover.contract.broken_requests import OPTIONAL, broken
+from cutover.contract.error_responses import rule_of_negotiation
 from cutover.contract.forged_tokens import control_token, forged_with_key, forged_without_key
 from cutover.contract.information_disclosure import disclosed_detail
 from cutover.contract.valid_requests import (
@@ -27,6 +28,7 @@ from cutover.contract.valid_requests import (
     object_operations,
     valid_request,
 )
+from cutover.core.rule_table import Rule
 from cutover.core.secrets import Secret, new_password
 
 pytestmark = pytest.mark.unit
@@ -227,3 +229,15 @@ def test_trace_of_miniflare_is_no_disclosure() -> None:
 def test_trace_of_the_worker_is_a_disclosure(body: str) -> None:
     """A trace that the Worker itself puts into its response discloses internals."""
     assert disclosed_detail(body.encode()) is not None
+
+
+@pytest.mark.parametrize(
+    ("status", "sent", "rule"),
+    [
+        (406, {"accept": "text/html"}, Rule.DOWNLOADS), (406, {}, None), (404, {"accept": "text/html"}, None),
+        (406, {"range": "bytes=0-"}, None),
+    ],
+)  # fmt: skip
+def test_refused_media_type_loses_no_data(status: int, sent: dict[str, str], rule: Rule | None) -> None:
+    """406 to a request for another media type is a matter of convention; any other refusal is lost data."""
+    assert rule_of_negotiation(status, sent) is rule
