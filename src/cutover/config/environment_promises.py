@@ -55,7 +55,7 @@ def read_promises(project: Path, name: str, changes: object, own: Path | None = 
     for table, key in _LEAST_ONE:
         if table not in result:
             continue  # dropped: the checks are not required
-        row = result[table]
+        row = table_of(file, table, result[table])
         if not (row.get(key, True) if key else row):
             raise ConfigurationError(
                 environments,
