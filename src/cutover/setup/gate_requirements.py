@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from cutover.config.environment import Environment
 from cutover.core.requirements import RequiredCheck, base_of
 from cutover.core.rule_table import UNIVERSAL
+from cutover.core.safety import SafetyLevel
 
 GATES: Final = ("smoke", "contract", "parity", "migration", "load")
 """The gates of the doctor: those of manifest.toml, and the load profiles."""
@@ -106,10 +107,12 @@ def _judge(environment: Environment, check: RequiredCheck, state: GateState) -> 
 def _missing_of(environment: Environment, check: RequiredCheck) -> Iterable[Missing]:
     form = environment.read_only_form
     if check.level > environment.safety and check.gate not in form:
+        readable = environment.safety is SafetyLevel.READ_ONLY
         yield Missing(
-            f"safety {check.level.label} (it is {environment.safety.label})", f'safety = "{check.level.label}"',
-            _absent(check.needs) if check.needs else f'read_only_form.{check.gate} = "why"',
-        )  # fmt: skip
+            f"safety {check.level.label} (it is {environment.safety.label})",
+            f'safety = "{check.level.label}"',
+            f'read_only_form.{check.gate} = "why"' if readable else "",
+        )
     for need in check.needs:
         if need in LINES:
             what, has, line = LINES[need]
@@ -159,10 +162,6 @@ def _judge_load(environment: Environment, state: GateState) -> None:
     if environment.safety.label == "read-only":
         state.lacks(Missing("safety test-data (it is read-only)", 'safety = "test-data"'), "load")
     state.runnable = int(not state.missing)
-
-
-def _absent(needs: Iterable[str]) -> str:
-    return ", or ".join(f'absent.{need} = "why"' for need in needs)
 
 
 def _all_https(environment: Environment) -> bool:
