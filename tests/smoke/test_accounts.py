@@ -36,6 +36,19 @@ def test_register_gives_working_tokens(target: Target, accounts: Accounts) -> No
 
 
 @pytest.mark.needs("registration")
+@pytest.mark.rule(Rule.VALIDATION)
+def test_email_keeps_its_spelling(target: Target, accounts: Accounts) -> None:
+    """The part of an address before the @ keeps its capital letters (RFC 5321, 2.4)."""
+    target.operation("user").require("response", "email")
+    account = accounts.name()
+    account.email = f"Mixed.Case-{account.email}"
+    with target.needs("register"):
+        registered = accounts.register(account).expect_status()
+    accounts.open_session(account, registered)
+    expect_owner(_user(target, account.access_token), account, fields=("email",))
+
+
+@pytest.mark.needs("registration")
 @pytest.mark.never_waived("isolation between users")
 @pytest.mark.rule(Rule.ISOLATION)
 def test_second_registration_of_a_name_is_refused(target: Target, accounts: Accounts) -> None:
@@ -57,13 +70,15 @@ def test_second_registration_of_a_name_is_refused(target: Target, accounts: Acco
     _login(target, account.username, other).expect_refusal(401, why="the second registration changed nothing")
 
 
+@pytest.mark.accounts(2)
 @pytest.mark.rule(Rule.OPERATIONS)
 @pytest.mark.owns("login", "logout", "refresh", "user")
 def test_session_from_login_to_logout(target: Target, accounts: Accounts) -> None:
     """Register, log in, refresh, read the account and log out all succeed in one session."""
-    account = accounts.new()
+    account, _later = accounts.new(), accounts.new()  # a profile of the account that registered last would be wrong
     login = _login(target, account.username, account.password).expect_status()
     take_session(target, account, login)
+    expect_owner(login, account, fields=("username", "email"))
     if target.has("refresh") and login.operation.has("refresh_token"):
         refreshed = _refresh(target, account.refresh_token).expect_status()
         account.access_token = take_refresh_token(account, refreshed).secret("access_token")

@@ -61,6 +61,23 @@ def test_range_download_is_correct(target: Target, accounts: Accounts) -> None:
         )
 
 
+@pytest.mark.rule(Rule.HEAD)
+def test_head_of_a_download_has_the_headers_of_get(target: Target, accounts: Accounts) -> None:
+    """HEAD has the status, length, type and ETag of GET, and no body (RFC 9110, 9.3.2)."""
+    uploads = Uploads(target, accounts, ("contacts",))
+    got = uploads.download("contacts", {}).expect_status()
+    head = uploads.download("contacts", {}, method="HEAD").expect_status()
+    for name in ("content-length", "content-type", "etag"):
+        if head.answer.headers.get(name) != got.answer.headers.get(name):
+            raise head.failed(
+                f"head:{name}",
+                expected=f"{name}: {got.answer.headers.get(name)} as by GET",
+                got=repr(head.answer.headers.get(name)),
+            )
+    if head.body:
+        raise head.failed("head:body", expected="no body", got=f"{len(head.body)} bytes")
+
+
 class Uploads:
     """List files of the corpus, uploaded to a new account."""
 
@@ -71,8 +88,9 @@ class Uploads:
             self._ids[name] = prepare_file(target, self._token, corpus.list_file(name))
             target.prepare("download", token=self._token, path={"file_id": self._ids[name]})
 
-    def download(self, name: str, headers: Mapping[str, str]) -> Result:
+    def download(self, name: str, headers: Mapping[str, str], *, method: str | None = None) -> Result:
         """Download one of the files with these headers."""
         # Identity: a compressed response has another length and, by RFC 9110, another ETag.
         sent = {"accept-encoding": "identity", **headers}
-        return self._target.call("download", token=self._token, path={"file_id": self._ids[name]}, headers=sent)
+        path = {"file_id": self._ids[name]}
+        return self._target.call("download", token=self._token, path=path, headers=sent, method=method)

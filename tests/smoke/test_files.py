@@ -1,5 +1,6 @@
 """Files: upload, list, download, delete, ownership. Plan: Staging Validation Script, file upload test."""
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -125,6 +126,20 @@ def test_tags_are_stored_and_listed(target: Target, accounts: Accounts) -> None:
     got = {str(entry["file_id"]): entry["tags"] for entry in account.own(listed)}.get(file_id)
     if got != tags:
         raise listed.failed("tags:listed", expected=tags, got=repr(got))
+
+
+@pytest.mark.never_waived("loss of data")
+def test_files_of_equal_names_are_both_kept(target: Target, accounts: Accounts) -> None:
+    """Two files with the same name are both downloaded as uploaded. If the second is refused, the first is kept."""
+    account, first = accounts.new(), corpus.list_file("tabs")
+    _prepare_download(target, account)
+    second = dataclasses.replace(corpus.list_file("semicolons"), filename=first.filename)
+    first_id = str(_upload(target, account.access_token, first).expect_status().field("file_id"))
+    again = _upload(target, account.access_token, second)
+    if again.status not in (400, 409, 422):
+        second_id = str(again.expect_status().field("file_id"))
+        _expect_bytes(_download(target, account.access_token, second_id).expect_status(), second)
+    _expect_bytes(_download(target, account.access_token, first_id).expect_status(), first)
 
 
 @pytest.mark.rule(Rule.VALIDATION)

@@ -5,6 +5,7 @@ A deployment may return them elsewhere: tokens by a login after the registration
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from cutover.config.operation import PLACEHOLDER, names_in
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 TOKENS: Final = "tokens of register"
 """The precondition that a successful registration returns an id and tokens. Without it, accounts log in."""
 _TOKENS: Final = ("access_token", "refresh_token")
+OWNER_FIELDS: Final = ("username", "email", "user_id")
+"""Fields of a response that name its account."""
 _WITH_ID: Final = ("register", "login", "user")
 
 
@@ -100,17 +103,20 @@ def prepare_refresh(target: Target, account: Account) -> Result:
     return take_refresh_token(account, target.prepare("refresh", fields={"refresh_token": account.refresh_token}))
 
 
-def expect_owner(result: Result, account: Account) -> None:
-    """Expect that the response of `user` is about this account, by its name, or else by its address or id.
+def expect_owner(result: Result, account: Account, fields: Sequence[str] = OWNER_FIELDS) -> None:
+    """Expect that a response is about this account, by each of these fields that it declares.
 
-    Raises CheckFailed, and NotApplicable if the response has none of these fields.
+    Raises CheckFailed, and NotApplicable if the fields are all of OWNER_FIELDS and the response has none.
     """
     result.expect_status()
     known = {"username": account.username, "email": account.email, "user_id": account.user_id}
-    name = next((name for name, value in known.items() if result.operation.has(name) and value), "username")
-    if result.field(name) != known[name]:
-        # The name of another account is not printed.
-        raise result.failed(f"user:{name}", expected=known[name], got="another account")
+    declared = [name for name in fields if result.operation.has(name) and known[name]]
+    if not declared and fields is OWNER_FIELDS:
+        declared = ["username"]
+    for name in declared:
+        if str(result.field(name)) != str(known[name]):
+            # The name of another account is not printed.
+            raise result.failed(f"{result.operation.name}:{name}", expected=known[name], got="another account")
 
 
 def object_key_of(target: Target, account: Account, uploaded: Result) -> str:
