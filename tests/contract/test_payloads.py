@@ -207,7 +207,7 @@ def _expect_safe_raw_error(inspection: Inspection, person: Person, operation: Op
     """Send a malformed path. Report a 5xx, a success, and an error that discloses internals."""
     written = re.sub(r"\{\w+\}", lambda _: spelling, operation.path)
     with RawConnection(inspection.target, operation.name) as connection:
-        path = valid_request(operation.name, person).get("path")
+        path = inspection.target.known.parameters(valid_request(operation.name, person).get("path") or {})
         connection.begin({"Content-Length": "0"}, token=person.token, path=path, spelling=written)
         answer = connection.answer()
     inspection.count(operation.name)

@@ -12,11 +12,11 @@ SQL: Final = (
 )  # fmt: skip
 """Texts that end an SQL literal, or have a meaning in LIKE or as a parameter."""
 TEMPLATES: Final = (
-    "{{7*191}}", "${7*191}", "#{7*191}", "<%= 7*191 %>", "{% debug %}", "{{config}}", "${{7*191}}", "@(7*191)",
-    "{0.__class__}", "%{7*191}", "$(expr 7 \\* 191)", "`expr 7 \\* 191`",
+    "{{6007*7019}}", "${6007*7019}", "#{6007*7019}", "<%= 6007*7019 %>", "{% debug %}", "{{config}}", "${{6007*7019}}",
+    "@(6007*7019)", "{0.__class__}", "%{6007*7019}", "$(expr 6007 \\* 7019)", "`expr 6007 \\* 7019`",
 )  # fmt: skip
-EVALUATED: Final = "1337"
-"""Result of each expression in TEMPLATES."""
+EVALUATED: Final = "42163133"
+"""Result of each expression in TEMPLATES: long enough not to occur in a debug page by chance."""
 MARKUP: Final = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -30,7 +30,7 @@ FORMULAS: Final = (
 """Cells that a spreadsheet would evaluate (OWASP CSV Injection)."""
 IDS: Final = (
     "'", "1 OR 1=1", "1;DROP TABLE files", "%00", "../../etc/passwd", "..", ".", "1e999", "-1", "0", "01", "1.0",
-    "9" * 40, "\uff19", "00000000-0000-4000-8000-00000000000g", "a" * 3000, "{{7*191}}", "null", "undefined", "NaN",
+    "9" * 40, "\uff19", "00000000-0000-4000-8000-00000000000g", "a" * 3000, "{{6007*7019}}", "null", "undefined", "NaN",
     "*", "%",
     "\r\nX-Injected: 1", "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"), "constructor",
     "__proto__",
@@ -56,7 +56,7 @@ FILE_NAMES: Final[Mapping[str, tuple[bytes, str | None]]] = {
     "right to left": ("\u202evsc.exe.csv".encode(), "\u202evsc.exe.csv"),
     "half width": ("\uff0e\uff0e\uff0fx.csv".encode(), "\uff0e\uff0e\uff0fx.csv"),
     "markup": (b"<img src=x onerror=alert(1)>.csv", "<img src=x onerror=alert(1)>.csv"),
-    "a template": (b"{{7*191}}.csv", "{{7*191}}.csv"),
+    "a template": (b"{{6007*7019}}.csv", "{{6007*7019}}.csv"),
     "SQL": (b"'; DROP TABLE files; --.csv", "'; DROP TABLE files; --.csv"),
     "a formula": (b"=cmd|x.csv", "=cmd|x.csv"),
     "a shell": (b"$(reboot)`id`.csv", "$(reboot)`id`.csv"),

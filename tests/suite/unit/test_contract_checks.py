@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from cutover.contract.broken_requests import OPTIONAL, broken
 from cutover.contract.error_responses import rule_of_negotiation
 from cutover.contract.forged_tokens import control_token, forged_with_key, forged_without_key
 from cutover.contract.information_disclosure import disclosed_detail
+from cutover.contract.payloads import EVALUATED, TEMPLATES
 from cutover.contract.valid_requests import (
     DESTRUCTIVE,
     UNAUTHENTICATED,
@@ -241,3 +243,10 @@ def test_trace_of_the_worker_is_a_disclosure(body: str) -> None:
 def test_refused_media_type_loses_no_data(status: int, sent: dict[str, str], rule: Rule | None) -> None:
     """406 to a request for another media type is a matter of convention; any other refusal is lost data."""
     assert rule_of_negotiation(status, sent) is rule
+
+
+def test_template_payloads_evaluate_to_a_rare_number() -> None:
+    """Every expression has the result, which is too long to occur in a large error page by chance."""
+    products = {int(a) * int(b) for text in TEMPLATES for a, b in re.findall(r"(\d+) ?\\?\\?\* ?(\d+)", text)}
+    assert products == {int(EVALUATED)}
+    assert len(EVALUATED) >= 8

@@ -386,6 +386,13 @@ def test_mistake_in_identity_names_key_and_fix(project: Path, identity: str, wor
         assert word in str(caught.value)
 
 
+def test_malformed_path_of_a_named_file_has_a_url(project: Path) -> None:
+    """A raw request to a path that contains a file's name is built from the file's id, as other requests are."""
+    target, _ = target_of(load(project, BY_NAME), files)
+    path = target.known.parameters({"file_id": "an id"})
+    assert target.operation("download").url_path(path) == "/d/an%20id/"
+
+
 def test_files_named_by_another_value_are_objects(project: Path) -> None:
     """Access to another user's file is judged for every operation that names a file, however it names it."""
     operations = load(project, BY_NAME).operations["worker"]
