@@ -54,7 +54,9 @@ REQUIRED: Final = (
     RequiredThreshold("p95_ms", 1000, _STRESS, EACH_STEP),
     RequiredThreshold("p95_ms", 100, _LONG, endpoints="reads", needs_network_latency=True),
     RequiredThreshold("average_ms", 200, ("smoke", "baseline"), endpoints="health"),
-    RequiredThreshold("average_ms", 250, ("smoke", *_LONG), endpoints="connections", needs_network_latency=True),
+    RequiredThreshold(
+        "connection_setup_ms", 200, ("smoke", *_LONG), endpoints="connections", needs_network_latency=True
+    ),
     RequiredThreshold("stalled_percent", 3, _LONG),
     RequiredThreshold("median_growth_ms_per_s", 0.5, _LONG),
     RequiredThreshold("longest_stall_ms", 1000, _LONG),
@@ -69,7 +71,7 @@ REQUIRED: Final = (
 
 CLASSES: Final[Mapping[str, frozenset[str]]] = {
     "health": frozenset({"health"}),
-    "connections": frozenset({"fresh:user"}),
+    "connections": frozenset({"fresh:user", "user"}),
     "reads": frozenset(
         {"user", "fresh:user", "kept:user", "list_files", "file", "download", "columns", "export", "list_filters",
          "filter", "index", "front_end"}

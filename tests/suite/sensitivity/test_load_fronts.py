@@ -267,7 +267,7 @@ RUNS = (
         lambda seen: seen.p95() > 250 and seen.threshold("health's average response time")["state"] == "kept",
         LIMITS, mix="list = 35, account = 30, fresh = 20, health = 15"),
     Run("first-request-300-ms", "smoke", 40, 11,
-        lambda seen: float(seen.threshold("first request of a connection")["interval"]["estimate"]) > 290,
+        lambda seen: float(seen.threshold("first request of a connection")["interval"]["estimate"]) > 250,
         "first request of a connection", mix=READS.replace("health = 5", "health = 10"), with_control=True),
     Run("stall-500-ms", "baseline", 60, 16,
         lambda seen: len(seen.data["stalls"]) == 2 and seen.threshold("no standstill")["state"] == "kept",
