@@ -53,14 +53,15 @@ def sample_responses(
         if name == "download":
             for kind, condition in _conditions(target, person):
                 yield kind, target.call(name, token=person.token, headers={**more["headers"], **condition}, **asked)
-    yield "another method", target.call("user", method="PUT", token=person.token, **more)
-    yield (
-        "a wrong password",
-        target.call("login", fields={"username": person.account.username, "password": new_password()}, **more),
-    )
-    fields = {"refresh_token": person.token}
-    yield "a wrong token", target.call("logout", token=person.token, fields=fields, **more)
-    yield "the wrong media type", target.call("upload", token=person.token, content=(b"a,b\n", "text/plain"), **more)
+    wrong: dict[str, tuple[str, dict[str, Any]]] = {
+        "user": ("another method", {"method": "PUT", "token": person.token}),
+        "login": ("a wrong password", {"fields": {"username": person.account.username, "password": new_password()}}),
+        "logout": ("a wrong token", {"token": person.token, "fields": {"refresh_token": person.token}}),
+        "upload": ("the wrong media type", {"token": person.token, "content": (b"a,b\n", "text/plain")}),
+    }
+    for name, (kind, request) in wrong.items():
+        if target.has(name):
+            yield kind, target.call(name, **request, **more)
 
 
 def _conditions(target: Target, person: Person) -> Iterator[tuple[str, dict[str, str]]]:

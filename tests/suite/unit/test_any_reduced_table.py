@@ -42,7 +42,7 @@ FIELDS = [
     for field in table.get(part, {})
 ]
 KNOWN: dict[str, str] = {}
-"""The name of the last registration, which `user` returns."""
+"""Name and address of the last registration, which `user` returns."""
 ALLOWED = (Blocked, CheckFailed, ConfigurationError, MeasurementError, NotVerified)
 
 
@@ -57,8 +57,7 @@ def whole_response(request: Request) -> tuple[int, Any]:
     """Answer with every field that operations.toml declares, one element in each list."""
     table = TABLES[request.operation]
     sent = request.json if isinstance(request.json, dict) else {}
-    if "username" in sent:
-        KNOWN["username"] = sent["username"]
+    KNOWN.update({name: sent[name] for name in ("username", "email") if name in sent})
     values = {"tags": [], "upload_status": "completed", "status": "healthy", **KNOWN}
     document: dict[str, Any] = {}
     entry: dict[str, Any] = {}
@@ -152,3 +151,16 @@ def test_nothing_dropped_makes_every_request(project: Path) -> None:
     for step in requests_of(target):
         step()
     assert {request.operation for request in client.requests} == set(TABLES)
+
+
+@pytest.mark.parametrize("name", sorted(set(TABLES) - {"register", "login", "user", "upload", "list_files"}))
+def test_absent_operation_leaves_the_samples_of_others(project: Path, name: str) -> None:
+    """Without one operation the responses of all others are still sampled, and the account's data still compared."""
+    target, client = target_of(load(project, override({name}, set())), whole_response)
+    person = create_person(target, Accounts(target, "run", None))
+    operations = [each for each in target.environment.operations["worker"].values() if each.absent is None]
+    sampled = {result.operation.name for _, result in sample_responses(target, person, operations)}
+    assert sampled >= set(TABLES) - {name, "delete_account", "logout"}
+    assert ("logout" in sampled) == (name != "logout")
+    assert {"account", "files"} <= snapshot(target, person).keys()
+    assert name not in {request.operation for request in client.requests}
