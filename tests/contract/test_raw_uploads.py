@@ -113,7 +113,8 @@ def test_wrong_lengths_store_nothing(target: Target, accounts: Accounts, recorde
     for what, (length, more) in lengths.items():
         answer, _ = upload_with_length(target, person.token, body, length, more=more)
         _expect(inspection, answer, range(400, 502), f"accepted: {what}", may_close=True)
-        expect_unchanged(inspection, person, before, after=what)
+        if not expect_unchanged(inspection, person, before, after=what):
+            before = snapshot(target, person)  # each change is reported once
     inspection.close(recorder)
 
 
@@ -146,7 +147,8 @@ def test_bodies_smuggle_no_second_request(target: Target, accounts: Accounts, re
         if second is not None and second.status < 400:  # an error only refuses the hidden request
             place = Place("upload", "", "a DELETE in the body of a POST", f"status {second.status}")
             inspection.report_at(place, f"second response to {spelling!r}", expected="one response", got=second.status)
-        expect_unchanged(inspection, person, before, after=repr(spelling))
+        if not expect_unchanged(inspection, person, before, after=repr(spelling)):
+            before = snapshot(target, person)
     inspection.close(recorder)
 
 
@@ -279,6 +281,8 @@ def _expect_stored(inspection: Inspection, person: Person, answer: RawAnswer | N
     """Check that an accepted upload is downloaded byte for byte."""
     target = inspection.target
     path = {"file_id": str(_field(target, answer, "file_id"))}
+    if target.known.names:  # a file that is named otherwise than by its id: the raw response was not read for that
+        target.call("list_files", token=person.token)
     result = target.call("download", token=person.token, path=path)
     statuses = result.operation.statuses
     if inspection.expect_status(result, *statuses, defect="cannot be downloaded") and result.body != content:
