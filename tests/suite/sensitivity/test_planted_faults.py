@@ -39,7 +39,8 @@ GENERATED = [
     if check.startswith("tests/contract/test_operations.py::") and "operation_keeps" in check
 ]
 # Runs against the whole gate in every test run. The same for the parity gate is in tests/suite/verdicts.
-WHOLE = next(fault["name"] for fault in FAULTS if fault["gate"] == "smoke")
+WHOLE = "every-upload-refused"
+"""A broken operation that many checks need: it must not fail or hide any of them (test_blocked_checks.py)."""
 
 # The controls that run by default: every third one of smoke, and the first one of parity and of contract.
 FIRST = {gate: next(f["name"] for f in FAULTS if f["gate"] == gate) for gate in ("parity", "contract")}
@@ -110,6 +111,10 @@ def test_planted_fault_is_caught(
         return
     assert done.code == 1, done.output
     assert CAUGHT_BY[fault["name"]] in failed, done.output
+    if fault["name"] == WHOLE:
+        counts = done.verdict["gates"][0]["counts"]
+        assert len(done.verdict["reasons"]) == 1, done.output
+        assert counts["passed"] + counts["failed"] + counts["blocked"] == counts["required"], done.output
     if "shows" in fault:
         found = json.loads((done.folder / "parity.json").read_text())["differences"]
         _assert_found(
