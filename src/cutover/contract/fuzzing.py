@@ -80,6 +80,8 @@ class Fuzzer:
         """Read the contract. minutes: time limit of the whole gate. Raises ConfigurationError."""
         self.environment, self.target, self.recorder, self.seed = environment, target, recorder, seed
         own = environment.contracts.get(target.system)
+        # A document of the suite contains its conventions.
+        self.document_rule = Rule.OPENAPI if own is not None and own.file is not None else Rule.DOCUMENT
         found = contract or read_contract((own and own.file) or project / FILES[target.system])
         self.known_violations = (
             load_known_violations(project, environment.files.get("known_violations"))
@@ -336,6 +338,7 @@ class _OperationCheck:
                 operation=answer.request.operation,
                 source=self._fuzzer.source,
                 place=self._place(answer, phase),
+                document_rule=self._fuzzer.document_rule,
             )
             declared = target.operation(answer.request.operation).refused_with(401)
             if finding.breaks == Rule.STATUSES and response.status_code in declared:

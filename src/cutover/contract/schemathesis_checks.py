@@ -42,7 +42,7 @@ BREAKS: Final = {
     "MissingHeaderNotRejected": Rule.AUTHENTICATION,
     "UseAfterFree": Rule.REVOCATION,
 }
-"""Failure -> the rule that it breaks. All others break Rule.OPENAPI."""
+"""Failure -> the rule that it breaks. All others break that of the document."""
 _EXPECTED: Final = {
     "ServerError": "no 5xx status",
     "ContentTypeServerError": "no 5xx status",
@@ -84,12 +84,15 @@ def failures_of(
 
 
 def finding_of(failure: Failure, case: Any, response: Response, *, system: str, operation: str, source: str,
-               place: Place) -> Finding:  # fmt: skip
-    """Return the failure as a finding. source: name of the document. place: place of the response."""
+               place: Place, document_rule: Rule) -> Finding:  # fmt: skip
+    """Return the failure as a finding. source: name of the document. place: place of the response.
+
+    document_rule: the rule that a response breaks if it does not match the document.
+    """
     kind = type(failure).__name__
     status = response.status_code
     rule = RULES.get(kind, "{source} {operation}: responses").format(source=source, operation=operation)
-    breaks = BREAKS.get(kind, Rule.OPENAPI)
+    breaks = BREAKS.get(kind, document_rule)
     check = _words(kind)
     if kind == "MissingHeaderNotRejected" and 400 <= status < 500:
         # It was refused, only with another status: no gap in the access control.

@@ -55,8 +55,7 @@ class Rule(StrEnum):
     )
     OPENAPI = (
         "universal:openapi",
-        "Requests and responses match the OpenAPI document of the deployment; in profile house, that of the suite if "
-        "the environment names none.",
+        "Requests and responses match the OpenAPI document of the deployment.",
     )
 
     # Conventions of contracts/api.md and contracts/promises.toml.
@@ -99,7 +98,11 @@ class Rule(StrEnum):
     USER_NAMES = "house:user-names", "Every name of contracts/api.md can register."
     SCHEMA = "house:schema", "The databases have the tables and columns of the plan that a check reads or writes."
     IDS = "house:ids", "An id has one spelling."
-    DOCUMENT = "house:document", "The OpenAPI documents pass lint and keep the promises of the suite's documents."
+    DOCUMENT = (
+        "house:document",
+        "The OpenAPI documents pass lint and keep the promises of the suite's documents. A system without a document "
+        "of its own matches that of the suite.",
+    )
 
     @property
     def profile(self) -> str:

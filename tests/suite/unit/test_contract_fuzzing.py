@@ -1,5 +1,6 @@
 """The record of an operation's check if not all requests were sent."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,14 +8,16 @@ from typing import Any
 
 import pytest
 
-from cutover.config.environments import load_environment
+from cutover.config.environments import OwnContract, load_environment
 from cutover.config.validation import root
 from cutover.contract import fuzzing
+from cutover.contract.document import FILES
 from cutover.contract.findings import ContractFailed, Finding, Findings, Place
 from cutover.contract.fuzzing import Fuzzer, RequestCounts
 from cutover.contract.known_violations import KnownViolations
 from cutover.core.errors import CheckFailed, NotApplicable, NotVerified
 from cutover.core.recorder import Recorder
+from cutover.core.rule_table import Rule
 from cutover.systems.target import Target
 
 pytestmark = pytest.mark.unit
@@ -142,3 +145,12 @@ def test_operation_outside_the_document_is_not_applicable(
     )
     with pytest.raises(NotApplicable, match=reason):
         fuzzer.check_operation(name, None)
+
+
+@pytest.mark.parametrize(("own", "rule"), [(False, Rule.DOCUMENT), (True, Rule.OPENAPI)])
+def test_document_of_the_suite_is_a_convention(own: bool, rule: Rule) -> None:
+    """A response that violates the suite's document breaks a convention, one that violates its own a universal rule."""
+    contracts = {"worker": OwnContract(file=root() / FILES["worker"])} if own else {}
+    environment = dataclasses.replace(load_environment(root(), "production"), contracts=contracts)
+    target: Any = SimpleNamespace(system="worker")
+    assert Fuzzer(root(), environment, target, Recorder()).document_rule is rule
