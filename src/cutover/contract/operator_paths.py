@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -30,18 +30,43 @@ CHANGING_QUERIES: Final = (
 query and would seem closed."""
 SWITCH: Final = {"version": "blue"}
 """The body of the plan's switch (Blue-Green Deployment)."""
+ELEVATING_QUERIES: Final = ("admin=1", "is_admin=true", "role=admin", "debug=true", "_method=GET")
+ELEVATING_HEADERS: Final[Sequence[tuple[str, str]]] = (
+    ("x-admin", "1"), ("x-role", "admin"), ("x-user-role", "admin"), ("x-forwarded-for", "127.0.0.1"),
+    ("x-real-ip", "127.0.0.1"), ("x-http-method-override", "GET"), ("x-internal-request", "true"),
+)  # fmt: skip
+"""Headers that a proxy or a framework may trust, also in requests of users."""
+REWRITING_HEADERS: Final = ("x-original-url", "x-rewrite-url")
+"""Headers that name another path than the request line, for access rules in front of the application."""
+ELEVATING_BODY: Final = {"admin": True, "is_admin": True, "is_staff": True, "role": "admin"}
 _CLOSED: Final = (401, 403, 404, 405)
 _NO_PATH: Final = "-cutover-no-such-path"
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One request. query, body: as in the plan's endpoints, empty if only the path is requested."""
+    """One request. query, body: as in the plan's endpoints, empty if only the path is requested.
+
+    header: name and value by which a user may claim rights, None without one.
+    """
 
     path: str
     method: str = "GET"
     query: str = ""
-    body: dict[str, str] | None = None
+    body: Mapping[str, object] | None = None
+    header: tuple[str, str] | None = None
+
+    @property
+    def text(self) -> str:
+        """Return path, query and header as a finding names them."""
+        query = f"?{self.query}" if self.query else ""
+        return f"{self.path}{query}" + (f" with {self.header[0]}: {self.header[1]}" if self.header else "")
+
+    @property
+    def unclaimed(self) -> Probe | None:
+        """Return the request to the same path without the claim of rights; None if this one claims none."""
+        claims = self.header is not None or self.query in ELEVATING_QUERIES or self.body is ELEVATING_BODY
+        return replace(self, query="", body=None, header=None) if claims else None
 
     def is_open(self, status: int) -> bool:
         """Return True if the status shows that an endpoint handled the request.
@@ -87,3 +112,14 @@ def probes(*, harmless: bool, declared: Sequence[str] = (), only_declared: bool 
             yield Probe(path, "DELETE")
     if harmless and not only_declared:
         yield from (Probe(path, "POST", body=SWITCH) for path in SWITCHES)
+    yield from _elevations([path for path in operators if harmless or path not in SWITCHES], harmless=harmless)
+
+
+def _elevations(paths: Sequence[str], *, harmless: bool) -> Iterator[Probe]:
+    """Yield requests that claim rights by a parameter, a header or a field (OWASP API5:2023)."""
+    for path in paths:
+        yield from (Probe(path, query=query) for query in ELEVATING_QUERIES)
+        yield from (Probe(path, header=header) for header in ELEVATING_HEADERS)
+        yield from (Probe("", header=(name, f"/{path}")) for name in REWRITING_HEADERS)
+        if harmless:
+            yield Probe(path, "POST", body=ELEVATING_BODY)
