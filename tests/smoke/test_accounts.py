@@ -22,6 +22,10 @@ pytestmark = [
 ]
 
 
+PASSWORD_LENGTHS = (8, 16, 32, 64, 72, 100, 119)
+"""Lengths at which hashes, columns and forms cut passwords. 72 is bcrypt's."""
+
+
 @pytest.mark.needs("registration")
 @pytest.mark.rule(Rule.OPERATIONS)
 @pytest.mark.owns("register", TOKENS)
@@ -33,6 +37,26 @@ def test_register_gives_working_tokens(target: Target, accounts: Accounts) -> No
         raise result.failed("register:username", expected=account.username, got=repr(result.field("username")))
     take_session(target, account, result)
     expect_owner(_user(target, account.access_token), account)
+
+
+@pytest.mark.needs("registration")
+@pytest.mark.never_waived("isolation between users")
+def test_passwords_count_to_their_last_byte(target: Target, accounts: Accounts, recorder: Recorder) -> None:
+    """A password of 120 bytes is needed in full: its beginnings are refused (bcrypt compares only 72 bytes)."""
+    account = accounts.name()
+    accounts.set_password(account, Secret((new_password().reveal() * 6)[:120]))
+    registered = accounts.register(account)
+    if registered.is_status(400, 422):
+        raise NotApplicable(f"{target.system} accepts no password of 120 bytes, so it cannot ignore the end of one")
+    registered.expect_status()
+    _prepare_login(target, account)
+    for length in PASSWORD_LENGTHS:
+        shorter = account.password.reveal()[:length]
+        for wrong in (shorter, shorter + "x" * (120 - length)):
+            _login(target, account.username, Secret(wrong)).expect_refusal(
+                401, why=f"only the first {length} of 120 bytes are right"
+            )
+    recorder.measure("wrong passwords refused", 2 * len(PASSWORD_LENGTHS), "all", sample=2 * len(PASSWORD_LENGTHS))
 
 
 @pytest.mark.needs("registration")

@@ -92,6 +92,15 @@ class Accounts:
         self._note("named", account)
         return account
 
+    def set_password(self, account: Account, password: Secret) -> None:
+        """Use this password for an account that is not registered yet.
+
+        A killed run cannot be cleaned up with it, so the ledger names no key for the account: the cleanup lists it.
+        """
+        account.password = password
+        if self._ledger is not None:
+            note(self._ledger, "named", self._target.environment.name, self._target.system, account.username, None)
+
     def _unused(self, ending: str = "") -> Account:
         base = f"{self._prefix}-{next(self._numbers)}"
         username = base + ending
