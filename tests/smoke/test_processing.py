@@ -1,10 +1,14 @@
 """Processing after an upload. Plan: files.upload_status, row_count."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from cutover import corpus
 from cutover.accounts.prepared_files import prepare_file
 from cutover.accounts.registered import Accounts
+from cutover.config.environment_promises import upload_limit
 from cutover.core.recorder import Recorder
 from cutover.core.rule_table import Rule
 from cutover.core.secrets import Secret
@@ -21,20 +25,28 @@ pytestmark = [
 DEADLINE_S = 30.0
 
 
-def test_processing_completes_with_right_counts(target: Target, accounts: Accounts, recorder: Recorder) -> None:
-    """Lists of three kinds reach "completed" with the correct rows, columns and SHA-256."""
+SIZES = (1_500_000, 11_000_000, corpus.NEARLY_THE_LIMIT)
+"""Bytes of the large lists: parts, buffers and estimates begin at 1 or 10 MB."""
+
+
+def test_processing_completes_with_right_counts(
+    target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
+) -> None:
+    """Lists of three kinds and of every size reach "completed" with the correct rows, columns and SHA-256."""
     token = accounts.new().access_token
     prepare_file(target, token)
-    for name in ("contacts", "header_only", "quoted_newlines"):
-        file = corpus.list_file(name)
+    limit = upload_limit(promises, target.system)
+    large = [corpus.large(size) for size in SIZES if size < limit]
+    for file in (*map(corpus.list_file, ("contacts", "header_only", "quoted_newlines")), *large):
+        name = file.name
         result, seconds = _processed(target, token, file)
         recorder.measure(f"{name} processed after (s)", round(seconds, 3), f"<= {DEADLINE_S:g}")
         promised = {
             "upload_status": "completed", "row_count": file.rows, "column_count": len(file.columns),
             "checksum": file.sha256,
         }  # fmt: skip
-        declared = [name for name in promised if result.operation.has(name)]
-        seen, known = tuple(map(result.field, declared)), tuple(promised[name] for name in declared)
+        declared = [field for field in promised if result.operation.has(field)]
+        seen, known = tuple(map(result.field, declared)), tuple(promised[field] for field in declared)
         if seen != known:
             raise result.failed("processing:counts", expected=f"{name}: {known}", got=seen)
 
