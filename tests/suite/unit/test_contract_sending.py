@@ -62,6 +62,15 @@ class Case:
         return {"method": "POST", "url": f"{base_url}{self.path}", "json": self.body}
 
 
+@pytest.mark.parametrize(("again", "repeats"), [("longenough1", True), ("longenough2", False), (None, False)])
+def test_different_passwords_are_no_valid_request(again: str | None, repeats: bool) -> None:
+    """A refused registration with two different passwords is no finding about a valid request."""
+    case, target, unused = Case(), Registering(400), SimpleNamespace()
+    case.body["password2"] = again
+    anything: Any = unused
+    assert Sender(target, anything, anything, {}).repeats_password(case) is repeats  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("username", ["someone", "a\0b", 7, None])
 @pytest.mark.parametrize("password", ["longenough1", "short", "with\0zero-byte", ""])
 @pytest.mark.parametrize("is_positive", [True, False])
