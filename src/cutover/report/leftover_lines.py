@@ -21,8 +21,8 @@ def leftover_lines(leftovers: Iterable[str], file: str = "verdict.json") -> list
         reason = _REQUEST.sub("", reason)
         groups.setdefault(reason, []).append(what)
     return [
-        (f"{whats[0]}: {reason}" if reason else whats[0])
-        if len(whats) == 1
-        else f"{len(whats):,} items, all listed in {file}, for example {whats[0]}{reason and ': ' + reason}"
-        for reason, whats in groups.items()
+        (f"{kinds[0]}: {reason}" if reason else kinds[0])
+        if len(kinds) == 1
+        else f"{len(kinds):,} items, all listed in {file}, for example {kinds[0]}{reason and ': ' + reason}"
+        for reason, kinds in groups.items()
     ]
