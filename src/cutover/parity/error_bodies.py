@@ -35,9 +35,8 @@ def view(body: Any, form: ErrorForm, names: Mapping[str, str]) -> ErrorView:
         return ErrorView(form.form, any(map(_is_text, body)), frozenset(), wrong)
     if not isinstance(body, dict):
         return ErrorView(shape(body), False, frozenset(), (("/error", Kind.TYPE, form.form, shape(body)),))
-    reason = _at(body, form.reason)
     container = body if form.fields == "" else _at(body, form.fields)
-    own = {form.reason, *form.required, *form.optional}
+    own = {*form.reasons, *form.required, *form.optional}
     blamed = {
         key: why
         for key, why in (container.items() if isinstance(container, dict) else ())
@@ -48,7 +47,7 @@ def view(body: Any, form: ErrorForm, names: Mapping[str, str]) -> ErrorView:
         faults.append((form.fields, Kind.TYPE, "object", shape(container)))
     faults += [
         (pointer, Kind.SEMANTICS, "object", shape(value))
-        for pointer in sorted({"", form.fields, *(own.rpartition("/")[0] for own in (form.reason, *form.required))})
+        for pointer in sorted({"", form.fields, *(own.rpartition("/")[0] for own in (*form.reasons, *form.required))})
         if isinstance(value := _at(body, pointer), Repeated)
     ]
     faults += _unknown(body, form, own)
@@ -58,7 +57,11 @@ def view(body: Any, form: ErrorForm, names: Mapping[str, str]) -> ErrorView:
         if not _is_list_of_texts(why)
     ]
     general = (_at(body, pointer) for pointer in form.optional)
-    reasoned = _is_text(reason) or bool(blamed) or any(_is_list_of_texts(value) for value in general)
+    reasoned = (
+        any(_is_text(_at(body, place)) for place in form.reasons)
+        or bool(blamed)
+        or any(_is_list_of_texts(value) for value in general)
+    )
     return ErrorView(form.form, reasoned, frozenset(names.get(key, key) for key in blamed), tuple(faults))
 
 

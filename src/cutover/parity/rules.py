@@ -27,10 +27,13 @@ class ListRule:
 
 @dataclass(frozen=True)
 class ErrorForm:
-    """The error format of a system, as pointers into the body. fields: the object with reasons by field."""
+    """The error format of a system, as pointers into the body.
+
+    reasons: places of the reason, of which an error has one. fields: the object with reasons by field.
+    """
 
     form: str
-    reason: str
+    reasons: tuple[str, ...]
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     fields: str = ""
@@ -223,17 +226,19 @@ def _list_rule(file: Path, key: str, path: str, row: Any) -> ListRule:
 
 def _error_form(file: Path, key: str, row: Any) -> ErrorForm:
     table = table_of(file, key, row, {"form", "reason", "required", "optional", "fields"})
-    texts = texts_of(file, key, {name: table[name] for name in ("form", "reason", "fields") if name in table})
-    for name in ("form", "reason"):
-        if not texts.get(name):
+    texts = texts_of(file, key, {name: table[name] for name in ("form", "fields") if name in table})
+    for name, given in (("form", texts.get("form")), ("reason", table.get("reason"))):
+        if not given:
             raise ConfigurationError(file, f"{key}.{name}", "missing", "Add it.")
-    for name in ("reason", *(["fields"] if texts.get("fields") else [])):
-        _pointer(file, f"{key}.{name}", texts[name])
+    if texts.get("fields"):
+        _pointer(file, f"{key}.fields", texts["fields"])
+    places = typed(file, f"{key}.reason", table["reason"], (str, list), "a JSON pointer or a list of them")
+    reasons = tuple(_pointer(file, f"{key}.reason", each) for each in ([places] if isinstance(places, str) else places))
     lists = {}
     for name in ("required", "optional"):
         pointers = typed(file, f"{key}.{name}", table.get(name, []), list, "a list of JSON pointers")
         lists[name] = tuple(_pointer(file, f"{key}.{name}", value) for value in pointers)
-    return ErrorForm(texts["form"], texts["reason"], lists["required"], lists["optional"], texts.get("fields", ""))
+    return ErrorForm(texts["form"], reasons, lists["required"], lists["optional"], texts.get("fields", ""))
 
 
 def _cells(file: Path, table: Any, operations: Operations) -> tuple[Cell, ...]:

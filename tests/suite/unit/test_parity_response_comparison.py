@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -160,6 +161,20 @@ def test_fields_renamed_by_configuration_are_equal() -> None:
     assert moved == {"c": {"d": 1}, "l": [{"y": 1}, {"y": 2}, 3]}
     assert rename_fields({"a": {"b": 1, "e": 2}}, (("/a/b", "/b"),)) == {"a": {"e": 2}, "b": 1}
     assert given_ == {"a": {"b": 1}, "l": [{"x": 1}, {"x": 2}, 3]}
+
+
+@pytest.mark.parametrize(
+    ("body", "reasoned"),
+    [({"detail": "no"}, True), ({"error": "no"}, True), ({"detail": " "}, False), ({"code": "no"}, False), ({}, False)],
+)
+def test_error_has_its_reason_in_one_of_several_places(tmp_path: Path, body: Any, reasoned: bool) -> None:
+    """A deployment may write its errors in two formats; each place is a reason and no field of the request."""
+    text = (root() / "contracts" / "parity.toml").read_text()
+    file = tmp_path / "parity.toml"
+    file.write_text(text.replace('reason = "/detail"', 'reason = ["/detail", "/error"]'))
+    form = load_rules(root(), OPERATIONS, file).errors["legacy"]
+    seen = view(body, form, {})
+    assert (seen.reasoned, seen.fields) == (reasoned, frozenset())
 
 
 def faults(body: Any, legacy: Any = None) -> list[tuple[str, str]]:
