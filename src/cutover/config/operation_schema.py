@@ -17,7 +17,6 @@ from cutover.config.validation import (
     Text,
     table_of,
     typed,
-    whole_of,
 )
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -59,22 +58,43 @@ class PathText:
 
 @dataclass(frozen=True)
 class Statuses:
-    """A status or an array of statuses, from least to most."""
+    """A status or an array of statuses, from least to most. why: the reason of the limits, for messages."""
 
     least: int
     most: int
+    why: str = ""
+    excepted: frozenset[int] = frozenset()
 
     def read(self, file: Path, key: str, value: object) -> tuple[int, ...]:
         """Return the statuses. Raises ConfigurationError."""
         statuses = value if isinstance(value, list) else [value]
         if not statuses:
             raise ConfigurationError(file, key, "expected at least one status, got none", "Add a status.")
-        return tuple(whole_of(file, key, status, least=self.least, most=self.most) for status in statuses)
+        return tuple(self._one(file, key, status) for status in statuses)
+
+    def _one(self, file: Path, key: str, value: object) -> int:
+        status: int = typed(file, key, value, int, "an integer")
+        if not self.least <= status <= self.most or status in self.excepted:
+            limits = f"{self.least} to {self.most}" + "".join(f" except {each}" for each in sorted(self.excepted))
+            why = f" ({self.why})" if self.why else ""
+            raise ConfigurationError(file, key, f"expected {limits}, got {status}{why}", CORRECT)
+        return status
+
+
+_NO_BREACH: Final = "a redirect can lead to the data, 429 and 5xx refuse nothing: a breach or an error would pass"
+_SUCCESS: Final = Statuses(200, 399, "an error is no success: a check would accept a system that does not work")
+_REFUSAL: Final = Statuses(400, 499, _NO_BREACH, frozenset({429}))
+_LOGIN_REFUSAL: Final = Statuses(300, 499, "429 and 5xx refuse nothing, and a success is a breach", frozenset({429}))
+_REFUSED: Final = frozenset({"no_such_operation"})
+"""Operations whose declared status is a refusal."""
 
 
 @dataclass(frozen=True)
 class Refusals:
-    """A table: status of contracts/api.md -> the statuses of this deployment with the same meaning."""
+    """A table: status of contracts/api.md -> the statuses of this deployment with the same meaning.
+
+    Only for 401 a redirect has the same meaning: it leads to the login. 429 and 5xx never refuse.
+    """
 
     def read(self, file: Path, key: str, value: object) -> dict[int, tuple[int, ...]]:
         """Return the table. Raises ConfigurationError."""
@@ -84,7 +104,8 @@ class Refusals:
                 raise ConfigurationError(
                     file, f"{key}.{name}", f"expected a status from 400 to 599 as key, got {name!r}", CORRECT
                 )
-            read[int(name)] = Statuses(300, 599).read(file, f"{key}.{name}", inner)
+            allowed = _LOGIN_REFUSAL if name == "401" else _REFUSAL
+            read[int(name)] = allowed.read(file, f"{key}.{name}", inner)
         return read
 
 
@@ -120,11 +141,11 @@ class Fields:
         return text
 
 
-def _rules(*, override: bool) -> dict[str, Rule]:
+def _rules(*, override: bool, refused: bool) -> dict[str, Rule]:
     return {
         "method": Text(choices=METHODS),
         "path": PathText(),
-        "status": Statuses(100, 599),
+        "status": _REFUSAL if refused else _SUCCESS,
         "request": Fields(pointers=False, droppable=override, constants=override),
         "response": Fields(pointers=True, droppable=override),
         "entry": Fields(pointers=True, droppable=override),
@@ -134,11 +155,19 @@ def _rules(*, override: bool) -> dict[str, Rule]:
     }
 
 
-OPERATION: Final = Table(_rules(override=False))
-"""One operation in contracts/operations.toml."""
+def operation_table(name: str) -> Table:
+    """Return the schema of an operation of this name in contracts/operations.toml."""
+    return Table(_rules(override=False, refused=name in _REFUSED))
 
-OVERRIDE: Final = Table({**_rules(override=True), "replace": Flag(), "refusal": Refusals()})
-"""One operation of an environment. replace: its tables of fields replace those of contracts/operations.toml."""
+
+def override_table(name: str) -> Table:
+    """Return the schema of an operation of this name in an environment.
+
+    replace: its tables of fields replace those of contracts/operations.toml.
+    """
+    rules = _rules(override=True, refused=name in _REFUSED)
+    return Table({**rules, "replace": Flag(), "refusal": Refusals()})
+
 
 ROUTES: Final = Table(
     {
@@ -153,7 +182,7 @@ ROUTES: Final = Table(
 
 
 def merged(base: dict[str, Any], change: dict[str, Any], where: str) -> dict[str, Any]:
-    """Return an operation with an environment's changes, as read by OPERATION and OVERRIDE.
+    """Return an operation with an environment's changes, as read by `operation_table` and `override_table`.
 
     Tables of fields are merged key by key, or replaced with `replace = true`. The result has two more keys: dropped
     (PART.FIELD -> reason) and constants (key -> text). where: the place of the change, for the reasons.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cutover.config.operation import Operation, Operations, follow_pointer, names_in
-from cutover.config.operation_schema import OPERATION, OVERRIDE, ROUTES, Dropped, merged
+from cutover.config.operation_schema import ROUTES, Dropped, merged, operation_table, override_table
 from cutover.config.validation import CORRECT, ConfigurationError, Table, read_toml, table_of, typed
 from cutover.core.safety import SafetyLevel
 
@@ -25,7 +25,7 @@ _OF_A_FILE: Final = "file_id"
 def load_operations(file: Path, overrides: Any, routes: Any, where: str) -> Operations:
     """Return the operations with the overrides of an environment.
 
-    overrides: operation -> system -> keys to replace (operation_schema.OVERRIDE). routes: system -> changes of all its
+    overrides: operation -> system -> keys to replace (`override_table`). routes: system -> changes of all its
     operations (operation_schema.ROUTES), applied after the overrides; a path of an override is final. where: name of
     the environment, for messages. Raises ConfigurationError.
     """
@@ -48,10 +48,10 @@ def load_operations(file: Path, overrides: Any, routes: Any, where: str) -> Oper
         for system in SYSTEMS:
             if system not in table:
                 raise ConfigurationError(file, f"{name}.{system}", "missing", 'Add it, or absent = "why".')
-            base = OPERATION.read(file, f"{name}.{system}", table[system])
+            base = operation_table(name).read(file, f"{name}.{system}", table[system])
             expected[name] |= names_in(base.get("path", ""))
             key = f"{where}.operations.{name}.{system}"
-            change = OVERRIDE.read(environments, key, changed.get(system, {}))
+            change = override_table(name).read(environments, key, changed.get(system, {}))
             source, key = (environments, key) if system in changed else (file, f"{name}.{system}")
             operation = _operation(source, key, name, system, level, merged(base, change, f"{source.name} [{key}]"))
             if operation.absent is None:

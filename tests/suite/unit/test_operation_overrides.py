@@ -164,7 +164,14 @@ def test_other_status_of_success_has_the_same_meaning(project: Path) -> None:
         ("[x.operations.login.worker]\nresponse = { user_id = { absnt = 'x' } }", ["user_id.absnt", "unknown key"]),
         ("[x.operations.login.worker]\nreplace = 'yes'", ["login.worker.replace", "true or false"]),
         ("[x.operations.login.worker]\nrefusal = { 200 = 401 }", ["login.worker.refusal.200", "400 to 599"]),
-        ("[x.operations.login.worker]\nrefusal = { 401 = 200 }", ["login.worker.refusal.401", "300 to 599"]),
+        ("[x.operations.login.worker]\nrefusal = { 401 = 200 }", ["login.worker.refusal.401", "300 to 499"]),
+        ("[x.operations.login.worker]\nrefusal = { 401 = [401, 500] }", ["refusal.401", "got 500", "429 and 5xx"]),
+        ("[x.operations.login.worker]\nrefusal = { 401 = 429 }", ["refusal.401", "except 429, got 429"]),
+        ("[x.operations.download.worker]\nrefusal = { 404 = [404, 302] }", ["refusal.404", "got 302", "redirect"]),
+        ("[x.routes.worker]\nrefusal = { 403 = 303 }", ["routes.worker.refusal.403", "400 to 499", "redirect"]),
+        ("[x.operations.user.worker]\nstatus = [200, 500]", ["user.worker.status", "200 to 399, got 500", "error"]),
+        ("[x.operations.user.worker]\nstatus = 404", ["user.worker.status", "200 to 399, got 404", "error"]),
+        ("[x.operations.no_such_operation.worker]\nstatus = 200", ["no_such_operation.worker.status", "400 to 499"]),
         ("[x.operations.login.worker]\nrefusal = { 401 = [] }", ["login.worker.refusal.401", "at least one"]),
         ("[x.routes.worker]\nfields = { access_token = false }", ["login.worker.response", "access_token", "no"]),
         ("[x.operations.upload.worker]\nrequest = { file = false }", ["upload.worker.request", "file", "none"]),
@@ -182,3 +189,13 @@ def test_mistake_in_an_operation_names_key_and_fix(project: Path, text: str, wor
     for word in ("environments.toml", *words):
         assert word in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_refusal_of_401_may_be_a_redirect(project: Path) -> None:
+    """A redirect to the login refuses a request without a token."""
+    assert operation(project, "user", "refusal = { 401 = [302, 401] }").meaning(401) == (302, 401)
+
+
+def test_refused_operation_may_have_another_refusal(project: Path) -> None:
+    """The declared status of no_such_operation is a refusal."""
+    assert operation(project, "no_such_operation", "status = [403, 404]").statuses == (403, 404)
