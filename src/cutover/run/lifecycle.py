@@ -81,7 +81,7 @@ class Run:
         self.started = time.time() if started is None else started
         self.nonce = nonce or os.environ.get("CUTOVER_NONCE")
         self.asked_version = asked_version
-        self.environment: Environment | None = None
+        self._loaded: Environment | None = None
         self.planted: str | None = None
         self.judging: JudgingFiles | None = None
         self.records: list[Record] = []
@@ -89,6 +89,19 @@ class Run:
         self.verdicts: list[GateVerdict] = []
         self.final_facts: dict[str, Any] = {}
         self.code = int(ExitCode.INVALID)
+
+    @property
+    def environment(self) -> Environment | None:
+        """Return the environment, None until it is loaded."""
+        return self._loaded
+
+    @environment.setter
+    def environment(self, environment: Environment | None) -> None:
+        """Set the environment. If the run has begun, the state of the judging files is read with those it names."""
+        self._loaded = environment
+        if self.log is not None:
+            self.judging = read_judging_files(self.project, environment)
+            self.log.event("judged_by", **self.judging.as_json())
 
     @property
     def ledger(self) -> Path:
@@ -101,7 +114,7 @@ class Run:
         Does not raise if the folder cannot be written: the verdict will be INVALID.
         """
         self.log = EvidenceLog(self.folder)
-        self.judging = read_judging_files(self.project)
+        self.judging = read_judging_files(self.project, self.environment)
         more = {**more, "judged_by": self.judging.as_json()}
         self.log.event(
             "started", run=self.run_id, environment=self.environment_name, gates=list(self.gates),
