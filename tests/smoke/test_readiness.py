@@ -3,10 +3,11 @@
 import pytest
 
 from cutover.client.identity import found_in
+from cutover.contract.identity_proof import identity_proof
 from cutover.core.errors import NotVerified
 from cutover.core.recorder import Recorder
 from cutover.core.rule_table import Rule
-from cutover.systems.readiness import become_ready, proving_response
+from cutover.systems.readiness import become_ready
 from cutover.systems.target import Target
 
 pytestmark = [pytest.mark.smoke, pytest.mark.system("worker", "legacy"), pytest.mark.rule(Rule.IDENTITY)]
@@ -14,7 +15,9 @@ pytestmark = [pytest.mark.smoke, pytest.mark.system("worker", "legacy"), pytest.
 
 @pytest.mark.plan("Staging Validation Script: wait for deployment to be ready")
 @pytest.mark.never_waived("the identity of who answered")
-def test_system_is_ready_and_proves_its_identity(target: Target, recorder: Recorder) -> None:
+def test_system_is_ready_and_proves_its_identity(
+    target: Target, recorder: Recorder, request: pytest.FixtureRequest
+) -> None:
     """The system responds within the allowed tries, and proves its identity as the environment declares."""
     identity = target.environment.systems[target.system].identity
     if identity is None:
@@ -26,11 +29,8 @@ def test_system_is_ready_and_proves_its_identity(target: Target, recorder: Recor
         recorder.note_undetectable(f"{target.system}: {identity.blind_spot}")
     if identity.address_only:
         return
-    # The client compares the identity of every response; this check makes it visible.
-    result = proving_response(target, identity)
-    if result is None:
-        recorder.notes.append(f"{target.system}: {identity.place} is compared in the responses that carry it")
-        return
+    # The client compares the identity of every response; this check requires one that carries it.
+    result = identity_proof(target, identity, lambda: request.getfixturevalue("accounts"))
     got = found_in(identity, result.answer)
     if got != identity.value:
         raise result.failed("identity", expected=f"{identity.place}: {identity.value}", got=repr(got))

@@ -12,9 +12,10 @@ from cutover.accounts.registered import Accounts
 from cutover.accounts.sessions import TOKENS, take_session
 from cutover.contract.valid_requests import UNAUTHENTICATED, create_person, objects_for, valid_request
 from cutover.core.errors import LocalRuntimeAnswer, NotVerified
-from cutover.systems.target import Target
+from cutover.systems.target import Result, Target
 
-_WITHOUT_ACCOUNT: Final = frozenset({"health", "metrics", "index", "front_end", "no_such_operation"})
+WITHOUT_ACCOUNT: Final = frozenset({"health", "metrics", "index", "front_end", "no_such_operation"})
+"""Operations whose valid request needs no account."""
 
 
 class OperationControls:
@@ -47,15 +48,14 @@ class OperationControls:
             return
 
 
-def send_valid(target: Target, name: str, accounts: Callable[[], Accounts]) -> None:
-    """Send the valid request of an operation from a new account. Raises Blocked or CheckFailed (`Target.needs`).
+def send_valid(target: Target, name: str, accounts: Callable[[], Accounts]) -> Result:
+    """Send the valid request of an operation from a new account, and return the successful response.
 
-    Raises NotVerified if the environment allows no account, or too few.
+    Raises Blocked or CheckFailed (`Target.needs`), and NotVerified if the environment allows no account, or too few.
     """
     operation = target.operation(name)
-    if name in _WITHOUT_ACCOUNT:
-        target.prepare(name, path={"path": ""})
-        return
+    if name in WITHOUT_ACCOUNT:
+        return target.prepare(name, path={"path": ""})
     own = accounts()
     if name == "register":
         account = own.name()
@@ -63,9 +63,10 @@ def send_valid(target: Target, name: str, accounts: Callable[[], Accounts]) -> N
             registered = own.register(account).expect_status()
         with target.needs(TOKENS):
             take_session(target, account, registered)
-        return
+        return registered
     person = create_person(target, own, objects=(), requires=objects_for(operation))
     token = None if name in UNAUTHENTICATED else person.token
-    target.prepare(name, token=token, **valid_request(name, person))
+    result = target.prepare(name, token=token, **valid_request(name, person))
     if name == "delete_account":
         own.forget(person.account)
+    return result

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
 
+from cutover.client.identity import found_in
 from cutover.config.environments import Identity
 from cutover.config.validation import ConfigurationError
 from cutover.core.errors import CheckFailed, IdentityMismatch, LocalRuntimeAnswer, Unreachable
@@ -109,7 +110,9 @@ def proving_response(target: Target, identity: Identity) -> Result | None:
     """Return a response that must prove the system, None if only operations with a token or a body prove it."""
     for name in _PROBES:
         if target.has(name) and identity.is_carried(name, _STATUSES.get(name, 200)):
-            return target.call(name)
+            result = target.call(name)
+            if identity.is_carried(name, result.status) or found_in(identity, result.answer) is not None:
+                return result
     return None
 
 
