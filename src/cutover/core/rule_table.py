@@ -112,3 +112,7 @@ class Rule(StrEnum):
     def is_judged(self, profile: str) -> bool:
         """Return True if an environment with this profile requires the rule."""
         return profile == HOUSE or self.profile == UNIVERSAL
+
+
+VITAL: Final = (Rule.AUTHENTICATION, Rule.ISOLATION, Rule.DATA_LOSS)
+"""Rules of which every judged system must have at least one check: without them a GO would mean nothing."""

@@ -5,7 +5,7 @@ All verdicts of the project are decided here. docs/gates.md explains the rules.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import Any, Final
@@ -13,7 +13,7 @@ from typing import Any, Final
 from cutover.core.causes import Cause, causes_of, failed_reasons, unverified_reasons
 from cutover.core.evidence import Record, Status
 from cutover.core.requirements import RequiredCheck, Waiver, base_of
-from cutover.core.rule_table import HOUSE
+from cutover.core.rule_table import HOUSE, VITAL, Rule
 from cutover.core.safety import SafetyLevel
 
 RATE_LIMITED_SHARE_LIMIT: Final = 0.02
@@ -114,6 +114,7 @@ class GateVerdict:
     not_judged: tuple[str, ...] = ()
     accepted: Mapping[str, int] = field(default_factory=dict)
     expiring: tuple[str, ...] = ()
+    vital_left_out: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -184,6 +185,7 @@ def decide(
         if need is not None and need in run.absent
     } | {check: record.reason for check, record in worst.items() if record.status is Status.NOT_APPLICABLE}
     required = [entry for entry in listed if entry.check in applicable - beyond - not_judged - set(because)]
+    dropped = {check for check, record in worst.items() if record.status is Status.NOT_APPLICABLE}
     inapplicable = {entry.check for entry in listed} & set(because)
     not_required = inapplicable | beyond | not_judged
     waived, failed = _split_failures(worst.values(), waivers)
@@ -204,6 +206,7 @@ def decide(
         invalid=_invalid(run, worst.values()),
         failed=failed_reasons(failed, causes),
         unverified=_unverified(run, required, missing, unlisted)
+        + _left_out([entry for entry in listed if entry.check in applicable - not_judged], dropped)
         + unverified_reasons([worst[check] for check in not_verified], causes),
     )
     if verdict is Verdict.GO and form is not None:
@@ -235,6 +238,7 @@ def decide(
         {check: because[check] for check in sorted(inapplicable)},
         run.rules,
         tuple(sorted(not_judged)),
+        vital_left_out=tuple(entry.check for entry in listed if entry.check in dropped and entry.never_waived),
     )
 
 
@@ -310,6 +314,20 @@ def _unverified(
             f"{', '.join(missing[:_MISSING_NAMED])}{more}"
         )
     return reasons
+
+
+def _left_out(listed: Sequence[RequiredCheck], dropped: Collection[str]) -> list[str]:
+    """Return a reason for each vital rule of a system of which the configuration leaves out every check."""
+    of_rule: dict[tuple[str, Rule], list[str]] = {}
+    for entry in listed:
+        if entry.rule in VITAL and entry.system is not None:
+            of_rule.setdefault((entry.system, entry.rule), []).append(entry.check)
+    return [
+        f"nothing was verified of {rule} on {system}, because the configuration leaves out all {len(checks)} checks: "
+        f"{rule.text}"
+        for (system, rule), checks in of_rule.items()
+        if all(check in dropped for check in checks)
+    ]
 
 
 def _worst_record_of_each(records: Iterable[Record]) -> dict[str, Record]:

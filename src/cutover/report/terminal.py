@@ -109,6 +109,8 @@ def last_line(verdict: GateVerdict, facts: dict[str, Any]) -> str:
         shown += f", expiring soon: {', '.join(verdict.expiring)}"
     if verdict.not_in_form:
         shown += f", {len(verdict.not_in_form)} not part of the read-only form"
+    if verdict.vital_left_out:
+        shown += f", {len(verdict.vital_left_out)} that cannot be waived left out by the configuration"
     if verdict.not_judged:
         shown += f", {len(verdict.not_judged)} house conventions not judged"
     partial = " (partial)" if verdict.missing and verdict.verdict is Verdict.INCONCLUSIVE else ""

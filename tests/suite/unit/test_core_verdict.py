@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cutover.core.evidence import Record, Status
 from cutover.core.recorder import Observations
 from cutover.core.requirements import RequiredCheck, Waiver
+from cutover.core.rule_table import Rule
 from cutover.core.safety import SafetyLevel
 from cutover.core.verdict import ExitCode, GateVerdict, Run, Verdict, decide, exit_code, stale_waivers, verdict_with
 
@@ -221,3 +222,26 @@ def test_unknown_status_of_a_record_is_invalid() -> None:
     assert verdict.exit_code == ExitCode.INVALID
     for status in Status:
         assert Record.from_json(record("a", status).as_json()) == record("a", status)
+
+
+def vital(name: str, rule: Rule = Rule.DATA_LOSS, system: str = "worker") -> RequiredCheck:
+    """Return a required check of a rule, which no waiver may cover."""
+    return dataclasses.replace(entry(name), system=system, rule=rule, never_waived="loss of data")
+
+
+def test_rule_without_any_check_is_never_go() -> None:
+    """The configuration may leave out a check of a vital rule, but not all of them of a system."""
+    manifest = [entry("a"), vital("b"), vital("c"), vital("d", Rule.ISOLATION)]
+    left_out = [record("a", Status.PASSED), record("b", Status.NOT_APPLICABLE), record("d", Status.PASSED)]
+    some = decide("smoke", RUN, manifest, [*left_out, record("c", Status.PASSED)], ())
+    assert (some.verdict, some.vital_left_out) == (Verdict.GO, ("b",))
+    every = decide("smoke", RUN, manifest, [*left_out, record("c", Status.NOT_APPLICABLE)], ())
+    assert (every.verdict, every.exit_code) == (Verdict.INCONCLUSIVE, 10)
+    assert "nothing was verified of universal:data-loss on worker" in every.reasons[0]
+
+
+def test_other_rules_may_be_left_out_completely() -> None:
+    """A deployment without tags is GO without any check of tags."""
+    manifest = [entry("a"), dataclasses.replace(entry("b"), rule=Rule.TAGS)]
+    seen = [record("a", Status.PASSED), record("b", Status.NOT_APPLICABLE)]
+    assert decide("smoke", RUN, manifest, seen, ()).verdict is Verdict.GO
