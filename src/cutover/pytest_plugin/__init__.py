@@ -6,6 +6,7 @@ environment imports this module: expensive imports wait until a gate runs.
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -98,7 +99,12 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     option = config.option
     if sys.flags.optimize and may_run_a_gate(option.markexpr):
         raise pytest.UsageError("PYTHONOPTIMIZE: Python would leave out every assert. Unset it, or leave out -O.")
-    if not (option.markexpr and may_run_a_gate(option.markexpr) and named_environment(config) is not None):
+    markexpr, environment = option.markexpr, named_environment(config)
+    if option.help:  # pytest stops reading the options at this one
+        words = list(config.invocation_params.args)
+        markexpr = markexpr or "".join(after for word, after in itertools.pairwise(words) if word == "-m")
+        environment = environment or next((word for word in words if str(word).startswith("--env")), None)
+    if not (markexpr and may_run_a_gate(str(markexpr)) and environment is not None):
         return
     for name, given in (("--help", option.help), ("--version", option.version), ("--markers", option.markers)):
         if given:
