@@ -5,7 +5,14 @@ import time
 import pytest
 
 from cutover.accounts.registered import Account, Accounts
-from cutover.accounts.sessions import TOKENS, expect_owner, prepare_refresh, take_refresh_token, take_session, text_of
+from cutover.accounts.sessions import (
+    TOKENS,
+    can_refresh,
+    expect_owner,
+    prepare_refresh,
+    take_refresh_token,
+    take_session,
+)
 from cutover.client.jwt import reissued
 from cutover.core.errors import NotApplicable, NotVerified
 from cutover.core.recorder import Recorder
@@ -134,9 +141,10 @@ def test_wrong_password_is_refused(target: Target, accounts: Accounts) -> None:
 def test_logout_revokes_tokens(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """After a logout the revoked tokens are refused within the propagation time of KV."""
     account = accounts.new()
-    revokes = target.operation("logout").revokes
+    declared = target.operation("logout").revokes
+    revokes = [name for name in declared if name != "refresh_token" or can_refresh(target, account)]
     if not revokes:
-        raise NotApplicable(f"{target.operation('logout').where} declares no revoked token")
+        raise NotApplicable(f"{target.operation('logout').where} declares no revoked token that can be used here")
     target.prepare("user", token=account.access_token)  # the tokens are valid before the logout
     if "refresh_token" in revokes:
         prepare_refresh(target, account)
@@ -149,7 +157,10 @@ def test_logout_revokes_tokens(target: Target, accounts: Accounts, recorder: Rec
     for name in revokes:
         left = deadline - (time.monotonic() - started)  # one deadline for both tokens, from the logout
         result, _, refused = target.poll(
-            uses[name], lambda seen: seen.is_refusal, left, interval_s=min(1.0, deadline / 10)
+            uses[name],
+            lambda seen: seen.is_refusal or seen.is_status(401),  # 401 may be declared as a redirect
+            left,
+            interval_s=min(1.0, deadline / 10),
         )
         seconds = time.monotonic() - started
         recorder.measure(f"{name} refused within (s)", round(seconds, 3), f"<= {deadline:g}")
@@ -194,7 +205,7 @@ def test_deleted_account_is_gone(target: Target, accounts: Accounts) -> None:
     account = accounts.new()
     _prepare_login(target, account)
     target.prepare("user", token=account.access_token)
-    refreshes = target.has("refresh") and bool(text_of(account.refresh_token))
+    refreshes = can_refresh(target, account)
     if refreshes:
         prepare_refresh(target, account)
     target.call("delete_account", token=account.access_token, fields={"password": account.password}).expect_status()

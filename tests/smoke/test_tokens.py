@@ -8,6 +8,7 @@ import pytest
 from cutover.accounts.registered import Accounts
 from cutover.accounts.sessions import text_of
 from cutover.client.jwt import claims, reissued
+from cutover.config.environment_promises import token_claims
 from cutover.core.recorder import Recorder
 from cutover.core.rule_table import Rule
 from cutover.core.secrets import Secret
@@ -51,7 +52,7 @@ def test_tokens_of_other_environments_are_refused(
     target: Target, accounts: Accounts, promises: Mapping[str, Any]
 ) -> None:
     """A token with another issuer or audience, or signed with another secret, is refused."""
-    account, promised = accounts.new(), promises["tokens"][target.system]
+    account = accounts.new()
     target.prepare("user", token=account.access_token)
     key = target.environment.secrets.get(f"{target.system}_jwt_secret")
     stranger = reissued(account.access_token, Secret("another environment's secret, " * 2), lifetime_s=300)
@@ -60,7 +61,7 @@ def test_tokens_of_other_environments_are_refused(
     target.call("user", token=good).expect_status(why=f"signed with secrets.{target.system}_jwt_secret")
     if not target.judges(Rule.TOKEN_CLAIMS):
         return  # issuer and audience are conventions: only the owner of the key can make these tokens
-    for name, value in promised.get("claims", {}).items():
+    for name, value in token_claims(promises, target.system).items():
         for other in (f"{value}-staging", f"staging-{value}", "", None):
             token = reissued(account.access_token, key, lifetime_s=300, claims_instead={name: other})
             target.call("user", token=token).expect_refusal(401, why=f"{name} is {other!r}")

@@ -43,6 +43,11 @@ def text_of(secret: Secret) -> str:
     return "" if isinstance(secret, MissingSecret) else secret.reveal()
 
 
+def can_refresh(target: Target, account: Account) -> bool:
+    """Return True if the system has the operation `refresh` and gave the account a refresh token."""
+    return target.has("refresh") and bool(text_of(account.refresh_token))
+
+
 def take_session(target: Target, account: Account, result: Result, *, id_required: bool = True) -> None:
     """Set id and tokens of an account from a successful registration or login.
 

@@ -40,6 +40,12 @@ def upload_limit(promises: Mapping[str, Any], system: str) -> int:
     return limit
 
 
+def token_claims(promises: Mapping[str, Any], system: str) -> Mapping[str, Any]:
+    """Return the promised claims of a system's tokens with their values, none if the environment dropped them."""
+    claims: Mapping[str, Any] = promises.get("tokens", {}).get(system, {}).get("claims", {})
+    return claims
+
+
 def read_promises(project: Path, name: str, changes: object, own: Path | None = None) -> Promises:
     """Return the promises of an environment.
 

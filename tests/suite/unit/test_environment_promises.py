@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cutover.config.environment_promises import upload_limit
+from cutover.config.environment_promises import token_claims, upload_limit
 from cutover.config.environments import Environment, environment_files, load_environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.core.errors import NotApplicable
@@ -54,6 +54,20 @@ def test_claims_are_dropped_and_replaced(project: Path) -> None:
     replaced = load(project, "[x.promises.tokens.worker.claims]\nreplace = true\n").promises["tokens"]
     assert replaced["worker"]["claims"] == {}
     assert load(project, "").promises["tokens"]["worker"]["claims"]["aud"] == "list-cutter-api"
+
+
+@pytest.mark.parametrize(
+    ("text", "claims"),
+    [
+        ("", {"iss": "list-cutter", "aud": "list-cutter-api"}),
+        ("[x.promises]\ntokens = false\n", {}),
+        ("[x.promises.tokens]\nworker = false\n", {}),
+        ("[x.promises.tokens.worker]\nclaims = false\n", {}),
+    ],
+)
+def test_dropped_claims_leave_the_token_checks(project: Path, text: str, claims: dict[str, str]) -> None:
+    """Dropped promises about tokens are no claims, so that forged and expired tokens are still checked."""
+    assert token_claims(load(project, text).promises, "worker") == claims
 
 
 def test_dropped_promise_is_not_applicable(project: Path) -> None:
