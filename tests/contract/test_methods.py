@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from cutover.accounts.registered import Accounts
-from cutover.accounts.sessions import text_of
+from cutover.accounts.sessions import can_refresh
 from cutover.config.operations import Operation
 from cutover.contract.access_control import comparable_parts
 from cutover.contract.account_snapshot import expect_unchanged, snapshot
@@ -139,7 +139,7 @@ def test_get_changes_nothing(target: Target, accounts: Accounts, recorder: Recor
         for method in ("GET", "HEAD"):
             target.call(operation.name, token=person.token, method=method, headers=OVERRIDES, **asked)
     expect_unchanged(inspection, person, before)
-    if not target.has("refresh") or not text_of(person.account.refresh_token):
+    if not can_refresh(target, person.account):
         inspection.close(recorder)
         return
     with target.judged("refresh"):

@@ -235,7 +235,7 @@ def test_json_limit_holds_without_a_length(target: Target, accounts: Accounts, r
     person = create_person(target, accounts)
     inspection = Inspection(target, "body:chunked", "contracts/api.md Everywhere: JSON bodies hold at most 1 MiB")
     before = snapshot(target, person)
-    for name in ("login", "refresh", "tags", "export"):
+    for name in target.present("login", "refresh", "tags", "export"):
         operation = target.operation(name)
         text = json.dumps(dict.fromkeys(operation.request.values(), "x" * (1 << 20))).encode()
         with RawConnection(target, name) as connection:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from cutover.contract.finding_collector import Inspection
-from cutover.contract.valid_requests import Person
+from cutover.contract.valid_requests import Person, valid_request
 from cutover.core.errors import CheckFailed
 from cutover.systems.target import Result, Target
 
@@ -70,8 +70,9 @@ def expect_unchanged(inspection: Inspection, person: Person, before: Mapping[str
     except CheckFailed as error:
         found = [f"the owner can no longer read the data: {str(error).splitlines()[0]}"]
     if found:
+        seen = next(name for name in ("user", "list_files", "list_filters", "login") if target.has(name))
         inspection.report(
-            target.call("user", token=person.token),
+            target.call(seen, token=person.token, **valid_request(seen, person)),
             f"data changed{f' by {after}' if after else ''}",
             expected="no change",
             got="; ".join(found[:8]),
