@@ -9,7 +9,7 @@ from cutover.accounts.registered import Accounts
 from cutover.accounts.roles import AccountRoles
 from cutover.accounts.sessions import can_refresh
 from cutover.contract.access_control import alternative_spellings, expect_no_access
-from cutover.contract.account_snapshot import expect_unchanged, snapshot
+from cutover.contract.account_snapshot import Judged, expect_unchanged, snapshot
 from cutover.contract.finding_collector import Inspection
 from cutover.contract.valid_requests import Person, create_person, valid_request
 from cutover.core.recorder import Recorder
@@ -37,7 +37,7 @@ def test_objects_of_other_users_are_inaccessible(
     """Requests for another user's file or filter are refused as if it did not exist."""
     owner, other = _owner(target, accounts), create_person(target, accounts)
     inspection = Inspection(target, "others", RULE)
-    owner_before, other_before = snapshot(target, owner), snapshot(target, other)
+    owner_before, other_before = snapshot(target, owner, Judged.DATA), snapshot(target, other, Judged.DATA)
     token, refusal = (other.token, 404) if who == "another user" else (None, 401)
     expect_no_access(inspection, who, token, owner, recorder, refusal=refusal)
     expect_unchanged(inspection, owner, owner_before)
@@ -56,7 +56,7 @@ def test_administrators_have_no_extra_access(
     AccountRoles(target.environment, row_store).make_admin(target, admin.account)
     login = target.prepare("login", having=("access_token",), **valid_request("login", admin))
     inspection = Inspection(target, "others:admin", RULE)
-    before = snapshot(target, owner)
+    before = snapshot(target, owner, Judged.DATA)
     expect_no_access(inspection, "an administrator", login.secret("access_token"), owner, recorder, refusal=404)
     expect_unchanged(inspection, owner, before)
     inspection.close(recorder)
@@ -72,7 +72,7 @@ def test_disabled_accounts_have_no_access(
     owner, other = _owner(target, accounts), create_person(target, accounts)
     roles = AccountRoles(target.environment, row_store)
     inspection = Inspection(target, "others:disabled", "contracts/api.md Accounts: … of an account that is disabled")
-    owner_before, other_before = snapshot(target, owner), snapshot(target, other)
+    owner_before, other_before = snapshot(target, owner, Judged.DATA), snapshot(target, other, Judged.DATA)
     public = {"token": other.token, "path": {"filter_id": owner.public_filter_id}}
     has_filters = target.has("filter") and not owner.missing
     if has_filters:
@@ -95,7 +95,7 @@ def test_ids_have_one_spelling(target: Target, accounts: Accounts, recorder: Rec
     owner = create_person(target, accounts, objects=(), requires=("upload",))
     other = Person(accounts.new())
     inspection = Inspection(target, "others:spelling", "contracts/api.md Files: file_id (UUID)")
-    before = snapshot(target, owner)
+    before = snapshot(target, owner, Judged.DATA)
     for spelling, file_id in alternative_spellings(owner.file_id).items():
         for operation in target.present("download", "columns", "delete"):
             for person in (owner, other):
@@ -115,7 +115,7 @@ def test_public_filters_are_read_only(target: Target, accounts: Accounts, record
     owner = create_person(target, accounts, requires=("upload", "create_filter"))
     other = Person(accounts.new())
     inspection = Inspection(target, "others:filters", "contracts/api.md Saved filters: a public one may be read …")
-    before = snapshot(target, owner)
+    before = snapshot(target, owner, Judged.DATA)
     public = {"filter_id": owner.public_filter_id}
     if target.has("filter"):
         _expect_public(inspection, owner, other)

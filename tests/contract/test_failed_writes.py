@@ -1,6 +1,7 @@
 """Refused requests change nothing, and deletions are idempotent. Contract: Statuses; RFC 9110 9.2.2."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from cutover.accounts.registered import Accounts
 from cutover.accounts.sessions import can_refresh, take_session
 from cutover.client.multipart import MEDIA_TYPE, form
-from cutover.contract.account_snapshot import expect_unchanged, snapshot
+from cutover.contract.account_snapshot import Judged, expect_unchanged, snapshot
 from cutover.contract.broken_requests import REFUSED, broken
 from cutover.contract.error_responses import expect_safe_error
 from cutover.contract.finding_collector import Inspection, available_operations
@@ -37,7 +38,7 @@ def test_refused_writes_change_nothing(target: Target, accounts: Accounts, recor
     person = create_person(target, accounts, objects=OBJECTS, spare="registration" not in target.environment.absent)
     target.blocked |= person.missing  # a write to an object that does not exist is refused in any case
     inspection = Inspection(target, "failed-write", "contracts/api.md Everywhere: Statuses, JSON bodies")
-    before = snapshot(target, person)
+    before = snapshot(target, person, Judged.DATA)
     for operation in available_operations(target, recorder):
         count = 0
         for what, sent in broken(operation, valid_request(operation.name, person)):
@@ -49,10 +50,10 @@ def test_refused_writes_change_nothing(target: Target, accounts: Accounts, recor
             if result.succeeded and not target.judges(Rule.VALIDATION):
                 # Accepted where that is no defect: the effect of this request is not one of a refused request.
                 person = _with_session(target, person)
-                before = snapshot(target, person)
+                before = snapshot(target, person, Judged.DATA)
                 recorder.note_undetectable(f"effects of refused requests to {operation.name} before {what!r}")
         if count and not expect_unchanged(inspection, person, before, after=operation.name):
-            before = snapshot(target, person)
+            before = snapshot(target, person, Judged.DATA)
     if person.spare is not None:  # the name must still be free after all refusals
         registered = accounts.register(person.spare)
         inspection.expect_status(
@@ -92,13 +93,13 @@ def test_refused_uploads_leave_nothing(target: Target, accounts: Accounts, recor
         "a name of 256 characters": (form(part, b"n" * 252 + b".csv", b"a\n"), MEDIA_TYPE),
         "another ending": (form(part, b"list.html", b"a\n"), MEDIA_TYPE),
     }  # fmt: skip
-    before = snapshot(target, person)
+    before = snapshot(target, person, Judged.LIST)
     for what, content in bodies.items():
         result = target.call("upload", token=person.token, content=content)
         breaks = None if what in INCOMPLETE else Rule.VALIDATION
         inspection.expect_refusal(result, *REFUSED, defect=f"not refused: {what}", breaks=breaks)
         if result.succeeded and breaks is not None and not target.judges(breaks):
-            before = snapshot(target, person)  # accepted where that is no defect, so it must be stored
+            before = snapshot(target, person, Judged.LIST)  # accepted where that is no defect, so it must be stored
             if result.operation.has("file_id") and not _is_stored(target, person, str(result.field("file_id")), before):
                 inspection.report(result, f"accepted and not stored: {what}", expected="the file of the response")
     expect_unchanged(inspection, person, before)
@@ -110,8 +111,9 @@ def test_refused_uploads_leave_nothing(target: Target, accounts: Accounts, recor
 def test_wrong_password_deletes_no_account(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """Deleting an account with a wrong, empty or another user's password is refused and deletes nothing."""
     person, other = create_person(target, accounts), create_person(target, accounts)
+    target.blocked |= person.missing
     inspection = Inspection(target, "failed-deletion", "contracts/api.md Accounts: delete_account, wrong password: 403")
-    before = snapshot(target, person)
+    before = snapshot(target, person, Judged.DATA)
     wrong = {"another": new_password(), "another user's": other.account.password}
     for what, password in wrong.items():
         result = target.call("delete_account", token=person.token, fields={"password": password})
@@ -128,18 +130,19 @@ def test_deletions_are_idempotent(target: Target, accounts: Accounts, recorder: 
     person = create_person(target, accounts, requires=("upload",))
     target.blocked |= person.missing
     inspection = Inspection(target, "deletion", "contracts/api.md delete: a second time 404; RFC 9110 9.2.2")
-    second = target.prepare("upload", token=person.token, **valid_request("upload", person))
+    second = target.prepare("upload", token=person.token, having=("file_id",), **valid_request("upload", person))
+    other = replace(person, file_id=str(second.field("file_id")))  # the file that must be kept
     for operation in target.present("delete_filter", "delete"):
         if operation == "delete_filter" and not target.has("create_filter"):
             continue  # there is no filter to delete
         result = target.call(operation, token=person.token, **valid_request(operation, person))
         inspection.expect_status(result, *result.operation.statuses, defect="refused")
-        left = snapshot(target, person)
+        left = snapshot(target, other, Judged.DATA)
         for _ in range(2):
             again = target.call(operation, token=person.token, **valid_request(operation, person))
             # A second deletion that succeeds without an effect is idempotent as well (RFC 9110 9.2.2).
             inspection.expect_refusal(again, 404, defect="the second deletion is not 404", breaks=Rule.STATUSES)
-        expect_unchanged(inspection, person, left, after=f"a second {operation}")
+        expect_unchanged(inspection, other, left, after=f"a second {operation}")
     if not target.has("delete"):
         inspection.close(recorder)
         return
@@ -157,7 +160,7 @@ def test_deletions_are_idempotent(target: Target, accounts: Accounts, recorder: 
         )
     if target.has("download"):
         with target.judged("download"):
-            target.call("download", token=person.token, path={"file_id": str(second.field("file_id"))}).expect_status()
+            target.call("download", token=person.token, path={"file_id": other.file_id}).expect_status()
     inspection.close(recorder)
 
 

@@ -9,7 +9,7 @@ from cutover.accounts.plan_schema import plan_schema
 from cutover.accounts.registered import Accounts
 from cutover.accounts.sessions import id_of
 from cutover.client.multipart import MEDIA_TYPE, form, text_part
-from cutover.contract.account_snapshot import changes, expect_unchanged, snapshot
+from cutover.contract.account_snapshot import Judged, changes, expect_unchanged, snapshot
 from cutover.contract.broken_requests import json_bytes
 from cutover.contract.finding_collector import Inspection
 from cutover.contract.valid_requests import Person, create_person, valid_request
@@ -40,8 +40,9 @@ RIGHTS: dict[str, Any] = {
 def test_register_ignores_ids(target: Target, accounts: Accounts, recorder: Recorder) -> None:
     """A registration with another account's id, or with rights, creates a separate account without them."""
     victim = create_person(target, accounts)
+    target.blocked |= victim.missing
     inspection = Inspection(target, "mass-assignment:register", RULE)
-    owned = snapshot(target, victim)
+    owned = snapshot(target, victim, Judged.DATA)
     for asked in (victim.account.user_id, 1_000_000_000 + secrets.randbelow(1_000_000_000)):
         account = accounts.name()
         ids = dict.fromkeys(("id", "pk", "user_id"), asked)
@@ -104,7 +105,7 @@ def test_requests_cannot_set_the_owner(target: Target, accounts: Accounts, recor
     )
     target.blocked |= {**owner.missing, **victim.missing}
     inspection = Inspection(target, "mass-assignment:owner", RULE)
-    before = snapshot(target, victim)
+    before = snapshot(target, victim, Judged.DATA)
     theirs: dict[str, Any] = {
         "user_id": victim.account.user_id, "user": victim.account.user_id, "owner": victim.account.user_id,
         "id": 1, "file_id": victim.file_id, "r2_key": f"uploads/user-{victim.account.user_id}/{victim.file_id}.csv",
@@ -164,7 +165,7 @@ def _expect_own(inspection: Inspection, owner: Person, name: str, theirs: dict[s
     """Check that the operation ignores these additional fields."""
     target = inspection.target
     plain = valid_request(name, owner)
-    before = snapshot(target, owner)
+    before = snapshot(target, owner, Judged.DATA)
     declared = target.operation(name).json_body(plain["fields"], target.known.parameters(plain.get("path", {}))) or {}
     more = {key: value for key, value in theirs.items() if key not in declared}
     asked = {**plain, "fields": None, "content": (json_bytes({**more, **declared}), "application/json")}
@@ -172,7 +173,7 @@ def _expect_own(inspection: Inspection, owner: Person, name: str, theirs: dict[s
     statuses = result.operation.statuses
     if not inspection.expect_status(result, *statuses, defect="additional fields are refused", breaks=Rule.VALIDATION):
         return
-    after = snapshot(target, owner)
+    after = snapshot(target, owner, Judged.DATA)
     # Ignore the effect of the operation itself; everything else must be unchanged.
     allowed = ("/tags", "/updated_at") if name == "tags" else ("/filters",)
     found = [line for line in changes(before, after) if not any(part in line for part in allowed)]

@@ -12,7 +12,7 @@ from cutover.accounts.registered import Accounts
 from cutover.accounts.sessions import can_refresh
 from cutover.config.operations import Operation
 from cutover.contract.access_control import comparable_parts
-from cutover.contract.account_snapshot import expect_unchanged, snapshot
+from cutover.contract.account_snapshot import Judged, expect_unchanged, snapshot
 from cutover.contract.finding_collector import Inspection, available_operations
 from cutover.contract.valid_requests import OBJECTS, UNAUTHENTICATED, Person, create_person, valid_request
 from cutover.core.errors import CheckFailed
@@ -125,7 +125,7 @@ def test_get_changes_nothing(target: Target, accounts: Accounts, recorder: Recor
     """GET and HEAD change no data, whatever action a query or header requests."""
     person = create_person(target, accounts, objects=OBJECTS)
     inspection = Inspection(target, "safe-method", "RFC 9110 9.2.1; plan: migration control changes state on a GET")
-    before = snapshot(target, person)
+    before = snapshot(target, person, Judged.DATA)
     for operation in available_operations(target, recorder):
         if operation.method != "GET":
             continue
@@ -156,7 +156,7 @@ def test_preflights_have_no_effect(
     person = create_person(target, accounts)
     inspection = Inspection(target, "preflight", "contracts/api.md Everywhere: CORS; Fetch Standard, CORS-preflight")
     own = promises["cors"]["origin"]
-    before = snapshot(target, person)
+    before = snapshot(target, person, Judged.DATA)
     for declared, operation in _paths(available_operations(target, recorder)):
         if not operation.path.startswith("/api/") or operation.name == "no_such_operation":
             continue

@@ -14,7 +14,7 @@ from cutover.client.multipart import MEDIA_TYPE
 from cutover.client.raw_http import RawAnswer, RawConnection, chunk
 from cutover.config.environment_promises import upload_limit
 from cutover.config.operations import follow_pointer
-from cutover.contract.account_snapshot import expect_unchanged, snapshot
+from cutover.contract.account_snapshot import Judged, expect_unchanged, snapshot
 from cutover.contract.exceptional_uploads import (
     CHUNKED,
     announce_upload,
@@ -56,7 +56,7 @@ def test_upload_limit_holds_without_a_length(
     inspection = Inspection(target, "upload:chunked", "contracts/api.md upload: more than 52,428,800 bytes")
     limit = upload_limit(promises, target.system)
     content = (LINE * (limit // len(LINE) + 1))[: limit + 1]
-    before = snapshot(target, person)
+    before = snapshot(target, person, Judged.LIST)
     refused = upload_chunked(target, person.token, content)
     _expect(inspection, refused, promises["refusals"][target.system]["too_large"], "one byte above the limit in chunks")
     expect_unchanged(inspection, person, before)
@@ -80,7 +80,7 @@ def test_announced_size_is_refused_at_once(
     """A Content-Length far above the limit is refused before the body is sent."""
     person = create_person(target, accounts, objects=(), requires=("upload",))
     inspection = Inspection(target, "upload:announced", "contracts/api.md upload: more than 52,428,800 bytes")
-    before = snapshot(target, person)
+    before = snapshot(target, person, Judged.LIST)
     for size in (upload_limit(promises, target.system) * 2, 10**12):
         answer = announce_upload(target, person.token, size)
         # A server may also report that the body is incomplete.
@@ -96,7 +96,7 @@ def test_wrong_lengths_store_nothing(target: Target, accounts: Accounts, recorde
     inspection = Inspection(target, "upload:length", "contracts/api.md upload: not stored completely; RFC 9112 6.3")
     body = body_of(target, LINE * 3)
     size = len(body)
-    before = snapshot(target, person)
+    before = snapshot(target, person, Judged.LIST)
     lengths: dict[str, tuple[str, list[tuple[str, str]]]] = {
         "longer than the body": (str(size + 100), []),
         "shorter by the end of the form": (str(size - 4), []),
@@ -114,7 +114,7 @@ def test_wrong_lengths_store_nothing(target: Target, accounts: Accounts, recorde
         answer, _ = upload_with_length(target, person.token, body, length, more=more)
         _expect(inspection, answer, range(400, 502), f"accepted: {what}", may_close=True)
         if not expect_unchanged(inspection, person, before, after=what):
-            before = snapshot(target, person)  # each change is reported once
+            before = snapshot(target, person, Judged.LIST)  # each change is reported once
     inspection.close(recorder)
 
 
@@ -130,7 +130,7 @@ def test_bodies_smuggle_no_second_request(target: Target, accounts: Accounts, re
         f"DELETE {delete} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {person.token.reveal()}\r\n"
         "Content-Length: 0\r\n\r\n"
     ).encode()
-    before = snapshot(target, person)
+    before = snapshot(target, person, Judged.DATA)
     body = chunk(b"") + hidden
     spellings = ["xchunked", "chunked, identity", "identity", "\x0bchunked"]
     if target.system == "worker" and target.environment.local_runtime:
@@ -148,7 +148,7 @@ def test_bodies_smuggle_no_second_request(target: Target, accounts: Accounts, re
             place = Place("upload", "", "a DELETE in the body of a POST", f"status {second.status}")
             inspection.report_at(place, f"second response to {spelling!r}", expected="one response", got=second.status)
         if not expect_unchanged(inspection, person, before, after=repr(spelling)):
-            before = snapshot(target, person)
+            before = snapshot(target, person, Judged.DATA)
     inspection.close(recorder)
 
 
@@ -187,7 +187,7 @@ def test_aborted_uploads_store_nothing(target: Target, accounts: Accounts, recor
     person = create_person(target, accounts, objects=(), requires=("upload",))
     inspection = Inspection(target, "upload:broken-off", "contracts/api.md upload: not stored completely …")
     body = body_of(target, LINE * 1000)
-    before = snapshot(target, person)
+    before = snapshot(target, person, Judged.LIST)
     for size in (0, 100, len(body) // 2, len(body) - 1):
         with RawConnection(target, "upload") as connection:
             length = ("Content-Length", str(len(body)))
@@ -234,7 +234,7 @@ def test_json_limit_holds_without_a_length(target: Target, accounts: Accounts, r
     """A chunked JSON body above 1 MiB is refused by every operation with a JSON body."""
     person = create_person(target, accounts)
     inspection = Inspection(target, "body:chunked", "contracts/api.md Everywhere: JSON bodies hold at most 1 MiB")
-    before = snapshot(target, person)
+    before = snapshot(target, person, Judged.DATA)
     for name in target.present("login", "refresh", "tags", "export"):
         operation = target.operation(name)
         text = json.dumps(dict.fromkeys(operation.request.values(), "x" * (1 << 20))).encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from enum import Enum
 from functools import partial
 from typing import Any, Final
 
@@ -15,18 +16,51 @@ from cutover.systems.target import Result, Target
 Reader = Callable[[Person, Callable[..., Result]], Any]
 
 
-def snapshot(target: Target, person: Person) -> dict[str, Any]:
+class Judged(Enum):
+    """The stored data that a check judges by its snapshots."""
+
+    NOTHING = "nothing"
+    """The check judges responses; its snapshots only find more."""
+    DATA = "data"
+    """No stored data may change."""
+    LIST = "list"
+    """No file may be added, which only the list of files shows."""
+
+
+def snapshot(target: Target, person: Person, judged: Judged = Judged.NOTHING) -> dict[str, Any]:
     """Return account, files (data and SHA-256 of their bytes) and saved filters of a person.
 
     What cannot be read because an operation is broken or absent is omitted, and named in the record. Files that an
-    account of the pool had before are omitted.
+    account of the pool had before are omitted. A check that judges these data is blocked by a broken operation. Where
+    no list of files can be read, its snapshot contains the bytes of the person's file. Without those, or without a list
+    that the check judges, the check is not verified.
     """
     held: dict[str, Any] = {}
-    for part, read in _PARTS.items():
-        found = target.if_possible(partial(read, person, target.prepare), without=f"changes of {part}")
+
+    def hold(part: str) -> None:
+        read = partial(_PARTS[part], person, target.prepare)
+        found = target.if_possible(read, without=f"changes of {part}", judged=_is_judged(part, judged))
         if found is not None:
             held[part] = found
+
+    for part in _EACH:
+        hold(part)
+    if judged is not Judged.NOTHING and not held.keys() & {"files", "bytes"}:
+        if person.has_file:
+            hold("file")
+        if "file" not in held:
+            _leave_unverified(target, "changes of stored files: neither the list nor the check's own file can be read")
+    if judged is Judged.LIST and "files" not in held:
+        _leave_unverified(target, "uploads that must store nothing: there is no list of files to compare")
     return held
+
+
+def _is_judged(part: str, judged: Judged) -> bool:
+    return judged is Judged.DATA or (judged is Judged.LIST and part in ("files", "bytes", "file"))
+
+
+def _leave_unverified(target: Target, why: str) -> None:
+    target.unverified.append(f"{why} on {target.system} (could_not_detect of the record has the reason)")
 
 
 def _account(person: Person, send: Callable[..., Result]) -> Any:
@@ -51,11 +85,17 @@ def _bytes(person: Person, send: Callable[..., Result]) -> Any:
     return hashes
 
 
+def _file(person: Person, send: Callable[..., Result]) -> Any:
+    downloaded = send("download", token=person.token, path={"file_id": person.file_id})
+    return hashlib.sha256(downloaded.body).hexdigest()
+
+
 def _filters(person: Person, send: Callable[..., Result]) -> Any:
     return send("list_filters", token=person.token).field("filters")
 
 
-_PARTS: Final[Mapping[str, Reader]] = {"account": _account, "files": _files, "bytes": _bytes, "filters": _filters}
+_EACH: Final[Mapping[str, Reader]] = {"account": _account, "files": _files, "bytes": _bytes, "filters": _filters}
+_PARTS: Final[Mapping[str, Reader]] = {**_EACH, "file": _file}
 
 
 def expect_unchanged(inspection: Inspection, person: Person, before: Mapping[str, Any], *, after: str = "") -> bool:

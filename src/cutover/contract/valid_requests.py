@@ -52,6 +52,11 @@ class Person:
         """Return the access token of the registration or login."""
         return self.account.access_token
 
+    @property
+    def has_file(self) -> bool:
+        """Return True if the file exists."""
+        return self.file_id != _NOWHERE
+
     def with_unknown_ids(self) -> Person:
         """Return the same account with ids of objects that do not exist."""
         return replace(self, file_id=_NOWHERE, filter_id=_NO_FILTER, public_filter_id=_NO_FILTER)

@@ -39,7 +39,8 @@ def recorder(pytestconfig: pytest.Config) -> Recorder:
 def target(request: pytest.FixtureRequest, recorder: Recorder) -> Generator[Target]:
     """Yield the system under test, one of those that @pytest.mark.system names.
 
-    Raises Blocked after a check of which a part was blocked. Controls create accounts only if they are sent.
+    Raises Blocked after a check of which a part was blocked, NotVerified if a part was not verified. Controls create
+    accounts only if they are sent.
     """
     made = gate_session(request.config).target(request.param)
     made.controls = OperationControls(made, lambda: request.getfixturevalue("accounts"))
@@ -50,6 +51,10 @@ def target(request: pytest.FixtureRequest, recorder: Recorder) -> Generator[Targ
         blocked = Blocked(made.blocked)
         recorder.incomplete = recorder.incomplete or str(blocked)
         raise blocked
+    if made.unverified:
+        why = NotVerified("; ".join(dict.fromkeys(made.unverified)))
+        recorder.incomplete = recorder.incomplete or str(why)
+        raise why
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ class PreparedRequests:
 
     controls: of the running check; None if no response of an operation needs one. blocked: broken precondition -> what
     was observed, of the parts of the check that could not be verified. The check ends blocked if it has no finding.
+    unverified: why parts of the check could not be verified otherwise. Without a finding, the check is not verified.
     unfinished: called at the end of the check, to report what it found before an exception ended it.
     """
 
@@ -40,6 +41,7 @@ class PreparedRequests:
         self.preconditions = preconditions
         self.controls: Controls | None = None
         self.blocked: dict[str, str] = {}
+        self.unverified: list[str] = []
         self.unfinished: list[Callable[[], None]] = []
 
     def needs(self, operation: str) -> AbstractContextManager[None]:
@@ -83,17 +85,20 @@ class PreparedRequests:
             if not self.is_broken(operation):
                 raise
 
-    def if_possible(self, prepare: Callable[[], Prepared], *, without: str) -> Prepared | None:
+    def if_possible(self, prepare: Callable[[], Prepared], *, without: str, judged: bool = False) -> Prepared | None:
         """Return the result of a preparation; None if it is blocked or the system has no such operation.
 
-        without: the faults that the check cannot detect then. The record lists them.
+        without: the faults that the check cannot detect then. The record lists them. judged: the check judges what is
+        prepared, so a broken precondition blocks it. A preparation that was not verified leaves any check not verified.
         """
         try:
             return prepare()
-        except NotApplicable:
-            return None
         except LocalRuntimeAnswer:
             raise
         except (Blocked, NotVerified) as why:
             self.recorder.note_undetectable(f"{without}: {why}")
+            if isinstance(why, Blocked):
+                self.blocked |= why.causes if judged else {}
+            elif not isinstance(why, NotApplicable):
+                self.unverified.append(f"{without}: {why}")
             return None

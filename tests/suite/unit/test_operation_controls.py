@@ -11,11 +11,11 @@ from cutover.accounts.prepared_files import prepare_file
 from cutover.accounts.registered import Accounts
 from cutover.client.request import Request
 from cutover.config.validation import root
-from cutover.contract.account_snapshot import expect_unchanged, snapshot
+from cutover.contract.account_snapshot import Judged, expect_unchanged, snapshot
 from cutover.contract.finding_collector import Inspection
 from cutover.contract.operation_controls import OperationControls
 from cutover.contract.valid_requests import Person, create_person
-from cutover.core.errors import Blocked, LocalRuntimeAnswer
+from cutover.core.errors import Blocked, LocalRuntimeAnswer, NotVerified
 from cutover.core.preconditions import Preconditions
 from cutover.core.requirements import RequiredCheck
 from cutover.core.safety import SafetyLevel
@@ -39,7 +39,7 @@ ANSWERS: dict[str, tuple[int, Any]] = {
 }
 
 
-def prepared(tmp_path: Path, **answers: tuple[int, Any]) -> tuple[Target, Any, Accounts]:
+def prepared(tmp_path: Path, table: str = "", **answers: tuple[int, Any]) -> tuple[Target, Any, Accounts]:
     """Return a target with controls that answers valid requests, except for these answers, its client and accounts."""
     shutil.copytree(root() / "contracts", tmp_path / "contracts")
     known = {**ANSWERS, **answers}
@@ -47,7 +47,7 @@ def prepared(tmp_path: Path, **answers: tuple[int, Any]) -> tuple[Target, Any, A
     def answer(request: Request) -> tuple[int, Any]:
         return known[request.operation]
 
-    target, client = target_of(load(tmp_path, ""), answer)
+    target, client = target_of(load(tmp_path, table), answer)
     target.preconditions = Preconditions(OWNERS)
     target.preconditions.begin("another check", ["contract"])
     accounts = Accounts(target, "run", None)
@@ -141,3 +141,81 @@ def test_snapshot_omits_what_cannot_be_read(tmp_path: Path) -> None:
     assert expect_unchanged(inspection, person, before)
     assert not expect_unchanged(inspection, person, {**before, "account": {"id": 8}})
     assert len(inspection.findings) == 1
+
+
+def test_broken_list_blocks_what_judges_data(tmp_path: Path) -> None:
+    """A broken list of files blocks a check that judges stored data, and no other check."""
+    target, _, accounts = prepared(tmp_path, list_files=(500, {}), download=(200, "a,b"))
+    person = Person(accounts.new(), file_id=FILE)
+    snapshot(target, person)
+    assert (target.blocked, target.unverified) == ({}, [])
+    snapshot(target, person, Judged.DATA)
+    assert list(target.blocked) == ["list_files on worker"]
+
+
+def test_list_that_fails_later_blocks_as_well(tmp_path: Path) -> None:
+    """A list that worked before and fails now is no pass of a check that judges stored data."""
+    target, client, accounts = prepared(tmp_path)
+    person = Person(accounts.new())
+    snapshot(target, person, Judged.DATA)
+    assert target.blocked == {}
+    client.reply = lambda request: (500, {}) if request.operation == "list_files" else ANSWERS[request.operation]
+    snapshot(target, person, Judged.LIST)
+    assert list(target.blocked) == ["list_files on worker"]
+
+
+def test_unsent_request_leaves_the_check_unverified(tmp_path: Path) -> None:
+    """A list that is no longer sent, because it never answers completely, leaves the check not verified."""
+    target, client, accounts = prepared(tmp_path)
+    person = Person(accounts.new())
+
+    def reply(request: Request) -> tuple[int, Any]:
+        if request.operation == "list_files":
+            raise NotVerified("list_files on worker was not sent")
+        return ANSWERS[request.operation]
+
+    client.reply = reply
+    assert "files" not in snapshot(target, person)
+    assert target.blocked == {}
+    assert target.unverified[0] == "changes of files: list_files on worker was not sent"
+
+
+WITHOUT_LIST = {
+    "absent": "[x.operations.list_files.worker]\nabsent = 'none'",
+    "without ids": "[x.operations.list_files.worker]\nentry = { file_id = false }",
+}
+
+
+@pytest.mark.parametrize("table", WITHOUT_LIST.values(), ids=WITHOUT_LIST)
+def test_without_a_list_the_own_file_is_compared(tmp_path: Path, table: str) -> None:
+    """Without a list the check's file is downloaded and compared, and the record names what is not."""
+    target, client, accounts = prepared(tmp_path, table, download=(200, "a,b"))
+    person = create_person(target, accounts)
+    before = snapshot(target, person, Judged.DATA)
+    assert set(before) == {"account", "filters", "file"}
+    assert [text.split(":")[0] for text in target.recorder.could_not_detect] == ["changes of files", "changes of bytes"]
+    assert (target.blocked, target.unverified) == ({}, [])
+    inspection = Inspection(target, "failed-write", "a rule")
+    assert expect_unchanged(inspection, person, before)
+    client.reply = lambda request: (200, "other") if request.operation == "download" else ANSWERS[request.operation]
+    assert not expect_unchanged(inspection, person, before)
+
+
+@pytest.mark.parametrize("table", WITHOUT_LIST.values(), ids=WITHOUT_LIST)
+def test_without_a_list_stored_uploads_are_unverified(tmp_path: Path, table: str) -> None:
+    """Without a list a check of uploads that must store nothing is not verified."""
+    target, _, accounts = prepared(tmp_path, table, download=(200, "a,b"))
+    snapshot(target, create_person(target, accounts), Judged.LIST)
+    assert [why.split(":")[0] for why in target.unverified] == ["uploads that must store nothing"]
+
+
+def test_without_any_stored_data_nothing_is_verified(tmp_path: Path) -> None:
+    """Without a list and a download a check that judges stored data is not verified, and another check passes."""
+    table = WITHOUT_LIST["absent"] + "\n[x.operations.download.worker]\nabsent = 'none'"
+    target, _, accounts = prepared(tmp_path, table)
+    person = create_person(target, accounts)
+    snapshot(target, person)
+    assert target.unverified == []
+    snapshot(target, person, Judged.DATA)
+    assert [why.split(":")[0] for why in target.unverified] == ["changes of stored files"]
+    assert target.blocked == {}
