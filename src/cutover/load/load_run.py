@@ -34,7 +34,7 @@ from cutover.load.network_latency import network_latency_ms
 from cutover.load.process_reports import ProcessReports
 from cutover.load.profiles import Profile, check_caps, describe_plan, load_profile
 from cutover.load.report_files import write_load_files
-from cutover.load.required_thresholds import narrower_profile, wider_limits
+from cutover.load.required_thresholds import narrower_profile, unverified_parts, wider_limits
 from cutover.load.run_accounts import RunAccounts, lost_write_findings
 from cutover.load.run_environment import open_environment
 from cutover.load.run_facts import RunFacts
@@ -312,7 +312,11 @@ class LoadRun(Run):
             self.reports.totals,
             run_facts,
             self.thresholds,
-            causes=[*self._accounts.causes, *findings],
+            causes=[
+                *self._accounts.causes,
+                *findings,
+                *unverified_parts(self.profile, self._accounts.not_sent),
+            ],
             invalid=invalid,
             tool_error=tool_error,
         )

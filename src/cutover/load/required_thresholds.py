@@ -6,12 +6,14 @@ gates.toml; one that is wider than here is named in the last line of the verdict
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cutover.load.journey_preconditions import JourneyCause
 from cutover.load.profiles import Profile
 from cutover.load.thresholds import AFTER_WARM_UP, COMPARED, EACH_STEP, Threshold
+from cutover.traffic.arrivals import WARM_UP
 
 
 @dataclass(frozen=True)
@@ -79,33 +81,122 @@ CLASSES: Final[Mapping[str, frozenset[str]]] = {
 }  # fmt: skip
 """The endpoints that a class must contain at least, if a required threshold uses it."""
 
-COMMITTED: Final[Mapping[str, tuple[float, float, str]]] = {
-    "smoke": (65, 15, "list account download cut new_list large fresh health login register"),
-    "baseline": (315, 20, "list account download cut new_list large fresh health login register"),
-    "stress": (315, 47, "list account download cut new_list"),
-    "spike": (190, 28, "list account download cut new_list"),
-    "soak": (3630, 21, "list account download cut new_list large fresh health login register"),
-    "compare": (210, 11, "list account download cut"),
-    "availability": (605, 11, "fresh kept write"),
-}
-"""The committed profiles of load.toml: seconds, seconds of the short form, journeys."""
+
+@dataclass(frozen=True)
+class CommittedProfile:
+    """A profile of the project's load.toml. Each pair of figures is for the full and for the short form.
+
+    seconds: duration. rate, peak: mean after the warm-up, and highest, in arrivals/s. mix: the weights.
+    """
+
+    seconds: tuple[float, float]
+    rate: tuple[float, float]
+    peak: tuple[float, float]
+    mix: Mapping[str, float]
+    systems: tuple[str, ...] = ("worker",)
+    timeout_s: float = 10.0
+    any_version: bool = False
+
+
+_COMMON: Final = {"list": 32, "account": 20, "download": 22, "cut": 15, "new_list": 8}
+_RISING: Final = {"list": 40, "account": 25, "download": 20, "cut": 10, "new_list": 5}
+
+COMMITTED: Final[Mapping[str, CommittedProfile]] = {
+    "smoke": CommittedProfile(
+        (65, 15), (10, 30), (10, 30),
+        {"list": 30, "account": 20, "download": 20, "cut": 15, "new_list": 10, "large": 1.2, "fresh": 10, "health": 10,
+         "login": 1.5, "register": 0.5},
+    ),
+    "baseline": CommittedProfile(
+        (315, 20), (50, 40), (50, 40),
+        {**_COMMON, "large": 0.5, "fresh": 10, "health": 10, "login": 0.8, "register": 0.2},
+    ),
+    "stress": CommittedProfile((315, 47), (275, 100), (500, 160), _RISING),
+    "spike": CommittedProfile((190, 28), (80, 60), (200, 120), _RISING),
+    "soak": CommittedProfile(
+        (3630, 21), (30, 52), (30, 52),
+        {**_COMMON, "large": 0.1, "fresh": 5, "health": 5, "login": 0.8, "register": 0.02},
+    ),
+    "compare": CommittedProfile(
+        (210, 11), (60, 40), (60, 40), {"list": 40, "account": 30, "download": 20, "cut": 10},
+        systems=("worker", "legacy"),
+    ),
+    "availability": CommittedProfile(
+        (605, 11), (500, 60), (500, 60), {"fresh": 49, "kept": 49, "write": 2}, timeout_s=5, any_version=True
+    ),
+}  # fmt: skip
+"""The committed profiles. A test compares them with load.toml."""
+
+_SMALLER_SHARE: Final = 0.5
+"""A journey with less than this part of its committed share of the arrivals is named."""
+
+
+def mean_rate(profile: Profile) -> float:
+    """Return the mean rate that a profile plans after the warm-up, in arrivals/s."""
+    phases = [phase for shape in profile.shapes for phase in shape.phases() if phase.name != WARM_UP]
+    seconds = sum(phase.seconds for phase in phases)
+    return sum((phase.rate + phase.end_rate) / 2 * phase.seconds for phase in phases) / seconds if seconds else 0.0
 
 
 def narrower_profile(profile: Profile) -> list[str]:
     """Return in what a profile proves less than the committed one of its name, as text for the verdict."""
-    if profile.name not in COMMITTED:
+    committed = COMMITTED.get(profile.name)
+    return [] if committed is None else list(_narrower(profile, committed))
+
+
+def _narrower(profile: Profile, committed: CommittedProfile) -> Iterator[str]:
+    form = int(profile.short)
+    if profile.duration_s < committed.seconds[form]:
+        yield f"{profile.duration_s:g} s instead of {committed.seconds[form]:g} s"
+    if (rate := mean_rate(profile)) < committed.rate[form] * (1 - 1e-9):  # sums of fractions
+        yield f"{rate:g} arrivals/s instead of {committed.rate[form]:g}"
+    if profile.peak < committed.peak[form]:
+        yield f"at most {profile.peak:g} arrivals/s instead of {committed.peak[form]:g}"
+    if absent := [name for name in committed.mix if name not in profile.journeys]:
+        yield f"load.toml leaves out {', '.join(absent)}"
+    mix = dict(profile.mix)
+    if rarer := [name for name in profile.journeys if _share(mix, name) < _SMALLER_SHARE * _share(committed.mix, name)]:
+        yield f"smaller shares of {', '.join(rarer)}"
+    if profile.timeout_s > committed.timeout_s:
+        yield f"timeout_s {profile.timeout_s:g} instead of {committed.timeout_s:g}"
+    if profile.any_version and not committed.any_version:
+        yield "any_version"
+
+
+def _share(mix: Mapping[str, float], journey: str) -> float:
+    return mix.get(journey, 0.0) / sum(mix.values())
+
+
+def unverified_parts(profile: Profile, not_sent: Collection[str]) -> list[JourneyCause]:
+    """Return the parts of a committed profile without which its verdict means nothing: they are not verified.
+
+    Its systems, and the acknowledged writes of availability. not_sent: journeys "JOURNEY SYSTEM" that were blocked or
+    that the environment lacks.
+    """
+    committed = COMMITTED.get(profile.name)
+    if committed is None:
         return []
-    long, short, journeys = COMMITTED[profile.name]
-    seconds = short if profile.short else long
-    absent = [name for name in journeys.split() if name not in profile.journeys]
-    switched = profile.name == "availability"
-    timeout_s = 5.0 if switched else 10.0
-    return [
-        *([f"{profile.duration_s:g} s instead of {seconds:g} s"] if profile.duration_s < seconds else []),
-        *([f"load.toml leaves out {', '.join(absent)}"] if absent else []),
-        *([f"timeout_s {profile.timeout_s:g} instead of {timeout_s:g}"] if profile.timeout_s > timeout_s else []),
-        *(["any_version"] if profile.any_version and not switched else []),
+    causes = [
+        JourneyCause(
+            f"load of {system}",
+            f"load.toml [{profile.name}.systems]: expected {system} among them, got {', '.join(profile.systems)}. "
+            f"The run says nothing about {system}. Restore it, or give the profile another name.",
+            failed=False,
+        )
+        for system in committed.systems
+        if system not in profile.systems
     ]
+    written = [system for system in profile.systems if f"write {system}" not in not_sent]
+    if "write" in committed.mix and ("write" not in profile.journeys or not written):
+        causes.append(
+            JourneyCause(
+                "acknowledged writes",
+                f"{profile.name}: no journey writes, so lost writes cannot be found. Restore `write` in load.toml, or "
+                "declare the operation that it needs.",
+                failed=False,
+            )
+        )
+    return causes
 
 
 def required_of(profile: str) -> tuple[RequiredThreshold, ...]:

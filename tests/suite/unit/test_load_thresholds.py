@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from cutover.config.validation import ConfigurationError
 from cutover.load.metrics import metric_named, metric_names
 from cutover.load.profiles import PROFILES, load_profile
-from cutover.load.required_thresholds import missing_thresholds, narrower_profile, required_of, wider_limits
+from cutover.load.required_thresholds import (
+    COMMITTED,
+    mean_rate,
+    missing_thresholds,
+    narrower_profile,
+    required_of,
+    unverified_parts,
+    wider_limits,
+)
 from cutover.load.thresholds import Threshold, load_thresholds, thresholds_of
 
 pytestmark = pytest.mark.unit
@@ -246,10 +254,47 @@ def test_own_profile_requires_what_every_profile_does() -> None:
 @pytest.mark.parametrize("name", PROFILES)
 @pytest.mark.parametrize("short", [False, True])
 def test_project_profiles_are_the_committed_ones(name: str, short: bool) -> None:
-    """A shorter profile, or one without a journey, is named in the last line."""
+    """The package's copy equals load.toml."""
     profile = load_profile(ROOT, name, short=short)
+    committed = COMMITTED[name]
+    assert (profile.duration_s, profile.peak) == (committed.seconds[short], committed.peak[short])
+    assert mean_rate(profile) == pytest.approx(committed.rate[short])
+    assert (dict(profile.mix), profile.systems) == (committed.mix, committed.systems)
     assert narrower_profile(profile) == []
-    less = dataclasses.replace(profile, shapes=profile.shapes[1:], mix=profile.mix[1:])
-    assert len(narrower_profile(less)) == 2
+    assert unverified_parts(profile, ()) == []
     wider = dataclasses.replace(profile, timeout_s=600, any_version=True)
     assert len(narrower_profile(wider)) == (1 if name == "availability" else 2)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_weaker_profile_is_named(name: str) -> None:
+    """A shorter or slower profile, one without a journey, or with hardly any of one, is named in the last line."""
+    profile = load_profile(ROOT, name, short=False)
+    shorter = narrower_profile(dataclasses.replace(profile, shapes=profile.shapes[1:]))
+    assert "s instead of" in shorter[0]
+    slower = [dataclasses.replace(each, rate=each.rate / 20, to_rate=each.to_rate / 20) for each in profile.shapes]
+    named = " ".join(narrower_profile(dataclasses.replace(profile, shapes=tuple(slower))))
+    assert named.count("arrivals/s instead of") == 2  # the mean, and the peak
+    first, *others = profile.mix
+    assert narrower_profile(dataclasses.replace(profile, mix=tuple(others)))[0] == f"load.toml leaves out {first[0]}"
+    rare = dataclasses.replace(profile, mix=((first[0], first[1] / 100), *others))
+    assert narrower_profile(rare) == [f"smaller shares of {first[0]}"]
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_profile_without_the_worker_is_not_verified(name: str) -> None:
+    """A run that loads only Django says nothing about the Worker, whatever its thresholds."""
+    profile = dataclasses.replace(load_profile(ROOT, name, short=True), systems=("legacy",))
+    (cause,) = unverified_parts(profile, ())
+    assert not cause.failed
+    assert f"load.toml [{name}.systems]: expected worker" in cause.reason
+
+
+@pytest.mark.parametrize("not_sent", [(), ("write worker",)])
+def test_availability_without_writes_is_not_verified(not_sent: tuple[str, ...]) -> None:
+    """No lost write can be found if the journey is left out of load.toml or not sent in this environment."""
+    profile = load_profile(ROOT, "availability", short=True)
+    if not not_sent:
+        profile = dataclasses.replace(profile, mix=tuple(row for row in profile.mix if row[0] != "write"))
+    (cause,) = unverified_parts(profile, not_sent)
+    assert (cause.name, cause.failed) == ("acknowledged writes", False)
