@@ -76,5 +76,5 @@ def test_limiter_holds_on_every_operation(
 def _spend(target: Target, address: Mapping[str, str], most: int) -> None:
     """Send requests of this client until it gets 429, at most `most`."""
     for _ in range(most):
-        if target.call("user", headers=address, expects_429=True).status == 429:
+        if target.call(target.protected_read, headers=address, expects_429=True).status == 429:
             return

@@ -173,7 +173,7 @@ def test_slow_and_parallel_uploads_succeed(target: Target, accounts: Accounts, r
         for piece in range(PIECES):
             slow.send(body[len(body) * piece // PIECES : len(body) * (piece + 1) // PIECES])
             # A slow client must not delay other requests.
-            target.prepare("user", token=person.token)
+            target.prepare(target.protected_read, token=person.token)
             if slow.answers_within(SLOW_S / PIECES):
                 break  # an early response is checked below
         answer = slow.answer()

@@ -107,9 +107,9 @@ def test_signed_tokens_with_wrong_claims_are_refused(
     key = target.environment.secrets.get(f"{target.system}_jwt_secret")
     if key is None:
         raise NotVerified(f"environments.toml names no secrets.{target.system}_jwt_secret to sign with")
-    target.prepare("user", token=person.token)
+    target.prepare(target.protected_read, token=person.token)
     good = control_token(person.token, key)
-    target.call("user", token=good).expect_status(200, why="signed with the environment's own secret")
+    target.call(target.protected_read, token=good).expect_status(200, why="signed with the environment's own secret")
     inspection = Inspection(target, "token:claims", f"{RULE} expired, of another issuer or audience; RFC 7519 4.1")
     before = snapshot(target, person)
     forged = forged_with_key(good, key, token_claims(promises, target.system))
@@ -148,12 +148,12 @@ def test_each_type_of_token_has_its_own_key(target: Target, accounts: Accounts, 
     keys = {name: named.get(f"worker_{name}") for name in ("jwt_secret", "jwt_refresh_secret")}
     if missing := [f"secrets.worker_{name}" for name, key in keys.items() if key is None]:
         raise NotVerified(f"environments.toml names no {' and no '.join(missing)} to sign with")
-    target.prepare("user", token=person.token)
+    target.prepare(target.protected_read, token=person.token)
     refreshes = can_refresh(target, person.account)
     if refreshes:
         prepare_refresh(target, person.account)
     access, refresh = person.token, person.account.refresh_token
-    target.call("user", token=control_token(access, keys["jwt_secret"])).expect_status()
+    target.call(target.protected_read, token=control_token(access, keys["jwt_secret"])).expect_status()
     if refreshes:
         good = control_token(refresh, keys["jwt_refresh_secret"])
         target.call("refresh", fields={"refresh_token": good}).expect_status()
@@ -182,7 +182,7 @@ def test_tokens_after_logout_are_refused(target: Target, accounts: Accounts, rec
     if refreshes:
         _await_refusal(target, lambda: target.call("refresh", **valid_request("refresh", person)))
     if "access_token" in revoked:
-        _await_refusal(target, lambda: target.call("user", token=person.token))
+        _await_refusal(target, lambda: target.call(target.protected_read, token=person.token))
         _refuse_all(inspection, person, {"after the logout": person.token.reveal()}, recorder)
     for name, token in (("refresh", None), ("logout", other)) if "refresh_token" in revoked else ():
         if not (refreshes if name == "refresh" else _sends_refresh_token(target, name, person)):
@@ -251,8 +251,8 @@ def test_tokens_of_the_other_system_are_refused_everywhere(
         created = {one.system: one.new() for one in sorted((accounts, theirs), key=lambda one: one.system)}
         inspection = Inspection(target, "token:other-system", "contracts/api.md Accounts: a token of one system …")
         stranger, person = created[name], Person(created[target.system])
-        target.prepare("user", token=person.token)
-        other.prepare("user", token=stranger.access_token)
+        target.prepare(target.protected_read, token=person.token)
+        other.prepare(other.protected_read, token=stranger.access_token)
         theirs_of = {"access token": stranger.access_token, "refresh token": stranger.refresh_token}
         given = {kind: token for kind, token in theirs_of.items() if text_of(token)}
         tokens = {kind: token.reveal() for kind, token in given.items()}

@@ -145,12 +145,12 @@ def test_logout_revokes_tokens(target: Target, accounts: Accounts, recorder: Rec
     revokes = [name for name in declared if name != "refresh_token" or can_refresh(target, account)]
     if not revokes:
         raise NotApplicable(f"{target.operation('logout').where} declares no revoked token that can be used here")
-    target.prepare("user", token=account.access_token)  # the tokens are valid before the logout
+    target.prepare(target.protected_read, token=account.access_token)  # the tokens are valid before the logout
     if "refresh_token" in revokes:
         prepare_refresh(target, account)
     target.prepare("logout", token=account.access_token, fields={"refresh_token": account.refresh_token})
     uses = {
-        "access_token": lambda: _user(target, account.access_token),
+        "access_token": lambda: _read(target, account.access_token),
         "refresh_token": lambda: _refresh(target, account.refresh_token),
     }
     started, deadline = time.monotonic(), target.environment.kv_propagation_s
@@ -178,8 +178,8 @@ def test_logout_revokes_tokens(target: Target, accounts: Accounts, recorder: Rec
 def test_refresh_token_is_refused_as_access_token(target: Target, accounts: Accounts) -> None:
     """A refresh token is refused by operations that require an access token."""
     account = accounts.new()
-    target.prepare("user", token=account.access_token)
-    _user(target, account.refresh_token).expect_refusal(401, why="this is a refresh token")
+    target.prepare(target.protected_read, token=account.access_token)
+    _read(target, account.refresh_token).expect_refusal(401, why="this is a refresh token")
     if target.has("list_files"):
         target.call("list_files", token=account.refresh_token).expect_refusal(401, why="this is a refresh token")
 
@@ -188,14 +188,14 @@ def test_refresh_token_is_refused_as_access_token(target: Target, accounts: Acco
 def test_expired_token_is_refused(target: Target, accounts: Accounts) -> None:
     """A correctly signed token of the account with an expiry in the past is refused."""
     account = accounts.new()
-    target.prepare("user", token=account.access_token)
+    target.prepare(target.protected_read, token=account.access_token)
     key = target.environment.secrets.get(f"{target.system}_jwt_secret")
     valid = reissued(account.access_token, key, lifetime_s=300)
     # A refusal proves the check of the expiry only if the system accepts our signature.
-    _user(target, valid).expect_status(why=f"signed with secrets.{target.system}_jwt_secret, not expired")
+    _read(target, valid).expect_status(why=f"signed with secrets.{target.system}_jwt_secret, not expired")
     for seconds in (120, 3600, 30 * 86400):
         expired = reissued(account.access_token, key, lifetime_s=-seconds)
-        _user(target, expired).expect_refusal(401, why=f"the token expired {seconds} s ago")
+        _read(target, expired).expect_refusal(401, why=f"the token expired {seconds} s ago")
 
 
 @pytest.mark.needs("registration")
@@ -204,13 +204,13 @@ def test_deleted_account_is_gone(target: Target, accounts: Accounts) -> None:
     """A deleted account cannot log in, and its tokens are refused."""
     account = accounts.new()
     _prepare_login(target, account)
-    target.prepare("user", token=account.access_token)
+    target.prepare(target.protected_read, token=account.access_token)
     refreshes = can_refresh(target, account)
     if refreshes:
         prepare_refresh(target, account)
     target.call("delete_account", token=account.access_token, fields={"password": account.password}).expect_status()
     _login(target, account.username, account.password).expect_refusal(401, why="the account was deleted")
-    _user(target, account.access_token).expect_refusal(401, why="the account was deleted")
+    _read(target, account.access_token).expect_refusal(401, why="the account was deleted")
     if refreshes:
         _refresh(target, account.refresh_token).expect_refusal(401, why="the account was deleted")
     accounts.forget(account)
@@ -227,6 +227,11 @@ def _prepare_login(target: Target, account: Account) -> None:
 
 def _refresh(target: Target, token: Secret) -> Result:
     return target.call("refresh", fields={"refresh_token": token})
+
+
+def _read(target: Target, token: Secret) -> Result:
+    """Read with the token, whatever the account has."""
+    return target.call(target.protected_read, token=token)
 
 
 def _user(target: Target, token: Secret) -> Result:

@@ -38,7 +38,10 @@ def test_foreign_origins_are_not_allowed(target: Target, promises: Mapping[str, 
     scheme, _, host = own.partition("://")
     plain = (f"http://{host}",) if scheme == "https" else ()
     for origin in ("https://evil.example", f"{own}.evil.example", f"{scheme}://evil-{host}", *plain, "null"):
-        for result in (target.call("user", headers={"origin": origin}), _preflight(target, "user", "GET", origin)):
+        for result in (
+            target.call(target.protected_read, headers={"origin": origin}),
+            _preflight(target, target.protected_read, "GET", origin),
+        ):
             got = result.answer.headers.get("access-control-allow-origin")
             if got in (origin, "*"):
                 raise result.failed(

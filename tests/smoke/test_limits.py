@@ -59,7 +59,7 @@ def test_limiter_refuses_above_its_limit(target: Target, promises: Mapping[str, 
     exact = target.environment.local_runtime
     # The window may end during the loop and reset the count, so the loop sends up to twice as many requests.
     for sent in range(1, 2 * limit + 2):  # noqa: B007 - `sent` is measured after the loop
-        result = target.call("user", headers={"cf-connecting-ip": client}, expects_429=True)
+        result = target.call(target.protected_read, headers={"cf-connecting-ip": client}, expects_429=True)
         if result.status == 429:
             break
         result.expect_status(401, why="there is no token")
@@ -73,5 +73,5 @@ def test_limiter_refuses_above_its_limit(target: Target, promises: Mapping[str, 
     after = result.answer.headers.get("retry-after", "")
     if not (after.isascii() and after.isdigit() and 1 <= int(after) <= window):
         raise result.failed("limiter:retry-after", expected=f"Retry-After: 1 to {window}", got=repr(after))
-    other = target.call("user", headers={"cf-connecting-ip": f"{client}-other"}, expects_429=True)
+    other = target.call(target.protected_read, headers={"cf-connecting-ip": f"{client}-other"}, expects_429=True)
     other.expect_status(401, why="another client has its own count")

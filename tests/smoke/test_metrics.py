@@ -27,7 +27,7 @@ FIGURES = ("error_rate", "response_time_avg", "response_time_p95")
 def test_metrics_are_present_and_typed(target: Target, recorder: Recorder) -> None:
     """Counts are integers, and figures are numbers, or null without requests."""
     target.operation("metrics")
-    target.call("user").expect_status(401, why="there is no token")  # at least one request to count
+    target.call(target.protected_read).expect_status(401, why="there is no token")  # at least one request to count
     result = target.call("metrics").expect_status()
     counts = {name: result.field(name) for name in COUNTS}
     for name, value in counts.items():
@@ -70,7 +70,7 @@ def test_requests_are_counted(target: Target, recorder: Recorder) -> None:
     while most < REQUESTS and (tries == 0 or (target.environment.local_runtime and time.monotonic() < deadline)):
         before, tries = _counted(target.call("metrics").expect_status()), tries + 1
         for _ in range(REQUESTS):
-            target.call("user").expect_status(401, why="there is no token")
+            target.call(target.protected_read).expect_status(401, why="there is no token")
         result = target.call("metrics").expect_status()
         after = _counted(result)
         most = max(most, after - before)

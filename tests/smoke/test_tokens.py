@@ -29,7 +29,7 @@ def test_tokens_have_the_promised_lifetime(
 ) -> None:
     """Access and refresh token have the promised lifetime, issuer, audience and type."""
     account, promised = accounts.new(), promises["tokens"][target.system]
-    result = target.prepare("user", token=account.access_token)
+    result = target.prepare(target.protected_read, token=account.access_token)
     tokens = {"access": account.access_token, "refresh": account.refresh_token}
     for kind, token in ((kind, token) for kind, token in tokens.items() if text_of(token)):
         _, payload = claims(token)
@@ -53,18 +53,18 @@ def test_tokens_of_other_environments_are_refused(
 ) -> None:
     """A token with another issuer or audience, or signed with another secret, is refused."""
     account = accounts.new()
-    target.prepare("user", token=account.access_token)
+    target.prepare(target.protected_read, token=account.access_token)
     key = target.environment.secrets.get(f"{target.system}_jwt_secret")
     stranger = reissued(account.access_token, Secret("another environment's secret, " * 2), lifetime_s=300)
-    target.call("user", token=stranger).expect_refusal(401, why="signed with another secret")
+    target.call(target.protected_read, token=stranger).expect_refusal(401, why="signed with another secret")
     good = reissued(account.access_token, key, lifetime_s=300)
-    target.call("user", token=good).expect_status(why=f"signed with secrets.{target.system}_jwt_secret")
+    target.call(target.protected_read, token=good).expect_status(why=f"signed with secrets.{target.system}_jwt_secret")
     if not target.judges(Rule.TOKEN_CLAIMS):
         return  # issuer and audience are conventions: only the owner of the key can make these tokens
     for name, value in token_claims(promises, target.system).items():
         for other in (f"{value}-staging", f"staging-{value}", "", None):
             token = reissued(account.access_token, key, lifetime_s=300, claims_instead={name: other})
-            target.call("user", token=token).expect_refusal(401, why=f"{name} is {other!r}")
+            target.call(target.protected_read, token=token).expect_refusal(401, why=f"{name} is {other!r}")
 
 
 @pytest.mark.never_waived("isolation between users")
@@ -75,9 +75,9 @@ def test_tokens_of_the_other_system_are_refused(target: Target, accounts: Accoun
         # The same order in both checks, so that two processes do not wait for each other's account (deadlock).
         created = {one.system: one.new() for one in sorted((accounts, theirs), key=lambda one: one.system)}
         account, own = created[other_target.system], created[target.system]
-        target.prepare("user", token=own.access_token)
+        target.prepare(target.protected_read, token=own.access_token)
         for token in filter(text_of, (account.access_token, account.refresh_token)):
-            target.call("user", token=token).expect_refusal(401, why=f"a token of {other_target.system}")
+            target.call(target.protected_read, token=token).expect_refusal(401, why=f"a token of {other_target.system}")
     finally:
         theirs.close(target.recorder)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from cutover.core.errors import Blocked, CheckFailed, LocalRuntimeAnswer, NotApplicable, NotVerified
 from cutover.core.preconditions import Preconditions
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from cutover.systems.target import Result
 
 Prepared = TypeVar("Prepared")
+_PROTECTED_READS: Final = ("user", "list_files")
+"""Reads of one's own data that need no id, so that a token can be tried on them."""
 
 
 class Controls(Protocol):
@@ -35,6 +37,7 @@ class PreparedRequests:
     system: str
     recorder: Recorder
     call: Callable[..., Result]
+    present: Callable[..., list[str]]
 
     def __init__(self, preconditions: Preconditions) -> None:
         """Start without controls. preconditions: those of the running check."""
@@ -50,6 +53,11 @@ class PreparedRequests:
         Raises Blocked, or CheckFailed in a check whose subject the operation is (core/preconditions.py).
         """
         return self.preconditions.needed(operation, self.system)
+
+    @property
+    def protected_read(self) -> str:
+        """Return an operation that reads with nothing but a token. Raises NotApplicable if the system has none."""
+        return self.present(*_PROTECTED_READS)[0]
 
     def prepare(self, name: str, *, having: Sequence[str] = (), **sent: Any) -> Result:
         """Send a valid request that the check needs but does not judge, and return the successful response.
