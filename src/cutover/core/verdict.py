@@ -193,7 +193,7 @@ def decide(
     not_verified = tuple(
         record.check
         for record in worst.values()
-        if record.status in (Status.NOT_VERIFIED, Status.EXPECTED_FAILURE) and record.check not in not_required
+        if not _has_other_reason(record) and record.check not in not_required
     ) + tuple(record.check for record in waived if record.observations.incomplete)
     listed_names = {entry.check for entry in listed}
     unlisted = tuple(check for check in worst if check not in listed_names)
@@ -328,6 +328,16 @@ def _left_out(listed: Sequence[RequiredCheck], dropped: Collection[str]) -> list
         for (system, rule), checks in of_rule.items()
         if all(check in dropped for check in checks)
     ]
+
+
+def _has_other_reason(record: Record) -> bool:
+    """Return True if the verdict needs no further reason for this record: it passed, failed or names its cause.
+
+    Every other record is not verified, also one that is blocked by an unnamed precondition.
+    """
+    if record.status is Status.BLOCKED:
+        return bool(record.blocked_by)
+    return record.status in (Status.PASSED, Status.FAILED, Status.NOT_APPLICABLE, *_INVALIDATES)
 
 
 def _worst_record_of_each(records: Iterable[Record]) -> dict[str, Record]:
