@@ -31,3 +31,19 @@ def test_benchmark_prints_its_help(script: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "usage:" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "runs", ["", "smoke", "smoke=0", "smoke=-1", "smoke=x", "other=1", "smoke=1,smoke=2", "smoke=1,"]
+)
+def test_honest_runs_refuse_a_wrong_number(runs: str) -> None:
+    """A number of runs that is missing, 0, repeated or for no gate is refused before any run starts."""
+    done = subprocess.run(
+        [sys.executable, str(root() / "benchmarks" / "honest_runs.py"), f"--runs={runs}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "expected GATE=NUMBER" in done.stderr
