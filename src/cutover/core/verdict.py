@@ -191,9 +191,7 @@ def decide(
     waived, failed = _split_failures(worst.values(), waivers)
     missing = tuple(entry.check for entry in required if entry.check not in worst)
     not_verified = tuple(
-        record.check
-        for record in worst.values()
-        if not _has_other_reason(record) and record.check not in not_required
+        record.check for record in worst.values() if not _has_other_reason(record) and record.check not in not_required
     ) + tuple(record.check for record in waived if record.observations.incomplete)
     listed_names = {entry.check for entry in listed}
     unlisted = tuple(check for check in worst if check not in listed_names)
