@@ -37,7 +37,8 @@ class Observations:
     """Everything that one check observed.
 
     could_not_detect: faults that the check cannot detect in this environment. leftovers: test data that was not
-    removed. not_judged: house rules that the profile of the environment leaves out of the check. incomplete: why a
+    removed. warnings: what does not fail the check and needs an action soon; the verdict counts and shows them.
+    not_judged: house rules that the profile of the environment leaves out of the check. incomplete: why a
     check that found something did not finish, "" if it did. attachments: plain data of a feature, by name.
     rule: the rule of core/rule_table.py that the check judges, or that its finding breaks; "" if it names none.
     rate_limited: responses with 429. paced_s: seconds spent waiting for the request budget.
@@ -46,6 +47,7 @@ class Observations:
     exchanges: list[Exchange] = field(default_factory=list)
     measured: list[Measurement] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     could_not_detect: list[str] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
     incomplete: str = ""
@@ -76,6 +78,11 @@ class Recorder(Observations):
     def measure(self, name: str, value: float | str | None, limit: str, *, sample: int = 1) -> None:
         """Record a measured value with its limit."""
         self.measured.append(Measurement(name, value, limit, sample))
+
+    def warn(self, text: str) -> None:
+        """Record a warning: it does not fail the check, and the verdict counts and shows it."""
+        if text not in self.warnings:
+            self.warnings.append(text)
 
     def note_undetectable(self, text: str) -> None:
         """Record a fault that this check cannot detect here."""

@@ -92,6 +92,7 @@ class GateVerdict:
     not_applicable: the checks that the configuration does not require; inapplicable_because: each of them -> reason.
     rules: the profile of rules; not_judged: the checks of house conventions that it leaves out. accepted: kind ->
     number of accepted findings besides waivers; expiring: those that expire soon, waivers too (core/acceptances.py).
+    warnings: of all checks of the gate, each once.
     """
 
     gate: str
@@ -115,6 +116,7 @@ class GateVerdict:
     accepted: Mapping[str, int] = field(default_factory=dict)
     expiring: tuple[str, ...] = ()
     vital_left_out: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -237,6 +239,7 @@ def decide(
         run.rules,
         tuple(sorted(not_judged)),
         vital_left_out=tuple(entry.check for entry in listed if entry.check in dropped and entry.never_waived),
+        warnings=tuple(dict.fromkeys(text for record in of_gate for text in record.observations.warnings)),
     )
 
 

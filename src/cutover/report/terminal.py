@@ -27,6 +27,8 @@ def details(
             yield f"  - and {len(verdict.reasons) - _SHOWN} more, in verdict.json"
         for line in unmentioned_causes(verdict):
             yield f"  {line}"
+        for warning in verdict.warnings:
+            yield f"  warning: {warning}"
         for check in verdict.waived:
             yield f"  waived: {check}"
         if verdict.verdict is not Verdict.INCONCLUSIVE:  # whose reasons name them
@@ -107,6 +109,8 @@ def last_line(verdict: GateVerdict, facts: dict[str, Any]) -> str:
         shown += f", {count} {kind}{'' if count == 1 else 's'}"
     if verdict.expiring:
         shown += f", expiring soon: {', '.join(verdict.expiring)}"
+    if verdict.warnings:
+        shown += f", {len(verdict.warnings)} warning{'s' if len(verdict.warnings) > 1 else ''}"
     if verdict.not_in_form:
         shown += f", {len(verdict.not_in_form)} not part of the read-only form"
     if verdict.vital_left_out:

@@ -1,5 +1,6 @@
 """Tests of the accepted findings that a verdict line counts, and of those that it names because they expire soon."""
 
+import dataclasses
 import datetime
 from typing import Any
 
@@ -92,3 +93,10 @@ def test_only_waivers_of_failed_findings_are_used() -> None:
     ]
     used = used_waivers([failed, several, passed], waivers)
     assert [each.name.partition(" ")[0] for each in used] == ["gate::test_a[worker]", "gate::test_b"]
+
+
+def test_verdict_line_counts_warnings() -> None:
+    """With one warning and with several."""
+    one = dataclasses.replace(verdict(), warnings=("a",))
+    assert "34 of 34 checks passed, 1 warning; 5 requests" in last_line(one, FACTS)
+    assert ", 2 warnings;" in last_line(dataclasses.replace(one, warnings=("a", "b")), FACTS)

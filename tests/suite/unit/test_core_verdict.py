@@ -250,3 +250,11 @@ def test_other_rules_may_be_left_out_completely() -> None:
     manifest = [entry("a"), dataclasses.replace(entry("b"), rule=Rule.TAGS)]
     seen = [record("a", Status.PASSED), record("b", Status.NOT_APPLICABLE)]
     assert decide("smoke", RUN, manifest, seen, ()).verdict is Verdict.GO
+
+
+def test_warnings_are_counted_and_never_change_a_verdict() -> None:
+    """A warning is in the verdict once, in its line and above it, and the verdict stays GO."""
+    warned = Observations(warnings=["certificate of a.test: 20 days left"])
+    seen = [dataclasses.replace(record(check, Status.PASSED), observations=warned) for check in ("a", "b")]
+    verdict = decide("smoke", RUN, [entry("a"), entry("b")], seen, [])
+    assert (verdict.verdict, verdict.warnings) == (Verdict.GO, ("certificate of a.test: 20 days left",))
