@@ -21,7 +21,7 @@ legacy = { absent = "none here" }
 readiness = { tries = 1, interval_s = 0 }
 """
 Reply = Callable[[Request], tuple[int, Any]]
-"""The script: request -> status and JSON document of the response, None for an empty body."""
+"""The script: request -> status and JSON document of the response, bytes for another body, None for an empty one."""
 
 
 class Client:
@@ -35,7 +35,7 @@ class Client:
         """Return the scripted answer."""
         self.requests.append(request)
         status, document = self.reply(request)
-        body = b"" if document is None else json.dumps(document).encode()
+        body = document if isinstance(document, bytes) else b"" if document is None else json.dumps(document).encode()
         headers = httpx.Headers(self.headers)
         version = self.verifier.version(request.system, headers)
         answer = Answer(request, "r-1", status, headers, body, 0.0, version)
