@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cutover.embedded.state import PairState
 
 _KV_DELAY_LIMIT_S: Final = 300.0
-_PARTS: Final = ("worker", "legacy", "postgres", "supervisor")
+_PARTS: Final = ("worker", "legacy", "postgres", "preflight", "supervisor")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -51,7 +51,10 @@ def add_parser(subparsers: Any) -> None:
     status.add_argument("--json", action="store_true", help="print the state, without secrets")
     fault = command("fault", _fault, "serve a planted fault, or with `none` the honest application")
     fault.add_argument("fault", metavar="NAME|none", help="name of the fault in reference/faults")
-    fault.add_argument("--system", choices=("worker", "legacy"), help="default: the system that has this fault")
+    fault.add_argument(
+        "--system", choices=("worker", "legacy", "preflight"),
+        help="default: the system that has this fault; preflight: what the pair presents to that gate",
+    )  # fmt: skip
     fault.add_argument(
         "--control", "--neutral", action="store_true",
         help="serve the control, which changes nothing (--neutral is the old name of this option)",
@@ -153,7 +156,7 @@ def _fault(args: argparse.Namespace) -> int:
     if found is None:
         raise PairError(f"The pair {args.name!r} is not up.", fix="cutover pair up")
     if args.fault == "none":
-        for system in ("worker", "legacy"):
+        for system in ("worker", "legacy", "preflight"):
             if system == args.system or (args.system is None and system in found.planted_systems):
                 pair.serve(args.name, system, None)
     else:

@@ -10,7 +10,7 @@ from cutover.cli.shared_options import add_environment, add_reports
 if TYPE_CHECKING:
     import argparse
 
-_GATES = ("smoke", "contract", "parity", "migration", "load")
+_GATES = ("preflight", "smoke", "contract", "parity", "migration", "load")
 
 
 def add_parser(commands: Any) -> None:

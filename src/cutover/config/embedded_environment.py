@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hmac
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cutover.config.environment_schema import SECRETS
+from cutover.config.environment_schema import ENVIRONMENT, SECRETS
 from cutover.config.environment_secrets import PAIR_ACCOUNTS
 
 if TYPE_CHECKING:
@@ -29,6 +31,12 @@ def with_pair(table: dict[str, Any], pair: PairState) -> tuple[dict[str, Any], M
         "migrated_accounts": PAIR_ACCOUNTS,
         "secrets": {key: key for key in SECRETS - {"d1_api_token"}},
     }
+    if pair.surroundings is not None:
+        from cutover.embedded.surroundings import SETTINGS
+
+        file = Path(pair.surroundings) / SETTINGS
+        presented = json.loads(file.read_text(encoding="utf-8"))
+        filled |= {key: ENVIRONMENT.rules[key].read(file, key, value) for key, value in presented.items()}
     if not accounts.exists():
         reason = "this pair has no migrated accounts (pytest -m migration creates them)"
         filled["absent"] = {"migrated": reason, **table["absent"]}

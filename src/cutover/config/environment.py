@@ -11,6 +11,7 @@ from cutover.config.environment_paths import ProtectedPath
 from cutover.config.local_runtime import RuntimeAnswer
 from cutover.config.operations import Operations
 from cutover.config.postgres_uri import PostgresAddress
+from cutover.config.preflight_settings import PreflightSettings
 from cutover.core.rule_table import HOUSE
 from cutover.core.safety import AllowList, SafetyLevel
 from cutover.core.secrets import Secret
@@ -153,6 +154,7 @@ class Environment:
     accounts and their passwords (accounts/migrated_accounts.py). d1_file, d1_export: SQLite file or SQL export that the
     migration gate reads instead of D1. files: name of a file in contracts/ without .toml -> the environment's own file.
     protected: further paths that refuse requests. operator_paths: system -> further paths that only operators may use.
+    preflight: what the preflight gate checks, by section.
     """
 
     name: str
@@ -188,6 +190,7 @@ class Environment:
     protected: tuple[ProtectedPath, ...] = ()
     operator_paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rules: str = HOUSE
+    preflight: PreflightSettings = field(default_factory=PreflightSettings)
 
     @property
     def unnamed_stores(self) -> list[str]:

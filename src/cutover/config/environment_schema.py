@@ -7,12 +7,14 @@ from typing import Any, Final
 from cutover.config.environment_paths import OPERATOR_PATHS, PROTECTED
 from cutover.config.manifest import GATES
 from cutover.config.operations import SYSTEMS
+from cutover.config.preflight_settings import PREFLIGHT
 from cutover.config.validation import AnyTable, Flag, Integer, Items, Number, Table, Text, Texts
 from cutover.core.rule_table import HOUSE, PROFILES
 from cutover.core.safety import SafetyLevel
 
 CAPABILITIES: Final = (
     "d1", "r2", "names", "https", "limiter", "registration", "http2", "postgres", "media", "migrated",
+    "wrangler",
 )  # fmt: skip
 """The capabilities that a check may need besides a system. Table `absent` says why an environment has none."""
 
@@ -92,6 +94,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
             "contract",
             "files",
             "operator_paths",
+            "preflight",
         )
     },
 }
@@ -126,6 +129,7 @@ ENVIRONMENT: Final = Table(
         "files": FILES,
         "protected": PROTECTED,
         "operator_paths": OPERATOR_PATHS,
+        "preflight": PREFLIGHT,
         "operations": AnyTable(),
         "routes": AnyTable(),
         "promises": AnyTable(),

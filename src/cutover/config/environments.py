@@ -35,6 +35,7 @@ from cutover.config.environment_stores import (
 )
 from cutover.config.local_runtime import runtime_answers
 from cutover.config.operations import SYSTEMS, Operations, load_operations
+from cutover.config.preflight_settings import read_preflight
 from cutover.config.validation import CORRECT, ConfigurationError, Flag, read_toml, require, typed
 from cutover.core.rule_table import UNIVERSAL
 from cutover.core.safety import AllowList, SafetyLevel
@@ -146,6 +147,7 @@ def load_environment(
         poses_as_clients=table["poses_as_clients"],
         local_runtime=table["local_runtime"],
         rules=table["rules"],
+        preflight=read_preflight(file, name, table["preflight"]),
         runtime_answers=runtime_answers(project) if table["local_runtime"] else (),
     )
 

@@ -17,8 +17,11 @@ from cutover.core.rule_table import Rule
 from cutover.core.safety import SafetyLevel
 
 FILE: Final = "manifest.toml"
-GATES: Final = ("smoke", "contract", "parity", "migration")
+GATES: Final = ("preflight", "smoke", "contract", "parity", "migration")
 """The gates: markers of their checks, in the order of their verdicts."""
+
+WITHOUT_SYSTEMS: Final = frozenset({"preflight"})
+"""Gates whose runs do not wait until both systems answer: each of their checks reports what it cannot reach."""
 
 CLOSING: Final = {
     "parity": ("contracts/parity.toml::coverage", "contracts/accepted_differences.toml::every_line_holds"),

@@ -1,5 +1,7 @@
 """Names of the planted faults and the variants: the files of reference/faults and reference/variants.
 
+The system "preflight" is what the pair presents to the preflight gate (surroundings.py).
+
 Modules that several faults share are in the folder `lib` next to the faults and are not listed.
 """
 
@@ -12,12 +14,12 @@ from cutover.embedded.pair_error import USAGE, PairError
 if TYPE_CHECKING:
     from pathlib import Path
 
-SYSTEMS: Final = {"worker": ".mjs", "legacy": ".py"}
+SYSTEMS: Final = {"worker": ".mjs", "legacy": ".py", "preflight": ".py"}
 MODES: Final = ("planted", "control")
 
 
 def names(reference: Path, system: str, kind: str = "faults") -> list[str]:
-    """Return the sorted names for a system ("worker", "legacy"); `kind` is "faults" or "variants"."""
+    """Return the sorted names for a system of SYSTEMS; `kind` is "faults" or "variants"."""
     ending = SYSTEMS[system]
     return sorted(file.name.removesuffix(ending) for file in (reference / kind / system).glob(f"*{ending}"))
 
@@ -25,7 +27,7 @@ def names(reference: Path, system: str, kind: str = "faults") -> list[str]:
 def require(reference: Path, system: str, kind: str, name: str) -> None:
     """Raise PairError if there is no such fault or variant; the message lists the existing names."""
     if system not in SYSTEMS:
-        raise PairError(f"unknown system {system!r}", fix="use worker or legacy", exit_code=USAGE)
+        raise PairError(f"unknown system {system!r}", fix=f"use one of: {', '.join(SYSTEMS)}", exit_code=USAGE)
     existing = names(reference, system, kind)
     if name not in existing:
         noun = "variant" if kind == "variants" else "planted fault"

@@ -204,7 +204,7 @@ def stop(name: str) -> bool:
 
 def serve(
     name: str,
-    system: Literal["worker", "legacy"],
+    system: Literal["worker", "legacy", "preflight"],
     fault: str | None,
     mode: Literal["planted", "control"] = "planted",
 ) -> None:
@@ -214,6 +214,11 @@ def serve(
     are refused (worker): let the pair be quiet. Raises PairError.
     """
     _command(name, {"cmd": "serve", "system": system, "kind": "faults", "name": fault, "mode": mode})
+
+
+def surround(name: str) -> None:
+    """Start the surroundings of the pair, which the preflight gate reads, if they are not running. Raises PairError."""
+    _command(name, {"cmd": "surround"})
 
 
 def serve_variant(name: str, variant: str | None) -> None:

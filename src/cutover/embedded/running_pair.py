@@ -10,11 +10,11 @@ import secrets
 import signal
 import time
 import uuid
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cutover.embedded import faults, folders, legacy, node, postgres, state, worker
+from cutover.embedded import faults, folders, legacy, node, postgres, state, surroundings, worker
 from cutover.embedded.health import Probe
 from cutover.embedded.pair_error import USAGE, PairError
 from cutover.embedded.processes import POLL_S, Child, ProcessIdentity, tail
@@ -54,6 +54,7 @@ class RunningPair:
         self.host: worker.Host | None = None
         self.database: postgres.Server | None = None
         self.gunicorn: Child | None = None
+        self.surroundings: surroundings.Surroundings | None = None
         self.password = ""
         self.legacy_serves: tuple[str | None, str, bool] = (None, "planted", True)  # fault, mode, healthy
         self.planted: dict[str, str] = {}
@@ -182,6 +183,8 @@ class RunningPair:
             yield "legacy", self.gunicorn
         if self.host is not None:
             yield "worker", self.host.child
+        if self.surroundings is not None:
+            yield "preflight", self.surroundings.child
 
     def ended(self) -> dict[str, str]:
         """Return the dead parts, with the way each ended."""
@@ -219,6 +222,8 @@ class RunningPair:
         healthy = name is None or mode == "control" or kind == "variants"
         if system == "worker":
             self._serve_worker(kind, name, mode)
+        elif system == "preflight":
+            self._present(name, mode)
         else:
             self._serve_legacy(name, mode, healthy=healthy)
         self.planted.pop(system, None)
@@ -227,6 +232,25 @@ class RunningPair:
             self.planted[system] = f"{system} {served}"
         fault = "; ".join(self.planted[system] for system in sorted(self.planted)) or None
         self.save(fault=fault, pids={part: child.pid for part, child in self._parts()})
+
+    def surround(self) -> None:
+        """Start the surroundings if they are not running. Raises PairError."""
+        if self.surroundings is None or self.surroundings.child.ended() is not None:
+            self._present(None, "planted")
+            self.save(pids={part: child.pid for part, child in self._parts()})
+
+    def _present(self, fault: str | None, mode: str) -> None:
+        if self.state is None:
+            raise PairError("The pair is not up yet.")
+        folder = self.folder / "surroundings"
+        if self.surroundings is not None:
+            self.surroundings.end()
+            self.surroundings = None
+        self.surroundings = surroundings.start(
+            self.reference, folder, self.logs / "preflight.log", asdict(self.state), self.stop_requests.wait,
+            fault=fault, mode=mode,
+        )  # fmt: skip
+        self.save(surroundings=str(folder))
 
     def _serve_worker(self, kind: str, name: str | None, mode: str) -> None:
         if self.host is None:
@@ -276,6 +300,8 @@ class RunningPair:
             ends.append((self.host.child, signal.SIGKILL))
         if self.gunicorn is not None:
             ends.append((self.gunicorn, signal.SIGKILL))
+        if self.surroundings is not None:
+            ends.append((self.surroundings.child, signal.SIGKILL))  # the stores that it changed are removed as well
         if self.database is not None:
             ends.append((self.database.child, signal.SIGQUIT))  # removes its shared memory
         for child, number in ends:

@@ -24,7 +24,8 @@ class PairState:
     SQLite file behind D1, read-only. s3_url, d1_url: base URLs of R2's S3 API and of D1's REST API. control_socket,
     log_dir, media_root, reference_dir: paths. fault: planted faults ("worker NAME planted"), None if both systems are
     honest. kv_delay_s: seconds until a write of the honest Worker to KV becomes visible. pids: pid of each part
-    (postgres, legacy, worker). dead: parts that ended later -> the way each ended.
+    (postgres, legacy, worker). surroundings: folder of the surroundings
+    (surroundings.py), None before they are asked for. dead: parts that ended later -> the way each ended.
     """
 
     name: str
@@ -53,6 +54,7 @@ class PairState:
     limiter_bypass: str = field(repr=False)
     fault: str | None = None
     kv_delay_s: float = 0.0
+    surroundings: str | None = None
     pids: dict[str, int] = field(default_factory=dict)
     dead: dict[str, str] = field(default_factory=dict)
 

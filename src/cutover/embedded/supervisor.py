@@ -57,6 +57,8 @@ def _answer(pair: RunningPair, line: bytes) -> dict[str, Any]:
         words = json.loads(line)
         if words["cmd"] == "serve":
             pair.serve(words["system"], kind=words["kind"], name=words["name"], mode=words["mode"])
+        elif words["cmd"] == "surround":
+            pair.surround()
         elif words["cmd"] != "ping":
             return {"ok": False, "error": f"unknown command {words['cmd']!r}", "exit_code": USAGE}
     except PairError as error:

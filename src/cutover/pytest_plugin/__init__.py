@@ -53,6 +53,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="migration: from Django to the Worker (default), or back after a rollback",
     )  # fmt: skip
     group.addoption(
+        "--wrangler", dest="cutover_wrangler", metavar="FILE",
+        help="preflight: the Wrangler configuration to check (default: preflight.wrangler.file of the environment)",
+    )  # fmt: skip
+    group.addoption(
         "--ready-interval", dest="cutover_ready_interval", type=float, metavar="S", help="seconds between the tries"
     )
 

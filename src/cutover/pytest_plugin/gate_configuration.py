@@ -11,6 +11,7 @@ import pytest
 
 from cutover.config.environments import Environment, Readiness, environment_files, load_environment
 from cutover.config.manifest import load_manifest
+from cutover.config.preflight_wrangler import WranglerSettings, wrangler_file
 from cutover.config.validation import ConfigurationError
 from cutover.config.waivers import load_waivers
 from cutover.core.requirements import RequiredCheck, Waiver
@@ -81,11 +82,25 @@ def load_for_run(
 ) -> Environment:
     """Load the environment with the readiness options of this run. Raises ConfigurationError."""
     environment = _with_readiness(config, load_environment(config.rootpath, name, pair=pair))
+    environment = _with_wrangler(config, environment)
     if "contract" in gates:
         from cutover.contract import options
 
         options.validate_own_documents(environment)
     return environment
+
+
+def _with_wrangler(config: pytest.Config, environment: Environment) -> Environment:
+    if config.option.cutover_wrangler is None:
+        return environment
+    path = wrangler_file("--wrangler", "", Path(config.option.cutover_wrangler))
+    named = environment.preflight.wrangler
+    settings = WranglerSettings(path) if named is None else dataclasses.replace(named, file=path)
+    return dataclasses.replace(
+        environment,
+        absent={name: why for name, why in environment.absent.items() if name != "wrangler"},
+        preflight=dataclasses.replace(environment.preflight, wrangler=settings),
+    )
 
 
 def _with_readiness(config: pytest.Config, environment: Environment) -> Environment:

@@ -61,6 +61,18 @@ class GatePair:
         except PairError as error:
             self._failed(error)
 
+    def surround(self) -> None:
+        """Start what the pair presents to the preflight gate (embedded/surroundings.py)."""
+        from cutover.embedded import pair
+        from cutover.embedded.pair_error import PairError
+
+        if self.name is None or self.failure is not None:
+            return
+        try:
+            pair.surround(self.name)
+        except PairError as error:
+            self._failed(error)
+
     def stop(self) -> None:
         """Stop the pair if this run started it."""
         if self._own is not None:

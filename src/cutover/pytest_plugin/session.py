@@ -10,13 +10,14 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cutover.config.environments import is_embedded, no_environment
+from cutover.config.manifest import WITHOUT_SYSTEMS
 from cutover.config.validation import ConfigurationError
 from cutover.core.errors import Blocked, MeasurementError, NotVerified
 from cutover.core.evidence import Record, Status
@@ -54,6 +55,7 @@ class GateSession(GateRun):
             self.pair.start(self.config.option.cutover_pair)
             if self._distributed():
                 self.pair.wait()
+                self._surround(self.asked)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -79,7 +81,7 @@ class GateSession(GateRun):
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        """Wait for the pair and for every system. If one does not answer, no check runs."""
+        """Wait for the pair and for every system that a gate needs. If one does not answer, no check runs."""
         continues = self.config.option.continue_on_collection_errors
         if not self.controls or self.config.option.collectonly or (session.testsfailed and not continues):
             return None
@@ -88,9 +90,11 @@ class GateSession(GateRun):
         interrupt_on_sigterm()
         self.run.begin()
         self.pair.wait()
+        if not self._distributed():
+            self._surround(self.selected_gates)
         if self.pair.failure is not None:
             self.trouble.invalid.append(self.pair.failure)
-        else:
+        elif set(self.selected_gates or self.asked) - WITHOUT_SYSTEMS:
             try:
                 self._become_ready()
             except ConfigurationError as error:
@@ -229,6 +233,11 @@ class GateSession(GateRun):
 
     def _distributed(self) -> bool:
         return bool(getattr(self.config.option, "tx", None)) and self.config.option.dist != "no"
+
+    def _surround(self, gates: Iterable[str]) -> None:
+        """Start what the pair presents to the preflight gate, if it is one of these gates."""
+        if "preflight" in gates and self.name is not None and is_embedded(self.project, self.name):
+            self.pair.surround()
 
     def _gate_ran(self) -> bool:
         """Return True if this run must end with a verdict.

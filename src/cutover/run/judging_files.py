@@ -17,7 +17,8 @@ NAMES: Final = (
 )  # fmt: skip
 """Files and folders of a project. Whoever edits one can turn a NO-GO into a GO."""
 CHECKS: Final = (
-    "locustfiles", "tests/conftest.py", "tests/contract", "tests/migration", "tests/parity", "tests/smoke",
+    "locustfiles", "tests/conftest.py", "tests/contract", "tests/migration", "tests/parity", "tests/preflight",
+    "tests/smoke",
 )  # fmt: skip
 """Files and folders with the checks of the gates and the load profiles. Only their Python files count."""
 _GIT_TIMEOUT_S: Final = 10

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from cutover.config.environment import Environment
 from cutover.config.environment_option import named_environment
+from cutover.config.environments import is_embedded
 from cutover.config.manifest import load_manifest
 from cutover.config.validation import root
 from cutover.core.evidence import Status
@@ -21,9 +24,23 @@ from cutover.setup.gate_requirements import GATES, GateState, absent_operations,
 def run(options: argparse.Namespace) -> int:
     """Diagnose an environment. Return the exit code. Raises ConfigurationError for a broken configuration."""
     project = root()
+    _surround(project, options.env, options.pair)
     environment, planted = named_environment(project, options.env, options.pair)
     gates = tuple(options.gate or GATES)
     return DoctorRun(project, environment, gates, planted=planted, reports=options.reports).execute()
+
+
+def _surround(project: Path, name: str | None, pair: str | None) -> None:
+    """Start what an embedded pair presents to the preflight gate: its environment names it then."""
+    from cutover.embedded import pair as pairs
+    from cutover.embedded.default_pair import NAME
+    from cutover.embedded.pair_error import PairError
+
+    name = name or os.environ.get("CUTOVER_ENV")
+    if not name or not is_embedded(project, name):
+        return
+    with contextlib.suppress(PairError):  # the environment is loaded next, and reports a pair that is not up
+        pairs.surround(pair or os.environ.get("CUTOVER_PAIR") or NAME)
 
 
 class DoctorRun(SystemsCommand):

@@ -15,7 +15,7 @@ from cutover.core.requirements import RequiredCheck, base_of
 from cutover.core.rule_table import UNIVERSAL
 from cutover.core.safety import SafetyLevel
 
-GATES: Final = ("smoke", "contract", "parity", "migration", "load")
+GATES: Final = ("preflight", "smoke", "contract", "parity", "migration", "load")
 """The gates of the doctor: those of manifest.toml, and the load profiles."""
 
 
@@ -58,6 +58,8 @@ LINES: Final[dict[str, tuple[str, Callable[[Environment], bool], str]]] = {
     "migrated": ("migrated accounts", lambda env: env.migrated_accounts is not None,
                  'migrated_accounts = "NAME_OF_A_VARIABLE"'),
     "names": ("further names of the front end", lambda env: bool(env.names), 'names = ["https://www.example.org"]'),
+    "wrangler": ("the Wrangler configuration", lambda env: env.preflight.wrangler is not None,
+                 'preflight.wrangler = { file = "path/to/wrangler.toml" }'),
     "https": ("an https address", lambda env: _all_https(env), 'worker.url = "https://…"'),
     "http2": ("an https address", lambda env: _all_https(env), 'worker.url = "https://…"'),
 }  # fmt: skip

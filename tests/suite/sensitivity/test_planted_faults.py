@@ -205,5 +205,5 @@ def test_every_fault_file_is_listed() -> None:
     """Every fault in the folders is listed, so it is run."""
     from cutover.embedded.faults import names
 
-    for system in ("worker", "legacy"):
+    for system in ("worker", "legacy", "preflight"):
         assert set(names(root() / "reference", system)) == {f["name"] for f in FAULTS if f["system"] == system}

@@ -15,7 +15,7 @@ SOURCE = root() / "src" / "cutover"
 # From top to bottom. A package imports only from layers below its own; packages of one layer do not import each other.
 LAYERS = (
     {"cli", "locust_plugin", "pytest_plugin"},
-    {"contract", "load", "migration", "parity", "setup"},
+    {"contract", "load", "migration", "parity", "preflight", "setup"},
     {"run"},
     {"traffic"},
     {"stats"},

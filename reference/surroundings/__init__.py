@@ -1,0 +1,1 @@
+"""What the embedded pair presents to the preflight gate besides the two systems."""

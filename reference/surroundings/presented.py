@@ -1,0 +1,42 @@
+"""The content of the surroundings: data that a planted fault changes before the parts present it.
+
+A fault module in faults/preflight/ has one function:
+
+    def change(presented: Presented, *, planted: bool) -> None
+
+It changes the data if `planted` is true. Otherwise it is the control: it does the same work without effect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+REFERENCE = Path(__file__).resolve().parents[1]
+
+
+@dataclass
+class Presented:
+    """The content of the surroundings.
+
+    folder: where the parts write their files. pair: addresses and secrets of the pair (PairState as plain data).
+    wrangler: text of the Wrangler configuration, wrangler_name: its file name. files: name -> text of further files in
+    `folder`. settings: section -> keys of `[embedded.preflight.SECTION]`. environment: further keys of `[embedded]`,
+    for example budget.
+    """
+
+    folder: Path
+    pair: dict[str, Any]
+    wrangler: str = ""
+    wrangler_name: str = "wrangler.toml"
+    files: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+
+
+def exchanged(text: str, old: str, new: str, *, count: int = 1) -> str:
+    """Return the text with `old` replaced. Raise ValueError unless it occurs `count` times: the fault had no effect."""
+    if (found := text.count(old)) != count:
+        raise ValueError(f"expected {old!r} {count} times, got {found} times")
+    return text.replace(old, new)
