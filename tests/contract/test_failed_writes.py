@@ -7,13 +7,20 @@ from typing import Any
 import pytest
 
 from cutover.accounts.registered import Accounts
-from cutover.accounts.sessions import can_refresh, take_session
+from cutover.accounts.sessions import can_refresh
 from cutover.client.multipart import MEDIA_TYPE, form
 from cutover.contract.account_snapshot import Judged, expect_unchanged, snapshot
 from cutover.contract.broken_requests import REFUSED, broken
 from cutover.contract.error_responses import expect_safe_error
 from cutover.contract.finding_collector import Inspection, available_operations
-from cutover.contract.valid_requests import OBJECTS, UNAUTHENTICATED, Person, create_person, valid_request
+from cutover.contract.valid_requests import (
+    OBJECTS,
+    UNAUTHENTICATED,
+    Person,
+    create_person,
+    renew_session,
+    valid_request,
+)
 from cutover.core.recorder import Recorder
 from cutover.core.rule_table import Rule
 from cutover.core.secrets import new_password
@@ -49,7 +56,7 @@ def test_refused_writes_change_nothing(target: Target, accounts: Accounts, recor
             expect_safe_error(inspection, result)
             if result.succeeded and not target.judges(Rule.VALIDATION):
                 # Accepted where that is no defect: the effect of this request is not one of a refused request.
-                person = _with_session(target, person)
+                renew_session(target, person)
                 before = snapshot(target, person, Judged.DATA)
                 recorder.note_undetectable(f"effects of refused requests to {operation.name} before {what!r}")
         if count and not expect_unchanged(inspection, person, before, after=operation.name):
@@ -178,10 +185,3 @@ def _is_stored(target: Target, person: Person, file_id: str, seen: Mapping[str, 
 def _rule_of(operation: str) -> Rule | None:
     """Return the rule that the acceptance of an invalid body breaks, None for that of the check."""
     return None if operation == "delete_account" else Rule.VALIDATION
-
-
-def _with_session(target: Target, person: Person) -> Person:
-    """Return the person with a new session: an accepted logout or refresh may have ended a token of the last one."""
-    login = target.prepare("login", having=("access_token",), **valid_request("login", person))
-    take_session(target, person.account, login)
-    return person

@@ -24,7 +24,13 @@ from cutover.contract.forged_tokens import (
     rule_of_claims,
     with_identity,
 )
-from cutover.contract.valid_requests import Person, authenticated_operations, create_person, valid_request
+from cutover.contract.valid_requests import (
+    Person,
+    authenticated_operations,
+    create_person,
+    renew_session,
+    valid_request,
+)
 from cutover.core.errors import NotVerified
 from cutover.core.recorder import Recorder
 from cutover.core.rule_table import Rule
@@ -62,11 +68,13 @@ def test_operations_need_a_token(target: Target, accounts: Accounts, recorder: R
         "in another header": {"headers": {"x-access-token": token, "x-authorization": f"Bearer {token}"}},
         "as another user by header": {"headers": {"x-user-id": str(person.account.user_id), "x-forwarded-user": "1"}},
     }
-    before = snapshot(target, person)
+    before, accepted = snapshot(target, person), set[str]()
     for operation in authenticated_operations(available_operations(target, recorder)):
         for attempt, sent in attempts.items():
             result = target.call(operation.name, **valid_request(operation.name, person), **sent)
             _expect_refusal(inspection, result, f"accepted: {attempt}")
+            accepted |= {operation.name} if result.succeeded else set()
+    _renew_after_logout(target, person, accepted)
     expect_unchanged(inspection, person, before)
     for method, operation in _undeclared(authenticated_operations(available_operations(target, recorder))):
         path = valid_request(operation.name, person).get("path")
@@ -94,7 +102,8 @@ def test_forged_tokens_are_refused(target: Target, accounts: Accounts, recorder:
     person = create_person(target, accounts)
     inspection = Inspection(target, "token:forged", f"{RULE} wrongly signed; RFC 8725 3.1")
     before = snapshot(target, person)
-    _refuse_all(inspection, person, forged_without_key(person.token), recorder)
+    accepted = _refuse_all(inspection, person, forged_without_key(person.token), recorder)
+    _renew_after_logout(target, person, accepted)
     expect_unchanged(inspection, person, before)
     inspection.close(recorder)
 
@@ -113,7 +122,8 @@ def test_signed_tokens_with_wrong_claims_are_refused(
     inspection = Inspection(target, "token:claims", f"{RULE} expired, of another issuer or audience; RFC 7519 4.1")
     before = snapshot(target, person)
     forged = forged_with_key(good, key, token_claims(promises, target.system))
-    _refuse_all(inspection, person, forged, recorder, rule_of=rule_of_claims)
+    accepted = _refuse_all(inspection, person, forged, recorder, rule_of=rule_of_claims)
+    _renew_after_logout(target, person, accepted)
     expect_unchanged(inspection, person, before)
     inspection.close(recorder)
 
@@ -125,7 +135,8 @@ def test_tokens_of_the_other_type_are_refused(target: Target, accounts: Accounts
     if target.has("refresh"):
         prepare_refresh(target, person.account)
     before = snapshot(target, person)
-    _refuse_all(inspection, person, {"refresh token as access token": person.account.refresh_token.reveal()}, recorder)
+    other_type = {"refresh token as access token": person.account.refresh_token.reveal()}
+    _renew_after_logout(target, person, _refuse_all(inspection, person, other_type, recorder))
     for name in filter(target.has, ("refresh", "logout")):
         token = person.token if name == "logout" else None
         result = target.call(name, token=token, fields={"refresh_token": person.token})
@@ -322,15 +333,26 @@ def _refuse_all(
     recorder: Recorder,
     *,
     rule_of: Callable[[str], Rule | None] = lambda _: None,
-) -> None:
-    """Expect that every operation refuses each token. rule_of: kind of token -> rule that its acceptance breaks."""
-    target = inspection.target
+) -> set[str]:
+    """Expect that every operation refuses each token, and return the operations that accepted one.
+
+    rule_of: kind of token -> rule that its acceptance breaks.
+    """
+    target, accepted = inspection.target, set[str]()
     rules = {kind: rule_of(kind) for kind in tokens}
     judged = {kind: token for kind, token in tokens.items() if (rule := rules[kind]) is None or target.judges(rule)}
     for operation in authenticated_operations(available_operations(target, recorder)):
         for kind, token in judged.items():
             result = target.call(operation.name, token=token, **valid_request(operation.name, person))
             _expect_refusal(inspection, result, f"accepted: {kind}", breaks=rules[kind])
+            accepted |= {operation.name} if result.succeeded else set()
+    return accepted
+
+
+def _renew_after_logout(target: Target, person: Person, accepted: set[str]) -> None:
+    """Log the person in again if a logout was accepted. Its acceptance is a finding, and its effect is not a second."""
+    if "logout" in accepted and target.has("login"):
+        renew_session(target, person)
 
 
 def _expect_refusal(inspection: Inspection, result: Result, defect: str, *, breaks: Rule | None = None) -> None:

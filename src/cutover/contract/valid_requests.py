@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from cutover.accounts.registered import Account, Accounts
+from cutover.accounts.sessions import take_session
 from cutover.config.operations import Operation
 from cutover.core.errors import Blocked
 from cutover.core.secrets import Secret
@@ -210,6 +211,15 @@ def authenticated_operations(operations: list[Operation]) -> list[Operation]:
     return sorted(
         found, key=lambda operation: DESTRUCTIVE.index(operation.name) if operation.name in DESTRUCTIVE else -1
     )
+
+
+def renew_session(target: Target, person: Person) -> None:
+    """Log the person in again, after an accepted logout or refresh that may have ended a token of the session.
+
+    Raises the errors of Target.prepare and of take_session.
+    """
+    login = target.prepare("login", having=("access_token",), **valid_request("login", person))
+    take_session(target, person.account, login)
 
 
 def object_operations(operations: list[Operation]) -> list[Operation]:
