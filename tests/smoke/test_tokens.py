@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from cutover.accounts.registered import Accounts
-from cutover.accounts.sessions import text_of
+from cutover.accounts.registered import Account, Accounts
+from cutover.accounts.sessions import can_refresh, text_of
 from cutover.client.jwt import claims, reissued
 from cutover.config.environment_promises import token_claims
 from cutover.core.recorder import Recorder
@@ -49,9 +49,9 @@ def test_tokens_have_the_promised_lifetime(
 
 @pytest.mark.never_waived("isolation between users")
 def test_tokens_of_other_environments_are_refused(
-    target: Target, accounts: Accounts, promises: Mapping[str, Any]
+    target: Target, accounts: Accounts, promises: Mapping[str, Any], recorder: Recorder
 ) -> None:
-    """A token with another issuer or audience, or signed with another secret, is refused."""
+    """A token with another issuer or audience, or signed with the secret of another environment, is refused."""
     account = accounts.new()
     target.prepare(target.protected_read, token=account.access_token)
     key = target.environment.secrets.get(f"{target.system}_jwt_secret")
@@ -59,6 +59,7 @@ def test_tokens_of_other_environments_are_refused(
     target.call(target.protected_read, token=stranger).expect_refusal(401, why="signed with another secret")
     good = reissued(account.access_token, key, lifetime_s=300)
     target.call(target.protected_read, token=good).expect_status(why=f"signed with secrets.{target.system}_jwt_secret")
+    _expect_foreign_keys_refused(target, account, recorder)
     if not target.judges(Rule.TOKEN_CLAIMS):
         return  # issuer and audience are conventions: only the owner of the key can make these tokens
     for name, value in token_claims(promises, target.system).items():
@@ -80,6 +81,27 @@ def test_tokens_of_the_other_system_are_refused(target: Target, accounts: Accoun
             target.call(target.protected_read, token=token).expect_refusal(401, why=f"a token of {other_target.system}")
     finally:
         theirs.close(target.recorder)
+
+
+def _expect_foreign_keys_refused(target: Target, account: Account, recorder: Recorder) -> None:
+    """Expect that tokens are refused that are signed with the keys of the other environments in environments.toml."""
+    keys = [each for each in target.environment.foreign_keys if each.identifier.startswith(target.system)]
+    unset = [f"{each.variable} of {each.name}" for each in keys if each.key is None]
+    if unset:
+        recorder.note_undetectable(f"tokens signed with another environment's key: not set is {', '.join(unset)}")
+    refreshes = can_refresh(target, account)
+    for each in (each for each in keys if each.key is not None):
+        why = (
+            f"signed with secrets.{each.identifier} of {each.name}. If both have one key on purpose, name one variable "
+            "in both tables of environments.toml"
+        )
+        if each.identifier != "worker_jwt_refresh_secret":
+            token = reissued(account.access_token, each.key, lifetime_s=300)
+            target.call(target.protected_read, token=token).expect_refusal(401, why=why)
+        if refreshes and each.identifier != "worker_jwt_secret":
+            token = reissued(account.refresh_token, each.key, lifetime_s=300)
+            target.call("refresh", fields={"refresh_token": token}).expect_refusal(401, why=why)
+    recorder.measure("keys of other environments", len(keys) - len(unset), "refused", sample=len(keys))
 
 
 @pytest.fixture

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from typing import Final, LiteralString
 
-from cutover.accounts.plan_schema import plan_schema
 from cutover.accounts.registered import Account
+from cutover.accounts.row_writes import RowWrites
 from cutover.config.environments import Environment
-from cutover.core.errors import NotVerified
-from cutover.core.safety import SafetyLevel
 from cutover.stores import RowStore
 from cutover.systems.target import Target
 
@@ -34,7 +32,7 @@ class AccountRoles:
 
     def __init__(self, environment: Environment, row_store: RowStore | None) -> None:
         """row_store: the Worker's database, None if the environment does not name it."""
-        self._environment, self._row_store = environment, row_store
+        self._rows = RowWrites(environment, row_store)
 
     def make_admin(self, target: Target, account: Account) -> None:
         """Make the account an administrator.
@@ -52,35 +50,4 @@ class AccountRoles:
         self._write(target, account, *_ENABLED)
 
     def _write(self, target: Target, account: Account, in_d1: str, in_postgres: LiteralString) -> None:
-        """Execute the statement for the target's database, if it has the plan's tables (plan_schema)."""
-        with plan_schema(target):
-            self._execute(target, account, in_d1, in_postgres)
-
-    def _execute(self, target: Target, account: Account, in_d1: str, in_postgres: LiteralString) -> None:
-        environment = self._environment
-        named = self._row_store if target.system == "worker" else environment.postgres
-        if environment.safety < SafetyLevel.DISPOSABLE or named is None:
-            raise NotVerified(
-                "account roles are written into the database. That needs a disposable environment with the database of "
-                f"{target.system}; {environment.name} is not one"
-            )
-        if target.system == "worker":
-            assert self._row_store is not None, "checked above"
-            self._row_store.rows(in_d1, account.username)
-            return
-        import psycopg  # takes 0.1 s, which only these checks need
-
-        address = environment.postgres
-        assert address is not None, "checked above"
-        environment.allowed.permit_server(address.host, address.port)
-        with psycopg.connect(
-            host=address.host,
-            port=address.port,
-            user=address.user,
-            password=address.password.reveal(),
-            dbname=address.database,
-            sslmode=address.sslmode,
-            connect_timeout=10,
-            application_name="cutover",
-        ) as connection:
-            connection.execute(in_postgres, [account.username])
+        self._rows.execute(target, in_d1, in_postgres, account.username, what="account roles")

@@ -131,6 +131,20 @@ class NamedAccount:
 
 
 @dataclass(frozen=True)
+class ForeignKey:
+    """A key with which another environment signs its tokens. name: of that environment; variable: where its key is.
+
+    identifier: "worker_jwt_secret", "worker_jwt_refresh_secret" or "legacy_jwt_secret". key: None if the variable is
+    not set.
+    """
+
+    name: str
+    identifier: str
+    variable: str
+    key: Secret | None
+
+
+@dataclass(frozen=True)
 class OwnContract:
     """An OpenAPI document of an environment's own system: a file, or the path below its URL that serves it."""
 
@@ -153,6 +167,7 @@ class Environment:
     contracts: system -> OpenAPI document of its own, which is compared with ours. migrated_accounts: file of migrated
     accounts and their passwords (accounts/migrated_accounts.py). d1_file, d1_export: SQLite file or SQL export that the
     migration gate reads instead of D1. files: name of a file in contracts/ without .toml -> the environment's own file.
+    foreign_keys: the keys with which the other environments sign their tokens.
     protected: further paths that refuse requests. operator_paths: system -> further paths that only operators may use.
     preflight: what the preflight gate checks, by section.
     """
@@ -191,6 +206,7 @@ class Environment:
     operator_paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rules: str = HOUSE
     preflight: PreflightSettings = field(default_factory=PreflightSettings)
+    foreign_keys: tuple[ForeignKey, ...] = field(default=(), repr=False)
 
     @property
     def unnamed_stores(self) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from cutover.config.environment import NamedAccount, System
+from cutover.config.environment import ForeignKey, NamedAccount, System
 from cutover.config.validation import ConfigurationError
 from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import Secret
@@ -15,6 +15,8 @@ PAIR_ACCOUNTS: Final = "the pair's migrated accounts"
 """The "variable" of an embedded pair's file of migrated accounts. No real variable can have this name."""
 
 _ACCOUNT_KEY_LENGTH: Final = 32
+SIGNING: Final = ("worker_jwt_secret", "worker_jwt_refresh_secret", "legacy_jwt_secret")
+"""The secrets that sign tokens. Django signs both types of token with one key."""
 
 
 def read_secrets(file: Path, name: str, table: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, Secret]:
@@ -34,6 +36,31 @@ def read_secrets(file: Path, name: str, table: Mapping[str, str], variables: Map
             )
         secrets[identifier] = Secret(value)
     return secrets
+
+
+def read_foreign_keys(
+    tables: Mapping[str, Any], name: str, urls: Mapping[str, str], variables: Mapping[str, str]
+) -> tuple[ForeignKey, ...]:
+    """Return the keys with which the other environments sign their tokens.
+
+    tables: of environments.toml. urls: system -> URL of this environment. Not foreign are the key of a system that this
+    environment names too, and a key in a variable that it names itself: the tables declare that these are the same.
+    """
+    own = tables[name].get("secrets", {}) if isinstance(tables.get(name), Mapping) else {}
+    known = {url.lower().rstrip("/") for url in urls.values()}
+    found = []
+    for other, table in tables.items():
+        named = table.get("secrets") if isinstance(table, Mapping) and other != name else None
+        if not isinstance(named, Mapping):
+            continue  # a mistake in its table is reported when that environment is used
+        for identifier in SIGNING:
+            variable, system = named.get(identifier), table.get(identifier.partition("_")[0], {})
+            url = system.get("url", "") if isinstance(system, Mapping) else ""
+            if not isinstance(variable, str) or variable in own.values() or str(url).lower().rstrip("/") in known:
+                continue
+            value = variables.get(variable)
+            found.append(ForeignKey(other, identifier, variable, Secret(value) if value else None))
+    return tuple(found)
 
 
 def read_variable(file: Path, key: str, variable: str, variables: Mapping[str, str], without: str = "") -> str:

@@ -24,7 +24,7 @@ from cutover.config.environment_identity import read_identity
 from cutover.config.environment_paths import read_protected
 from cutover.config.environment_promises import read_promises
 from cutover.config.environment_schema import CAPABILITIES, DOCUMENTS, ENVIRONMENT, FILES
-from cutover.config.environment_secrets import read_accounts, read_migrated_accounts, read_secrets
+from cutover.config.environment_secrets import read_accounts, read_foreign_keys, read_migrated_accounts, read_secrets
 from cutover.config.environment_stores import (
     read_bucket,
     read_ca_file,
@@ -148,6 +148,9 @@ def load_environment(
         local_runtime=table["local_runtime"],
         rules=table["rules"],
         preflight=read_preflight(file, name, table["preflight"]),
+        foreign_keys=read_foreign_keys(
+            read_toml(file), name, {system.system: system.url for system in systems.values()}, variables
+        ),
         runtime_answers=runtime_answers(project) if table["local_runtime"] else (),
     )
 

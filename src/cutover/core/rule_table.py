@@ -86,6 +86,10 @@ class Rule(StrEnum):
     UPLOAD_LIMIT = "house:upload-limit", "Uploads up to exactly the promised size are accepted, larger ones refused."
     FILE_TYPES = "house:file-types", "Files are accepted by their extension, whatever their declared type and content."
     FILE_NAMES = "house:file-names", "File names are stored as given, without their folder."
+    LIST_ORDER = (
+        "house:list-order",
+        "Lists are newest first, and what was created at the same time keeps one order.",
+    )
     DOWNLOADS = (
         "house:downloads",
         "Downloads are text/csv attachments with their name, an ETag and ranges; the Worker stores a SHA-256.",

@@ -1,6 +1,7 @@
 """Read the stores of both systems: R2 over S3, D1 over REST or as a file, legacy's PostgreSQL and media folder.
 
-Nothing is written, except account roles on disposable environments (accounts/roles.py).
+Nothing is written, except account roles and equal times on disposable environments (accounts/roles.py,
+accounts/equal_times.py). A check may remove an object that it uploaded itself (`ObjectStore.remove_own`).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from cutover.client.http import Client
 from cutover.config.environments import Bucket
-from cutover.core.errors import CheckFailed
+from cutover.core.errors import CheckFailed, Refused
 from cutover.stores.s3_client import S3Transport, s3_client
 from cutover.stores.s3_signature import CHECK_KEYS
 
@@ -27,6 +27,7 @@ PIECE_BYTES: Final = 8 * 1024 * 1024
 
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _NOT_FOUND: Final = 404
+_FORBIDDEN: Final = 403
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,22 @@ class ObjectStore:
                 raise self._failed("list", "a listing with a token for its next page")
             seen.add(following)
             token = {"ContinuationToken": following}
+
+    def remove_own(self, key: str, sha256: str) -> bool:
+        """Remove an object that the running check uploaded. Return False if the keys of the bucket may only read.
+
+        sha256: of the uploaded bytes, in hexadecimal digits. Raises Refused, before anything is removed, if the object
+        has other bytes: it is not the one that the check uploaded. Raises CheckFailed for an unexpected response.
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
+        """
+        found = self.get(key)
+        if found is None or found.sha256 != sha256:
+            raise Refused(f"object {key} is not removed: its bytes are not those that the check uploaded")
+        self._transport.removable = key
+        try:
+            return _status(self._call("remove", self._s3.delete_object, Key=key)) != _FORBIDDEN
+        finally:
+            self._transport.removable = None
 
     def _empty(self, key: str) -> StoredObject | None:
         found = self.head(key)

@@ -11,7 +11,7 @@ import io
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from cutover.client.http import Answer, Client, Request
 from cutover.core.errors import CheckFailed, Refused
@@ -28,12 +28,16 @@ if TYPE_CHECKING:
 _OPERATIONS: Final = {"HeadObject": "head_object", "GetObject": "get_object", "ListObjectsV2": "list_objects"}
 """The only operations that are sent. None of them writes."""
 
-_FINDINGS: Final = {"HeadObject": "head", "GetObject": "get", "ListObjectsV2": "list"}
+_REMOVAL: Final = "DeleteObject"
+"""Sent only for the one object that `S3Transport.removable` names."""
+
+_FINDINGS: Final = {"HeadObject": "head", "GetObject": "get", "ListObjectsV2": "list", _REMOVAL: "remove"}
 _STATUSES: Final = {
     "HeadObject": (200, 404),
     # 416: the object is empty, so it has no byte range. 412: If-Match does not match.
     "GetObject": (200, 206, 404, 412, 416),
     "ListObjectsV2": (200,),
+    _REMOVAL: (200, 204, 403),  # 403: the keys may only read
 }
 _FORWARDED: Final = ("range", "if-match")
 """The headers of boto3 that are sent. The others describe boto3 itself."""
@@ -45,20 +49,23 @@ class S3Transport:
     def __init__(self, bucket: Bucket, client: Client) -> None:
         self._client, self._signer = client, S3Signer(bucket)
         self.last_answer: Answer | None = None
+        self.removable: str | None = None
+        """The key of the one object that DeleteObject may remove; None for no object."""
 
     def __call__(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
         """Send a prepared request; the handler of botocore's event `before-send.s3`.
 
-        Raises Refused for other operations than reading objects, CheckFailed for a status that none of them may have,
-        and what Client.send raises.
+        Raises Refused for other operations than reading objects and removing the one that `removable` names,
+        CheckFailed for a status that none of them may have, and what Client.send raises.
         """
         from botocore.awsrequest import AWSResponse
         from botocore.compat import HTTPHeaders
 
         operation = event_name.rpartition(".")[2]
-        if operation not in _OPERATIONS:
-            raise Refused(f"request refused: {operation} is not one of {', '.join(_OPERATIONS)}")
         parts = urlsplit(request.url)
+        removes = operation == _REMOVAL and self.removable is not None
+        if operation not in _OPERATIONS and not (removes and unquote(parts.path).endswith(f"/{self.removable}")):
+            raise Refused(f"request refused: {operation} is not one of {', '.join(_OPERATIONS)}")
         query = "&".join(sorted(parts.query.split("&"))) if parts.query else ""
         wanted = {name.lower(): _text(value) for name, value in request.headers.items()}
         headers = self._signer.headers(
@@ -68,7 +75,9 @@ class S3Transport:
         # Compared are the bytes as they are stored. Not signed, because proxies may change it.
         headers["accept-encoding"] = "identity"
         url = f"{parts.scheme}://{parts.netloc}{parts.path}" + (f"?{query}" if query else "")
-        answer = self._client.send(Request("r2", _OPERATIONS[operation], request.method, url, headers))
+        answer = self._client.send(
+            Request("r2", _OPERATIONS.get(operation, "remove_object"), request.method, url, headers)
+        )
         self.last_answer = answer
         if answer.status not in _STATUSES[operation]:
             location = answer.headers.get("location")

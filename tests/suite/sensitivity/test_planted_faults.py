@@ -65,8 +65,9 @@ def _run(fault: dict[str, Any], mode: Literal["planted", "control"], own_pair: P
     pair.serve(own_pair.name, fault["system"], fault["name"], mode)
     try:
         return run_gate(
-            *selected, *quick, "-m", fault["gate"], "--env", "embedded", "--pair", own_pair.name, reports=reports
-        )
+            *selected, *quick, "-m", fault["gate"], "--env", "embedded", "--pair", own_pair.name, reports=reports,
+            **fault.get("variables", {}),
+        )  # fmt: skip
     finally:
         pair.serve(own_pair.name, fault["system"], None)
 

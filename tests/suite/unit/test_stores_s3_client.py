@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -98,6 +99,55 @@ def test_writing_is_refused(operation: str, arguments: dict[str, Any]) -> None:
     s3 = s3_client(BUCKET, S3Transport(BUCKET, cast("Client", client)))
     with pytest.raises(Refused, match="is not one of HeadObject, GetObject, ListObjectsV2"):
         getattr(s3, operation)(**arguments)
+    assert client.requests == []
+
+
+CONTENT = b"a,b\n1,2\n"
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+def stored_object(request: Request, *, removal: int) -> Reply:
+    """Answer as a bucket with one object. removal: status of DeleteObject."""
+    if request.method == "DELETE":
+        return removal, {}, b""
+    last = len(CONTENT) - 1
+    return 206, {"content-range": f"bytes 0-{last}/{len(CONTENT)}", "etag": '"x"'}, CONTENT
+
+
+@pytest.mark.parametrize(("status", "removed"), [(204, True), (200, True), (403, False)])
+def test_own_object_is_removed(status: int, removed: bool) -> None:
+    """One DELETE is sent for the key, and keys that may only read are no error."""
+    store, client = store_with(lambda request: stored_object(request, removal=status))
+    assert store.remove_own("uploads/user-1/ü 1.csv", SHA256) is removed
+    (request,) = [each for each in client.requests if each.method == "DELETE"]
+    assert request.url == "https://account.r2.example.invalid/base/lists/uploads/user-1/%C3%BC%201.csv"
+
+
+def test_object_of_another_is_not_removed() -> None:
+    """An object with other bytes than the check uploaded is not its own: nothing is sent but the reads."""
+    store, client = store_with(lambda request: stored_object(request, removal=204))
+    with pytest.raises(Refused, match="not those that the check uploaded"):
+        store.remove_own("uploads/user-1/1.csv", hashlib.sha256(b"other").hexdigest())
+    assert {each.method for each in client.requests} == {"GET"}
+
+
+def test_missing_object_is_not_removed() -> None:
+    """An object that does not exist is not the one that the check uploaded."""
+    store, client = store_with(lambda _: (404, {}, b""))
+    with pytest.raises(Refused):
+        store.remove_own("uploads/user-1/1.csv", SHA256)
+    assert {each.method for each in client.requests} == {"GET"}
+
+
+def test_removal_permits_no_other_key() -> None:
+    """While one key may be removed, DeleteObject for another key is refused, and afterwards for this one, too."""
+    client = FakeClient(lambda request: stored_object(request, removal=204))
+    transport = S3Transport(BUCKET, cast("Client", client))
+    transport.removable = "uploads/user-1/1.csv"
+    s3 = s3_client(BUCKET, transport)
+    for key in ("uploads/user-1/2.csv", "1.csv", "uploads/user-11/1.csv"):
+        with pytest.raises(Refused):
+            s3.delete_object(Bucket="lists", Key=key)
     assert client.requests == []
 
 
