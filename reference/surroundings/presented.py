@@ -13,6 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .certificates import CertificateSpec
+from .dns_server import NameServer, Resolver
+from .tls_front import TlsFront
+
 REFERENCE = Path(__file__).resolve().parents[1]
 
 
@@ -23,7 +27,9 @@ class Presented:
     folder: where the parts write their files. pair: addresses and secrets of the pair (PairState as plain data).
     wrangler: text of the Wrangler configuration, wrangler_name: its file name. files: name -> text of further files in
     `folder`. settings: section -> keys of `[embedded.preflight.SECTION]`. environment: further keys of `[embedded]`,
-    for example budget.
+    for example budget. name_servers: the authoritative servers of the zone, each with its own records. resolver: the
+    recursive resolver. certificates: host name -> its certificate, "" for all other names. front: TLS versions, headers
+    and the redirect from http.
     """
 
     folder: Path
@@ -33,6 +39,10 @@ class Presented:
     files: dict[str, str] = field(default_factory=dict)
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
+    name_servers: list[NameServer] = field(default_factory=list)
+    resolver: Resolver = field(default_factory=lambda: Resolver(()))
+    certificates: dict[str, CertificateSpec] = field(default_factory=dict)
+    front: TlsFront = field(default_factory=lambda: TlsFront(""))
 
 
 def exchanged(text: str, old: str, new: str, *, count: int = 1) -> str:

@@ -5,6 +5,8 @@ import pytest
 from cutover.config.environments import Environment
 from cutover.config.preflight_wrangler import WranglerSettings
 from cutover.core.errors import NotVerified
+from cutover.core.safety import KillSwitch
+from cutover.preflight.dns_access import NameSurveys
 from cutover.preflight.findings import add_section
 
 
@@ -14,3 +16,9 @@ def wrangler(environment: Environment) -> WranglerSettings:
     if environment.preflight.wrangler is None:
         raise NotVerified(add_section(environment.name, "wrangler", 'file = "path/to/wrangler.toml" (or --wrangler)'))
     return environment.preflight.wrangler
+
+
+@pytest.fixture(scope="session")
+def name_surveys(environment: Environment, pytestconfig: pytest.Config) -> NameSurveys:
+    """Return the responses about the names in use. The first check that needs them sends the questions."""
+    return NameSurveys(environment, KillSwitch(pytestconfig.rootpath))

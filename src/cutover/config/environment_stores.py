@@ -1,9 +1,8 @@
-"""Read the stores of an environment: R2, D1, PostgreSQL, the media folder, and the certificate file."""
+"""Read the stores of an environment: R2, D1, PostgreSQL and the media folder."""
 
 from __future__ import annotations
 
 import os
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -103,19 +102,6 @@ def read_media(file: Path, name: str, value: str | None) -> Path | None:
     if not usable:
         raise ConfigurationError(file, key, f"expected a readable folder, got {value!r}", fix)
     return folder
-
-
-def read_ca_file(file: Path, name: str, path: str | None) -> str | None:
-    """Return the path of the certificate authorities. Raises ConfigurationError if they cannot be loaded."""
-    if path is None:
-        return None
-    try:
-        ssl.create_default_context(cafile=path)
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(
-            file, f"{name}.ca_file", f"expected a PEM file, got {path!r} ({error})", "Name a PEM file."
-        ) from None
-    return path
 
 
 def _needed_secret(file: Path, name: str, secret: str, secrets: Mapping[str, Secret], needed_by: str) -> Secret:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cutover.config.certificate_file import read_ca_file
 from cutover.config.embedded_environment import with_pair
 from cutover.config.environment import (
     Bucket,
@@ -27,7 +28,6 @@ from cutover.config.environment_schema import CAPABILITIES, DOCUMENTS, ENVIRONME
 from cutover.config.environment_secrets import read_accounts, read_foreign_keys, read_migrated_accounts, read_secrets
 from cutover.config.environment_stores import (
     read_bucket,
-    read_ca_file,
     read_d1_file,
     read_database,
     read_media,
@@ -107,11 +107,16 @@ def load_environment(
     bucket = read_bucket(file, name, table.get("r2"), secrets)
     d1 = read_database(file, name, table.get("d1"), secrets)
     postgres = read_postgres(file, name, table.get("postgres"), secrets)
+    preflight = read_preflight(file, name, table["preflight"])
     urls = {system.system: system.url for system in systems.values()}
     urls |= {f"name {url}": url for url in table["names"]}
     urls |= ({"r2": bucket.endpoint} if bucket else {}) | ({"d1": d1.url} if d1 else {})
+    servers = {"postgres": (postgres.host, postgres.port)} if postgres else {}
+    if preflight.dns is not None:
+        urls |= {f"preflight.dns.names {host}": f"https://{host}" for host in preflight.dns.names}
+        servers |= preflight.dns.servers
     try:
-        allowed = AllowList(urls, {"postgres": (postgres.host, postgres.port)} if postgres else {})
+        allowed = AllowList(urls, servers)
     except ValueError as error:
         raise ConfigurationError(file, name, str(error), "Correct the URL.") from None
     return Environment(
@@ -147,7 +152,7 @@ def load_environment(
         poses_as_clients=table["poses_as_clients"],
         local_runtime=table["local_runtime"],
         rules=table["rules"],
-        preflight=read_preflight(file, name, table["preflight"]),
+        preflight=preflight,
         foreign_keys=read_foreign_keys(
             read_toml(file), name, {system.system: system.url for system in systems.values()}, variables
         ),

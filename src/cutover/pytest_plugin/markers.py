@@ -35,12 +35,15 @@ def system_of(item: pytest.Item) -> str | None:
 
 
 def owns_of(item: pytest.Item) -> tuple[str, ...]:
-    """Return the preconditions that are this check's subject ("upload on worker"). Raises UsageError without a system.
+    """Return the preconditions that are this check's subject ("upload on worker").
 
-    An unknown operation has no effect: no check needs it.
+    A preflight check owns preconditions without a system ("TLS handshake"). Raises UsageError for any other check
+    without a system. An unknown operation has no effect: no check needs it.
     """
     operations = sorted({str(name) for marker in item.iter_markers("owns") for name in marker.args})
     system = system_of(item)
+    if system is None and item.get_closest_marker("preflight") is not None:
+        return tuple(operations)
     if operations and system is None:
         raise pytest.UsageError(f"{item.nodeid}: owns {', '.join(operations)}, but has no `target`")
     return tuple(f"{operation} on {system}" for operation in operations)

@@ -80,12 +80,18 @@ def read_judging_files(project: Path, environment: Environment | None = None) ->
 
 
 def named_files(environment: Environment | None) -> list[Path]:
-    """Return the files that an environment names: `files`, the `file` of `contract`, and `ca_file`."""
+    """Return the files that an environment names: `files`, the `file` of `contract`, and each `ca_file`.
+
+    With a local runtime, the pair creates the certificate authority of preflight.tls at its start.
+    """
     if environment is None:
         return []
     named = [*environment.files.values(), *(own.file for own in environment.contracts.values() if own.file is not None)]
     if environment.ca_file is not None:
         named.append(Path(environment.ca_file))
+    tls = environment.preflight.tls
+    if tls is not None and tls.ca_file is not None and not environment.local_runtime:
+        named.append(Path(tls.ca_file))
     # The folder without links, so that one file has one path. The file itself may be a link.
     return [Path(os.path.realpath(path.parent)) / path.name for path in named]
 

@@ -60,6 +60,9 @@ LINES: Final[dict[str, tuple[str, Callable[[Environment], bool], str]]] = {
     "names": ("further names of the front end", lambda env: bool(env.names), 'names = ["https://www.example.org"]'),
     "wrangler": ("the Wrangler configuration", lambda env: env.preflight.wrangler is not None,
                  'preflight.wrangler = { file = "path/to/wrangler.toml" }'),
+    "dns": ("the DNS of the names in use", lambda env: env.preflight.dns is not None,
+            'preflight.dns = { resolver = "ADDRESS" }'),
+    "tls": ("the certificates", lambda env: env.preflight.tls is not None, "preflight.tls = {}"),
     "https": ("an https address", lambda env: _all_https(env), 'worker.url = "https://…"'),
     "http2": ("an https address", lambda env: _all_https(env), 'worker.url = "https://…"'),
 }  # fmt: skip
