@@ -25,11 +25,12 @@ test: setup ## run all tests of the suite: unit, embedded pair, verdicts, plante
 sensitivity: setup ## run every planted fault and its control against the whole gate and print the table
 	CUTOVER_SENSITIVITY=full $(BIN)/pytest -rs -m sensitivity
 
-check: setup ## run ruff, mypy --strict and codespell, and compare manifest.toml with the checks
+check: setup ## run ruff, mypy --strict, codespell and shellcheck, and compare manifest.toml with the checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/codespell
+	$(BIN)/shellcheck .ci/run examples/*.sh
 	$(BIN)/cutover manifest
 
 lock: setup ## compile requirements.lock from pyproject.toml
