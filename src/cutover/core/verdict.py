@@ -63,7 +63,8 @@ class Run:
     """Facts about a run that the verdict needs.
 
     absent: system or capability -> why the environment has none. read_only_form: gate -> why the environment
-    requires only the read-only form of it. invalid: measurement errors found outside any check.
+    requires only the read-only form of it. invalid: measurement errors found outside any check. lost: what ended
+    during the run ("the embedded pair ... "), the one cause of all checks that could not reach it; "" if nothing did.
     tool_error: pytest's exit code 2 to 5, with its reason. selection: how the run was narrowed ("-k health"), "" if
     it was not. unproven: what no check of this run could verify. requests, rate_limited: over all processes.
     rules: the profile of rules that the environment selects (core/rule_table.py).
@@ -74,6 +75,7 @@ class Run:
     absent: Mapping[str, str] = field(default_factory=dict)
     read_only_form: Mapping[str, str] = field(default_factory=dict)
     invalid: Sequence[str] = ()
+    lost: str = ""
     tool_error: tuple[int, str] | None = None
     selection: str = ""
     unproven: Sequence[str] = ()
@@ -279,12 +281,19 @@ def verdict_with(verdicts: Sequence[GateVerdict], code: int) -> Verdict | None:
 
 
 def _invalid(run: Run, records: Iterable[Record]) -> list[str]:
+    """Return the measurement errors, each once. Checks with the same one are counted, and one of them is named."""
+    same: dict[tuple[Status, str], list[str]] = {}
+    for record in records:
+        if record.status in _INVALIDATES:
+            same.setdefault((record.status, record.reason), []).append(record.check)
     reasons = list(run.invalid)
-    reasons += [
-        f"{record.check} {_INVALIDATES[record.status]}: {record.reason}"
-        for record in records
-        if record.status in _INVALIDATES
-    ]
+    if run.lost:
+        hidden = [key for key in same if key[0] is Status.UNREACHABLE]
+        count = sum(len(same.pop(key)) for key in hidden)
+        reasons.insert(0, f"{run.lost} ({count} check(s) could not reach it)")
+    for (status, reason), checks in same.items():
+        more = f" and {len(checks) - 1} more check(s)" if len(checks) > 1 else ""
+        reasons.append(f"{checks[0]}{more} {_INVALIDATES[status]}: {reason}")
     share = run.rate_limited / run.requests if run.requests else 0.0
     if share > RATE_LIMITED_SHARE_LIMIT:
         reasons.append(

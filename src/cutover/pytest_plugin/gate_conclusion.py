@@ -59,6 +59,7 @@ def conclude(session: GateSession, before: int) -> int:
         absent=environment.absent if environment else {},
         read_only_form=environment.read_only_form if environment else {},
         invalid=[*trouble.invalid, *_measurement_errors(session), *([failure] if failure else [])],
+        lost=session.pair.lost,
         tool_error=_tool_error(before, stale_waivers(session.records, session.waivers)),
         selection=narrowing(session.config),
         unproven=unproven_version(environment, session.config.option.cutover_version),

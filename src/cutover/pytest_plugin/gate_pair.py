@@ -73,6 +73,19 @@ class GatePair:
         except PairError as error:
             self._failed(error)
 
+    @property
+    def lost(self) -> str:
+        """Return which parts of the pair ended while it was in use, "" if none did."""
+        from cutover.embedded import state
+
+        if self.name is None or self.failure is not None:
+            return ""
+        found = state.read(self.name)
+        if found is not None and found.healthy:
+            return ""
+        ended = "all of it" if found is None else "; ".join(f"{part}: {how}" for part, how in found.dead.items())
+        return f"the embedded pair {self.name} ended during the run: {ended}. Run it again"
+
     def stop(self) -> None:
         """Stop the pair if this run started it."""
         if self._own is not None:

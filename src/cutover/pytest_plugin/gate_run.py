@@ -11,7 +11,7 @@ import pytest
 from cutover.accounts.cleanup import LEDGER
 from cutover.config.environments import Environment, is_embedded, no_environment
 from cutover.config.worker_version import check_worker_version
-from cutover.core.errors import NotVerified
+from cutover.core.errors import NotVerified, Unreachable
 from cutover.core.evidence import EvidenceLog, Record
 from cutover.core.preconditions import Preconditions
 from cutover.core.recorder import Recorder
@@ -69,7 +69,10 @@ class GateRun:
 
     @property
     def environment(self) -> Environment:
-        """Return the environment. It is loaded on first use: the embedded one has no addresses before it is up."""
+        """Return the environment. It is loaded on first use: the embedded one has no addresses before it is up.
+
+        Raises Unreachable if the pair has ended already.
+        """
         if self._environment is None:
             if self.name is None:
                 raise no_environment(self.project)
@@ -78,6 +81,8 @@ class GateRun:
                 from cutover.embedded import state
 
                 pair = state.read(self.pair.name)
+                if pair is None:
+                    raise Unreachable(f"the embedded pair {self.pair.name} ended before this process could use it")
                 self.run.planted = pair.fault if pair else None
             self._use(gate_configuration.load_for_run(self.config, self.asked, self.name, pair))
         assert self._environment is not None, "loaded above"

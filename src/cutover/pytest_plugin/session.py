@@ -99,6 +99,8 @@ class GateSession(GateRun):
                 self._become_ready()
             except ConfigurationError as error:
                 raise pytest.UsageError(str(error)) from None
+            except MeasurementError as error:
+                self.trouble.invalid.append(str(error))
         return True if self.trouble.invalid else None
 
     @pytest.hookimpl(tryfirst=True)
