@@ -139,7 +139,9 @@ class Resolver:
             return missing
         for server in of_zone:
             with contextlib.suppress(dns.exception.DNSException, OSError):
-                found = await dns.asyncquery.udp(query, "127.0.0.1", port=server.port, timeout=self.timeout_s)
+                found, _ = await dns.asyncquery.udp_with_fallback(
+                    query, "127.0.0.1", port=server.port, timeout=self.timeout_s
+                )
                 if found.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) and found.flags & dns.flags.AA:
                     return found
         return None
@@ -203,7 +205,7 @@ class DnsListener:
                 (size,) = struct.unpack("!H", await reader.readexactly(2))
                 response = await self._respond(dns.message.from_wire(await reader.readexactly(size)))
                 if response is not None:
-                    wire = response.to_wire()
+                    wire = response.to_wire(max_size=65_535)
                     writer.write(struct.pack("!H", len(wire)) + wire)
                     await writer.drain()
         finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -130,5 +131,7 @@ def _context(file: str, versions: tuple[str, str]) -> ssl.SSLContext:
     lowest, highest = (ssl.TLSVersion[version] for version in versions)
     if lowest < ssl.TLSVersion.TLSv1_2:
         context.set_ciphers("DEFAULT@SECLEVEL=0")  # OpenSSL 3 has no older version otherwise
-    context.minimum_version, context.maximum_version = lowest, highest
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of the old versions
+        context.minimum_version, context.maximum_version = lowest, highest
     return context

@@ -101,7 +101,7 @@ def is_address(host: str) -> bool:
 def _server(file: Path, key: str, text: str) -> DnsServer:
     """Return the server of "192.0.2.1", "192.0.2.1:5353", "2001:db8::1" or "[2001:db8::1]:5353"."""
     host, port = text, "53"
-    if text.startswith("["):
+    if text.startswith("[") and "]" in text:
         host, _, port = text[1:].partition("]")
         port = port.removeprefix(":") if port else "53"
     elif text.count(":") == 1:

@@ -96,7 +96,7 @@ def _judge_records(
             f"CAA of {host}: {leaf.organization!r} is not a known CA. Add preflight.tls.ca_domains with its names"
         )
         return
-    wildcard = not any(name == host for name in leaf.names)
+    wildcard = host not in leaf.names and leaf.covers(host)
     if not permits(records, domains, wildcard=wildcard):
         judged.findings.append(
             Finding(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cutover.preflight.dns_judgement import Judgement
 from cutover.preflight.dns_queries import TRIES, DnsAnswer
 from cutover.preflight.dns_survey import AuthoritativeServer, DnsSurvey
@@ -101,27 +103,40 @@ def judge_disagreement(survey: DnsSurvey) -> Judgement:
     questions = _by_question(survey)
     compared = sum(len(answers) for answers in questions.values())
     judged.measure("answers compared with each other and with the resolver", compared, "> 0", sample=len(questions))
-    for (host, kind), answers in questions.items():
-        if len(answers) < 2:
-            judged.notes.append(f"{host} {kind}: one authoritative server answers, so no two can be compared")
-        first = next(iter(answers.values()), None)
-        odd = [server for server, given in answers.items() if first is not None and not _agree(first, given)]
+    for host in survey.hosts:
+        of_host = {kind: answers for (each, kind), answers in questions.items() if each == host and answers}
+        if any(len(answers) < 2 for answers in of_host.values()):
+            judged.notes.append(f"{host}: one authoritative server answers, so no two can be compared")
+        odd = {kind: answers for kind, answers in of_host.items() if _differ(answers)}
         if odd:
-            shown = "; ".join(f"{server}: {given[-1].shown}" for server, given in answers.items())
-            judged.findings.append(
-                Finding(
-                    f"dns:disagree:{host}:{kind}",
-                    f"{host} {kind} at {len(answers)} authoritative servers",
-                    "the same answer of all authoritative servers",
-                    shown,
-                    PAGE,
-                    "find the server with the old zone, and repair its zone transfer",
-                )
-            )
-        elif first is not None and (wrong := _resolver_differs(survey, host, kind, first)) is not None:
-            judged.findings.append(wrong)
+            judged.findings.append(_disagreement(host, odd))
+            continue
+        wrong = [
+            found
+            for kind, answers in of_host.items()
+            if (found := _resolver_differs(survey, host, kind, next(iter(answers.values())))) is not None
+        ]
+        judged.findings += wrong[:1]
     _require_some(survey, judged)
     return judged
+
+
+def _disagreement(host: str, odd: Mapping[str, Mapping[AuthoritativeServer, tuple[DnsAnswer, ...]]]) -> Finding:
+    kind, answers = next(iter(odd.items()))
+    shown = "; ".join(f"{server}: {given[-1].shown}" for server, given in answers.items())
+    return Finding(
+        f"dns:disagree:{host}",
+        f"{host} {' and '.join(odd)} at {len(answers)} authoritative servers",
+        "the same answer of all authoritative servers",
+        f"{kind}: {shown}",
+        PAGE,
+        "find the server with the old zone, and repair its zone transfer",
+    )
+
+
+def _differ(answers: Mapping[AuthoritativeServer, tuple[DnsAnswer, ...]]) -> bool:
+    first, *others = answers.values()
+    return any(not _agree(first, other) for other in others)
 
 
 def judge_slow(survey: DnsSurvey) -> Judgement:
@@ -195,7 +210,7 @@ def _resolver_differs(survey: DnsSurvey, host: str, kind: str, authoritative: tu
         return None
     wait = f"; it expires there in {resolved.ttl_s} s" if resolved.ttl_s else ""
     return Finding(
-        f"dns:resolver-differs:{host}:{kind}",
+        f"dns:resolver-differs:{host}",
         f"{host} {kind} at the resolver {survey.resolver}",
         f"the authoritative answer: {truth.shown}",
         f"{resolved.shown}{wait}",

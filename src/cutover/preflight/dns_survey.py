@@ -138,7 +138,7 @@ class _Surveyor:
             routed = [server for server in servers if server.address is not None and has_route(server.address.host)]
             self.client.allow_servers_of_zones(server.address for server in routed if server.address is not None)
             of_zone = _later(pool, routed, lambda server: self._ask(server, server.zone, "SOA"))
-            answers = self._ask_servers(pool, routed, kinds, zones)
+            answers = self._ask_servers(pool, routed, resolved, zones)
             return DnsSurvey(
                 self.settings,
                 self.resolver,
@@ -228,22 +228,29 @@ class _Surveyor:
         self,
         pool: ThreadPoolExecutor,
         servers: Sequence[AuthoritativeServer],
-        kinds: Sequence[tuple[str, str]],
+        resolved: Mapping[tuple[str, str], DnsAnswer],
         zones: Mapping[str, str],
     ) -> dict[tuple[AuthoritativeServer, str, str], tuple[DnsAnswer, ...]]:
-        """Ask each server about the names of its zone; again if the responses of two servers differ."""
-        keys = [(server, host, kind) for server in servers for host, kind in kinds if zones[host] == server.zone]
+        """Ask each server about the names of its zone; again if two responses differ, also from the resolver's."""
+        keys = [(server, host, kind) for server in servers for host, kind in resolved if zones[host] == server.zone]
         answers: dict[tuple[AuthoritativeServer, str, str], tuple[DnsAnswer, ...]] = {}
         for key, answer in _now(_later(pool, keys, lambda key: self._ask(*key))).items():
             answers[key] = (answer,)
         for _ in range(_COMPARISONS - 1):
-            seen: dict[tuple[str, str], set[object]] = {}
+            seen: dict[tuple[str, str], list[DnsAnswer]] = {}
             for (_, host, kind), given in answers.items():
-                seen.setdefault((host, kind), set()).update(answer.content for answer in given if answer.responded)
-            again = [key for key in keys if len(seen[key[1:]]) > 1 and answers[key][-1].responded]
+                seen.setdefault((host, kind), []).extend(answer for answer in given if answer.responded)
+            varied = {question for question, given in seen.items() if _vary(given, resolved[question])}
+            again = [key for key in keys if key[1:] in varied and answers[key][-1].responded]
             for key, answer in _now(_later(pool, again, lambda key: self._ask(*key))).items():
                 answers[key] = (*answers[key], answer)
         return answers
+
+
+def _vary(authoritative: Sequence[DnsAnswer], resolved: DnsAnswer) -> bool:
+    """Return True if authoritative answers differ, or the resolver gave a record that none of them has."""
+    known = {record for answer in authoritative for record in answer.records}
+    return len({answer.content for answer in authoritative}) > 1 or bool(known and set(resolved.records) - known)
 
 
 _Value = TypeVar("_Value")

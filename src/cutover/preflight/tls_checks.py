@@ -151,7 +151,7 @@ def judge_days(survey: TlsSurvey, now: datetime.datetime) -> Judgement:
                 "correct the clock of the machine, or wait",
             )  # fmt: skip
         elif first.not_after <= now:
-            problem = "expired", f"{what} has expired on {until}, {-left} day(s) ago", renew
+            problem = "expired", f"{what} has expired on {until}, {(now - first.not_after).days} day(s) ago", renew
         elif left <= fail:
             problem = "expires-soon", f"{what} expires in {left} days, on {until}", renew
         elif probed.is_dated:
