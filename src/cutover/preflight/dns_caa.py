@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from cutover.preflight.dns_judgement import HANDSHAKE, Judgement
+from cutover.preflight.dns_judgement import HANDSHAKE, RESOLVING, Judgement
 from cutover.preflight.dns_proxied import is_proxied
 from cutover.preflight.dns_queries import Outcome
 from cutover.preflight.dns_servers import PAGE
@@ -82,6 +82,9 @@ def _judge_records(
         return
     probes = [probed for probed in tls.probes if probed.used.host == host]
     leaves = [probed.leaf for probed in probes if probed.leaf is not None]
+    if not dns.addresses(host):
+        judged.block(RESOLVING, f"{host} does not resolve")
+        return
     if not leaves:
         if any(used.host == host and used.is_https for used in dns.names):
             judged.block(HANDSHAKE, f"{host}: no certificate")

@@ -86,6 +86,9 @@ def judge_redirect(survey: TlsSurvey) -> Judgement:
     """Report each name of the Worker whose http is not redirected by 301 to the same URL with https."""
     judged = judgement_of(survey)
     for probed in _of_worker(survey):
+        if probed.refused and all(isinstance(response, str) for response in probed.http.values()):
+            judged.block(HANDSHAKE, f"{probed.place}: {probed.refused}")
+            continue
         wrong = [problem for path in REDIRECTED_PATHS if (problem := _wrong_redirect(probed, path))]
         judged.measure(
             f"redirects of {probed.used.host}", len(REDIRECTED_PATHS) - len(wrong), f"= {len(REDIRECTED_PATHS)}"
