@@ -8,6 +8,7 @@ from cutover.core.errors import NotVerified
 from cutover.core.safety import KillSwitch
 from cutover.preflight.dns_access import NameSurveys
 from cutover.preflight.findings import add_section
+from cutover.preflight.wrangler_file import WranglerFile, read_wrangler_file
 
 
 @pytest.fixture
@@ -22,3 +23,9 @@ def wrangler(environment: Environment) -> WranglerSettings:
 def name_surveys(environment: Environment, pytestconfig: pytest.Config) -> NameSurveys:
     """Return the responses about the names in use. The first check that needs them sends the questions."""
     return NameSurveys(environment, KillSwitch(pytestconfig.rootpath))
+
+
+@pytest.fixture
+def wrangler_file(wrangler: WranglerSettings) -> WranglerFile:
+    """Return the Wrangler configuration."""
+    return read_wrangler_file(wrangler.file)

@@ -1,0 +1,77 @@
+"""Bindings of a Wrangler configuration that the source code of the Worker does not use."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from cutover.config.preflight_wrangler import WranglerSettings
+from cutover.core.errors import NotVerified
+from cutover.preflight.findings import Finding
+from cutover.preflight.wrangler_file import WranglerFile
+
+JUDGED: Final = {"queues.producers": "queue", "analytics_engine_datasets": "Analytics Engine dataset"}
+"""Kinds of bindings that a Worker writes to: one that nothing writes to looks like one without events."""
+_SOURCES: Final = frozenset({".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".py", ".rs", ".vue",
+                             ".svelte"})  # fmt: skip
+_SKIPPED: Final = frozenset({"node_modules", ".git", "dist", "build", ".wrangler", "test", "tests", "__tests__"})
+_SIZE_LIMIT: Final = 5_000_000
+
+
+def usage_findings(file: WranglerFile, settings: WranglerSettings) -> list[Finding]:
+    """Return the queues and datasets whose binding no source file names. Raises NotVerified without source files."""
+    bindings = [
+        (environment, binding)
+        for environment in file.environments(settings.judged)
+        for binding in environment.bindings
+        if binding.kind in JUDGED
+    ]
+    if not bindings:
+        return []
+    folder = settings.sources or _folder_of_main(file)
+    text = _text_of(folder) if folder is not None else ""
+    if not text:
+        raise NotVerified(
+            f"{file.shown}: no source code of the Worker was found, so it is not known if "
+            f"{', '.join(sorted({binding.name for _, binding in bindings}))} is used: add "
+            'preflight.wrangler.sources = "FOLDER" (environments.toml)'
+        )
+    return [
+        file.finding(
+            f"unused:{environment.title}.{binding.path}",
+            binding.row.line,
+            expected=f"source code that uses the {JUDGED[binding.kind]} {binding.name}",
+            got=f"no source file in {folder.name if folder is not None else ''} contains {binding.name}",
+            do_next="remove the binding, or write to it",
+            promised="plan, Cloudflare Workers Configuration and Monitoring and Alerting",
+        )
+        for environment, binding in bindings
+        if not re.search(rf"\b{re.escape(binding.name)}\b", text)
+    ]
+
+
+def _folder_of_main(file: WranglerFile) -> Path | None:
+    """Return the folder of the entry module, None if there is none."""
+    main = file.root.get("main") if file.root is not None else None
+    if main is None or not main.text:
+        return None
+    try:
+        entry = file.path.parent / main.text
+        return entry.parent if entry.is_file() else None
+    except (OSError, ValueError):
+        return None
+
+
+def _text_of(folder: Path) -> str:
+    """Return the text of all source files below a folder, without dependencies and tests."""
+    parts = []
+    for path in sorted(folder.rglob("*")):
+        if path.suffix not in _SOURCES or _SKIPPED & set(path.relative_to(folder).parts[:-1]):
+            continue
+        try:
+            if path.is_file() and path.stat().st_size < _SIZE_LIMIT:
+                parts.append(path.read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            continue
+    return "\n".join(parts)
