@@ -62,6 +62,10 @@ def judge_chain(survey: TlsSurvey) -> Judgement:
     """Report each certificate that clients do not trust: self-signed, incomplete chain, unknown CA."""
     judged = judgement_of(survey)
     for probed, leaf in _certificates(survey, judged):
+        if probed.trust_code is None:
+            why = probed.trust_error or "no handshake"
+            judged.unverified.append(f"the chain of {probed.place}: {why}. Run the gate again")
+            continue
         sent = "an unknown number of" if probed.others is None else str(1 + len(probed.others))
         judged.measure(f"chain of {probed.place}", probed.trust_error or "trusted", "trusted")
         if not probed.trust_code:

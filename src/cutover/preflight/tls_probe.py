@@ -46,7 +46,8 @@ class TlsProbe:
     refused: why no TCP connection was established, "" if one was. old: old version -> True if it is accepted, None if
     the server did not react. negotiated: the version of a normal handshake, "" if it failed; failed: why it failed.
     offers_1_2: the server accepts TLS 1.2. leaf, others: the certificates that the server sends. trust_code,
-    trust_error: OpenSSL's verdict about the chain without its dates, 0 if it is trusted. is_dated: the dates break it.
+    trust_error: OpenSSL's verdict about the chain without its dates, 0 if it is trusted, None if there is
+    none. is_dated: the dates break it.
     https: the response over https. http: path -> response over http, or why there is none.
     """
 
@@ -60,7 +61,7 @@ class TlsProbe:
     offers_1_2: bool | None = None
     leaf: Certificate | None = None
     others: tuple[Certificate, ...] | None = None
-    trust_code: int = 0
+    trust_code: int | None = None
     trust_error: str = ""
     is_dated: bool = False
     https: HttpHead | str = "not asked"
@@ -187,8 +188,9 @@ def _verify(found: TlsProbe, limits: ProbeLimits) -> None:
             if error.verify_code not in TIME_CODES:
                 return
             found.is_dated = True
-        except OSError:
-            return  # the normal handshake fails as well, and reports it
+        except OSError as error:
+            found.trust_code, found.trust_error = None, _words(error)
+            return
 
 
 def _plain(found: TlsProbe, limits: ProbeLimits, path: str) -> None:

@@ -2,10 +2,12 @@
 
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from reference.surroundings.certificates import CertificateSpec
@@ -188,6 +190,22 @@ def test_refused_connection_is_a_measurement_error(deployment: NamedDeployment) 
     assert "accepts no TCP connection (connection refused)" in judged["judge_versions"].unreachable[0]
     assert all(HANDSHAKE in each.blocked for name, each in judged.items() if name != "judge_versions")
     assert findings_of(judged) == []
+
+
+def test_chain_without_a_handshake_is_not_verified(
+    deployment: NamedDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If only the connection that verifies the chain fails, the chain is not verified: never trusted."""
+
+    class Resetting(ssl.SSLContext):
+        def wrap_socket(self, *_args: Any, **_more: Any) -> ssl.SSLSocket:
+            raise ConnectionResetError(104, "Connection reset by peer")
+
+    monkeypatch.setattr(ssl, "create_default_context", lambda **_: Resetting(ssl.PROTOCOL_TLS_CLIENT))
+    dns, tls = deployment.survey()
+    judged = judge_tls(tls, dns)
+    assert findings_of(judged) == []
+    assert "connection reset by peer" in judged["judge_chain"].unverified[0]
 
 
 def test_port_with_plain_http_is_one_finding(deployment: NamedDeployment) -> None:
