@@ -52,6 +52,9 @@ def judge_caa(dns: DnsSurvey, tls: TlsSurvey | None) -> Judgement:
     """Report each name whose CAA records do not permit the CA of its certificate. tls: None without its settings."""
     judged = Judgement()
     for host in dns.hosts:
+        if not dns.addresses(host):
+            judged.block(RESOLVING, f"{host} does not resolve")
+            continue
         answers = dns.caa[host]
         broken = [a for a in answers if a.outcome not in (Outcome.ANSWER, Outcome.NO_DATA, Outcome.NO_NAME)]
         if broken:
@@ -82,9 +85,6 @@ def _judge_records(
         return
     probes = [probed for probed in tls.probes if probed.used.host == host]
     leaves = [probed.leaf for probed in probes if probed.leaf is not None]
-    if not dns.addresses(host):
-        judged.block(RESOLVING, f"{host} does not resolve")
-        return
     if not leaves:
         if any(used.host == host and used.is_https for used in dns.names):
             judged.block(HANDSHAKE, f"{host}: no certificate")

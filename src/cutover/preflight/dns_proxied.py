@@ -16,7 +16,7 @@ _RANGES: Final = tuple(
         "2c0f:f248::/32",
     )
 )  # fmt: skip
-"""The addresses of Cloudflare's edge (cloudflare.com/ips-v4 and ips-v6). Changed last in 2021."""
+"""The addresses of Cloudflare's edge: cloudflare.com/ips-v4 and ips-v6, as published in November 2026."""
 
 
 def is_proxied(addresses: Iterable[str]) -> bool:

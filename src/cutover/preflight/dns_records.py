@@ -35,6 +35,7 @@ def judge_resolution(survey: DnsSurvey) -> Judgement:
         else:
             worst = max(answers, key=_severity)
             got = f"{worst.outcome} {worst.code if worst.outcome is Outcome.FAILED else worst.detail}".strip()
+            got += "" if survey.zones[used.host] else ", and no zone above it exists: the domain is not delegated"
             expected, name = "at least one A or AAAA record", f"dns:unresolved:{used.host}"
             fix = _advice(worst, used)
         judged.findings.append(

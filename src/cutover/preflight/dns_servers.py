@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cutover.preflight.dns_judgement import Judgement
+from cutover.preflight.dns_judgement import RESOLVING, Judgement
 from cutover.preflight.dns_queries import TRIES, DnsAnswer
 from cutover.preflight.dns_survey import AuthoritativeServer, DnsSurvey
 from cutover.preflight.findings import Finding
@@ -18,7 +18,9 @@ def judge_missing(survey: DnsSurvey) -> Judgement:
     """Report each authoritative server that does not respond, and each zone that cannot be found."""
     judged = Judgement()
     for host, zone in survey.zones.items():
-        if not zone:
+        if not zone and not survey.addresses(host):
+            judged.block(RESOLVING, f"{host} does not resolve")
+        elif not zone:
             judged.findings.append(
                 Finding(
                     f"dns:no-zone:{host}",
@@ -165,7 +167,10 @@ def judge_slow(survey: DnsSurvey) -> Judgement:
 
 def _require_some(survey: DnsSurvey, judged: Judgement) -> None:
     """Block a check without any server that responds: a check without a subject must not pass."""
-    for zone in sorted(set(survey.zones.values())):
+    for host, zone in survey.zones.items():
+        if not zone and not survey.addresses(host):
+            judged.block(RESOLVING, f"{host} does not resolve")
+            continue
         of_zone = [server for server in survey.servers if server.zone == zone]
         if not any(survey.is_alive(server) for server in of_zone):
             judged.block(SERVING, f"no authoritative server of {zone or 'an unknown zone'} responds")

@@ -33,7 +33,8 @@ CA_DOMAINS: Final = {
 }
 """First words of the organization of an issuer -> the domain names that allow it in CAA records.
 
-From the CAA identifiers that the CAs publish in the Common CA Database (ccadb.org, "CAA Identifiers")."""
+Cloudflare docs, Certificate authorities reference, for the CAs of its edge; the CAs' own pages about CAA for the
+others."""
 
 
 @dataclass(frozen=True)

@@ -171,6 +171,8 @@ def judge_days(survey: TlsSurvey, now: datetime.datetime) -> Judgement:
 def judgement_of(survey: TlsSurvey) -> Judgement:
     """Return a judgement with the names that do not resolve, and with what was not probed."""
     judged = Judgement()
+    if not survey.names:
+        judged.unverified.append("no name has an https URL, so nothing was connected to")
     for used in survey.unresolved:
         judged.block(RESOLVING, f"{used.host} does not resolve")
     judged.could_not_detect += survey.unprobed

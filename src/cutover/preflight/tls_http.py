@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from cutover.core.errors import NotApplicable
 from cutover.preflight.dns_judgement import HANDSHAKE, Judgement
 from cutover.preflight.dns_names import LEGACY
 from cutover.preflight.findings import Finding
@@ -45,7 +46,7 @@ def read_hsts(value: str) -> HstsPolicy | None:
 
 def judge_hsts(survey: TlsSurvey, promised: str) -> Judgement:
     """Report each name of the Worker whose HSTS policy is weaker than the promised one."""
-    judged = judgement_of(survey)
+    judged = _of_names_of_the_worker(survey)
     wanted = read_hsts(promised)
     for probed in _of_worker(survey):
         response = probed.https
@@ -84,8 +85,14 @@ def _weaker(policy: HstsPolicy | None, wanted: HstsPolicy | None, *, present: bo
 
 def judge_redirect(survey: TlsSurvey) -> Judgement:
     """Report each name of the Worker whose http is not redirected by 301 to the same URL with https."""
-    judged = judgement_of(survey)
+    judged = _of_names_of_the_worker(survey)
     for probed in _of_worker(survey):
+        if probed.used.port != 443 and survey.settings.http_port == 80:
+            judged.unverified.append(
+                f"https://{probed.used.authority} has a port of its own, so no port of plain http is known: add "
+                "preflight.tls.http_port"
+            )
+            continue
         if probed.refused and all(isinstance(response, str) for response in probed.http.values()):
             judged.block(HANDSHAKE, f"{probed.place}: {probed.refused}")
             continue
@@ -128,6 +135,13 @@ def _wrong_redirect(probed: TlsProbe, path: str) -> str:
         lost = "the query" if target.partition("?")[0] == path.partition("?")[0] else "the path"
         return f"{path}: 301 changes {lost}: {location}"
     return ""
+
+
+def _of_names_of_the_worker(survey: TlsSurvey) -> Judgement:
+    """Return a judgement. Raises NotApplicable if the configuration has names of the legacy system only."""
+    if all(used.role == LEGACY for used in survey.names):
+        raise NotApplicable("the environment has no name of the Worker: the plan does not promise this for legacy")
+    return judgement_of(survey)
 
 
 def _of_worker(survey: TlsSurvey) -> list[TlsProbe]:

@@ -22,13 +22,15 @@ _THREADS: Final = 64
 
 @dataclass(frozen=True)
 class TlsSurvey:
-    """The probes of all addresses. unresolved: names without an address. unprobed: what was left out.
+    """The probes of all addresses. names: those with an https URL.
 
+    unresolved: names without an address. unprobed: what was left out.
     waited_s: sum of the durations of all connections. wall_s: duration of the survey.
     """
 
     settings: TlsSettings
     probes: tuple[TlsProbe, ...]
+    names: tuple[UsedName, ...] = ()
     unresolved: tuple[UsedName, ...] = ()
     unprobed: tuple[str, ...] = ()
     ca_file: str | None = None
@@ -49,9 +51,8 @@ def survey(
     unresolved: list[UsedName] = []
     unprobed: list[str] = []
     planned: list[tuple[UsedName, str, ProbeLimits]] = []
-    for used in dns.names:
-        if not used.is_https:
-            continue
+    names = tuple(used for used in dns.names if used.is_https)
+    for used in names:
         allowed.permit(f"https://{used.authority}/")
         addresses = dns.addresses(used.host)
         if not addresses:
@@ -67,6 +68,7 @@ def survey(
     return TlsSurvey(
         settings,
         probes,
+        names,
         tuple(unresolved),
         tuple(unprobed),
         ca_file,

@@ -162,6 +162,15 @@ def test_four_server_faults_have_four_messages(tmp_path: Path) -> None:
     assert len({each.expected for each in findings}) == len({each.do_next for each in findings}) == 4
 
 
+def test_domain_that_is_not_delegated_is_one_finding(deployment: NamedDeployment) -> None:
+    """A name without zone and address is a finding of its resolution. It blocks every other check."""
+    deployment.names = ("api.gone.test",)
+    judged = judge_dns(deployment.survey_dns())
+    assert findings_of(judged) == ["dns:unresolved:api.gone.test"]
+    assert "the domain is not delegated" in judged["judge_resolution"].findings[0].got
+    assert all(list(each.blocked) == [RESOLVING] for name, each in judged.items() if name != "judge_resolution")
+
+
 def test_unresolved_name_blocks_its_ttl(deployment: NamedDeployment) -> None:
     """The check of the TTL is blocked for that name and names it."""
     unresolved(deployment)

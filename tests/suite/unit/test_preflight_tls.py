@@ -1,5 +1,6 @@
 """The checks of TLS against real TLS and HTTP servers on loopback, with a CA of their own."""
 
+import dataclasses
 import re
 import socket
 import ssl
@@ -14,10 +15,13 @@ from reference.surroundings.certificates import CertificateSpec
 from reference.surroundings.dns_part import NAMES, ZONE
 from tests.suite.support.named_deployment import HSTS, LOOPBACK, NamedDeployment, findings_of, judge_tls, web_server
 
-from cutover.core.errors import Refused
+from cutover.core.errors import NotApplicable, Refused
 from cutover.core.safety import AllowList
 from cutover.preflight.dns_judgement import HANDSHAKE, RESOLVING
+from cutover.preflight.dns_names import LEGACY, UsedName
+from cutover.preflight.tls_checks import judge_chain, judge_versions
 from cutover.preflight.tls_hello import accepts_version
+from cutover.preflight.tls_http import judge_hsts, judge_redirect
 from cutover.preflight.tls_survey import survey as survey_tls
 
 pytestmark = pytest.mark.unit
@@ -265,6 +269,38 @@ def test_old_versions_are_offered_exactly(deployment: NamedDeployment) -> None:
         address = (LOOPBACK, settings.port or 0)
         assert accepts_version(address, API, 0x0302, 2)
         assert not accepts_version(address, API, 0x0301, 2)
+
+
+def test_names_of_legacy_only_promise_no_hsts(deployment: NamedDeployment) -> None:
+    """The configuration alone says so: HSTS and the redirect are not required, the certificate is."""
+    dns = deployment.survey_dns()
+    dns = dataclasses.replace(dns, names=(UsedName(API, LEGACY, "legacy.url"),))
+    with deployment.serving_tls() as settings:
+        tls = deployment.survey_tls(dns, settings)
+    assert judge_chain(tls).measured
+    for judge in (lambda: judge_hsts(tls, HSTS), lambda: judge_redirect(tls)):
+        with pytest.raises(NotApplicable, match="no name of the Worker"):
+            judge()
+
+
+def test_redirect_of_another_port_is_not_verified(deployment: NamedDeployment) -> None:
+    """Without a port for http, an URL with a port of its own proves nothing about a redirect."""
+    dns = deployment.survey_dns()
+    dns = dataclasses.replace(dns, names=(UsedName(API, "worker", "worker.url", 8443),))
+    with deployment.serving_tls() as settings:
+        on_80 = dataclasses.replace(settings, http_port=80)
+        allowed = AllowList({"x": f"https://{API}:8443"})
+        tls = survey_tls(on_80, dns, allowed, deployment.kill_switch, ca_file=str(deployment.folder / "root.pem"))
+    judged = judge_redirect(tls)
+    assert (judged.findings, len(judged.unverified)) == ([], 1)
+    assert "preflight.tls.http_port" in judged.unverified[0]
+
+
+def test_survey_without_names_is_not_verified(deployment: NamedDeployment) -> None:
+    """A check without a subject does not pass."""
+    dns = dataclasses.replace(deployment.survey_dns(), names=())
+    with deployment.serving_tls() as settings:
+        assert judge_versions(deployment.survey_tls(dns, settings)).unverified
 
 
 def test_names_of_other_environments_are_refused(deployment: NamedDeployment) -> None:
