@@ -104,6 +104,7 @@ class LoadRun(Run):
         self._network_latency_ms: float | None = None
         self._failed_preparation: Outcome | None = None
         self._interrupted = False
+        self._machine = self._opened.machine_load()
         self._early_stop = EarlyStop(self.thresholds, self.phases)
         self._began_at = 0.0
 
@@ -175,6 +176,7 @@ class LoadRun(Run):
     def start(self, processes: Sequence[str]) -> None:
         """Expect reports of these generator processes, which have their jobs."""
         self.reports.expect(processes)
+        self._machine.sample()
         self._began_at = time.monotonic()
 
     # --- during the run --------------------------------------------------------------------------
@@ -202,6 +204,7 @@ class LoadRun(Run):
     def check(self) -> str | None:
         """Look for lost processes and broken thresholds. Return why all processes should stop now, None to go on."""
         self.reports.check_silence()
+        self._machine.sample()
         if self.cut_short is None and self._broken_threshold is None:
             self._broken_threshold = self._early_stop.check(self.reports.totals, time.monotonic() - self._began_at)
         return self.cut_short or self._broken_threshold
@@ -391,5 +394,6 @@ class LoadRun(Run):
             versions={system: sorted(seen) for system, seen in versions.items()},
             clock=", ".join(sorted({str(report["clock"]) for report in last})),
             planted=self.planted,
+            machine=self._machine.seconds,
             maintenance=self.options.maintenance,
         )

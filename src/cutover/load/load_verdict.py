@@ -20,7 +20,7 @@ from cutover.load.required_thresholds import missing_thresholds
 from cutover.load.run_facts import RunFacts
 from cutover.load.threshold_result import State, ThresholdResult, evaluate_threshold
 from cutover.load.thresholds import EACH_STEP, Threshold
-from cutover.load.validity import invalid_reasons
+from cutover.load.validity import busy_machine_reason, invalid_reasons
 from cutover.run.lifecycle import Outcome as PreparationOutcome
 from cutover.traffic.arrivals import WARM_UP
 from cutover.traffic.ledger import LedgerTotals, Outcome
@@ -77,6 +77,9 @@ def decide_load(
     unverified += _unverified(totals, facts, ended_without_cause=not failed and steps is None)
     if not thresholds:
         unverified.append("no threshold covers this run")
+    first_step = steps.steps[0].results if steps is not None and steps.steps else ()
+    busy = None if findings else busy_machine_reason([*results, *first_step], totals, facts)
+    invalid = [*invalid, *([busy] if busy else [])]
     verdict, code, reasons = by_precedence(
         tool_error=tool_error,
         invalid=[*invalid, *invalid_reasons(totals, facts, thresholds, _covered_phases(facts, steps))],

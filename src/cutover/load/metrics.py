@@ -70,6 +70,11 @@ class Metric:
     by_row: bool = False
 
     @property
+    def is_timed(self) -> bool:
+        """Return True if a system that has to wait measures worse, also without an error."""
+        return self.unit in ("ms", "ms/s", "times") or self.name in ("stalled_percent", "share_above_old_p99_percent")
+
+    @property
     def most(self) -> float:
         """Return the largest limit that a value can exceed. A run can break no limit above it."""
         return _MOST.get(self.unit, 1e6)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from cutover.config.environment_option import named_environment
 from cutover.config.environments import Environment, is_embedded
 from cutover.config.validation import ConfigurationError
+from cutover.load.machine_load import MachineLoad
 
 if TYPE_CHECKING:
     from cutover.embedded.pair import PairHandle
@@ -25,6 +26,13 @@ class RunEnvironment:
     planted: str | None
     pair_name: str | None = None
     pair: PairHandle | None = None
+
+    def machine_load(self) -> MachineLoad:
+        """Return the samples of the machine that the pair shares with this process."""
+        from cutover.embedded import state
+
+        found = state.read(self.pair_name) if self.pair_name is not None else None
+        return MachineLoad(found.pid if found is not None else None, own=[os.getpid()])
 
     def close(self) -> None:
         """Stop the pair that was started for this run."""

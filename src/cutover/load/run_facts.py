@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from cutover.load.machine_load import BusySeconds
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class RunFacts:
     marks: options that make the run prove less than the profile's own form ("--short"). maintenance: from and to, the
     seconds of the run in which writes may be refused. local: the deployment is the embedded pair, on which shortened
     runs are judged. closed_while_idle: evidence of requests whose kept connection was closed before they arrived.
+    machine: the seconds in which other processes kept the embedded pair waiting, None if they were not measured.
     """
 
     profile: str
@@ -54,6 +57,7 @@ class RunFacts:
     not_sent: tuple[str, ...] = ()
     absent: Mapping[str, str] = field(default_factory=dict)
     closed_while_idle: Sequence[Mapping[str, Any]] = ()
+    machine: BusySeconds | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -69,6 +73,7 @@ class RunFacts:
             "maintenance": None if self.maintenance is None else list(self.maintenance),
             "blocked_endpoints": list(self.blocked_endpoints),
             "closed_while_idle": [dict(each) for each in self.closed_while_idle],
+            "machine": None if self.machine is None else asdict(self.machine),
             "not_sent": list(self.not_sent),
             "absent": dict(self.absent),
             "versions": {system: list(seen) for system, seen in self.versions.items()},

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from cutover.load.run_facts import RunFacts
+from cutover.load.threshold_result import State, ThresholdResult
 from cutover.load.thresholds import Threshold
 from cutover.traffic.ledger import Cell, LedgerTotals, Outcome
+from cutover.traffic.wire import TRUNCATED
 
 LAG_MS: Final = 5.0
 LAG_FRACTION: Final = 0.1
@@ -75,6 +77,51 @@ def invalid_reasons(
                 f"{CPU_FRACTION:.0%}: the latency includes its own queue. Use a lower rate or more processes."
             )
     yield from _network_latency(facts, thresholds)
+
+
+def busy_machine_reason(results: Iterable[ThresholdResult], totals: LedgerTotals, facts: RunFacts) -> str | None:
+    """Return why the measured times are not the pair's: other processes kept it waiting for a core. None if not.
+
+    results: of all thresholds. Times that keep their limits on a busy machine are good enough. A broken threshold that
+    waiting does not explain, such as a wrong body, is a finding on any machine.
+    """
+    if facts.machine is None or not facts.machine.busy:
+        return None
+    waited_for: list[str] = []
+    for result in results:
+        if result.state is State.KEPT or (
+            result.state is State.UNDECIDED and result.measured.samples < result.threshold.minimum
+        ):
+            continue
+        metric = result.threshold.metric
+        if not metric.is_timed and _errors_without_waiting(totals):
+            if result.state is State.BROKEN:
+                return None
+        elif facts.machine.disturbs(any_second=metric.over_time):
+            waited_for.append(result.reason)
+        elif result.state is State.BROKEN:
+            return None
+    if not waited_for:
+        return None
+    return (
+        f"the machine was too busy for its pair: {facts.machine.text}. So these are not the pair's own times: "
+        f"{'; '.join(waited_for)}. Run it again when fewer processes compute"
+    )
+
+
+def _errors_without_waiting(totals: LedgerTotals) -> int:
+    """Return the errors that a lack of CPU time does not explain.
+
+    It explains time-outs, connections that are closed without a response (timers of the server ended them), and a
+    health report of slow parts.
+    """
+    count = 0
+    for (endpoint, _), cell in totals.cells.items():
+        truncated = sum(number for detail, number in cell.details.items() if detail.startswith(TRUNCATED))
+        explained = cell.outcomes[Outcome.TIME_OUT] + cell.outcomes[Outcome.NETWORK_ERROR] - truncated
+        explained += cell.outcomes[Outcome.HTTP_ERROR] if endpoint == "health" else 0
+        count += cell.errors - explained
+    return count
 
 
 def lag_limit_ms(thresholds: Iterable[Threshold]) -> float:
