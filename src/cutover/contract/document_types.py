@@ -5,7 +5,6 @@ It is not a full validation against the OpenAPI schema; a unit test does that fo
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -82,8 +81,12 @@ def type_errors(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             if not isinstance(reference, str):
                 yield f"{where}.$ref", "string"
                 return
-            with contextlib.suppress(KeyError):  # lint reports a reference without a target
-                yield from look(target_of(document, reference), kind, reference)
+            try:
+                target = target_of(document, reference)
+            except KeyError:
+                yield f"{where}.$ref", f"reference to a part of this document, got {reference!r}"
+                return
+            yield from look(target, kind, reference)
         elif any(name not in value for name in _NEEDED.get(kind, ())):
             yield where, kind
         for name, inner in _PARTS[kind].items():
