@@ -34,7 +34,7 @@ class CertificateSpec:
 
     names: DNS names. days: until it expires, negative for an expired one. issued_by: "intermediate" (as CAs do),
     "root", "self" (self-signed) or "unknown" (an intermediate of another CA). chain: the server sends the intermediate
-    too. intermediate_days: until the intermediate expires.
+    too. intermediate_days: until the intermediate expires. valid_in_days: until the certificate is valid.
     """
 
     names: Sequence[str]
@@ -42,6 +42,7 @@ class CertificateSpec:
     issued_by: str = "intermediate"
     chain: bool = True
     intermediate_days: float = 1000.0
+    valid_in_days: float = -1.0
 
 
 class Authority:
@@ -68,7 +69,7 @@ class Authority:
             issuer = source.root
         subject = _subject(None, spec.names[0] if spec.names else "no name")
         builder = (
-            _builder(subject, key.public_key(), spec.days)
+            _builder(subject, key.public_key(), spec.days, spec.valid_in_days)
             .issuer_name(subject if spec.issued_by == "self" else issuer.certificate.subject)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         )
@@ -105,7 +106,9 @@ def _issuer(organization: str, name: str, above: Issuer | None, days: float) -> 
     return Issuer(builder.sign(signer, hashes.SHA256()), key)
 
 
-def _builder(subject: x509.Name, key: ec.EllipticCurvePublicKey, days: float) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, key: ec.EllipticCurvePublicKey, days: float, valid_in_days: float = -1.0
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     until = now + datetime.timedelta(days=days)
     return (
@@ -113,7 +116,7 @@ def _builder(subject: x509.Name, key: ec.EllipticCurvePublicKey, days: float) ->
         .subject_name(subject)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(min(now, until) - datetime.timedelta(days=1))
+        .not_valid_before(min(now, until) + datetime.timedelta(days=valid_in_days))
         .not_valid_after(until)
     )
 

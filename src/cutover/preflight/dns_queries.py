@@ -48,8 +48,8 @@ NO_RESPONSE: Final = (Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.MALFORMED)
 class DnsAnswer:
     """The response of a server to one question.
 
-    records: data of the records of the type, in text form, sorted. ttl_s: the shortest TTL of them and of the chain,
-    None without any. longest_ttl_s: the longest. chain: the targets of the CNAME records, in order. zone: owner of the
+    records: data of the records of the type, in text form, sorted. chain: the targets of the CNAME records, in order.
+    ttls: owner and TTL in s of each CNAME record and of the records. zone: owner of the
     SOA record in the response, "" without one. code: the response code. ms: duration of the successful try.
     """
 
@@ -59,8 +59,7 @@ class DnsAnswer:
     outcome: Outcome
     records: tuple[str, ...] = ()
     chain: tuple[str, ...] = ()
-    ttl_s: int | None = None
-    longest_ttl_s: int | None = None
+    ttls: tuple[tuple[str, int], ...] = ()
     authoritative: bool = False
     recursive: bool = False
     zone: str = ""
@@ -72,6 +71,13 @@ class DnsAnswer:
     def responded(self) -> bool:
         """Return True if the server sent a DNS response."""
         return self.outcome not in NO_RESPONSE
+
+    def longest_ttl_s(self, zone: str) -> int | None:
+        """Return the longest TTL of the records that belong to this zone, None without any.
+
+        The target of a CNAME in another zone does not change in a cutover, so its TTL does not count.
+        """
+        return max((ttl for owner, ttl in self.ttls if is_below(owner, zone)), default=None)
 
     @property
     def content(self) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
@@ -187,8 +193,7 @@ def _read(server: DnsServer, query: dns.message.Message, response: dns.message.M
         outcome,
         records,
         chain,
-        min(ttls, default=None),
-        max(ttls, default=None),
+        ttls,
         bool(response.flags & dns.flags.AA),
         bool(response.flags & dns.flags.RA),
         zone,
@@ -203,22 +208,22 @@ def _soa_records(response: dns.message.Message) -> list[dns.rrset.RRset]:
 
 def _follow(
     name: dns.name.Name, rdtype: dns.rdatatype.RdataType, sections: list[dns.rrset.RRset]
-) -> tuple[tuple[str, ...], tuple[str, ...], list[int]]:
-    """Return the records at the end of the CNAME chain, the chain, and the TTLs of all of them."""
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, int], ...]]:
+    """Return the records at the end of the CNAME chain, the chain, and owners and TTLs of all of them."""
     chain: list[str] = []
-    ttls: list[int] = []
+    ttls: list[tuple[str, int]] = []
     owner = name
     while len(chain) <= _LONGEST_CHAIN:
         here = {rrset.rdtype: rrset for rrset in sections if rrset.name == owner}
         if rdtype in here:
-            ttls.append(here[rdtype].ttl)
-            return tuple(sorted(_data(record) for record in here[rdtype])), tuple(chain), ttls
+            ttls.append((_text(owner), here[rdtype].ttl))
+            return tuple(sorted(_data(record) for record in here[rdtype])), tuple(chain), tuple(ttls)
         if dns.rdatatype.CNAME not in here:
             break
-        ttls.append(here[dns.rdatatype.CNAME].ttl)
+        ttls.append((_text(owner), here[dns.rdatatype.CNAME].ttl))
         owner = here[dns.rdatatype.CNAME][0].target
         chain.append(_text(owner))
-    return (), tuple(chain), ttls
+    return (), tuple(chain), tuple(ttls)
 
 
 def _data(record: object) -> str:

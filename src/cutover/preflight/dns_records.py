@@ -73,8 +73,9 @@ def judge_ttl(survey: DnsSurvey) -> Judgement:
             for kind in ADDRESSES
             for answer in survey.authoritative.get((server, host, kind), ())
         ]
-        longest = max((answer.longest_ttl_s for answer in truth if answer.longest_ttl_s is not None), default=None)
-        cached = max((survey.resolved[host, kind].longest_ttl_s or 0 for kind in ADDRESSES), default=0)
+        zone = survey.zones[host]
+        longest = max((ttl for answer in truth if (ttl := answer.longest_ttl_s(zone)) is not None), default=None)
+        cached = max(survey.resolved[host, kind].longest_ttl_s(zone) or 0 for kind in ADDRESSES)
         judged.measure(f"TTL of {host} (s)", longest, f"<= {limit}")
         if longest is None:
             judged.block(SERVING, f"no authoritative server answers about {host}")

@@ -213,7 +213,8 @@ def _resolver_differs(survey: DnsSurvey, host: str, kind: str, authoritative: tu
         same = set(resolved.records) <= known and bool(resolved.records) == bool(known)
     if same:
         return None
-    wait = f"; it expires there in {resolved.ttl_s} s" if resolved.ttl_s else ""
+    left = resolved.longest_ttl_s(survey.zones[host])
+    wait = f"; it expires there in {left} s" if left else ""
     return Finding(
         f"dns:resolver-differs:{host}",
         f"{host} {kind} at the resolver {survey.resolver}",

@@ -100,7 +100,7 @@ def _chain_problem(probed: TlsProbe, leaf: Certificate, sent: str) -> tuple[str,
         return (
             "unknown-ca",
             f"a chain of {sent} certificate(s) to an unknown CA: {last.issuer}",
-            "use a certificate of a public CA, or name this CA's certificate in ca_file",
+            "use a certificate of a public CA; send its issuer's too; or name the CA in ca_file",
         )
     return "untrusted", f"a chain that is not valid: {probed.trust_error}", "replace the certificate"
 

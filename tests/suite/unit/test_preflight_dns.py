@@ -239,6 +239,19 @@ def test_rotating_addresses_do_not_disagree(deployment: NamedDeployment, start: 
     assert findings_of(judge_dns(deployment.survey_dns())) == []
 
 
+def test_ttl_of_a_target_elsewhere_does_not_count(deployment: NamedDeployment) -> None:
+    """A cutover changes the CNAME record, not its target in another zone."""
+    deployment.on_all(CNAME=(300, ["edge.cdn.test."]))
+    deployment.without(API, "A")
+    outside = NameServer("cdn.test", {("edge.cdn.test", "A"): (86_400, [LOOPBACK])})
+    deployment.resolver.servers = [*deployment.servers, outside]
+    with Serving([listener := DnsListener(outside.respond)]):
+        outside.port = listener.port
+        found = deployment.survey_dns()
+    assert found.addresses(API) == (LOOPBACK,)
+    assert findings_of(judge_dns(found)) == []
+
+
 def test_long_answer_is_read_over_tcp(deployment: NamedDeployment) -> None:
     """A response that does not fit into UDP is complete."""
     addresses = [f"127.0.{number}.1" for number in range(120)]

@@ -100,6 +100,10 @@ FAULTS: dict[str, tuple[Callable[[NamedDeployment], None], list[str], str]] = {
     "expired": (certificate(CertificateSpec(NAMES, days=-3)), ["tls:expired"], r"has expired on .* 3 day\(s\) ago"),
     "expires soon": (certificate(CertificateSpec(NAMES, days=7.5)), ["tls:expires-soon"], "expires in 7 days"),
     "expires today": (certificate(CertificateSpec(NAMES, days=0.2)), ["tls:expires-soon"], "expires in 0 days"),
+    "not yet valid": (certificate(CertificateSpec(NAMES, valid_in_days=2)), ["tls:not-yet-valid"], "not yet valid: f"),
+    "other SNI": (
+        lambda deployment: deployment.certificates.update({API: CertificateSpec([ZONE])}), ["tls:wrong-name"], ZONE,
+    ),
     "wrong name": (certificate(CertificateSpec(["other.test"])), ["tls:wrong-name"], "for other names: other.test"),
     "apex only": (certificate(CertificateSpec([ZONE])), ["tls:wrong-name"], f"for other names: {ZONE}"),
     "no name": (certificate(CertificateSpec([])), ["tls:wrong-name"], "none .no subjectAltName."),
