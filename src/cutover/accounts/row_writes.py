@@ -21,7 +21,7 @@ class RowWrites:
 
     def is_possible(self, target: Target) -> bool:
         """Return True if the environment is disposable and names the database of the target's system."""
-        named = self._row_store if target.system == "worker" else self._environment.postgres
+        named = self._row_store if target.system == "worker" else self._environment.writable_postgres
         return self._environment.safety >= SafetyLevel.DISPOSABLE and named is not None
 
     def execute(self, target: Target, in_d1: str, in_postgres: LiteralString, parameter: str, *, what: str) -> None:
@@ -46,7 +46,7 @@ class RowWrites:
             return
         import psycopg  # takes 0.1 s, which only these checks need
 
-        address = environment.postgres
+        address = environment.writable_postgres
         assert address is not None, "checked above"
         environment.allowed.permit_server(address.host, address.port)
         with psycopg.connect(

@@ -50,7 +50,9 @@ def with_pair(table: dict[str, Any], pair: PairState) -> tuple[dict[str, Any], M
         "r2_access_key_id": pair.s3_access_key,
         "r2_secret_access_key": pair.s3_secret_key,
         "limiter_bypass": pair.limiter_bypass,
-        "postgres_dsn": pair.pg_dsn,
+        "postgres_dsn": pair.pg_reader_dsn,
+        "postgres_writer_dsn": pair.pg_dsn,
+        "restore_dsn": pair.pg_restore_dsn,
         PAIR_ACCOUNTS: str(accounts),
         # As random as the pair's secrets, and lost with it: its id distinguishes this pair from the next of this name.
         "account_key": hmac.digest(pair.legacy_secret_key.encode(), b"cutover: account_key", "sha256").hex(),

@@ -169,7 +169,8 @@ class Environment:
     migration gate reads instead of D1. files: name of a file in contracts/ without .toml -> the environment's own file.
     foreign_keys: the keys with which the other environments sign their tokens.
     protected: further paths that refuse requests. operator_paths: system -> further paths that only operators may use.
-    preflight: what the preflight gate checks, by section.
+    preflight: what the preflight gate checks, by section. postgres_writer: as postgres, for account roles on disposable
+    environments, if another role writes. restore: a PostgreSQL server on which backups may be restored for a test.
     """
 
     name: str
@@ -207,6 +208,13 @@ class Environment:
     rules: str = HOUSE
     preflight: PreflightSettings = field(default_factory=PreflightSettings)
     foreign_keys: tuple[ForeignKey, ...] = field(default=(), repr=False)
+    postgres_writer: PostgresAddress | None = field(default=None, repr=False)
+    restore: PostgresAddress | None = field(default=None, repr=False)
+
+    @property
+    def writable_postgres(self) -> PostgresAddress | None:
+        """Return the legacy database with the role that changes accounts, None if the environment names none."""
+        return self.postgres_writer or self.postgres
 
     @property
     def unnamed_stores(self) -> list[str]:

@@ -60,16 +60,9 @@ def read_postgres(
     """
     if table is None:
         return None
-    uri = _needed_secret(file, name, "postgres_dsn", secrets, "postgres")
-    try:
-        address = read_postgres_uri(uri.reveal())
-    except ValueError as error:
-        raise ConfigurationError(
-            file,
-            f"{name}.secrets.postgres_dsn",
-            f"the PostgreSQL URI cannot be used: {error}",
-            "Correct the variable's value; docs/environments.md shows the form.",
-        ) from None
+    _needed_secret(file, name, "postgres_dsn", secrets, "postgres")
+    address = read_address(file, name, "postgres_dsn", secrets)
+    assert address is not None, "its secret exists"
     expected = table.get("host", address.host)
     if expected.lower() != address.host:
         raise ConfigurationError(
@@ -79,6 +72,24 @@ def read_postgres(
             "Set the variable to this environment's URI, or correct the host.",
         )
     return address
+
+
+def read_address(file: Path, name: str, secret: str, secrets: Mapping[str, Secret]) -> PostgresAddress | None:
+    """Return the PostgreSQL address that a secret holds, None if the environment does not name the secret.
+
+    Raises ConfigurationError if its URI cannot be used.
+    """
+    if secret not in secrets:
+        return None
+    try:
+        return read_postgres_uri(secrets[secret].reveal())
+    except ValueError as error:
+        raise ConfigurationError(
+            file,
+            f"{name}.secrets.{secret}",
+            f"the PostgreSQL URI cannot be used: {error}",
+            "Correct the variable's value; docs/environments.md shows the form.",
+        ) from None
 
 
 def read_media(file: Path, name: str, value: str | None) -> Path | None:

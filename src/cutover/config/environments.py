@@ -27,6 +27,7 @@ from cutover.config.environment_promises import read_promises
 from cutover.config.environment_schema import CAPABILITIES, DOCUMENTS, ENVIRONMENT, FILES
 from cutover.config.environment_secrets import read_accounts, read_foreign_keys, read_migrated_accounts, read_secrets
 from cutover.config.environment_stores import (
+    read_address,
     read_bucket,
     read_d1_file,
     read_database,
@@ -108,10 +109,12 @@ def load_environment(
     d1 = read_database(file, name, table.get("d1"), secrets)
     postgres = read_postgres(file, name, table.get("postgres"), secrets)
     preflight = read_preflight(file, name, table["preflight"])
+    writer, restore = (read_address(file, name, f"{each}_dsn", secrets) for each in ("postgres_writer", "restore"))
     urls = {system.system: system.url for system in systems.values()}
     urls |= {f"name {url}": url for url in table["names"]}
     urls |= ({"r2": bucket.endpoint} if bucket else {}) | ({"d1": d1.url} if d1 else {})
-    servers = {"postgres": (postgres.host, postgres.port)} if postgres else {}
+    named = {"restore": restore, "postgres_writer": writer, "postgres": postgres}
+    servers = {each: (at.host, at.port) for each, at in named.items() if at is not None}
     if preflight.dns is not None:
         urls |= {f"preflight.dns.names {host}": f"https://{host}" for host in preflight.dns.names}
         servers |= preflight.dns.servers
@@ -142,6 +145,8 @@ def load_environment(
         d1_file=read_d1_file(file, name, table.get("d1"), "file"),
         d1_export=read_d1_file(file, name, table.get("d1"), "export"),
         postgres=postgres,
+        postgres_writer=writer,
+        restore=restore,
         media=read_media(file, name, table.get("media")),
         load=LoadCaps(**table["load"]) if "load" in table else None,
         contracts=_contracts(file, name, table["contract"], systems),

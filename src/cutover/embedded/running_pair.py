@@ -55,7 +55,7 @@ class RunningPair:
         self.database: postgres.Server | None = None
         self.gunicorn: Child | None = None
         self.surroundings: surroundings.Surroundings | None = None
-        self.password = ""
+        self.passwords: dict[str, str] = {}
         self.legacy_serves: tuple[str | None, str, bool] = (None, "planted", True)  # fault, mode, healthy
         self.planted: dict[str, str] = {}
         self.state: state.PairState | None = None
@@ -90,14 +90,14 @@ class RunningPair:
         postgres.copy(source, data, self.stop_requests.wait)
         note("template copied")
         self.database = postgres.start(found, data, self.logs / "postgres.log", self.stop_requests.wait)
-        self.password = self.database.password()
+        self.passwords = self.database.passwords(postgres.USER, postgres.READER, postgres.RESTORER)
         note("postgres accepts connections")
 
     def _start_legacy(self, fault: str | None = None, mode: str = "planted") -> None:
         if self.database is None or self.listener is None:
             raise PairError("The legacy system cannot be started before its database.")
         self.gunicorn = legacy.start(
-            self.settings, self.database, self.password, self.listener, self.logs / "legacy.log",
+            self.settings, self.database, self.passwords[postgres.USER], self.listener, self.logs / "legacy.log",
             fault=fault, mode=mode,
         )  # fmt: skip
 
@@ -150,7 +150,9 @@ class RunningPair:
             s3_secret_key=self.secrets["s3"],
             d1_url=ready.d1,
             d1_file=ready.d1_file,
-            pg_dsn=f"postgresql://{postgres.USER}:{self.password}@127.0.0.1:{port}/{postgres.DATABASE}",
+            pg_dsn=self._dsn(postgres.USER, port),
+            pg_reader_dsn=self._dsn(postgres.READER, port),
+            pg_restore_dsn=self._dsn(postgres.RESTORER, port),
             media_root=str(self.media),
             jwt_secret=self.secrets["jwt"],
             jwt_refresh_secret=self.secrets["jwt_refresh"],
@@ -167,6 +169,9 @@ class RunningPair:
             pids={name: child.pid for name, child in self._parts()},
         )
         return self.state
+
+    def _dsn(self, role: str, port: int) -> str:
+        return f"postgresql://{role}:{self.passwords[role]}@127.0.0.1:{port}/{postgres.DATABASE}"
 
     def save(self, **changes: Any) -> None:
         """Write the state file, with these fields changed."""

@@ -20,7 +20,8 @@ _FILE: Final = "state.json"
 class PairState:
     """The state of a running pair.
 
-    pid: of its supervisor. started: Unix time in s. rate_limit: (requests, period in s). pg_dsn: libpq URI. d1_file:
+    pid: of its supervisor. started: Unix time in s. rate_limit: (requests, period in s). pg_dsn: libpq URI of
+    Django's own role, pg_reader_dsn of one that only reads, pg_restore_dsn of one that may create databases. d1_file:
     SQLite file behind D1, read-only. s3_url, d1_url: base URLs of R2's S3 API and of D1's REST API. control_socket,
     log_dir, media_root, reference_dir: paths. fault: planted faults ("worker NAME planted"), None if both systems are
     honest. kv_delay_s: seconds until a write of the honest Worker to KV becomes visible. pids: pid of each part
@@ -54,6 +55,8 @@ class PairState:
     limiter_bypass: str = field(repr=False)
     fault: str | None = None
     kv_delay_s: float = 0.0
+    pg_reader_dsn: str = field(default="", repr=False)
+    pg_restore_dsn: str = field(default="", repr=False)
     surroundings: str | None = None
     pids: dict[str, int] = field(default_factory=dict)
     dead: dict[str, str] = field(default_factory=dict)

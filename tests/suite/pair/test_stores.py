@@ -52,11 +52,11 @@ def recorder() -> Recorder:
 @pytest.fixture
 def rows_factory(environment: Environment, recorder: Recorder, tmp_path: Path) -> Iterator[Connect]:
     """Yield a function that returns LegacyRows of the pair with parts of its address changed. Close all afterwards."""
-    made = []
+    made = []  # with the role of Django, which may write: the sessions must not
 
     def make(*, allow: bool = True, timeout_s: float = 10.0, **changes: Any) -> LegacyRows:
-        assert environment.postgres is not None
-        address: PostgresAddress = dataclasses.replace(environment.postgres, **changes)
+        assert environment.postgres_writer is not None
+        address: PostgresAddress = dataclasses.replace(environment.postgres_writer, **changes)
         servers = {"postgres": (address.host, address.port)} if allow else {}
         here = dataclasses.replace(environment, allowed=AllowList({}, servers), timeout_s=timeout_s)
         made.append(LegacyRows(address, here, recorder=recorder, kill_switch=KillSwitch(tmp_path)))
@@ -162,11 +162,11 @@ def test_rows_hidden_by_a_policy_are_an_error(
     rows_factory: Connect, environment: Environment, own_pair: PairState, tmp_path: Path
 ) -> None:
     """Row-level security that hides rows is an error, for single queries and in bulk."""
-    assert environment.postgres is not None
+    assert environment.postgres_writer is not None
     with psycopg.connect(own_pair.pg_dsn, autocommit=True) as owner:
         owner.execute("ALTER TABLE auth_group ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
         owner.execute("CREATE POLICY hides ON auth_group USING (name < 'm')")
-        bulk = PostgresReader(environment.postgres, environment, KillSwitch(tmp_path), None)
+        bulk = PostgresReader(environment.postgres_writer, environment, KillSwitch(tmp_path), None)
         try:
             with pytest.raises(CheckFailed, match="row-level security"):
                 rows_factory().rows("SELECT count(*) AS n FROM auth_group")
@@ -180,14 +180,14 @@ def test_rows_hidden_by_a_policy_are_an_error(
 
 def test_refused_login_says_what_to_do(rows_factory: Connect, environment: Environment) -> None:
     """A wrong password, user or database is a failed check. The message contains no password."""
-    assert environment.postgres is not None
+    assert environment.postgres_writer is not None
     wrong = "wrong-password-of-this-test"
     changes: list[dict[str, Any]] = [{"password": Secret(wrong)}, {"user": "nobody"}, {"database": "no_such"}]
     for change in changes:
         with pytest.raises(CheckFailed, match="store:login") as caught:
             rows_factory(**change).rows("SELECT 1")
         assert "secrets.postgres_dsn" in str(caught.value)
-        for password in (wrong, environment.postgres.password.reveal()):
+        for password in (wrong, environment.postgres_writer.password.reveal()):
             assert password not in str(caught.value)
 
 
@@ -199,8 +199,8 @@ def test_unreachable_server_is_reported_as_such(rows_factory: Connect, environme
         for change in (closed, {"sslmode": "verify-full"}):
             with pytest.raises(Unreachable, match="Tried twice") as caught:
                 rows_factory(**change).rows("SELECT 1")
-            assert environment.postgres is not None
-            assert environment.postgres.password.reveal() not in str(caught.value)
+            assert environment.postgres_writer is not None
+            assert environment.postgres_writer.password.reveal() not in str(caught.value)
 
 
 def test_unnamed_server_gets_no_request(rows_factory: Connect, recorder: Recorder) -> None:
