@@ -29,7 +29,8 @@ class Presented:
     `folder`. settings: section -> keys of `[embedded.preflight.SECTION]`. environment: further keys of `[embedded]`,
     for example budget. name_servers: the authoritative servers of the zone, each with its own records. resolver: the
     recursive resolver. certificates: host name -> its certificate, "" for all other names. front: TLS versions, headers
-    and the redirect from http.
+    and the redirect from http. migrations: file name -> SQL of D1's migrations. d1_changes, postgres_changes: each a
+    statement that changes a store of the pair, and one that undoes it. Django's role executes those of PostgreSQL.
     """
 
     folder: Path
@@ -43,6 +44,9 @@ class Presented:
     resolver: Resolver = field(default_factory=lambda: Resolver(()))
     certificates: dict[str, CertificateSpec] = field(default_factory=dict)
     front: TlsFront = field(default_factory=lambda: TlsFront(""))
+    migrations: dict[str, str] = field(default_factory=dict)
+    d1_changes: list[tuple[str, str]] = field(default_factory=list)
+    postgres_changes: list[tuple[str, str]] = field(default_factory=list)
 
 
 def exchanged(text: str, old: str, new: str, *, count: int = 1) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from cutover.config.environments import Environment
+from cutover.config.preflight_storage import StorageSettings
 from cutover.config.preflight_wrangler import WranglerSettings
 from cutover.core.errors import NotVerified
 from cutover.core.safety import KillSwitch
@@ -29,3 +30,15 @@ def name_surveys(environment: Environment, pytestconfig: pytest.Config) -> NameS
 def wrangler_file(wrangler: WranglerSettings) -> WranglerFile:
     """Return the Wrangler configuration."""
     return read_wrangler_file(wrangler.file)
+
+
+@pytest.fixture
+def migrations(environment: Environment) -> StorageSettings:
+    """Return the settings of the checks of D1's migrations. Raises NotVerified without their folder."""
+    settings = environment.preflight.storage
+    if settings is None or settings.migrations is None:
+        raise NotVerified(
+            f"environments.toml [{environment.name}.preflight.storage] names no migrations: add migrations = "
+            '"path/to/migrations", the folder that wrangler applies to D1'
+        )
+    return settings

@@ -7,18 +7,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cutover.config.validation import Table
+from cutover.config.validation import Integer, Number, Table
 
-SUITE: Final = Table({})
+_DEFAULTS: Final = {"clock_s": 5.0, "free_mb": 1024, "gate_minutes": 180.0}
+
+SUITE: Final = Table(
+    {"clock_s": Number(0.5, 25), "free_mb": Integer(1, 10_000_000), "gate_minutes": Number(1, 10_000)},
+    defaults=_DEFAULTS,
+)
 """The schema of table `preflight.suite`."""
 
 
 @dataclass(frozen=True)
 class SuiteSettings:
-    """The settings of the checks of the suite itself."""
+    """The limits of the checks of the suite itself. The defaults hold without the table.
+
+    clock_s: largest difference of two clocks; above 25 s every gate is INVALID. free_mb: megabytes that reports need.
+    gate_minutes: longest time of a gate within the request budget.
+    """
+
+    clock_s: float = 5.0
+    free_mb: int = 1024
+    gate_minutes: float = 180.0
 
 
 def read_suite(file: Path, key: str, row: Mapping[str, Any]) -> SuiteSettings:
-    """Return the settings of a validated table. key: of the table, for messages. Raises ConfigurationError."""
-    del file, key, row
-    return SuiteSettings()
+    """Return the settings of a validated table. key: of the table, for messages."""
+    del file, key
+    return SuiteSettings(**row)

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from cutover.client.http import Client, Request
+from cutover.client.http import Answer, Client, Request
 from cutover.config.environments import Database, Environment
 from cutover.core.errors import CheckFailed
 
@@ -31,9 +31,7 @@ class RowStore:
         Raises CheckFailed for any other response: a database that refuses proves nothing.
         https://developers.cloudflare.com/api/resources/d1/subresources/database/methods/raw/
         """
-        headers = {"authorization": f"Bearer {self._database.token.reveal()}"} if self._database.token else {}
-        body = {"sql": query, "params": list(parameters)}
-        answer = self._client.send(Request("d1", "query", "POST", f"{self._database.url}/raw", headers, json=body))
+        answer = self._answer(query, *parameters)
         try:
             results = answer.json["result"][0]["results"]
             return [dict(zip(results["columns"], row, strict=True)) for row in results["rows"]]
@@ -45,6 +43,23 @@ class RowStore:
                 source=answer.source,
                 do_next="is the token in [secrets] valid for this database, and is [d1] its URL?",
             ) from None
+
+    def size_bytes(self) -> int | None:
+        """Return the size of the database, None if D1's response does not state it (meta.size_after).
+
+        Raises like `rows`.
+        """
+        self.rows("SELECT 1 AS one")  # raises for a response that is none of D1's
+        try:
+            size = self._answer("SELECT 1 AS one").json["result"][0]["meta"]["size_after"]
+        except (KeyError, IndexError, TypeError):
+            return None
+        return size if isinstance(size, int) and not isinstance(size, bool) and size >= 0 else None
+
+    def _answer(self, query: str, *parameters: str) -> Answer:
+        headers = {"authorization": f"Bearer {self._database.token.reveal()}"} if self._database.token else {}
+        body = {"sql": query, "params": list(parameters)}
+        return self._client.send(Request("d1", "query", "POST", f"{self._database.url}/raw", headers, json=body))
 
 
 class RowFile(RowStore):
@@ -72,6 +87,10 @@ class RowFile(RowStore):
                 source=str(self._file),
                 do_next="is this the database of the Worker, with all its migrations?",
             ) from None
+
+    def size_bytes(self) -> int | None:
+        """Return the size of the file and of the writes that SQLite has not moved into it yet."""
+        return sum(file.stat().st_size for file in (self._file, Path(f"{self._file}-wal")) if file.exists())
 
 
 def row_store_of(environment: Environment, client: Client) -> RowStore | None:

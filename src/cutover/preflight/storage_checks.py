@@ -1,0 +1,115 @@
+"""The checks of D1 and R2: migrations, live schema, applied migrations, and a bucket that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from cutover.config.environment import Environment
+from cutover.core.errors import CheckFailed
+from cutover.core.recorder import Recorder
+from cutover.preflight.findings import Finding
+from cutover.preflight.storage_migrations import Migrated, migrated, migration_files
+from cutover.preflight.storage_schema import STORED_SCHEMA, Schema, rebuilt
+from cutover.preflight.storage_schema_comparison import compared
+from cutover.stores import ObjectStore, RowStore
+
+PLAN_SCHEMA: Final = Path("contracts") / "d1_schema.sql"
+"""The plan's schema of D1 (Production Database Setup)."""
+
+_PLAN: Final = "plan: Production Database Setup"
+_APPLY: Final = "wrangler d1 migrations apply DATABASE --remote --env NAME"
+
+
+def migration_findings(folder: Path) -> Iterator[Finding]:
+    """Yield a finding for each statement of the migrations that D1 refuses, with file and line."""
+    for problem in _migrated(folder).problems:
+        name, _, line = problem.place.rpartition(":")
+        yield Finding(
+            f"storage:refused-statement:{name}:{line}", problem.place, "a statement that D1 accepts", problem.problem,
+            f"{_PLAN}; https://developers.cloudflare.com/d1/sql-api/sql-statements/",
+            "correct the migration before it is applied; do not change one that is applied already",
+        )  # fmt: skip
+
+
+def schema_findings(folder: Path, table: str, rows: RowStore, recorder: Recorder) -> Iterator[Finding]:
+    """Yield a finding for each difference of the live schema from the migrations. table: Wrangler's own table."""
+    expected = _migrated(folder, table).schema
+    found = compared(expected, live_schema(rows, table))
+    recorder.measure("differences from the migrations", len(found.broken), "= 0", sample=_parts(expected))
+    recorder.notes += found.harmless
+    yield from found.findings(
+        "migrations", f"D1, against {folder.name}/", _PLAN,
+        f"apply the missing migrations ({_APPLY}), or write one for what was changed by hand",
+    )  # fmt: skip
+
+
+def plan_findings(project: Path, table: str, rows: RowStore, recorder: Recorder) -> Iterator[Finding]:
+    """Yield a finding for each part of the plan's schema that D1 lacks. Further parts are allowed."""
+    expected = migrated([project / PLAN_SCHEMA]).schema
+    found = compared(expected, live_schema(rows, table), additions=False)
+    recorder.measure("missing parts of the plan's schema", len(found.broken), "= 0", sample=_parts(expected))
+    yield from found.findings(
+        "plan", f"D1, against {PLAN_SCHEMA}", _PLAN, "write a migration that adds it, and apply it"
+    )  # fmt: skip
+
+
+def applied_findings(folder: Path, table: str, rows: RowStore, recorder: Recorder) -> Iterator[Finding]:
+    """Yield a finding for each migration that is not applied, or applied and not in the folder."""
+    quoted = table.replace('"', '""')
+    try:
+        found = rows.rows(f'SELECT name FROM "{quoted}" ORDER BY id')  # noqa: S608 - the configuration names it
+    except CheckFailed as error:
+        if "no such table" not in str(error):
+            raise
+        yield Finding(
+            f"storage:no-migrations-table:{table}", f"D1, table {table}", "the table of applied migrations",
+            "no such table", _PLAN, f"{_APPLY}; or correct preflight.storage.migrations_table",
+        )  # fmt: skip
+        return
+    applied = [str(row["name"]) for row in found]
+    files = [file.name for file in migration_files(folder)]
+    recorder.measure("applied migrations", len(applied), f"= {len(files)}")
+    for name in (name for name in files if name not in applied):
+        yield Finding(
+            f"storage:not-applied:{name}", f"D1, table {table}", f"{name} to be applied", "it is not", _PLAN, _APPLY
+        )
+    for name in (name for name in applied if name not in files):
+        yield Finding(
+            f"storage:unknown-migration:{name}", f"D1, table {table}", f"a file {folder.name}/{name}", "no such file",
+            _PLAN, "check out the version that is deployed, or restore the file: this schema has an unknown origin",
+        )  # fmt: skip
+    known = [name for name in applied if name in files]
+    if known != [name for name in files if name in known]:
+        recorder.warn(f"migrations were applied in another order than their numbers: {', '.join(known[:8])}")
+
+
+def live_schema(rows: RowStore, migrations_table: str) -> Schema:
+    """Return the schema of D1 without Wrangler's own table. Raises like RowStore.rows, and NotVerified."""
+    return rebuilt(rows.rows(STORED_SCHEMA), without=[migrations_table])
+
+
+def expect_bucket(environment: Environment, objects: ObjectStore, recorder: Recorder) -> None:
+    """Expect the bucket to list its first object, and to read its head. Raises CheckFailed like ObjectStore.list."""
+    first = next(islice(objects.list("", page_size=1), 1), None)
+    recorder.measure("objects listed", 0 if first is None else 1, "the bucket answers")
+    if first is None:
+        recorder.note_undetectable("a key that may list the bucket and not read its objects: the bucket is empty")
+        return
+    if objects.head(first.key) is None:
+        name = environment.bucket.bucket if environment.bucket else ""
+        raise CheckFailed(
+            "storage:bucket-head", expected="the head of an object that the bucket lists", got="status 404",
+            source=f"bucket {name}", do_next="check the endpoint: it may be that of another account or a cache",
+        )  # fmt: skip
+
+
+def _migrated(folder: Path, table: str = "") -> Migrated:
+    return migrated(migration_files(folder), without=[table])
+
+
+def _parts(schema: Schema) -> int:
+    """Return the number of compared columns, indexes and foreign keys."""
+    return sum(len(each.columns) + len(each.indexes) + len(each.foreign_keys) for each in schema.tables.values())
