@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from cutover.core.errors import Blocked, MeasurementError, NotVerified, Unreachable
 from cutover.core.recorder import Measurement, Recorder
@@ -12,6 +13,25 @@ RESOLVING = "resolution of host names"
 """The precondition of every other check of a name: the check that owns it reports a name that does not resolve."""
 HANDSHAKE = "TLS handshake"
 """The precondition of the checks of certificates and of HSTS."""
+
+
+def merged(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings, those of several names with one cause as one: one expired certificate is one finding.
+
+    Findings have one cause if everything but their place and the last part of their name (the host) is equal.
+    """
+    causes: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in findings:
+        kind = finding.name.rpartition(":")[0]
+        causes.setdefault((kind, finding.expected, finding.got, finding.do_next), []).append(finding)
+    return [
+        replace(
+            same[0],
+            name=f"{kind}:{'+'.join(sorted({each.name.rpartition(':')[2] for each in same}))}",
+            place="; ".join(dict.fromkeys(each.place for each in same)),
+        )
+        for (kind, *_), same in causes.items()
+    ]
 
 
 @dataclass
@@ -56,7 +76,7 @@ class Judgement:
         pending = self._pending()
         if self.findings and pending is not None:
             recorder.incomplete = recorder.incomplete or str(pending)
-        conclude(self.findings, recorder)
+        conclude(merged(self.findings), recorder)
         if pending is not None:
             raise pending
 

@@ -38,12 +38,12 @@ def judge_versions(survey: TlsSurvey) -> Judgement:
         for name in OLD_VERSIONS:
             if probed.old.get(name) is None:
                 judged.could_not_detect.append(f"if {probed.place} accepts {name}: it did not react to the offer")
-        for name in old:
-            only = "" if probed.negotiated else ", and accepts neither TLS 1.2 nor TLS 1.3"
+        if old:
+            only = "" if probed.negotiated else ", and neither TLS 1.2 nor TLS 1.3"
             judged.findings.append(
                 Finding(
-                    f"tls:old-version:{probed.used.host}:{name}", probed.place,
-                    "TLS 1.2 and TLS 1.3 only (RFC 8996)", f"the server accepts {name}{only}", PAGE,
+                    f"tls:old-version:{probed.used.host}", probed.place,
+                    "TLS 1.2 and TLS 1.3 only (RFC 8996)", f"the server accepts {' and '.join(old)}{only}", PAGE,
                     "set the minimum TLS version to 1.2 (Cloudflare: SSL/TLS, Edge Certificates)",
                 )
             )  # fmt: skip

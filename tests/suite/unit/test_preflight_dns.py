@@ -3,6 +3,7 @@
 import contextlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from cutover.config.preflight_dns import DnsServer, DnsSettings
 from cutover.core.errors import Blocked, MeasurementError, Refused, Stopped, Unreachable
 from cutover.core.recorder import Recorder
 from cutover.core.safety import AllowList, KillSwitch
-from cutover.preflight.dns_judgement import RESOLVING, Judgement
+from cutover.preflight.dns_judgement import RESOLVING, Judgement, merged
 from cutover.preflight.dns_queries import DnsAnswer, DnsClient, Outcome
 from cutover.preflight.dns_servers import SERVING
 from cutover.preflight.dns_survey import survey
@@ -353,6 +354,19 @@ def test_findings_come_before_blocked_parts() -> None:
         judged.conclude(recorder)
     assert "b.test does not resolve" in recorder.incomplete
     assert recorder.warnings == ["soon"]
+
+
+def test_one_cause_at_several_names_is_one_finding() -> None:
+    """One certificate for three names. A finding with another text, or of another kind, stays its own."""
+    hosts = ("b.test", "a.test", "c.test")
+    same = [Finding(f"tls:expired:{host}", f"{host} (192.0.2.1:443)", "e", "g", "p", "n") for host in hosts]
+    other = [replace(same[0], got="h"), replace(same[0], name="tls:self-signed:b.test")]
+    found = merged([*same, *other])
+    assert [each.name for each in found] == [
+        "tls:expired:a.test+b.test+c.test", "tls:expired:b.test", "tls:self-signed:b.test",
+    ]  # fmt: skip
+    assert found[0].place == "; ".join(each.place for each in same)
+    assert merged(reversed(same))[0].name == found[0].name
 
 
 def test_outcomes_without_response_are_no_answer() -> None:

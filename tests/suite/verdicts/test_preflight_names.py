@@ -110,6 +110,18 @@ def test_certificate_with_few_days_left_is_go_with_a_warning(project: Project) -
     assert all("expires in 20 days" in text and f"warning: {text}" in run.output for text in gate["warnings"])
 
 
+def test_expired_certificate_of_three_names_is_one_finding(project: Project) -> None:
+    """NO-GO with one failed check and one finding, at three places."""
+    project.deployment.certificates = {"": CertificateSpec(NAMES, days=-1)}
+    with project.serving():
+        run = project.run()
+    assert run.code == 1, run.output
+    (failed,) = [record for record in run.records if record["status"] == "failed"]
+    assert len(failed["findings"]) == 1
+    assert failed["finding"] == "tls:expired:" + "+".join(sorted(NAMES))
+    assert run.verdict["gates"][0]["counts"]["blocked"] == 0
+
+
 def test_unresolved_name_is_one_reason(project: Project) -> None:
     """NO-GO with one failed check. The checks of its TTL and its TLS are blocked by it."""
     project.deployment.without(f"api.{ZONE}", "A")
