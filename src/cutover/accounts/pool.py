@@ -80,7 +80,8 @@ class PooledAccounts(Accounts):
                 f"the check uses more than {self._at_once} accounts at once. Declare the number with mark.accounts"
             )
         named = self._named[self._leased[len(self._lent)]]
-        account = Account(named.username.reveal(), "", named.password)
+        account = Account(named.username.reveal(), "", named.password, marker=self._unused().marker)
+        self._target.client.markers.add(account.marker, named.password)
         with self._target.needs("login"):
             self._log_in(account)
         with self._target.needs("list_files"):

@@ -16,7 +16,17 @@ def prepare_file(target: Target, token: Secret, file: corpus.ListFile | None = N
     """Upload a valid list file (a small one by default) and return its id. Raises Blocked if uploads are broken.
 
     A check of refused or unusual uploads does this first: the response to a valid upload proves that a refusal is one.
+    The name and a cell of the default file contain the account's marker, so that they are recognized in answers to
+    others (client/account_markers.py).
     """
-    file = file or corpus.list_file("semicolons")
-    sent = (file.filename, file.content, "text/csv")
-    return str(target.prepare("upload", token=token, file=sent, having=("file_id",)).field("file_id"))
+    sent = _marked(target.client.markers.marker_of(token)) if file is None else (file.filename, file.content)
+    uploaded = target.prepare("upload", token=token, file=(*sent, "text/csv"), having=("file_id",))
+    return str(uploaded.field("file_id"))
+
+
+def _marked(marker: str | None) -> tuple[str, bytes]:
+    """Return name and bytes of a small list file. marker: None for an account whose token is not known."""
+    if marker is None:
+        plain = corpus.list_file("semicolons")
+        return plain.filename, plain.content
+    return f"{marker}-list.csv", f"name,city\r\n{marker}-cell,Oslo\r\n".encode()

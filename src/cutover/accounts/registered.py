@@ -14,16 +14,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from cutover.accounts.sessions import TOKENS, take_session
+from cutover.client.account_markers import MAIL_DOMAIN, NAMESPACE
 from cutover.core.errors import Blocked, MeasurementError, NotVerified
 from cutover.core.recorder import Recorder
 from cutover.core.secrets import PASSWORD_PREFIX, Secret, new_password
 from cutover.systems.target import Result, Target
-
-NAMESPACE: Final = "cutover"
-MAIL_DOMAIN: Final = "cutover.invalid"
 
 
 @dataclass
@@ -31,7 +29,7 @@ class Account:
     """An account of one system, with the tokens of its registration or login.
 
     before: ids of the files that a pool account had before the check; empty for a registered account. logins: number
-    of logins by which the suite got its tokens.
+    of logins by which the suite got its tokens. marker: text that only data of this account contains; "" for none.
     """
 
     username: str
@@ -42,6 +40,7 @@ class Account:
     refresh_token: Secret = field(default_factory=lambda: Secret(""), repr=False)
     before: frozenset[str] = frozenset()
     logins: int = 0
+    marker: str = ""
 
     def own(self, listed: Result) -> list[dict[str, Any]]:
         """Return the files of a list response that did not exist before the check."""
@@ -98,6 +97,7 @@ class Accounts:
         A killed run cannot be cleaned up with it, so the ledger names no key for the account: the cleanup lists it.
         """
         account.password = password
+        self._target.client.markers.add(account.marker, password)
         if self._ledger is not None:
             note(self._ledger, "named", self._target.environment.name, self._target.system, account.username, None)
 
@@ -105,7 +105,8 @@ class Accounts:
         base = f"{self._prefix}-{next(self._numbers)}"
         username = base + ending
         password = derived_password(self._key, self._target.system, username) if self._key else new_password()
-        return Account(username, f"{base}@{MAIL_DOMAIN}", password)
+        self._target.client.markers.add(base, password)
+        return Account(username, f"{base}@{MAIL_DOMAIN}", password, marker=base)
 
     def register(self, account: Account) -> Result:
         """Send the registration of an account. Return the response, whatever its status."""

@@ -72,6 +72,7 @@ def take_session(target: Target, account: Account, result: Result, *, id_require
         if results[0].operation.has("refresh_token")
         else MissingSecret(f"{target.system} gives no refresh token ({results[0].operation.where})")
     )
+    target.client.markers.add(account.marker, account.access_token, text_of(account.refresh_token))
     named = next((each for each in results if each.operation.has("user_id")), None)
     if named is None and target.has("user") and target.operation("user").has("user_id"):
         named = target.prepare("user", token=account.access_token)

@@ -15,6 +15,7 @@ import time
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
+from cutover.client.account_markers import AccountMarkers
 from cutover.client.deadline import Deadline, DeadlineTransport
 from cutover.client.identity import IdentityVerifier
 from cutover.client.kept_connections import KeptConnections, base_url
@@ -76,6 +77,7 @@ class Client:
         self._http2_client: httpx.Client | None = None
         self._unkept_client: httpx.Client | None = None
         self._address_base = secrets.randbelow(1 << 17)
+        self.markers = AccountMarkers()
         self.requests = 0
         self.worker_versions: set[str] = set()
         """All versions of the Worker that answered, also those whose exchanges a long run dropped."""
@@ -215,6 +217,7 @@ class Client:
         self._kept_connections.remember(request, response)
         self._record(request, request_id, elapsed, answer=answer, retries=retries)
         self._identity.verify(answer)
+        self.markers.search(request, answer, self._recorder)
         return answer
 
     def _exchange(self, request: Request, request_id: str) -> tuple[httpx.Response, bytes, float, int]:

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 from urllib.parse import urlsplit
 
+from cutover.client.account_markers import attach, sent_raw
 from cutover.client.http import Client, Request
 from cutover.client.identity import refuse_runtime_answer
 from cutover.config.environments import Environment
@@ -70,6 +71,7 @@ class RawConnection:
         self._started = 0.0
         self._method = ""
         self._request_id = ""
+        self._sent = b""
         self._timeout_s = target.environment.timeout_s
 
     def __enter__(self) -> Self:
@@ -119,6 +121,7 @@ class RawConnection:
     def send(self, data: bytes) -> bool:
         """Send bytes. Return False if the system has closed the connection, which it may do after a response."""
         assert self._socket is not None, "begin comes first"
+        self._sent += data[: _BLOCK - len(self._sent)] if len(self._sent) < _BLOCK else b""
         try:
             self._socket.sendall(data)
         except (ConnectionError, TimeoutError, ssl.SSLError):
@@ -161,12 +164,19 @@ class RawConnection:
             )
         )
         if found is not None:
+            self._search(found)
             source = f"{operation.system} {self._method} {operation.path} (request {self._request_id})"
             refuse_runtime_answer(
                 self._target.environment, operation.system, found.status, dict(found.headers), found.body,
                 method=self._method, has_body=True, source=source,
             )  # fmt: skip
         return found
+
+    def _search(self, answer: RawAnswer) -> None:
+        """Search an answer for data of other accounts (client/account_markers.py)."""
+        received = b"\n".join([*(value.encode("latin-1") for _, value in answer.headers), answer.body])
+        found = self._target.client.markers.foreign(received, sent_raw(lambda: self._sent))
+        attach(self._target.recorder, self._target.system, self._operation.name, answer.status, self._request_id, found)
 
     def _connect(self, url: str) -> None:
         if self._socket is not None:

@@ -24,7 +24,11 @@ WITHOUT_SYSTEMS: Final = frozenset({"preflight"})
 """Gates whose runs do not wait until both systems answer: each of their checks reports what it cannot reach."""
 
 CLOSING: Final = {
-    "parity": ("contracts/parity.toml::coverage", "contracts/accepted_differences.toml::every_line_holds"),
+    "parity": (
+        "contracts/parity.toml::coverage",
+        "contracts/accepted_differences.toml::every_line_holds",
+        "contracts/api.md::no_foreign_data",
+    ),
 }
 """Checks of a gate that the end of the run performs on the results of all other checks."""
 

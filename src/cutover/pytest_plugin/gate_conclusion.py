@@ -15,6 +15,7 @@ from cutover.core.requirements import Waiver
 from cutover.core.rule_table import HOUSE
 from cutover.core.safety import SafetyLevel
 from cutover.core.verdict import ExitCode, GateVerdict, Run, decide, exit_code, stale_waivers
+from cutover.pytest_plugin.foreign_data_conclusion import add_foreign_data_records
 from cutover.pytest_plugin.selection import narrowing
 
 CONTRACT_FILE: Final = "contract.json"
@@ -49,6 +50,7 @@ def conclude(session: GateSession, before: int) -> int:
     if session.log is not None:
         session.log.event("pytest ended", exit_code=before)
     parity = _parity(session)
+    add_foreign_data_records(session)
     facts = session.run.facts()
     facts["leftovers"] += unremoved(session.ledger, facts["leftovers"])
     environment = session.environment if session.loaded else None

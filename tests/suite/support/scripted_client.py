@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import httpx
 
+from cutover.client.account_markers import AccountMarkers
 from cutover.client.identity import IdentityVerifier
 from cutover.client.request import Answer, Request
 from cutover.config.environments import Environment, load_environment
@@ -30,6 +31,7 @@ class Client:
     def __init__(self, environment: Environment, reply: Reply, headers: dict[str, str]) -> None:
         self.reply, self.headers, self.requests = reply, headers, list[Request]()
         self.verifier = IdentityVerifier(environment, None)
+        self.markers = AccountMarkers()
 
     def send(self, request: Request) -> Answer:
         """Return the scripted answer."""

@@ -26,6 +26,7 @@ from cutover.accounts.cleanup import (
 )
 from cutover.accounts.registered import Accounts, RemovalError, derived_password, key_id, note
 from cutover.cli import main
+from cutover.client.account_markers import AccountMarkers
 from cutover.config.environments import load_environment
 from cutover.config.validation import ConfigurationError, root
 from cutover.core.errors import CheckFailed, IdentityMismatch, RateLimited, Stopped, Unreachable
@@ -112,7 +113,8 @@ def test_unknown_entry_is_left_and_never_removed(
 @pytest.mark.parametrize("ending", ["", ".Ünï+cödé_-@", "ЖенщинаИмя", "MiXed"])
 def test_name_with_unusual_characters_is_found(ledger: Path, ending: str) -> None:
     """A journey's names may end with letters and signs of any kind. All of them are found."""
-    target: Any = SimpleNamespace(system="worker", environment=SimpleNamespace(name="x", secrets={}))
+    client = SimpleNamespace(markers=AccountMarkers())
+    target: Any = SimpleNamespace(system="worker", environment=SimpleNamespace(name="x", secrets={}), client=client)
     account = Accounts(target, "0a1b2c3d", ledger).name(ending)
     assert found(ledger) == [account.username]
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from cutover.accounts.registered import Accounts
+from cutover.client.account_markers import AccountMarkers
 from cutover.contract.sending import Sender
 from cutover.core.errors import CheckFailed
 
@@ -24,6 +25,7 @@ class Registering:
     def __init__(self, status: int | None) -> None:
         self._status = status
         self.environment = SimpleNamespace(name="staging", secrets={}, safety=1)
+        self.client = SimpleNamespace(markers=AccountMarkers())
 
     def operation(self, _name: str) -> Any:
         """Return the same operation for every name."""
