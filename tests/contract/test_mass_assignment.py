@@ -128,10 +128,14 @@ def test_requests_cannot_set_the_owner(target: Target, accounts: Accounts, recor
             inspection.report(uploaded, "another part sets the id", expected="a new id")
         if uploaded.operation.has("filename") and uploaded.field("filename") != "own.csv":
             inspection.report(uploaded, "another part sets the file name", expected="own.csv", breaks=Rule.FILE_NAMES)
-        own = target.call("download", token=owner.token, path={"file_id": file_id})
-        inspection.expect_status(own, *own.operation.statuses, defect="inaccessible to the owner")
-        theirs_too = target.call("download", token=victim.token, path={"file_id": file_id})
-        inspection.expect_refusal(theirs_too, 404, defect="accessible to another user")
+        reading = next(filter(target.has, ("download", "file", "columns")), None)
+        if reading is not None:
+            own = target.call(reading, token=owner.token, path={"file_id": file_id})
+            inspection.expect_status(own, *own.operation.statuses, defect="inaccessible to the owner")
+            theirs_too = target.call(reading, token=victim.token, path={"file_id": file_id})
+            inspection.expect_refusal(theirs_too, 404, defect="accessible to another user")
+        else:
+            recorder.note_undetectable("an upload for another user: no operation reads a file")
     expect_unchanged(inspection, victim, before)
     inspection.close(recorder)
 

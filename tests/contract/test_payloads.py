@@ -64,7 +64,8 @@ def test_payloads_disclose_no_internals(target: Target, accounts: Accounts, reco
             breaks = Rule.ISOLATION if field == "username" else Rule.VALIDATION
             inspection.expect_refusal(result, 400, defect=f"a duplicate {field} is accepted", breaks=breaks)
             expect_safe_error(inspection, result)
-    for content in (b'a,"b\n1,2\n', b'a,"b"c\n', b"a\0b\n"):
+    uploads = target.has("upload")
+    for content in (b'a,"b\n1,2\n', b'a,"b"c\n', b"a\0b\n") if uploads else ():
         broken = target.call("upload", token=person.token, file=("broken.csv", content, "text/csv"))
         if broken.is_refusal and not target.judges(Rule.LIST_FORMAT):
             expect_safe_error(inspection, broken)
@@ -80,7 +81,7 @@ def test_payloads_disclose_no_internals(target: Target, accounts: Accounts, reco
             expect_safe_error(inspection, result)
     if target.has("no_such_operation"):
         expect_safe_error(inspection, target.call("no_such_operation", token=person.token))
-    for name, (raw, _) in FILE_NAMES.items():
+    for name, (raw, _) in FILE_NAMES.items() if uploads else ():
         body = form("nothing of ours", raw, name.encode())
         expect_safe_error(inspection, target.call("upload", token=person.token, content=(body, MEDIA_TYPE)))
         bad = f"{MEDIA_TYPE}{name}"
@@ -124,7 +125,12 @@ def test_texts_are_stored_unchanged(target: Target, accounts: Accounts, recorder
             fields = {"name": text, "description": text, "file_id": person.file_id, "filter_config": config}
             created = target.call("create_filter", token=person.token, fields=fields)
             statuses = created.operation.statuses
-            if inspection.expect_status(created, *statuses, defect="a filter is refused", breaks=Rule.SAVED_FILTERS):
+            accepted = inspection.expect_status(
+                created, *statuses, defect="a filter is refused", breaks=Rule.SAVED_FILTERS
+            )
+            if accepted and not target.has("filter"):
+                recorder.note_undetectable("changed texts of saved filters: no operation reads one")
+            elif accepted:
                 path = {"filter_id": str(created.field("filter_id"))}
                 read = target.call("filter", token=person.token, path=path)
                 if inspection.expect_status(read, *read.operation.statuses, defect="a filter is lost"):
@@ -170,8 +176,12 @@ def test_file_names_inject_nothing(target: Target, accounts: Accounts, recorder:
     person = create_person(target, accounts, objects=(), requires=("upload",))
     inspection = Inspection(target, "file-name", "contracts/api.md upload: the name is kept exactly; RFC 6266")
     field = target.operation("upload").request["file"]
-    plain = target.prepare("download", token=person.token, path={"file_id": person.file_id})
-    usual = {name.lower() for name in plain.answer.headers}
+    usual = None
+    if target.has("download"):
+        plain = target.prepare("download", token=person.token, path={"file_id": person.file_id})
+        usual = {name.lower() for name in plain.answer.headers}
+    else:
+        recorder.note_undetectable("headers that a file name adds to its download: there is no download")
     for what, (raw, kept) in FILE_NAMES.items():
         body = form(field, raw, b"a,b\n1,2\n")
         uploaded = target.call("upload", token=person.token, content=(body, MEDIA_TYPE))
@@ -185,6 +195,8 @@ def test_file_names_inject_nothing(target: Target, accounts: Accounts, recorder:
             inspection.report(
                 uploaded, f"{what}: wrong name", expected=repr(kept), got=repr(name), breaks=Rule.FILE_NAMES
             )
+        if usual is None:
+            continue
         result = target.call("download", token=person.token, path={"file_id": file_id})
         if not inspection.expect_status(result, *result.operation.statuses, defect=f"{what}: cannot be downloaded"):
             continue

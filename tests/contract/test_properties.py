@@ -77,6 +77,9 @@ def test_any_content_comes_back_identical(target: Target, accounts: Accounts, re
             tag, checksum = result.answer.headers.get("etag", ""), hashlib.sha256(content).hexdigest()
             if not tag.startswith('"'):
                 raise Counterexample(result, "no strong ETag", expected="a strong ETag", got=tag, breaks=Rule.DOWNLOADS)
+            if not target.has("file"):
+                recorder.note_undetectable("a wrong checksum: no operation returns the data of a file")
+                return
             data = require(target.call("file", token=token, path=path), defect="has no data")
             known = {"checksum": checksum, "file_size": len(content)}
             if any(data.field(name) != value for name, value in known.items() if data.operation.has(name)):
@@ -97,8 +100,15 @@ def test_columns_are_those_of_the_file(target: Target, accounts: Accounts, recor
     def check(table: Table) -> None:
         path = {"file_id": _uploaded(target, token, table.content)}
         result = require(target.call("columns", token=token, path=path), defect="is refused")
-        got = [result.field(name) for name in ("columns", "row_count", "column_count")]
-        known = [list(table.header), len(table.records) - 1, len(table.header)]
+        promised = {
+            "columns": list(table.header),
+            "row_count": len(table.records) - 1,
+            "column_count": len(table.header),
+        }
+        declared = [name for name in promised if result.operation.has(name)]
+        if not declared:
+            result.field("columns")  # NotApplicable: the environment dropped all of them
+        got, known = [result.field(name) for name in declared], [promised[name] for name in declared]
         if got != known:
             raise Counterexample(result, "wrong table", expected=json.dumps(known), got=json.dumps(got))
 
@@ -132,14 +142,21 @@ def test_any_valid_name_registers_and_logs_in(target: Target, accounts: Accounts
         registered = require(
             accounts.register(account), defect="a valid name is refused", refusal_breaks=Rule.USER_NAMES
         )
-        login = target.call("login", fields={"username": account.username, "password": account.password})
-        require(login, defect="a registered name cannot log in")
-        account.access_token = login.secret("access_token")
-        user = require(target.call("user", token=account.access_token), defect="has no account")
-        named = [result for result in (registered, login, user) if result.operation.has("username")]
-        names = {result.field("username") for result in named}
-        if names != {account.username}:
-            raise Counterexample(user, "wrong name", expected=ascii(account.username), got=ascii(names))
+        answers = [registered]
+        if target.has("login"):
+            fields = {"username": account.username, "password": account.password}
+            answers.append(require(target.call("login", fields=fields), defect="a registered name cannot log in"))
+        source = next((each for each in reversed(answers) if each.operation.has("access_token")), None)
+        if source is None:
+            return  # there is no token: nothing more can be asked for this account
+        account.access_token = source.secret("access_token")
+        if target.has("user"):
+            answers.append(require(target.call("user", token=account.access_token), defect="has no account"))
+        names = {result.field("username") for result in answers if result.operation.has("username")}
+        if names - {account.username}:
+            raise Counterexample(answers[-1], "wrong name", expected=ascii(account.username), got=ascii(names))
+        if not names:
+            recorder.note_undetectable("a name that is changed: no response contains it")
         if target.has("delete_account"):
             gone = target.call("delete_account", token=account.access_token, fields={"password": account.password})
             require(gone, defect="cannot be deleted")
@@ -162,11 +179,12 @@ def test_reserved_words_are_valid_names(target: Target, accounts: Accounts, reco
         created = accounts.register(account)
         if not inspection.expect_status(created, 201, defect="a valid name is refused"):
             continue
-        if created.field("username") != word:
+        if created.operation.has("username") and created.field("username") != word:
             inspection.report(created, "wrong name", expected=word)
         accounts.open_session(account, created)
-        gone = target.call("delete_account", token=account.access_token, fields={"password": account.password})
-        inspection.expect_status(gone, 204, defect="cannot be deleted")
+        if target.has("delete_account"):
+            gone = target.call("delete_account", token=account.access_token, fields={"password": account.password})
+            inspection.expect_status(gone, 204, defect="cannot be deleted")
     inspection.close(recorder)
 
 
@@ -175,15 +193,21 @@ def test_tags_round_trip(target: Target, accounts: Accounts, recorder: Recorder)
     """Tags are returned trimmed, without duplicates and in order, by the response and by the list."""
     person = create_person(target, accounts, objects=(), requires=("upload",))
     inspection = Inspection(target, "property:tags", "contracts/api.md tags")
+    listing = target.has("list_files") and {"file_id", "tags"} <= target.operation("list_files").entry.keys()
+    if not listing:
+        recorder.note_undetectable("tags that are wrong in the list: there is no list with tags")
+        target.operation("tags").require("response", "tags")  # without both, nothing shows the stored tags
 
     def check(tags: list[str]) -> None:
         result = target.call("tags", token=person.token, path={"file_id": person.file_id}, fields={"tags": tags})
         require(result, defect="valid tags are refused")
-        listed = require(target.call("list_files", token=person.token), defect="cannot be listed")
-        (entry,) = (row for row in listed.entries("files") if str(row["file_id"]) == person.file_id)
         known = kept_tags(tags)
         returned = [result.field("tags")] if result.operation.has("tags") else []
-        for got in (*returned, *([entry["tags"]] if "tags" in entry else [])):
+        if listing:
+            listed = require(target.call("list_files", token=person.token), defect="cannot be listed")
+            (entry,) = (row for row in listed.entries("files") if str(row["file_id"]) == person.file_id)
+            returned.append(entry["tags"])
+        for got in returned:
             if got != known:
                 raise Counterexample(result, "wrong tags", expected=json.dumps(known), got=json.dumps(got))
 
@@ -201,17 +225,19 @@ def test_saved_filters_round_trip(target: Target, accounts: Accounts, recorder: 
     def check(fields: dict[str, Any]) -> None:
         created = target.call("create_filter", token=person.token, fields={**fields, "file_id": person.file_id})
         filter_id = str(require(created, defect="a valid filter is refused").field("filter_id"))
-        read = target.call("filter", token=person.token, path={"filter_id": filter_id})
+        path = {"filter_id": filter_id}
+        read = target.call("filter", token=person.token, path=path) if target.has("filter") else created
         row = require(read, defect="cannot be read").answer.json["filter"]
         got = {name: row.get(name) for name in fields}
         # Compared as JSON texts, so that 1, 1.0 and true differ.
         if json.dumps(got, sort_keys=True) != json.dumps(fields, sort_keys=True) or row["file_id"] != person.file_id:
             raise Counterexample(read, "wrong filter", expected=json.dumps(fields), got=json.dumps(got))
-        listed = require(target.call("list_filters", token=person.token), defect="cannot be listed")
-        if [str(each["id"]) for each in listed.field("filters")].count(filter_id) != 1:
-            raise Counterexample(listed, "not listed once", expected="the filter once", got="another count")
-        gone = target.call("delete_filter", token=person.token, path={"filter_id": filter_id})
-        require(gone, defect="cannot be deleted")
+        if target.has("list_filters"):
+            listed = require(target.call("list_filters", token=person.token), defect="cannot be listed")
+            if [str(each["id"]) for each in listed.field("filters")].count(filter_id) != 1:
+                raise Counterexample(listed, "not listed once", expected="the filter once", got="another count")
+        if target.has("delete_filter"):
+            require(target.call("delete_filter", token=person.token, path=path), defect="cannot be deleted")
 
     for_all(inspection, saved_filters(), check, examples=25, first=boundary_filters())
     inspection.close(recorder)

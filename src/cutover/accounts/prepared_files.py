@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from cutover import corpus
+from cutover.accounts.registered import Account
 from cutover.core.secrets import Secret
-from cutover.systems.target import Target
+from cutover.systems.target import Result, Target
 
 UNKNOWN_FILE: Final = "00000000-0000-4000-8000-000000000000"
 """The id of a file that does not exist."""
@@ -22,6 +23,15 @@ def prepare_file(target: Target, token: Secret, file: corpus.ListFile | None = N
     sent = _marked(target.client.markers.marker_of(token)) if file is None else (file.filename, file.content)
     uploaded = target.prepare("upload", token=token, file=(*sent, "text/csv"), having=("file_id",))
     return str(uploaded.field("file_id"))
+
+
+def list_own(target: Target, account: Account) -> tuple[list[dict[str, Any]], Result]:
+    """Return the account's files that did not exist before the check, and the response with the list.
+
+    Raises Blocked if the list is broken, NotApplicable if the system has none or its entries have no id.
+    """
+    listed = target.prepare("list_files", token=account.access_token)
+    return account.own(listed), listed
 
 
 def _marked(marker: str | None) -> tuple[str, bytes]:
