@@ -15,6 +15,7 @@ from cutover.preflight.wrangler_file import (
     WranglerEnvironment,
     WranglerFile,
 )
+from cutover.preflight.wrangler_shape import RATE_PERIODS
 
 _COMPARED: Final = ("compatibility_date", "compatibility_flags", "limits", "placement", "usage_model")
 """Keys whose values must be equal in staging and production: they change what the same code does."""
@@ -134,13 +135,20 @@ def _different_bindings(
         for key in sorted(one.keys() | two.keys()):
             path = f"{binding.path}.{key}"
             first, second = one.get(key), two.get(key)
-            if (first and first.plain) != (second and second.plain) and path not in settings.differences:
+            if _is_invalid(key, first, second) or path in settings.differences:
+                continue
+            if (first and first.plain) != (second and second.plain):
                 yield _difference(file, path, production, staging, first or binding.row, second or other.row,
                                   shown=(first, second))  # fmt: skip
 
 
 def _options(binding: Binding) -> dict[str, Located]:
     return {key: value for key, value in binding.row.leaves() if key not in _OWN}
+
+
+def _is_invalid(key: str, *values: Located | None) -> bool:
+    """Return True for a period that the check of validity reports."""
+    return key == "simple.period" and any(each is not None and each.value not in RATE_PERIODS for each in values)
 
 
 def _difference(

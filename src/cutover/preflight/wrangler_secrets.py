@@ -10,7 +10,7 @@ from cutover.config.preflight_wrangler import WranglerSettings
 from cutover.config.validation import ConfigurationError
 from cutover.core.errors import NotVerified
 from cutover.preflight.findings import Finding
-from cutover.preflight.wrangler_file import WranglerEnvironment, WranglerFile
+from cutover.preflight.wrangler_file import WranglerEnvironment, WranglerFile, read_wrangler_file
 
 
 def required_secrets(
@@ -52,6 +52,13 @@ def secrets_from_file(path: Path) -> set[str]:
             "Write the file with `wrangler secret list --env NAME --format json`.",
         )  # fmt: skip
     return {row["name"] for row in rows}
+
+
+def validate_files(settings: WranglerSettings) -> None:
+    """Raise ConfigurationError if the Wrangler configuration or a list of secrets cannot be read."""
+    read_wrangler_file(settings.file)
+    for path in settings.secret_lists.values():
+        secrets_from_file(path)
 
 
 def secret_list_findings(

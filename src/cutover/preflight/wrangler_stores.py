@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations
 from typing import Final
 
 from cutover.config.preflight_wrangler import WranglerSettings
@@ -32,44 +31,64 @@ def sharing_findings(file: WranglerFile, settings: WranglerSettings) -> list[Fin
     production before the switch is a decision.
     """
     environments = file.environments(settings.judged)
-    used = {environment.name: dict(_stores(environment)) for environment in environments}
-    found = []
-    for one, other in combinations(environments, 2):
-        if one.worker is not None and one.worker == other.worker:
-            line = other.own.get("name")
-            found.append(
-                file.finding(
-                    f"shared:worker:{one.title}:{other.title}",
-                    line.line if line is not None else other.own.line,
-                    expected=f"a name of its own for the Worker of {other.title}",
-                    got=f"{other.worker!r}, as in {one.title}: a deployment of one replaces the other",
-                    do_next=f'write name = "…" in {other.title}',
-                )
-            )
-        if any({one.name, other.name} <= each.environments for each in settings.shared):
+    return [*_same_workers(file, environments), *_same_stores(file, settings, environments)]
+
+
+def _same_workers(file: WranglerFile, environments: list[WranglerEnvironment]) -> Iterator[Finding]:
+    first: dict[str, WranglerEnvironment] = {}
+    for environment in environments:
+        if environment.worker is None:
             continue
-        for store, (line_one, path) in used[one.name].items():
-            if store in used[other.name]:
-                at, other_path = used[other.name][store]
-                title = STORES[path.rpartition(".")[0]][1]
-                found.append(
-                    file.finding(
-                        f"shared:{one.title}:{other.title}.{other_path}",
-                        at,
-                        expected=f"a {title} of its own for {other.title}",
-                        got=f"{other_path}: {store[1]!r}, as in {one.title} ({file.place(line_one)})",
-                        do_next=f"create one for {other.title}, or declare both environments in "
-                        "preflight.wrangler.shared with the reason (environments.toml)",
-                        promised=f"{PAGE}, Environments; plan, Cloudflare Workers Configuration",
-                    )
-                )
-    return found
+        other = first.setdefault(environment.worker, environment)
+        if other is not environment:
+            line = environment.own.get("name")
+            yield file.finding(
+                f"shared:worker:{other.title}:{environment.title}",
+                line.line if line is not None else environment.own.line,
+                expected=f"a name of its own for the Worker of {environment.title}",
+                got=f"{environment.worker!r}, as in {other.title}: a deployment of one replaces the other",
+                do_next=f'write name = "…" in {environment.title}',
+            )
 
 
-def _stores(environment: WranglerEnvironment) -> Iterator[tuple[tuple[str, str], tuple[int, str]]]:
+def _same_stores(
+    file: WranglerFile, settings: WranglerSettings, environments: list[WranglerEnvironment]
+) -> Iterator[Finding]:
+    """Yield one finding for each environment that uses a store of another one.
+
+    Environments that share their stores on purpose count as one.
+    """
+    users: dict[tuple[str, str], list[tuple[WranglerEnvironment, int, str]]] = {}
+    for environment in environments:
+        for store, line, path in _stores(environment):
+            users.setdefault(store, []).append((environment, line, path))
+    for (title, identifier), found in users.items():
+        owner, owner_line, _ = found[0]
+        seen = {owner.name}
+        for environment, line, path in found[1:]:
+            if any(environment.name == name or _declared(settings, environment.name, name) for name in seen):
+                seen.add(environment.name)
+                continue
+            seen.add(environment.name)
+            yield file.finding(
+                f"shared:{owner.title}:{environment.title}.{path}",
+                line,
+                expected=f"a {title} of its own for {environment.title}",
+                got=f"{path}: {identifier!r}, as in {owner.title} ({file.place(owner_line)})",
+                do_next=f"create one for {environment.title}, or declare both environments in "
+                "preflight.wrangler.shared with the reason (environments.toml)",
+                promised=f"{PAGE}, Environments; plan, Cloudflare Workers Configuration",
+            )
+
+
+def _declared(settings: WranglerSettings, one: str, other: str) -> bool:
+    return any({one, other} <= each.environments for each in settings.shared)
+
+
+def _stores(environment: WranglerEnvironment) -> Iterator[tuple[tuple[str, str], int, str]]:
     """Yield kind and identifier of each store, with the line and the path of its binding."""
     for binding in environment.bindings:
         key, title = STORES.get(binding.kind, ("", ""))
         identifier = named_resource(binding, key) if key else None
         if identifier is not None:
-            yield (title, identifier), (binding.row.table[key].line, binding.path)
+            yield (title, identifier), binding.row.table[key].line, binding.path

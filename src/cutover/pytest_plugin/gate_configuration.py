@@ -83,6 +83,10 @@ def load_for_run(
     """Load the environment with the readiness options of this run. Raises ConfigurationError."""
     environment = _with_readiness(config, load_environment(config.rootpath, name, pair=pair))
     environment = _with_wrangler(config, environment)
+    if "preflight" in gates and environment.preflight.wrangler is not None:
+        from cutover.preflight.wrangler_secrets import validate_files
+
+        validate_files(environment.preflight.wrangler)
     if "contract" in gates:
         from cutover.contract import options
 

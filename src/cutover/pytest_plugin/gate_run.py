@@ -88,6 +88,10 @@ class GateRun:
         assert self._environment is not None, "loaded above"
         return self._environment
 
+    def load_environment(self) -> None:
+        """Load the environment if it is not loaded yet. Raises ConfigurationError."""
+        _ = self.environment
+
     @property
     def loaded(self) -> bool:
         """Return True if the environment could be loaded."""

@@ -94,9 +94,11 @@ class GateSession(GateRun):
             self._surround(self.selected_gates)
         if self.pair.failure is not None:
             self.trouble.invalid.append(self.pair.failure)
-        elif set(self.selected_gates or self.asked) - WITHOUT_SYSTEMS:
+        else:
             try:
-                self._become_ready()
+                self.load_environment()
+                if set(self.selected_gates or self.asked) - WITHOUT_SYSTEMS:
+                    self._become_ready()
             except ConfigurationError as error:
                 raise pytest.UsageError(str(error)) from None
             except MeasurementError as error:
