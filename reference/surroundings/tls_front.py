@@ -23,8 +23,8 @@ class TlsFront:
 
     versions: lowest and highest TLS version, "TLSv1", "TLSv1_1", "TLSv1_2" or "TLSv1_3". drop_headers: response headers
     that it removes; add_headers: that it sets. redirect: None if the Worker redirects, else the status and a function
-    of host and path that returns the Location. serves_http: False if nothing listens for http. https_port, http_port:
-    set when it is started.
+    of host and path that returns the Location. serves_http: False if nothing listens for http. addresses: of loopback,
+    on which it listens with the same ports. https_port, http_port: set when it is started.
     """
 
     upstream: str
@@ -33,6 +33,7 @@ class TlsFront:
     add_headers: Mapping[str, str] = field(default_factory=dict)
     redirect: tuple[int, Callable[[str, str], str]] | None = None
     serves_http: bool = True
+    addresses: tuple[str, ...] = ("127.0.0.1",)
     https_port: int = 0
     http_port: int = 0
 
@@ -49,13 +50,19 @@ class FrontListener:
         """Listen on free ports."""
         default = self._contexts.get("") or next(iter(self._contexts.values()))
         default.sni_callback = self._choose
-        secure = await asyncio.start_server(self._served("https"), "127.0.0.1", 0, ssl=default, backlog=256)
-        self._front.https_port = secure.sockets[0].getsockname()[1]
-        plain = await asyncio.start_server(self._served("http"), "127.0.0.1", 0, backlog=256)
-        self._front.http_port = plain.sockets[0].getsockname()[1]
-        self._servers = [secure, plain]
-        if not self._front.serves_http:
-            plain.close()
+        self._front.https_port = await self._listen("https", default)
+        self._front.http_port = await self._listen("http", None)
+
+    async def _listen(self, scheme: str, context: ssl.SSLContext | None) -> int:
+        """Listen on one free port of all addresses and return it. Nothing answers there if http is not served."""
+        port = 0
+        for address in self._front.addresses:
+            server = await asyncio.start_server(self._served(scheme), address, port, ssl=context, backlog=256)
+            port = server.sockets[0].getsockname()[1]
+            self._servers.append(server)
+            if scheme == "http" and not self._front.serves_http:
+                server.close()
+        return port
 
     async def stop(self) -> None:
         """Stop listening and end what is running."""

@@ -79,6 +79,7 @@ def _scenarios(own_pair: PairState, folder: Path) -> dict[str, tuple[str, tuple[
         "the build fails": (deploy, (), {"build": "exit 7"}),
         "a signal ends the script": (deploy, (), {**on_staging(wait_for=str(marker)), "during": _terminate(marker)}),
         "no token": (deploy, (), {"CLOUDFLARE_API_TOKEN": ""}),
+        "configuration is broken": (deploy, (), {}),
         "contract is broken": (validate, (own_pair.version_id,), {}),
         "no argument": (validate, (), {}),
     }  # fmt: skip
@@ -86,6 +87,7 @@ def _scenarios(own_pair: PairState, folder: Path) -> dict[str, tuple[str, tuple[
 
 SERVED: dict[str, tuple[Literal["worker", "preflight"], str]] = {
     "contract is broken": ("worker", "extension-anywhere"),
+    "configuration is broken": ("preflight", "dns_server_lame"),
 }
 """Scenario -> system and fault that are served before the script starts."""
 
@@ -114,6 +116,7 @@ def test_deployment_runs_every_step_in_order(scenario: Scenario) -> None:
         ("the build fails", 7, (*PREFLIGHT, *BUILD), "stopped at: build (exit code 7)"),
         ("a signal ends the script", 2, (*PREFLIGHT, *BUILD, STAGING[0]), "stopped at: deploy to staging"),
         ("no token", 4, (), "CLOUDFLARE_API_TOKEN: expected a token"),
+        ("configuration is broken", 1, PREFLIGHT[:1], "preflight NO-GO"),
     ],
 )
 def test_failed_step_stops_deployment(
