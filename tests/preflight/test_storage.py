@@ -9,6 +9,7 @@ from cutover.core.recorder import Recorder
 from cutover.core.rule_table import Rule
 from cutover.preflight.findings import conclude
 from cutover.preflight.storage_checks import (
+    MIGRATABLE,
     applied_findings,
     expect_bucket,
     migration_findings,
@@ -24,6 +25,7 @@ pytestmark = [pytest.mark.preflight, pytest.mark.plan("Production Database Setup
 
 
 @pytest.mark.needs("d1")
+@pytest.mark.owns(MIGRATABLE)
 def test_migrations_are_accepted_by_d1(migrations: StorageSettings, recorder: Recorder) -> None:
     """D1 accepts each statement of the migrations."""
     assert migrations.migrations is not None

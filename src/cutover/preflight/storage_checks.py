@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from cutover.config.environment import Environment
-from cutover.core.errors import CheckFailed
+from cutover.core.errors import Blocked, CheckFailed
 from cutover.core.recorder import Recorder
 from cutover.preflight.findings import Finding
 from cutover.preflight.storage_migrations import Migrated, migrated, migration_files
@@ -18,6 +18,8 @@ from cutover.stores import ObjectStore, RowStore
 
 PLAN_SCHEMA: Final = Path("contracts") / "d1_schema.sql"
 """The plan's schema of D1 (Production Database Setup)."""
+MIGRATABLE: Final = "migrations that run"
+"""The precondition of a comparison with the schema after all migrations."""
 
 _PLAN: Final = "plan: Production Database Setup"
 _APPLY: Final = "wrangler d1 migrations apply DATABASE --remote --env NAME"
@@ -35,8 +37,14 @@ def migration_findings(folder: Path) -> Iterator[Finding]:
 
 
 def schema_findings(folder: Path, table: str, rows: RowStore, recorder: Recorder) -> Iterator[Finding]:
-    """Yield a finding for each difference of the live schema from the migrations. table: Wrangler's own table."""
-    expected = _migrated(folder, table).schema
+    """Yield a finding for each difference of the live schema from the migrations. table: Wrangler's own table.
+
+    Raises Blocked if a migration cannot run: no database has the schema after it.
+    """
+    result = _migrated(folder, table)
+    if result.failure is not None:
+        raise Blocked({MIGRATABLE: str(result.failure)})
+    expected = result.schema
     found = compared(expected, live_schema(rows, table))
     recorder.measure("differences from the migrations", len(found.broken), "= 0", sample=_parts(expected))
     recorder.notes += found.harmless

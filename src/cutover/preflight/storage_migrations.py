@@ -25,6 +25,7 @@ https://developers.cloudflare.com/d1/sql-api/sql-statements/ and workerd's list 
 
 _LEADING: Final = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))+", re.DOTALL)
 _NUMBER: Final = re.compile(r"\d+")
+_NOT_APPLIED: Final = "D1 rolls this migration back and applies none after it"
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,15 @@ class MigrationProblem:
 
 @dataclass(frozen=True)
 class Migrated:
-    """The schema after all migrations, and the statements that D1 refuses."""
+    """The schema after all migrations, and the statements that D1 refuses.
+
+    failure: the first statement that SQLite cannot run, None if there is none. D1 rolls its migration back and applies
+    no later one, so the schema is then that of no deployment.
+    """
 
     schema: Schema
     problems: tuple[MigrationProblem, ...]
+    failure: MigrationProblem | None = None
 
 
 def migration_files(folder: Path) -> list[Path]:
@@ -60,10 +66,12 @@ def migration_files(folder: Path) -> list[Path]:
 def migrated(files: Sequence[Path], *, without: Sequence[str] = ()) -> Migrated:
     """Apply the files to an empty database in memory, as D1 would.
 
-    A refused statement is skipped and listed with its line. without: tables to leave out of the schema. Raises OSError
-    and UnicodeDecodeError for a file that cannot be read.
+    A statement that D1 refuses by its kind is skipped and listed with its line. Of the statements that cannot run only
+    the first is listed, because later ones can fail for the same reason. without: tables to leave out of the schema.
+    Raises OSError and UnicodeDecodeError for a file that cannot be read.
     """
     problems: list[MigrationProblem] = []
+    failure: MigrationProblem | None = None
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
         refusals: list[str] = []
 
@@ -80,9 +88,14 @@ def migrated(files: Sequence[Path], *, without: Sequence[str] = ()) -> Migrated:
                 try:
                     database.execute(statement).fetchall()
                 except (sqlite3.Error, sqlite3.Warning) as error:
-                    problems.append(MigrationProblem(f"{file.name}:{line}", refusals[-1] if refusals else str(error)))
+                    place = f"{file.name}:{line}"
+                    if refusals:
+                        problems.append(MigrationProblem(place, refusals[-1]))
+                    elif failure is None:
+                        failure = MigrationProblem(place, f"{error}. {_NOT_APPLIED}")
+                        problems.append(failure)
         database.set_authorizer(None)
-        return Migrated(schema_of(database, without=without), tuple(problems))
+        return Migrated(schema_of(database, without=without), tuple(problems), failure)
 
 
 def statements(sql: str) -> Iterator[tuple[int, str]]:

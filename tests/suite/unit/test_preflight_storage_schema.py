@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cutover.config.validation import root
-from cutover.core.errors import NotVerified
+from cutover.core.errors import Blocked, NotVerified
 from cutover.core.recorder import Recorder
 from cutover.preflight.storage_checks import PLAN_SCHEMA, applied_findings, migration_findings, schema_findings
 from cutover.preflight.storage_migrations import migrated, migration_files, statements
@@ -180,6 +180,34 @@ def test_statement_that_d1_refuses_is_found(tmp_path: Path, sql: str, refused: l
     assert len(problems) == len(refused)
     assert all(word in str(problem) for word, problem in zip(refused, problems, strict=True))
     assert not (tmp_path / "x.db").exists()
+
+
+VIEW = "CREATE VIEW names AS SELECT email FROM users;"
+REBUILT = (
+    "CREATE TABLE users_new (id INTEGER PRIMARY KEY, email TEXT);\nDROP TABLE users;\n"
+    "ALTER TABLE users_new RENAME TO users;\nCREATE INDEX users_email ON users(email);\n"
+)
+"""A migration that rebuilds a table. It fails in line 3 if a view reads the table."""
+
+
+def test_statements_after_a_failed_one_are_not_listed(tmp_path: Path) -> None:
+    """Of a migration that cannot run the cause is one finding; refused PRAGMAs and transactions stay findings."""
+    (tmp_path / "0001_first.sql").write_text(FILES + VIEW)
+    (tmp_path / "0002_rebuild.sql").write_text(f"{REBUILT}SAVEPOINT x;\nINSERT INTO users VALUES (1, 'a');\n")
+    (tmp_path / "0003_more.sql").write_text("ALTER TABLE users ADD COLUMN age INTEGER;\nPRAGMA cache_size = 9;\n")
+    found = [finding.place for finding in migration_findings(tmp_path)]
+    assert found == ["0002_rebuild.sql:3", "0002_rebuild.sql:5", "0003_more.sql:2"]
+    assert migrated(migration_files(tmp_path)).failure == migrated(migration_files(tmp_path)).problems[0]
+
+
+def test_schema_of_a_failed_migration_is_not_compared(tmp_path: Path, folder: Path) -> None:
+    """D1 rolled the failed migration back: its schema is blocked, and not said to differ from half of the file."""
+    (folder / "0001_first.sql").write_text(FILES + VIEW)
+    rows = database(tmp_path, FILES + VIEW)
+    assert not list(schema_findings(folder, "d1_migrations", rows, Recorder()))
+    (folder / "0002_rebuild.sql").write_text(REBUILT)
+    with pytest.raises(Blocked, match=r"0002_rebuild\.sql:3"):
+        list(schema_findings(folder, "d1_migrations", rows, Recorder()))
 
 
 def test_migrations_are_ordered_by_number(tmp_path: Path) -> None:
