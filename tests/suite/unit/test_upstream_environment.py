@@ -23,9 +23,13 @@ def upstream(tmp_path: Path) -> Environment:
     """Return the environment, in a project folder with paths of this machine."""
     shutil.copytree(root() / "contracts", tmp_path / "contracts")
     shutil.copytree(FOLDER, tmp_path / "docs" / "upstream")
-    (tmp_path / "d1.sqlite").touch()
+    (tmp_path / "migrations_up").mkdir()
+    for name in ("d1.sqlite", "wrangler.toml", "migrations_up/0000_first.sql"):
+        (tmp_path / name).touch()
     text = (FOLDER / "environment.toml").read_text()
-    text = text.replace("MEDIA_FOLDER", str(tmp_path)).replace("D1_FILE", str(tmp_path / "d1.sqlite"))
+    paths = {"MEDIA_FOLDER": tmp_path, "D1_FILE": tmp_path / "d1.sqlite", "WORKER_FOLDER": tmp_path}
+    for name, path in paths.items():
+        text = text.replace(name, str(path))
     (tmp_path / "environments.toml").write_text(text)
     values = dict.fromkeys((f"CUTOVER_UPSTREAM_{name}" for name in NAMES), "0123456789abcdef" * 3)
     values["CUTOVER_UPSTREAM_POSTGRES_DSN"] = "postgresql://u:p@127.0.0.1:15432/list_cutter"
