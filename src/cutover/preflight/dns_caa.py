@@ -85,6 +85,9 @@ def _judge_records(
         return
     probes = [probed for probed in tls.probes if probed.used.host == host]
     leaves = [probed.leaf for probed in probes if probed.leaf is not None]
+    if unreadable := [probed for probed in probes if probed.unreadable]:
+        judged.unverified.append(f"CAA of {host}: the suite cannot read its certificate: {unreadable[0].unreadable}")
+        return
     if not leaves:
         if any(used.host == host and used.is_https for used in dns.names):
             judged.block(HANDSHAKE, f"{host}: no certificate")

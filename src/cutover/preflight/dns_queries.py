@@ -116,7 +116,10 @@ class DnsClient:
         if server not in self._of_zone:
             self._allowed.permit_server(server.host, server.port)
         rdtype = dns.rdatatype.from_text(kind)
-        query = dns.message.make_query(name, rdtype, use_edns=0, payload=_PAYLOAD)
+        try:
+            query = dns.message.make_query(name, rdtype, use_edns=0, payload=_PAYLOAD)
+        except dns.exception.DNSException as error:  # a URL may have a name that DNS does not allow
+            return DnsAnswer(server, name, kind, Outcome.FAILED, code=f"not a DNS name: {error}")
         if not recurse:
             query.flags &= ~dns.flags.RD
         failure = DnsAnswer(server, name, kind, Outcome.TIMEOUT, detail="never asked")

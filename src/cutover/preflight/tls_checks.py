@@ -182,7 +182,9 @@ def judgement_of(survey: TlsSurvey) -> Judgement:
 def _certificates(survey: TlsSurvey, judged: Judgement) -> Iterator[tuple[TlsProbe, Certificate]]:
     """Yield each probe with its certificate. A probe without one blocks its part of the check."""
     for probed in survey.probes:
-        if probed.leaf is None:
+        if probed.unreadable:
+            judged.unverified.append(f"the suite cannot read a certificate of {probed.place}: {probed.unreadable}")
+        elif probed.leaf is None:
             judged.block(HANDSHAKE, f"{probed.place}: {probed.refused or probed.failed or 'no handshake'}")
         else:
             yield probed, probed.leaf

@@ -50,7 +50,7 @@ def judge_hsts(survey: TlsSurvey, promised: str) -> Judgement:
     wanted = read_hsts(promised)
     for probed in _of_worker(survey):
         response = probed.https
-        if probed.leaf is None:
+        if not probed.negotiated:
             judged.block(HANDSHAKE, f"{probed.place}: {probed.refused or probed.failed or 'no handshake'}")
             continue
         if not isinstance(response, HttpHead) or response.status >= 500:

@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 import time
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -45,7 +46,8 @@ class TlsProbe:
 
     refused: why no TCP connection was established, "" if one was. old: old version -> True if it is accepted, None if
     the server did not react. negotiated: the version of a normal handshake, "" if it failed; failed: why it failed.
-    offers_1_2: the server accepts TLS 1.2. leaf, others: the certificates that the server sends. trust_code,
+    offers_1_2: the server accepts TLS 1.2. sent: certificates that the server sends, in DER form; unreadable: why they
+    cannot be read, "" if they can. leaf, others: the same as data. trust_code,
     trust_error: OpenSSL's verdict about the chain without its dates, 0 if it is trusted, None if there is
     none. is_dated: the dates break it.
     https: the response over https. http: path -> response over http, or why there is none.
@@ -59,6 +61,8 @@ class TlsProbe:
     negotiated: str = ""
     failed: str = ""
     offers_1_2: bool | None = None
+    sent: tuple[bytes, tuple[bytes, ...] | None] | None = None
+    unreadable: str = ""
     leaf: Certificate | None = None
     others: tuple[Certificate, ...] | None = None
     trust_code: int | None = None
@@ -106,6 +110,7 @@ def probe(
     def wait() -> TlsProbe:
         for future in pending:
             future.result()
+        _read_certificates(found)
         return found
 
     return wait
@@ -123,29 +128,43 @@ def _normal(found: TlsProbe, limits: ProbeLimits) -> None:
     try:
         with context.wrap_socket(plain, server_hostname=found.used.host) as secure:
             found.negotiated = _version_name(secure.version())
-            _read_chain(found, secure)
-            found.https = _request(secure, found.used.authority, "/", limits.timeout_s)
+            found.sent = _chain(secure)
+            found.https = request_head(secure, found.used.authority, "/", limits.timeout_s)
     except OSError as error:  # SSLError is one
         if found.negotiated:
             found.https = _words(error)
         else:
             found.failed = _words(error)
-    except ValueError as error:
-        found.failed = f"a certificate that cannot be read ({error})"
     finally:
         plain.close()
 
 
-def _read_chain(found: TlsProbe, secure: ssl.SSLSocket) -> None:
-    if (der := secure.getpeercert(binary_form=True)) is not None:
-        found.leaf = read_certificate(der)
+def _chain(secure: ssl.SSLSocket) -> tuple[bytes, tuple[bytes, ...] | None] | None:
+    """Return the server's certificate and, if Python can tell, the others that it sends, in DER form."""
+    leaf = secure.getpeercert(binary_form=True)
+    if leaf is None:
+        return None
     # Python 3.13 has this method; before, only the object below the socket has it.
     whole: Any = getattr(secure, "get_unverified_chain", None)
     whole = whole or getattr(getattr(secure, "_sslobj", None), "get_unverified_chain", None)
     if whole is None:
-        return
+        return leaf, None
     chain = [each if isinstance(each, bytes) else ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in whole()]
-    found.others = tuple(read_certificate(each) for each in chain[1:])
+    return leaf, tuple(chain[1:])
+
+
+def _read_certificates(found: TlsProbe) -> None:
+    """Read the certificates. Not in a thread of the pool, because filters of warnings belong to the whole process."""
+    if found.sent is None:
+        return
+    leaf, others = found.sent
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # cryptography warns of certificates that later versions refuse
+        try:
+            found.leaf = read_certificate(leaf)
+            found.others = None if others is None else tuple(read_certificate(each) for each in others)
+        except ValueError as error:
+            found.unreadable = str(error) or type(error).__name__
 
 
 def _offer_1_2(found: TlsProbe, limits: ProbeLimits) -> None:
@@ -196,12 +215,12 @@ def _verify(found: TlsProbe, limits: ProbeLimits) -> None:
 def _plain(found: TlsProbe, limits: ProbeLimits, path: str) -> None:
     try:
         with socket.create_connection((found.address, limits.http_port), timeout=limits.timeout_s) as connection:
-            found.http[path] = _request(connection, found.used.host, path, limits.timeout_s)
+            found.http[path] = request_head(connection, found.used.host, path, limits.timeout_s)
     except OSError as error:
         found.http[path] = _words(error)
 
 
-def _request(connection: socket.socket, host: str, path: str, timeout_s: float) -> HttpHead | str:
+def request_head(connection: socket.socket, host: str, path: str, timeout_s: float) -> HttpHead | str:
     """Send a GET request and return the head of its response, or why there is none. Bounded in time and size."""
     lines = (
         f"GET {path} HTTP/1.1",

@@ -2,11 +2,17 @@
 
 import contextlib
 import re
+import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import dns.message
+import dns.rrset
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from reference.surroundings.dns_part import NAMES, ZONE
 from reference.surroundings.dns_server import DnsListener, NameServer
 from reference.surroundings.serving import Serving
@@ -324,6 +330,38 @@ def test_other_servers_are_refused(deployment: NamedDeployment) -> None:
         stopped = DnsClient(AllowList({}, settings.servers), KillSwitch(deployment.folder), 0.3)
         with pytest.raises(Stopped):
             stopped.ask(settings.resolver, API, "A", recurse=True)
+
+
+@pytest.mark.parametrize("name", ["a" * 64 + ".test", ".".join(["a" * 60] * 5)])
+def test_name_that_dns_forbids_ends_without_an_error(deployment: NamedDeployment, name: str) -> None:
+    """A URL may contain one: it does not resolve, and says why."""
+    with deployment.serving_dns() as settings:
+        answer = deployment.client(settings).ask(settings.resolver, name, "A", recurse=True)
+    assert answer.code.startswith("not a DNS name")
+
+
+@settings(max_examples=40, deadline=None)  # some examples wait for three tries
+@given(st.data())
+def test_any_bytes_are_a_response_or_none(data: st.DataObject) -> None:
+    """A response with changed bytes ends as a response or as none, never with an error."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind((LOOPBACK, 0))
+        server.settimeout(5)
+        address = DnsServer(LOOPBACK, server.getsockname()[1])
+        client = DnsClient(AllowList({}, {"x": (LOOPBACK, address.port)}), KillSwitch(Path("/")), 0.01)
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(client.ask, address, API, "A", recurse=True)
+            wire, sender = server.recvfrom(2048)
+            response = dns.message.make_response(dns.message.from_wire(wire))
+            for owner, kind, text in ((API, "CNAME", f"{ZONE}."), (ZONE, "A", LOOPBACK), (ZONE, "CAA", '0 issue "a"')):
+                response.answer.append(dns.rrset.from_text(f"{owner}.", 300, "IN", kind, text))
+            changed = bytearray(response.to_wire())
+            for _ in range(data.draw(st.integers(0, 4))):
+                changed[data.draw(st.integers(2, len(changed) - 1))] = data.draw(st.integers(0, 255))
+            server.sendto(bytes(changed[: data.draw(st.integers(0, len(changed)))]), sender)
+            answer = asked.result()
+    assert answer.shown
+    assert answer.responded or answer.records == ()
 
 
 def test_bytes_that_are_not_dns_are_no_response(deployment: NamedDeployment) -> None:

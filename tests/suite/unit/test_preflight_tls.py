@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from reference.surroundings.certificates import CertificateSpec
 from reference.surroundings.dns_part import NAMES, ZONE
 from tests.suite.support.named_deployment import HSTS, LOOPBACK, NamedDeployment, findings_of, judge_tls, web_server
@@ -22,6 +24,7 @@ from cutover.preflight.dns_names import LEGACY, UsedName
 from cutover.preflight.tls_checks import judge_chain, judge_versions
 from cutover.preflight.tls_hello import accepts_version
 from cutover.preflight.tls_http import judge_hsts, judge_redirect
+from cutover.preflight.tls_probe import HttpHead, request_head
 from cutover.preflight.tls_survey import survey as survey_tls
 
 pytestmark = pytest.mark.unit
@@ -240,6 +243,30 @@ def test_silent_server_ends_in_time(deployment: NamedDeployment) -> None:
     assert len(judged["judge_versions"].could_not_detect) == 2
 
 
+HEADS = st.lists(
+    st.sampled_from(
+        [b"HTTP/1.1 ", b"301", b" ", b"\r\n", b"\r\n\r\n", b"Location: /", b":", b"\xff", b"HTTP/1.0 200 OK"]
+    )
+    | st.binary(max_size=6),
+    max_size=12,
+).map(b"".join)
+
+
+@given(HEADS)
+def test_any_response_is_a_head_or_a_reason(received: bytes) -> None:
+    """No bytes of a server end with an error."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(received)
+        theirs.shutdown(socket.SHUT_WR)
+        found = request_head(ours, API, "/", 2)
+    if isinstance(found, HttpHead):
+        assert received.startswith((b"HTTP/1.1 ", b"HTTP/1.0 "))
+        assert b"\r\n\r\n" in received
+    else:
+        assert found
+
+
 def test_slow_response_head_ends_in_time(deployment: NamedDeployment) -> None:
     """A server that sends one byte at a time does not hold the survey."""
     deployment.tls_settings["timeout_s"] = 0.3
@@ -312,6 +339,18 @@ def test_names_of_other_environments_are_refused(deployment: NamedDeployment) ->
     dns = deployment.survey_dns()
     with deployment.serving_tls() as settings, pytest.raises(Refused, match="is not a host of this environment"):
         survey_tls(settings, dns, AllowList({"x": "https://x.test"}), deployment.kill_switch)
+
+
+def test_certificate_that_cannot_be_read_is_not_verified(deployment: NamedDeployment) -> None:
+    """Neither a finding nor a pass, and the response of the same connection is judged."""
+    dns, tls = deployment.survey()
+    tls.probes[0].leaf, tls.probes[0].unreadable = None, "invalid version"
+    judged = judge_tls(tls, dns)
+    assert findings_of(judged) == []
+    words = f"the suite cannot read a certificate of {tls.probes[0].place}: invalid version"
+    assert all(judged[name].unverified == [words] for name in ("judge_chain", "judge_names", "judge_days"))
+    assert "invalid version" in judged["judge_caa"].unverified[0]
+    assert judged["judge_hsts"].measured
 
 
 def test_failing_response_does_not_prove_hsts(deployment: NamedDeployment) -> None:
