@@ -59,7 +59,10 @@ while time.monotonic() < end and os.getppid() == parent:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a gate: `code` is None if it was ended after LIMIT_S, `last` the verdict's line."""
+    """One run of a gate: `code` is None if it was ended after LIMIT_S, `last` the verdict's line.
+
+    load_average: of the last minute, at the end of the run: a calm run is one only if no others work on the machine.
+    """
 
     gate: str
     number: int
@@ -67,6 +70,7 @@ class Run:
     loaded: bool
     code: int | None
     seconds: float
+    load_average: float
     last: str
 
     @property
@@ -146,7 +150,8 @@ def one_run(gate: str, number: int, burners: int, keep: Path) -> Run:
             end(process)
         seconds = time.monotonic() - started
     lines = output.read_text(errors="replace").split("\n")
-    run = Run(gate, number, workers, loaded, code, round(seconds, 1), next((line for line in lines[::-1] if line), ""))
+    last = next((line for line in lines[::-1] if line), "")
+    run = Run(gate, number, workers, loaded, code, round(seconds, 1), round(os.getloadavg()[0], 1), last)
     if code == 0:
         shutil.rmtree(folder)
     return run
@@ -167,7 +172,8 @@ def show(run: Run, keep: Path, tail: int) -> None:
     """Print the line of one run, and the last lines of its output if it was not GO."""
     state = "CPU load" if run.loaded else "calm"
     code = "none" if run.code is None else str(run.code)
-    print(f"{run.gate:10} {run.number:4} {state:9} -n {run.workers} {code:>5} {run.seconds:8.1f} s  {run.last[:100]}")
+    figures = f"-n {run.workers} {code:>5} {run.seconds:8.1f} s  load {run.load_average:4.1f}"
+    print(f"{run.gate:10} {run.number:4} {state:9} {figures}  {run.last[:90]}")
     if run.code != 0:
         folder = keep / f"{run.gate}-{run.number}"
         for line in (folder / "output.txt").read_text(errors="replace").splitlines()[-tail:]:
@@ -178,7 +184,8 @@ def show(run: Run, keep: Path, tail: int) -> None:
 
 def summary(asked: dict[str, int], runs: list[Run]) -> dict[str, object]:
     """Print the table of all runs. Return the same figures, by gate and CPU load."""
-    columns = f"{'gate':10} {'machine':9} {'runs':>5} {'asked':>6} {'exit codes':24} {'median s':>9} {'longest s':>10}"
+    columns = f"{'gate':10} {'machine':9} {'runs':>5} {'asked':>6} {'exit codes':20} {'median s':>9} {'longest s':>10}"
+    columns += f" {'load average':>13}"
     print(f"\n{columns}")
     figures: dict[str, object] = {}
     for gate, number in asked.items():
@@ -188,15 +195,19 @@ def summary(asked: dict[str, int], runs: list[Run]) -> dict[str, object]:
             codes = collections.Counter("none" if run.code is None else str(run.code) for run in part)
             seconds = [run.seconds for run in part]
             median, longest = (statistics.median(seconds), max(seconds)) if seconds else (0.0, 0.0)
+            average = round(statistics.mean(run.load_average for run in part), 1) if part else 0.0
             text = ", ".join(f"{code}: {count}" for code, count in sorted(codes.items()))
             state = "CPU load" if loaded else "calm"
-            print(f"{gate:10} {state:9} {len(part):5} {wanted:6} {text:24} {median:9.1f} {longest:10.1f}")
+            print(
+                f"{gate:10} {state:9} {len(part):5} {wanted:6} {text:20} {median:9.1f} {longest:10.1f} {average:13.1f}"
+            )
             figures[f"{gate} {state}"] = {
                 "runs": len(part),
                 "asked": wanted,
                 "codes": dict(codes),
                 "median_s": round(median, 1),
                 "longest_s": longest,
+                "load_average": average,
             }
     return figures
 
