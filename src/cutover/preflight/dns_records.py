@@ -41,7 +41,18 @@ def judge_resolution(survey: DnsSurvey) -> Judgement:
         judged.findings.append(
             Finding(name, f"{used.host} A and AAAA at the resolver {survey.resolver}", expected, got, PAGE, fix)
         )
+    judged.could_not_detect += _unchecked(survey)
     return judged
+
+
+def _unchecked(survey: DnsSurvey) -> list[str]:
+    """Return the apex and www of each zone that are no names in use: users try them, and no check does."""
+    zones = sorted(set(survey.zones.values()) - {"", *_ANSWERS_ANY_NAME})
+    missing = [name for zone in zones for name in (zone, f"www.{zone}") if name not in survey.hosts]
+    return [
+        f"faults of {name}: it is not among the names of the environment (names, preflight.dns.names)"
+        for name in missing
+    ]
 
 
 def dangling_target(survey: DnsSurvey, host: str) -> tuple[str, str] | None:

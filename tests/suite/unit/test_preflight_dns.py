@@ -275,6 +275,16 @@ def test_proxied_name_says_what_dns_cannot_show(deployment: NamedDeployment) -> 
     assert [text.split(":")[0] for text in judged.could_not_detect] == [f"{API} is proxied by Cloudflare"]
 
 
+def test_apex_and_www_are_named_if_they_are_not_checked(deployment: NamedDeployment) -> None:
+    """Users try both. An environment without them says so, and is not judged by them."""
+    deployment.names = (API,)
+    judged = judge_dns(deployment.survey_dns())
+    assert [text.split(":")[0] for text in judged["judge_resolution"].could_not_detect] == [
+        f"faults of {ZONE}", f"faults of www.{ZONE}",
+    ]  # fmt: skip
+    assert findings_of(judged) == []
+
+
 def test_alias_of_a_wildcard_service_is_noted(deployment: NamedDeployment) -> None:
     """workers.dev answers for any name, so a deleted project behind a CNAME stays unseen."""
     deployment.on_all(CNAME=(300, ["list-cutter.workers.dev."]))
