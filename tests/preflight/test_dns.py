@@ -31,6 +31,7 @@ def test_dns_servers_respond(name_surveys: NameSurveys, recorder: Recorder) -> N
     judge_missing(name_surveys.dns()).conclude(recorder)
 
 
+@pytest.mark.owns(SERVING)
 def test_dns_servers_have_authority(name_surveys: NameSurveys, recorder: Recorder) -> None:
     """No authoritative server is lame: each answers with authority for its zone."""
     judge_lame(name_surveys.dns()).conclude(recorder)

@@ -107,6 +107,8 @@ def judge_disagreement(survey: DnsSurvey) -> Judgement:
     judged.measure("answers compared with each other and with the resolver", compared, "> 0", sample=len(questions))
     for host in survey.hosts:
         of_host = {kind: answers for (each, kind), answers in questions.items() if each == host and answers}
+        if not of_host and survey.zones[host]:
+            judged.block(SERVING, f"no authoritative server answers about {host}")
         if any(len(answers) < 2 for answers in of_host.values()):
             judged.notes.append(f"{host}: one authoritative server answers, so no two can be compared")
         odd = {kind: answers for kind, answers in of_host.items() if _differ(answers)}

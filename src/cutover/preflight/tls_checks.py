@@ -36,7 +36,10 @@ def judge_versions(survey: TlsSurvey) -> Judgement:
         judged.measure(f"TLS versions of {probed.place}", ", ".join(offered) or None, "TLS 1.2 and TLS 1.3 only")
         old = [name for name in OLD_VERSIONS if probed.old.get(name)]
         for name in OLD_VERSIONS:
-            if probed.old.get(name) is None:
+            if name not in probed.old:
+                why = probed.not_offered.get(name, "not asked")
+                judged.unverified.append(f"{name} could not be offered to {probed.place}: {why}")
+            elif probed.old[name] is None:
                 judged.could_not_detect.append(f"if {probed.place} accepts {name}: it did not react to the offer")
         if old:
             only = "" if probed.negotiated else ", and neither TLS 1.2 nor TLS 1.3"

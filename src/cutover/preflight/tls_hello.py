@@ -51,11 +51,11 @@ def chosen_version(data: bytes) -> int | None:
     return int.from_bytes(data[9:11], "big")
 
 
-def accepts_version(address: tuple[str, int], host: str, version: int, timeout_s: float) -> bool:
-    """Return True if the server answers the hello with a ServerHello of that version.
+def accepts_version(address: tuple[str, int], host: str, version: int, timeout_s: float) -> bool | None:
+    """Return True if the server answers the hello with a ServerHello of that version, None if it does not react.
 
     address: IP address and port. An alert, other bytes and the end of the connection are a refusal. Raises OSError if
-    no connection is established, TimeoutError if the server does not react.
+    no connection is established.
     """
     deadline = time.monotonic() + timeout_s
     with socket.create_connection(address, timeout=timeout_s) as connection:
@@ -70,6 +70,8 @@ def accepts_version(address: tuple[str, int], host: str, version: int, timeout_s
                 received += part
                 if received[0] != _HANDSHAKE:
                     return False
+        except TimeoutError:
+            return None
         except ConnectionError:
             return False
         return chosen_version(received) == version

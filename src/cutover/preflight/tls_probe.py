@@ -45,12 +45,12 @@ class TlsProbe:
     """Everything that one address of a name showed.
 
     refused: why no TCP connection was established, "" if one was. old: old version -> True if it is accepted, None if
-    the server did not react. negotiated: the version of a normal handshake, "" if it failed; failed: why it failed.
-    offers_1_2: the server accepts TLS 1.2. sent: certificates that the server sends, in DER form; unreadable: why they
-    cannot be read, "" if they can. leaf, others: the same as data. trust_code,
-    trust_error: OpenSSL's verdict about the chain without its dates, 0 if it is trusted, None if there is
-    none. is_dated: the dates break it.
-    https: the response over https. http: path -> response over http, or why there is none.
+    the server did not react; not_offered: old version -> why it could not be offered. negotiated: the version of a
+    normal handshake, "" if it failed; failed: why it failed. offers_1_2: the server accepts TLS 1.2. sent: certificates
+    that the server sends, in DER form; unreadable: why they cannot be read, "" if they can. leaf, others: the same as
+    data. trust_code, trust_error: OpenSSL's verdict about the chain without its dates, 0 if it is trusted, None if no
+    connection verified it. is_dated: the dates break it. https: the response over https. http: path -> response over
+    http, or why there is none. waited: durations of the connections in s.
     """
 
     used: UsedName
@@ -58,6 +58,7 @@ class TlsProbe:
     port: int
     refused: str = ""
     old: dict[str, bool | None] = field(default_factory=dict)
+    not_offered: dict[str, str] = field(default_factory=dict)
     negotiated: str = ""
     failed: str = ""
     offers_1_2: bool | None = None
@@ -186,8 +187,8 @@ def _offer_old(found: TlsProbe, limits: ProbeLimits, name: str) -> None:
     address = (found.address, limits.port)
     try:
         found.old[name] = accepts_version(address, found.used.host, OLD_VERSIONS[name], limits.timeout_s)
-    except OSError:
-        found.old[name] = None
+    except OSError as error:
+        found.not_offered[name] = _words(error)
 
 
 def _verify(found: TlsProbe, limits: ProbeLimits) -> None:

@@ -178,6 +178,17 @@ def test_domain_that_is_not_delegated_is_one_finding(deployment: NamedDeployment
     assert all(list(each.blocked) == [RESOLVING] for name, each in judged.items() if name != "judge_resolution")
 
 
+def test_lame_servers_alone_block_the_comparison(deployment: NamedDeployment) -> None:
+    """Without any server with authority, no answer can be compared: blocked, and the servers are the finding."""
+    found = deployment.survey_dns()
+    refused = {
+        server: replace(answer, authoritative=False, outcome=Outcome.REFUSED) for server, answer in found.soa.items()
+    }
+    judged = judge_dns(replace(found, soa=refused))
+    assert {name.split(":")[1] for name in findings_of(judged)} == {"lame"}
+    assert {name for name, each in judged.items() if SERVING in each.blocked} == {"judge_disagreement", "judge_ttl"}
+
+
 def test_unresolved_name_blocks_its_ttl(deployment: NamedDeployment) -> None:
     """The check of the TTL is blocked for that name and names it."""
     unresolved(deployment)

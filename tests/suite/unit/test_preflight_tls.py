@@ -293,6 +293,16 @@ def test_slow_response_head_ends_in_time(deployment: NamedDeployment) -> None:
     assert "no complete response head in 0.3 s" in judged["judge_redirect"].findings[0].got
 
 
+def test_old_version_that_was_not_offered_is_not_verified(deployment: NamedDeployment) -> None:
+    """A connection that fails for one of the offers proves nothing about that version."""
+    _, tls = deployment.survey()
+    del tls.probes[0].old["TLS 1.0"]
+    tls.probes[0].not_offered["TLS 1.0"] = "connection refused"
+    judged = judge_versions(tls)
+    assert (judged.findings, len(judged.unverified)) == ([], 1)
+    assert judged.unverified[0].endswith("connection refused")
+
+
 def test_old_versions_are_offered_exactly(deployment: NamedDeployment) -> None:
     """Our ClientHello is accepted by a server with that version, and refused by one without it."""
     deployment.front.versions = ("TLSv1_1", "TLSv1_1")
