@@ -93,7 +93,7 @@ class Resolver:
     held: Records = field(default_factory=dict)
     delay_ms: float = 0.0
     port: int = 0
-    timeout_s: float = 0.4
+    timeout_s: float = 1.0
 
     async def respond(self, query: dns.message.Message) -> dns.message.Message | None:
         """Return the response to a query, None for no response."""

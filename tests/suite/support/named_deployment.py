@@ -51,8 +51,8 @@ class NamedDeployment:
     servers: list[NameServer] = field(default_factory=lambda: [NameServer(ZONE, zone()) for _ in range(2)])
     certificates: dict[str, CertificateSpec] = field(default_factory=lambda: {"": CertificateSpec(NAMES)})
     front: TlsFront = field(default_factory=lambda: TlsFront(""))
-    dns_settings: dict[str, Any] = field(default_factory=lambda: {"timeout_s": 0.3})
-    tls_settings: dict[str, Any] = field(default_factory=lambda: {"timeout_s": 2.0, "ca_domains": (CA_DOMAIN,)})
+    dns_settings: dict[str, Any] = field(default_factory=lambda: {"timeout_s": 1.5})
+    tls_settings: dict[str, Any] = field(default_factory=lambda: {"timeout_s": 5.0, "ca_domains": (CA_DOMAIN,)})
 
     def __post_init__(self) -> None:
         self.resolver = Resolver(self.servers)

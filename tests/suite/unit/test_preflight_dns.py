@@ -54,6 +54,7 @@ def test_honest_zone_has_no_finding(deployment: NamedDeployment) -> None:
 def silent(deployment: NamedDeployment) -> None:
     """Make the second server respond never."""
     deployment.servers[1].answers = False
+    deployment.dns_settings["timeout_s"] = 0.3
 
 
 def lame(deployment: NamedDeployment) -> None:
@@ -78,8 +79,8 @@ def incomplete(deployment: NamedDeployment) -> None:
 
 def slow(deployment: NamedDeployment) -> None:
     """Make the second server respond late."""
-    deployment.servers[1].delay_ms = 150
-    deployment.dns_settings |= {"slow_ms": 120.0, "timeout_s": 2.0}
+    deployment.servers[1].delay_ms = 700
+    deployment.dns_settings |= {"slow_ms": 500.0, "timeout_s": 3.0}
 
 
 def unresolved(deployment: NamedDeployment) -> None:
@@ -199,6 +200,7 @@ def test_silent_servers_are_no_finding_together(deployment: NamedDeployment) -> 
     """If no authoritative server responds and the resolver does, the network is the likely cause: INVALID."""
     for server in deployment.servers:
         server.answers = False
+    deployment.dns_settings["timeout_s"] = 0.3
     deployment.resolver.servers = [NameServer(ZONE, deployment.servers[0].records)]
     with Serving([listener := DnsListener(deployment.resolver.servers[0].respond)]):
         deployment.resolver.servers[0].port = listener.port
@@ -232,7 +234,7 @@ def test_server_that_is_no_resolver_is_a_measurement_error(deployment: NamedDepl
         deployment.survey_dns()
     with deployment.serving_dns() as settings:
         deployment.servers[0].is_authoritative = False
-        refusing = DnsSettings(resolver=settings.authoritative[0], timeout_s=0.3)
+        refusing = DnsSettings(resolver=settings.authoritative[0], timeout_s=1.5)
         with pytest.raises(MeasurementError, match="refuses this machine"):
             survey(deployment.client(refusing), refusing, deployment.used())
 
@@ -332,8 +334,8 @@ def test_servers_are_found_by_the_named_resolver(deployment: NamedDeployment, gh
     if ghost:
         deployment.without(f"ns2.{ZONE}", "A")
     with deployment.serving_dns() as settings:
-        found_by_resolver = DnsSettings(resolver=settings.resolver, timeout_s=0.3)
-        client = LoopbackClient(AllowList({}, found_by_resolver.servers), deployment.kill_switch, 0.3)
+        found_by_resolver = DnsSettings(resolver=settings.resolver, timeout_s=1.5)
+        client = LoopbackClient(AllowList({}, found_by_resolver.servers), deployment.kill_switch, 1.5)
         client.ports = dict(zip(("127.0.0.2", "127.0.0.3"), (s.port for s in deployment.servers), strict=True))
         found = survey(client, found_by_resolver, deployment.used())
     assert [server.host for server in found.servers] == [f"ns1.{ZONE}", f"ns2.{ZONE}"]

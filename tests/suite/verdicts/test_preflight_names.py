@@ -35,7 +35,7 @@ names = ["https://{zone}", "https://www.{zone}"]
 [named.preflight.dns]
 resolver = "{resolver}"
 authoritative = {authoritative}
-timeout_s = 0.3
+timeout_s = 1.0
 
 [named.preflight.tls]
 port = {port}
