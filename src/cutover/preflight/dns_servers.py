@@ -43,6 +43,11 @@ def judge_missing(survey: DnsSurvey) -> Judgement:
                     "NS records", "none", PAGE, "delegate the zone to its DNS servers",
                 )
             )  # fmt: skip
+        elif not routed:
+            judged.unreachable.append(
+                f"this machine has no route to any authoritative server of {zone} ({', '.join(map(str, servers))}). "
+                "Run the gate in a network with IPv6, or name servers in preflight.dns.authoritative"
+            )
         elif len(silent) == len(routed) and all(server.address for server in silent) and silent:
             judged.unreachable.append(
                 f"no authoritative server of {zone} responds to this machine ({', '.join(map(str, silent))}), and the "

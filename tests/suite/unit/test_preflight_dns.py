@@ -213,6 +213,14 @@ def test_silent_servers_are_no_finding_together(deployment: NamedDeployment) -> 
     )
 
 
+def test_servers_without_a_route_are_no_finding(deployment: NamedDeployment) -> None:
+    """A network without IPv6 cannot judge a zone whose servers have IPv6 only: INVALID, and no passed check."""
+    found = deployment.survey_dns()
+    judged = judge_dns(replace(found, unrouted=found.servers, soa={}, authoritative={}))
+    assert findings_of(judged) == []
+    assert "no route to any authoritative server" in judged["judge_missing"].unreachable[0]
+
+
 @pytest.mark.parametrize("closed", [False, True])
 def test_unreachable_resolver_is_one_measurement_error(deployment: NamedDeployment, closed: bool) -> None:
     """With the key of its address and the number of tries, if the port is silent or closed."""
