@@ -1,5 +1,7 @@
 """Fixtures of the preflight gate. A section that the environment does not have makes its checks not verified."""
 
+from collections.abc import Callable
+
 import pytest
 
 from cutover.config.environments import Environment
@@ -10,6 +12,8 @@ from cutover.core.safety import KillSwitch
 from cutover.preflight.dns_access import NameSurveys
 from cutover.preflight.findings import add_section
 from cutover.preflight.wrangler_file import WranglerFile, read_wrangler_file
+from cutover.pytest_plugin import gate_session
+from cutover.stores.cloudflare_api import CloudflareApi
 
 
 @pytest.fixture
@@ -30,6 +34,17 @@ def name_surveys(environment: Environment, pytestconfig: pytest.Config) -> NameS
 def wrangler_file(wrangler: WranglerSettings) -> WranglerFile:
     """Return the Wrangler configuration."""
     return read_wrangler_file(wrangler.file)
+
+
+@pytest.fixture
+def secret_names(
+    wrangler: WranglerSettings, environment: Environment, pytestconfig: pytest.Config
+) -> Callable[[str], set[str]] | None:
+    """Return the function that asks Cloudflare's API for the secrets of a Worker, None without an account."""
+    if wrangler.account is None or wrangler.api is None:
+        return None
+    token = environment.secrets["cloudflare_api_token"]
+    return CloudflareApi(wrangler.api, wrangler.account, token, gate_session(pytestconfig).client).secret_names
 
 
 @pytest.fixture

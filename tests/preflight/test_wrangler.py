@@ -1,6 +1,7 @@
 """The Wrangler configuration of the deployment."""
 
 import datetime
+from collections.abc import Callable
 
 import pytest
 
@@ -75,9 +76,14 @@ def test_vars_contain_no_secret(wrangler_file: WranglerFile, wrangler: WranglerS
     conclude(secret_findings(wrangler_file, wrangler), recorder)
 
 
-def test_required_secrets_are_set(wrangler_file: WranglerFile, wrangler: WranglerSettings, recorder: Recorder) -> None:
+def test_required_secrets_are_set(
+    wrangler_file: WranglerFile,
+    wrangler: WranglerSettings,
+    secret_names: Callable[[str], set[str]] | None,
+    recorder: Recorder,
+) -> None:
     """Every secret that an environment requires is set, by its name."""
-    conclude(secret_list_findings(wrangler_file, wrangler), recorder)
+    conclude(secret_list_findings(wrangler_file, wrangler, secret_names), recorder)
 
 
 def test_queues_and_datasets_are_used(

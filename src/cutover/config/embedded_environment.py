@@ -29,7 +29,7 @@ def with_pair(table: dict[str, Any], pair: PairState) -> tuple[dict[str, Any], M
         "postgres": {},
         "media": pair.media_root,
         "migrated_accounts": PAIR_ACCOUNTS,
-        "secrets": {key: key for key in SECRETS - {"d1_api_token"}},
+        "secrets": {key: key for key in SECRETS - {"d1_api_token", "cloudflare_api_token"}},
     }
     if pair.surroundings is not None:
         from cutover.embedded.surroundings import SETTINGS

@@ -23,7 +23,8 @@ DOCUMENTS: Final = tuple(f"{system}_document" for system in SYSTEMS)
 
 SECRETS: Final = frozenset({
     "account_key", "worker_jwt_secret", "worker_jwt_refresh_secret", "legacy_jwt_secret", "r2_access_key_id",
-    "r2_secret_access_key", "limiter_bypass", "d1_api_token", "postgres_dsn", "postgres_writer_dsn", "restore_dsn",
+    "r2_secret_access_key", "limiter_bypass", "d1_api_token", "cloudflare_api_token", "postgres_dsn",
+    "postgres_writer_dsn", "restore_dsn",
 })  # fmt: skip
 """The secrets that table `secrets` may name, each by the environment variable that holds it."""
 

@@ -115,6 +115,11 @@ def read_media(file: Path, name: str, value: str | None) -> Path | None:
     return folder
 
 
+def require_cloudflare_token(file: Path, name: str, secrets: Mapping[str, Secret]) -> None:
+    """Raise ConfigurationError without the token of Cloudflare's API."""
+    _needed_secret(file, name, "cloudflare_api_token", secrets, "preflight.wrangler.account")
+
+
 def _needed_secret(file: Path, name: str, secret: str, secrets: Mapping[str, Secret], needed_by: str) -> Secret:
     if secret not in secrets:
         raise ConfigurationError(

@@ -33,6 +33,7 @@ from cutover.config.environment_stores import (
     read_database,
     read_media,
     read_postgres,
+    require_cloudflare_token,
 )
 from cutover.config.local_runtime import runtime_answers
 from cutover.config.operations import SYSTEMS, Operations, load_operations
@@ -113,6 +114,9 @@ def load_environment(
     urls = {system.system: system.url for system in systems.values()}
     urls |= {f"name {url}": url for url in table["names"]}
     urls |= ({"r2": bucket.endpoint} if bucket else {}) | ({"d1": d1.url} if d1 else {})
+    if preflight.wrangler is not None and preflight.wrangler.api is not None:
+        require_cloudflare_token(file, name, secrets)
+        urls["cloudflare"] = preflight.wrangler.api
     named = {"restore": restore, "postgres_writer": writer, "postgres": postgres}
     servers = {each: (at.host, at.port) for each, at in named.items() if at is not None}
     if preflight.dns is not None:

@@ -96,6 +96,12 @@ def read_wrangler(file: Path, key: str, row: Mapping[str, Any]) -> WranglerSetti
     for name, reason in {**row.get("without", {}), **row.get("differences", {})}.items():
         if not reason.strip():
             raise ConfigurationError(file, f"{key} {name}", "expected a reason, got none", "Write the reason.")
+    if ("account" in row) != ("api" in row):
+        missing = "api" if "account" in row else "account"
+        raise ConfigurationError(
+            file, f"{key}.{missing}", "missing: account and api belong together",
+            'Add it (api = "https://api.cloudflare.com/client/v4"), or remove the other key.',
+        )  # fmt: skip
     return WranglerSettings(
         file=wrangler_file(file, f"{key}.file", file.parent / row["file"]),
         sources=_existing(file, f"{key}.sources", row.get("sources"), "a folder"),

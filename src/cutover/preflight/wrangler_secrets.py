@@ -93,6 +93,7 @@ def secret_list_findings(
     if unknown and not found:
         raise NotVerified(
             f"{file.shown}: the secrets of {', '.join(unknown)} are not known: add "
-            f'preflight.wrangler.secret_lists.{unknown[0]} = "FILE" with the output of `wrangler secret list`'
+            f'preflight.wrangler.secret_lists.{unknown[0]} = "FILE" with the output of `wrangler secret list`, or '
+            "account and api"
         )
     return found
