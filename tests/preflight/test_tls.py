@@ -9,7 +9,7 @@ import pytest
 from cutover.core.recorder import Recorder
 from cutover.core.rule_table import Rule
 from cutover.preflight.dns_access import NameSurveys
-from cutover.preflight.dns_judgement import HANDSHAKE
+from cutover.preflight.dns_judgement import HANDSHAKE, TRUST
 from cutover.preflight.tls_checks import judge_chain, judge_days, judge_names, judge_versions
 from cutover.preflight.tls_http import HSTS, judge_hsts, judge_redirect
 
@@ -29,6 +29,7 @@ def test_tls_versions_are_current(name_surveys: NameSurveys, recorder: Recorder)
     judge_versions(tls).conclude(recorder)
 
 
+@pytest.mark.owns(TRUST)
 def test_certificates_are_trusted(name_surveys: NameSurveys, recorder: Recorder) -> None:
     """Each certificate is sent with its chain to a CA that clients trust."""
     judge_chain(name_surveys.tls()).conclude(recorder)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from cutover.preflight.dns_judgement import HANDSHAKE, RESOLVING, Judgement
+from cutover.preflight.dns_judgement import HANDSHAKE, RESOLVING, TRUST, Judgement
 from cutover.preflight.dns_proxied import is_proxied
 from cutover.preflight.dns_queries import Outcome
 from cutover.preflight.dns_servers import PAGE
@@ -95,7 +95,7 @@ def _judge_records(
     leaf = leaves[0]
     domains = tls.settings.ca_domains or leaf.ca_domains
     if leaf.self_signed:
-        judged.block(HANDSHAKE, f"{host}: a self-signed certificate has no CA")
+        judged.block(TRUST, f"{host}: a self-signed certificate has no CA")
         return
     if not domains:
         judged.unverified.append(

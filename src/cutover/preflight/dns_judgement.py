@@ -13,6 +13,8 @@ RESOLVING = "resolution of host names"
 """The precondition of every other check of a name: the check that owns it reports a name that does not resolve."""
 HANDSHAKE = "TLS handshake"
 """The precondition of the checks of certificates and of HSTS."""
+TRUST = "certificates of a CA"
+"""The precondition of the check of CAA records: a self-signed certificate has no CA."""
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:

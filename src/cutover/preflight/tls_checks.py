@@ -187,6 +187,8 @@ def _certificates(survey: TlsSurvey, judged: Judgement) -> Iterator[tuple[TlsPro
     for probed in survey.probes:
         if probed.unreadable:
             judged.unverified.append(f"the suite cannot read a certificate of {probed.place}: {probed.unreadable}")
+        elif probed.leaf is None and probed.negotiated:
+            judged.unverified.append(f"{probed.place} sends no certificate")
         elif probed.leaf is None:
             judged.block(HANDSHAKE, f"{probed.place}: {probed.refused or probed.failed or 'no handshake'}")
         else:

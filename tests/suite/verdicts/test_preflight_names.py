@@ -122,6 +122,17 @@ def test_expired_certificate_of_three_names_is_one_finding(project: Project) -> 
     assert run.verdict["gates"][0]["counts"]["blocked"] == 0
 
 
+def test_self_signed_certificate_is_one_reason(project: Project) -> None:
+    """NO-GO with one failed check, which names the check of CAA that it blocks."""
+    project.deployment.certificates = {"": CertificateSpec(NAMES, issued_by="self")}
+    with project.serving():
+        run = project.run()
+    assert run.code == 1, run.output
+    (gate,) = run.verdict["gates"]
+    assert [reason.partition(":")[0] for reason in gate["reasons"]] == ["certificates of a CA"]
+    assert (gate["counts"]["failed"], gate["counts"]["blocked"]) == (1, 1)
+
+
 def test_unresolved_name_is_one_reason(project: Project) -> None:
     """NO-GO with one failed check. The checks of its TTL and its TLS are blocked by it."""
     project.deployment.without(f"api.{ZONE}", "A")
