@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cutover.config import option_help
+from cutover.run.signals import end_at_once, interrupt_on_signals
 
 if TYPE_CHECKING:
     from cutover.pytest_plugin.session import GateSession
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of gate runs."""
+    if any(word.partition("=")[0] == "--env" for word in sys.argv) and "PYTEST_XDIST_WORKER" not in os.environ:
+        end_at_once()
     group = parser.getgroup("cutover", "gates (docs/gates.md)")
     group.addoption("--env", dest="cutover_env", metavar="NAME", help=f"{option_help.ENVIRONMENT}, or an https URL")
     group.addoption("--worker-version", dest="cutover_version", metavar="ID", help=option_help.WORKER_VERSION)
@@ -93,6 +96,12 @@ def pytest_configure(config: pytest.Config) -> None:
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from None
         config.pluginmanager.register(session, "cutover-session")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart() -> None:
+    """From here on pytest itself ends an interrupted run, with its verdict."""
+    interrupt_on_signals()
 
 
 @pytest.hookimpl(tryfirst=True)

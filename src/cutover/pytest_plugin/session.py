@@ -29,7 +29,7 @@ from cutover.pytest_plugin.gate_conclusion import conclude, describe
 from cutover.pytest_plugin.gate_run import GateRun
 from cutover.pytest_plugin.markers import level_of, needs_of, rule_of, system_of
 from cutover.pytest_plugin.selection import gates_of
-from cutover.run.signals import ignore_interrupts, interrupt_on_sigterm
+from cutover.run.signals import ignore_interrupts, interrupt_on_signals, interrupt_on_sigterm
 
 _CRASHED: str = "???"  # xdist's phase of a check whose worker process is lost
 
@@ -49,6 +49,7 @@ class GateSession(GateRun):
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Start the pair. xdist workers need its addresses, so the controller waits for it here."""
         del session
+        interrupt_on_signals()
         if not self.controls or self.config.option.collectonly or self.name is None:
             return
         if is_embedded(self.project, self.name):

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
+def end_at_once() -> None:
+    """End the process with 2 on SIGINT and SIGTERM while it starts: there is nothing to conclude and nothing to stop.
+
+    Python would raise KeyboardInterrupt inside an import, and print a traceback.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for number in _ENDING:
+            signal.signal(number, _end)
+
+
+def interrupt_on_signals() -> None:
+    """Raise KeyboardInterrupt in the main thread on SIGINT and SIGTERM, after `end_at_once`."""
+    if signal.getsignal(signal.SIGINT) is _end:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        interrupt_on_sigterm()
 
 
 def interrupt_on_sigterm() -> None:
@@ -17,6 +36,12 @@ def ignore_interrupts() -> None:
     """Ignore SIGINT and SIGTERM from now on: the exit code must be the one that verdict.json states."""
     for number in _ENDING:
         signal.signal(number, signal.SIG_IGN)
+
+
+def _end(number: int, frame: object) -> None:
+    del number, frame
+    os.write(2, b"interrupted during the start, before anything was sent\n")
+    os._exit(2)
 
 
 def _interrupt(number: int, frame: object) -> None:
