@@ -50,8 +50,15 @@ class ExitGuard:
         self._exit, sys.exit = sys.exit, self.exit
         sys.excepthook = self._uncaught
         Hub.NOT_ERROR = (*Hub.NOT_ERROR, KeyboardInterrupt)  # gevent would print it, before the main greenlet gets it
-        signal.signal(signal.SIGTERM, _terminated)  # Locust replaces it when its runner is ready
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _interrupted_during_the_start)  # KeyboardInterrupt would be lost in an import
         atexit.register(self._at_exit)
+
+    def started(self) -> None:
+        """Let signals interrupt the main thread from now on. Locust replaces SIGTERM's handler when it is ready."""
+        for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, _terminated)):
+            if signal.getsignal(number) is _interrupted_during_the_start:  # not a handler of Locust with --processes
+                signal.signal(number, handler)
 
     def exit(self, status: object = None) -> NoReturn:
         """End the process like sys.exit, with a code that agrees with the verdict."""
@@ -113,6 +120,12 @@ def guard_locust(_event: object) -> None:
     programs = [sys.argv[0], *getattr(sys, "orig_argv", [])[1:3]]
     if any(Path(name).name in ("locust", "locust.exe") for name in programs):
         GUARD.install()
+
+
+def _interrupted_during_the_start(number: int, frame: object) -> None:
+    del number, frame
+    os.write(2, f"{INTERRUPTED}\n".encode())
+    os._exit(int(ExitCode.INTERRUPTED))
 
 
 def _terminated(number: int, frame: object) -> None:

@@ -101,6 +101,7 @@ class _Wiring:
     def init(self, environment: Any, runner: Any, **_: Any) -> None:
         """Check all configuration before anything is sent. From here on only a verdict sets exit code 0."""
         self._environment = environment
+        GUARD.started()
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log every request of the preparation
         self._statistics = StatisticsFeed(environment.stats)
         if isinstance(runner, WorkerRunner):
