@@ -29,8 +29,8 @@ pytestmark = pytest.mark.sensitivity
 FULL = os.environ.get("CUTOVER_SENSITIVITY") == "full"
 GENERATED_TOO = os.environ.get("CUTOVER_SENSITIVITY") in ("generated", "drawn")
 ALL: list[dict[str, Any]] = tomllib.loads((root() / "reference/faults/faults.toml").read_text())["fault"]
-FAULTS = [fault for fault in ALL if fault["system"] != "preflight"]
-"""The faults of the two systems. Those of the surroundings are in test_preflight_faults.py."""
+FAULTS = [fault for fault in ALL if fault["gate"] != "preflight"]
+"""Those of the preflight gate are in test_preflight_faults.py."""
 _TABLES = tomllib.loads(Path(__file__).with_name("caught_by.toml").read_text())
 CAUGHT_BY: dict[str, str] = _TABLES["caught_by"]
 FOUND_AS: dict[str, dict[str, str]] = _TABLES["found_as"]
