@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cutover.core.errors import NotVerified
 from cutover.core.recorder import Recorder
 from cutover.migration.checks import expect_none, expect_quiet, not_read
 from cutover.migration.findings import Kind, Part
@@ -56,16 +57,19 @@ def test_unique_values_stay_unique(reconciliation: Mapping[str, Any]) -> None:
 
 
 def test_sequences_are_above_the_greatest_id(reconciliation: Mapping[str, Any], recorder: Recorder) -> None:
-    """The next row gets an id that no row had before."""
-    if not reconciliation["keys"].get("sequences"):
-        raise not_read(reconciliation, "no sequence could be read")
-    for table, (last, greatest) in reconciliation["keys"]["sequences"].items():
-        recorder.measure(f"sequence of {table}", last, f"at least {greatest}")
+    """The next row gets an id that no row had before, a deleted row of the source included."""
+    sequences = reconciliation["keys"].get("sequences", {})
+    for table, (last, required) in sequences.items():
+        recorder.measure(f"sequence of {table}", last, f"at least {required}")
     expect_none(
         reconciliation, Part.KEYS, "keys:sequences", kinds=frozenset({Kind.SEQUENCE.value}),
-        promised="each sequence is at least the greatest id",
-        do_next="set sqlite_sequence (PostgreSQL: setval) to the greatest id before the first write",
+        promised="each sequence is at least the source's sequence and the greatest id",
+        do_next="set sqlite_sequence (PostgreSQL: setval) to the expected number before the first write",
     )  # fmt: skip
+    for table, why in reconciliation["keys"].get("unread_sequences", {}).items():
+        raise NotVerified(f"{table}: {why}")
+    if not sequences:
+        raise not_read(reconciliation, "no sequence could be read")
 
 
 def test_tables_without_a_place_are_empty(reconciliation: Mapping[str, Any]) -> None:

@@ -107,6 +107,35 @@ _sequence("files-sequence-behind", "files", "0")
 _sequence("users-sequence-missing", "users", None)
 
 
+def _sequence_of_existing_rows(name: str, table: str, source: str) -> None:
+    """Set D1's sequence to its greatest id, although Django assigned greater ones, to rows that were deleted since.
+
+    The control sets it to Django's.
+    """
+
+    @fault(name)
+    def plant(pair: Pair, planted: bool) -> Iterator[str]:
+        sequence = f"pg_get_serial_sequence('{source}', 'id')"
+        (place,) = pair.postgres.execute(f"SELECT {sequence}").fetchone() or ("",)
+        row = pair.postgres.execute(f"SELECT last_value, is_called FROM {place}").fetchone()
+        greatest = int(pair.one(f"SELECT CAST(max(id) AS TEXT) FROM {table}"))
+        assert row is not None
+        before, called = row
+        assigned = max(before, greatest) + 7
+        try:
+            pair.postgres.execute(f"SELECT setval({sequence}, %s, true)", (assigned,))
+            with sequence_kept(pair, table):
+                value = greatest if planted else assigned
+                pair.d1(f"UPDATE sqlite_sequence SET seq = {value} WHERE name = '{table}'")
+                yield str(assigned)
+        finally:
+            pair.postgres.execute(f"SELECT setval({sequence}, %s, %s)", (before, called))
+
+
+_sequence_of_existing_rows("users-sequence-of-existing-rows", "users", "auth_user")
+_sequence_of_existing_rows("files-sequence-of-existing-rows", "files", "list_cutter_savedfile")
+
+
 def _schema(name: str, change: str, back: str) -> None:
     """Change D1's schema. The control makes the change and reverts it at once."""
 

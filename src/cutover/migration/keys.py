@@ -10,11 +10,13 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from cutover.core.errors import NotVerified
 from cutover.migration.database_side import Dialect, Reader, text_of, whole
 from cutover.migration.findings import Finding, Findings, Kind, Part
 from cutover.migration.mapping import ColumnMapping, Form, MigrationMapping, OneSided, Origin, TableMapping
 from cutover.migration.ranges import RangePlan
 from cutover.migration.schemas import Schema
+from cutover.migration.sequences import check_sequence
 
 _ROW_BYTES = 20
 """Size of a row that is only counted, for the size of ranges: a range of keys only can be long."""
@@ -22,11 +24,16 @@ _ROW_BYTES = 20
 
 @dataclass
 class KeyNumbers:
-    """The amount that was checked: rows per reference, unique columns, sequences, rows of one-sided tables."""
+    """The amount that was checked: rows per reference, unique columns, sequences, rows of one-sided tables.
+
+    sequences: table -> the target's last id (-1: it has no sequence) and the least that it must be.
+    unread_sequences: table -> why its sequence could not be compared.
+    """
 
     references: dict[str, int] = field(default_factory=dict)
     unique: list[str] = field(default_factory=list)
     sequences: dict[str, list[int]] = field(default_factory=dict)
+    unread_sequences: dict[str, str] = field(default_factory=dict)
     one_sided: dict[str, int] = field(default_factory=dict)
 
 
@@ -150,34 +157,13 @@ class KeyChecks:
             )  # fmt: skip
 
     def _sequence(self, table: TableMapping) -> None:
-        """Check that the next id of the target is greater than the greatest id of both sides."""
-        greatest = max(
-            whole(reader.query(f'SELECT CAST(coalesce(max("{key}"), 0) AS text) FROM "{place}"')[0][0])  # noqa: S608
-            for reader, place, key in (
-                (self.legacy, table.source, table.source_key), (self.d1, table.target, table.target_key),
-            )
-        )  # fmt: skip
-        last = self._last_assigned(table)
-        self.numbers.sequences[table.target] = [-1 if last is None else last, greatest]
-        if greatest and (last is None or last < greatest):
-            self.findings.add(
-                Finding(
-                    Part.KEYS, table.target, Kind.SEQUENCE, str(greatest), table.target_key, f"at least {greatest}",
-                    "none" if last is None else str(last), "the next row would get an id that another row had",
-                )
-            )  # fmt: skip
-
-    def _last_assigned(self, table: TableMapping) -> int | None:
-        if not self.reverse:
-            if table.target not in self.d1_schema.autoincrement:
-                return None
-            rows = self.d1.query(f"SELECT CAST(seq AS text) FROM sqlite_sequence WHERE name = '{table.target}'")  # noqa: S608
-            return whole(rows[0][0]) if rows and rows[0][0] is not None else None
-        name = self.legacy.query(f"SELECT pg_get_serial_sequence('\"{table.source}\"', '{table.source_key}')")[0][0]
-        if name is None:
-            return None
-        last, called = self.legacy.query(f"SELECT last_value, is_called::int FROM {text_of(name)}")[0]  # noqa: S608
-        return whole(last) if called else whole(last) - 1
+        source, target = (self.d1, self.legacy) if self.reverse else (self.legacy, self.d1)
+        try:
+            found = check_sequence(table, source, target, self.d1_schema.autoincrement, self.findings)
+        except NotVerified as error:
+            self.numbers.unread_sequences[table.target] = str(error)
+        else:
+            self.numbers.sequences[table.target] = [-1 if found.last is None else found.last, found.required]
 
     def _one_sided(self, tables: Iterable[OneSided], reader: Reader, schema: Schema) -> None:
         for table in tables:
