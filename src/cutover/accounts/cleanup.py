@@ -7,6 +7,7 @@ objects. From an account of the pool only the files and filters that a ledger li
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -33,6 +34,8 @@ _TIME: Final = re.compile(r"(\d+(?:\.\d+)?)([smhd])|0")
 _ITEM: Final = re.compile(r"(file|filter) ([A-Za-z0-9-]{1,64})")
 _REMOVAL: Final = {"account": "delete_account", "file": "delete", "filter": "delete_filter"}
 """Kind of test data -> the operation that removes it."""
+_TEXTS: Final = ("event", "environment", "system", "account")
+"""Fields of every line, besides its time."""
 _OPENING: Final = ("named", "made")
 _CLOSING: Final = ("removed", "gone", "unmade")
 
@@ -95,7 +98,7 @@ def find_leftovers(reports: Path, environment: str) -> list[Leftover]:
     closed = set()
     for ledger in sorted(reports.glob(f"*/{LEDGER}")):
         for line in _lines(ledger):
-            if line["environment"] != environment:
+            if line["environment"] not in (environment, None):
                 continue
             item = line.get("thing")
             identity = line["system"], str(item or line["account"])
@@ -125,7 +128,10 @@ def _unknown(line: dict[str, Any]) -> str:
 
 
 def _lines(ledger: Path) -> Iterator[dict[str, Any]]:
-    """Yield the lines of a ledger. Skip truncated lines: no account was requested after one (registered.note)."""
+    """Yield the lines of a ledger. Skip truncated lines: no account was requested after one (registered.note).
+
+    A complete line that lacks a field has the event "incomplete" and no environment if that is missing.
+    """
     try:
         text = ledger.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
@@ -138,10 +144,18 @@ def _lines(ledger: Path) -> Iterator[dict[str, Any]]:
             found = json.loads(complete)
         except ValueError:
             continue
-        if isinstance(found, dict) and isinstance(found.get("at"), (int, float)):
-            texts = ("event", "environment", "system", "account")
-            if all(isinstance(found.get(name), str) for name in texts):
-                yield found
+        if not isinstance(found, dict):
+            continue
+        if _is_time(found.get("at")) and all(isinstance(found.get(name), str) for name in _TEXTS):
+            yield found
+            continue
+        known = {name: found[name] for name in _TEXTS if isinstance(found.get(name), str)}
+        missing = {"environment": None, "system": "unknown", "account": complete[:60]}
+        yield {**missing, **known, "event": "incomplete", "at": 0.0}
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 class Cleanup:

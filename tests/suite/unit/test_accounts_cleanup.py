@@ -95,6 +95,12 @@ def test_created_and_not_removed_account_is_left(ledger: Path) -> None:
         ({"thing": "bucket 7"}, "does not know this kind of test data: 'bucket 7'"),
         ({"thing": 7}, "does not know this kind of test data: 7"),
         ({"event": "renamed"}, "does not know the event 'renamed'"),
+        ({"event": None}, "does not know the event 'incomplete'"),
+        ({"environment": None}, "does not know the event 'incomplete'"),
+        ({"system": 7}, "does not know the event 'incomplete'"),
+        ({"account": ["a"]}, "does not know the event 'incomplete'"),
+        ({"at": "yesterday"}, "does not know the event 'incomplete'"),
+        ({"at": True}, "does not know the event 'incomplete'"),
     ],
 )
 def test_unknown_entry_is_left_and_never_removed(
