@@ -107,6 +107,11 @@ class Client:
             f"Lower the budget of {self._environment.name} in environments.toml, or wait until other traffic ends."
         )
 
+    def hold(self, answer: Answer) -> None:
+        """Delay the next requests of all processes as the Retry-After of an expected 429 says."""
+        if self._rate_limiter:
+            self._rate_limiter.hold(_retry_after(answer.headers.get("retry-after")))
+
     def follow(self, answer: Answer) -> Answer:
         """Follow one redirect. Raises Refused if it leads to a host that the environment does not name."""
         location = answer.headers.get("location")

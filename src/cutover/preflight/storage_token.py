@@ -66,8 +66,15 @@ def d1_token_findings(environment: Environment, client: Client, recorder: Record
     database = _with_token(environment)
     account = CloudflareAccount.of(database)
     tokens, verified = _verified(environment.name, account, database, client)
-    yield from _lifetime_findings(verified, recorder)
-    policies = _policies(f"{tokens}/{verified['id']}", database, client, "the token of secrets.d1_api_token")
+    found = list(_lifetime_findings(verified, recorder))
+    yield from found
+    try:
+        policies = _policies(f"{tokens}/{verified['id']}", database, client, "the token of secrets.d1_api_token")
+    except NotVerified as error:
+        if not found:
+            raise
+        recorder.incomplete = str(error)
+        return
     writes = environment.safety >= SafetyLevel.DISPOSABLE
     needed = frozenset({"D1 Write"} if writes else {"D1 Read"})
     allowed = needed | {"D1 Read"} | SELF_GROUPS
