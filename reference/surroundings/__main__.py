@@ -16,10 +16,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from surroundings import dns_part, storage_part, tls_part, wrangler_part
+from surroundings import dns_part, prerequisites_part, storage_part, tls_part, wrangler_part
 from surroundings.presented import Presented
 
-PARTS = (wrangler_part, dns_part, tls_part, storage_part)
+PARTS = (wrangler_part, dns_part, tls_part, storage_part, prerequisites_part)
 """The parts, in the order in which they are described and presented."""
 
 

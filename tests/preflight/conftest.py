@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from cutover.config.environments import Environment
+from cutover.config.preflight_prerequisites import PrerequisiteSettings
 from cutover.config.preflight_storage import StorageSettings
 from cutover.config.preflight_wrangler import WranglerSettings
 from cutover.core.errors import NotVerified
@@ -45,6 +46,16 @@ def secret_names(
         return None
     token = environment.secrets["cloudflare_api_token"]
     return CloudflareApi(wrangler.api, wrangler.account, token, gate_session(pytestconfig).client).secret_names
+
+
+@pytest.fixture
+def prerequisites(environment: Environment) -> PrerequisiteSettings:
+    """Return the settings of the checks of the plan's prerequisites. Raises NotVerified without any."""
+    if environment.preflight.prerequisites is None:
+        raise NotVerified(
+            add_section(environment.name, "prerequisites", 'dry_run = { command = ["TOOL", "--dry-run"] }')
+        )
+    return environment.preflight.prerequisites
 
 
 @pytest.fixture

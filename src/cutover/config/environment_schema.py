@@ -14,7 +14,7 @@ from cutover.core.safety import SafetyLevel
 
 CAPABILITIES: Final = (
     "d1", "r2", "names", "https", "limiter", "registration", "http2", "postgres", "media", "migrated",
-    "wrangler", "dns", "tls",
+    "wrangler", "dns", "tls", "prerequisites",
 )  # fmt: skip
 """The capabilities that a check may need besides a system. Table `absent` says why an environment has none."""
 

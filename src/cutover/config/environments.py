@@ -37,6 +37,7 @@ from cutover.config.environment_stores import (
 )
 from cutover.config.local_runtime import runtime_answers
 from cutover.config.operations import SYSTEMS, Operations, load_operations
+from cutover.config.preflight_prerequisites import require_secrets
 from cutover.config.preflight_settings import read_preflight
 from cutover.config.validation import CORRECT, ConfigurationError, Flag, read_toml, require, typed
 from cutover.core.rule_table import UNIVERSAL
@@ -110,6 +111,7 @@ def load_environment(
     d1 = read_database(file, name, table.get("d1"), secrets)
     postgres = read_postgres(file, name, table.get("postgres"), secrets)
     preflight = read_preflight(file, name, table["preflight"])
+    require_secrets(file, name, preflight.prerequisites, secrets)
     writer, restore = (read_address(file, name, f"{each}_dsn", secrets) for each in ("postgres_writer", "restore"))
     urls = {system.system: system.url for system in systems.values()}
     urls |= {f"name {url}": url for url in table["names"]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -93,6 +93,18 @@ def read_prerequisites(file: Path, key: str, row: Mapping[str, Any]) -> Prerequi
         },
         restore_programs=file.parent / programs if programs is not None else None,
     )
+
+
+def require_secrets(file: Path, name: str, settings: PrerequisiteSettings | None, secrets: Collection[str]) -> None:
+    """Raise ConfigurationError if the dry run uses a secret that the environment does not name."""
+    if settings is None or settings.dry_run is None:
+        return
+    for variable, secret in settings.dry_run.secrets.items():
+        if secret not in secrets:
+            raise ConfigurationError(
+                file, f"{name}.preflight.prerequisites.dry_run.secrets.{variable}",
+                f"expected a key of [{name}.secrets], got {secret!r}", "Add the secret, or correct the key.",
+            )  # fmt: skip
 
 
 def _read_dry_run(file: Path, key: str, row: Mapping[str, Any]) -> DryRun:

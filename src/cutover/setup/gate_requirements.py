@@ -63,6 +63,8 @@ LINES: Final[dict[str, tuple[str, Callable[[Environment], bool], str]]] = {
     "dns": ("the DNS of the names in use", lambda env: env.preflight.dns is not None,
             'preflight.dns = { resolver = "ADDRESS" }'),
     "tls": ("the certificates", lambda env: env.preflight.tls is not None, "preflight.tls = {}"),
+    "prerequisites": ("the plan's prerequisites", lambda env: env.preflight.prerequisites is not None,
+                      'preflight.prerequisites = { dry_run = { command = ["TOOL", "--dry-run"] } }'),
     "https": ("an https address", lambda env: _all_https(env), 'worker.url = "https://…"'),
     "http2": ("an https address", lambda env: _all_https(env), 'worker.url = "https://…"'),
 }  # fmt: skip
