@@ -101,7 +101,11 @@ def _summary(output: str) -> dict[str, int | float | str]:
         return {}
     if not isinstance(found, dict):
         return {}
-    return {str(name): value for name, value in found.items() if isinstance(value, (int, float, str))}
+    return {
+        str(name): value
+        for name, value in found.items()
+        if isinstance(value, (int, float, str)) and not isinstance(value, bool)
+    }
 
 
 def _last_line(text: str) -> str:

@@ -24,18 +24,11 @@ _CLOCK_SAMPLES: Final = 3
 _CLOCK_PROMISE: Final = "docs/preflight.md, The suite itself: clocks differ by less than the limit"
 
 _SHORTEST: Final = 16
-_PLACEHOLDERS: Final = (
-    "django-insecure",
-    "changeme",
-    "change-me",
-    "change_me",
-    "placeholder",
-    "example",
-    "your-",
-    "your_",
-    "todo",
-    "xxxx",
-)
+_PLACEHOLDERS: Final = ("django-insecure", "changeme", "change-me", "change_me", "placeholder", "example")
+"""Words of placeholders. They are so long that a random secret does not contain one."""
+_SHORT_PLACEHOLDERS: Final = ("your-", "your_", "todo", "xxxx")
+_RANDOM: Final = 32
+"""Characters from which a value may be random, and contain a short word by chance."""
 _SECRETS_PROMISE: Final = "plan: Environment Variables and Secrets; docs/environments.md, secrets"
 
 REQUESTS: Final = {"smoke": 1_400, "contract": 9_500, "parity": 6_500, "migration": 100}
@@ -180,7 +173,8 @@ def _needed_secrets(environment: Environment) -> set[str]:
 
 
 def _weakness(name: str, value: str) -> str:
-    if any(word in value.lower() for word in _PLACEHOLDERS) and name != "postgres_dsn":
+    words = _PLACEHOLDERS + (_SHORT_PLACEHOLDERS if len(value) < _RANDOM else ())
+    if any(word in value.lower() for word in words) and not name.endswith("_dsn"):
         return "a placeholder"
     if len(value) < _SHORTEST:
         return f"{len(value)} characters, fewer than {_SHORTEST}"
