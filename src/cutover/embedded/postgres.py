@@ -40,7 +40,7 @@ RESTORER: Final = "list_cutter_restorer"
 _ADMIN: Final = "postgres"
 _SPARE: Final = "template1"
 _STARTING_UP: Final = "the database system is starting up"  # SQLSTATE 57P03, which libpq does not return here
-_FORMAT: Final = "5"  # of the template: increase it when the code below changes
+_FORMAT: Final = "6"  # of the template: increase it when the code below changes
 _TEMPLATE_AGE_S: Final = 14 * 86_400
 _START_TIMEOUT_S: Final = 30.0
 _BUILD_TIMEOUT_S: Final = 120.0
@@ -239,6 +239,7 @@ def _build(found: Programs, building: Path, migrate: Callable[[int, str, Path], 
             for statement in (
                 f"CREATE ROLE {READER} LOGIN",
                 f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {READER}",
+                f"GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO {READER}",
                 f"ALTER DEFAULT PRIVILEGES FOR ROLE {USER} IN SCHEMA public GRANT SELECT ON TABLES TO {READER}",
                 f"GRANT pg_signal_backend TO {USER}",  # tests end sessions of the suite
                 f"CREATE ROLE {RESTORER} LOGIN CREATEDB",
