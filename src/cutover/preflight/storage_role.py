@@ -70,8 +70,8 @@ _SHOWN: Final = 8
 _PROMISED: Final = "docs/preflight.md, Stores: the suite reads the legacy database and must not be able to change it"
 _DO_NEXT: Final = (
     "create a role for the suite: CREATE ROLE cutover LOGIN; GRANT USAGE ON SCHEMA public TO cutover; GRANT SELECT ON "
-    "ALL TABLES IN SCHEMA public TO cutover; GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO cutover; and name it in secrets.postgres_dsn. default_transaction_read_only is no "
-    "protection, because the role itself can turn it off"
+    "ALL TABLES IN SCHEMA public TO cutover; GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO cutover; and name it in "
+    "secrets.postgres_dsn. default_transaction_read_only is no protection, because the role itself can turn it off"
 )
 
 
