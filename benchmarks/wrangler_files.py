@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/wrangler_files.py FILE…
 
-Each file is judged as it would be deployed: env.production, or the top level without it, and all other environments
-that it defines. Nothing is known about its hosts, its secrets and its source code, so these are not judged. A file that
+Each file is judged as for a cutover: env.production, or the top level without it, and staging, blue and green if it
+defines them. Nothing is known about its hosts, its secrets and its source code, so these are not judged. A file that
 stops a check, or that cannot be read, ends with exit code 1.
 """
 
@@ -35,7 +35,7 @@ def judge(path: Path) -> list[Finding]:
         path,
         production=production,
         staging="staging" if "staging" in names else production,
-        colours=tuple(sorted(names - {"production", "staging"})),
+        colours=tuple(sorted(names & {"blue", "green"})),
     )
     found = validity_findings(file, settings, datetime.datetime.now(datetime.UTC).date())
     try:

@@ -16,7 +16,7 @@ from cutover.preflight.wrangler_routes import route_findings
 from cutover.preflight.wrangler_secrets import secret_list_findings
 from cutover.preflight.wrangler_shape import validity_findings
 from cutover.preflight.wrangler_stores import sharing_findings
-from cutover.preflight.wrangler_usage import usage_findings
+from cutover.preflight.wrangler_usage import unbound_findings, usage_findings
 from cutover.preflight.wrangler_values import placeholder_findings, secret_findings
 
 pytestmark = [pytest.mark.preflight, pytest.mark.needs("wrangler"), pytest.mark.plan("Environment Configuration")]
@@ -91,3 +91,8 @@ def test_queues_and_datasets_are_used(
 ) -> None:
     """The source code names every queue and every Analytics Engine dataset that is bound."""
     conclude(usage_findings(wrangler_file, wrangler), recorder)
+
+
+def test_names_in_use_are_bound(wrangler_file: WranglerFile, wrangler: WranglerSettings, recorder: Recorder) -> None:
+    """Every name on which the source code calls a method is a binding, var or secret of each environment."""
+    conclude(unbound_findings(wrangler_file, wrangler), recorder)

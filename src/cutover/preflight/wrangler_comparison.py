@@ -1,8 +1,10 @@
-"""Compare the environments of a Wrangler configuration: with the top level, and staging with production."""
+"""Compare the environments of a Wrangler configuration: with the top level, and each with production."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from cutover.config.preflight_wrangler import TOP_LEVEL, WranglerSettings
@@ -16,9 +18,11 @@ from cutover.preflight.wrangler_file import (
     WranglerFile,
 )
 from cutover.preflight.wrangler_shape import RATE_PERIODS
+from cutover.preflight.wrangler_values import why_secret
 
 _COMPARED: Final = ("compatibility_date", "compatibility_flags", "limits", "placement", "usage_model")
 """Keys whose values must be equal in staging and production: they change what the same code does."""
+_PROMISED: Final = "plan, Cloudflare Workers Configuration: staging (identical to production); Blue-Green Deployment"
 _OWN: Final = frozenset({
     "binding", "name", "database_id", "database_name", "preview_database_id", "bucket_name", "preview_bucket_name",
     "id", "preview_id", "queue", "dataset", "namespace_id", "index_name", "service", "environment", "script_name",
@@ -27,6 +31,16 @@ _OWN: Final = frozenset({
     "allowed_sender_addresses", "type", "cross_account_grant",
 })  # fmt: skip
 """Keys of a binding that name a store of the environment. They differ between staging and production."""
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """A difference between production and another environment. other: what lacks it. line: in production."""
+
+    other: str
+    path: str
+    line: int
+    finding: Finding
 
 
 def inheritance_findings(file: WranglerFile, settings: WranglerSettings) -> list[Finding]:
@@ -56,22 +70,59 @@ def _not_inherited(
 
 
 def comparison_findings(file: WranglerFile, settings: WranglerSettings) -> list[Finding]:
-    """Return what staging lacks of production, has in addition, or has with another limit."""
-    pair = file.environments((settings.production, settings.staging))
-    if len(pair) < 2 or settings.staging not in settings.judged or pair[0].name == pair[1].name:
+    """Return what staging and the colours lack of production, have in addition, or have with another limit.
+
+    What all others have in common and production alone has not is one finding about production.
+    """
+    environments = file.environments(dict.fromkeys((settings.production, *settings.judged)))
+    if not environments or environments[0].name != settings.production:
         return []
-    production, staging = pair
-    return [
-        *_unmatched(file, settings, production, staging),
-        *_unmatched(file, settings, staging, production),
-        *_different_values(file, settings, production, staging),
-        *_different_bindings(file, settings, production, staging),
-    ]
+    production, *others = environments
+    found = {
+        other.name: [
+            *_unmatched(file, settings, production, other),
+            *_unmatched(file, settings, other, production),
+            *_different_values(file, settings, production, other),
+            *_different_bindings(file, settings, production, other),
+        ]
+        for other in others
+    }
+    return _about_production(file, production, others, found)
+
+
+def _about_production(
+    file: WranglerFile,
+    production: WranglerEnvironment,
+    others: Sequence[WranglerEnvironment],
+    found: Mapping[str, list[_Difference]],
+) -> list[Finding]:
+    """Return the findings, with one in place of those that all other environments have."""
+    result, counted = (
+        [],
+        Counter(each.path for rows in found.values() for each in rows if each.other != production.name),
+    )
+    names = ", ".join(other.title for other in others)
+    for rows in found.values():
+        for each in rows:
+            if each.other == production.name or len(others) < 2 or counted[each.path] < len(others):
+                result.append(each.finding)
+            elif rows is found[others[0].name]:
+                result.append(
+                    file.finding(
+                        f"comparison:{production.title}.{each.path}",
+                        each.line,
+                        expected=f"{each.path} in {production.title} as in {names}",
+                        got=f"a difference to all of them, for example: {each.finding.got}",
+                        do_next=each.finding.do_next,
+                        promised=_PROMISED,
+                    )
+                )
+    return result
 
 
 def _parts(environment: WranglerEnvironment) -> dict[str, Located]:
-    """Return vars, bindings and further keys that are not inherited, by path."""
-    found = {f"vars.{name}": value for name, value in environment.vars.items()}
+    """Return vars, bindings and further keys that are not inherited, by path. Another check reports secrets in vars."""
+    found = {f"vars.{name}": value for name, value in environment.vars.items() if not why_secret(name, value)}
     found |= {binding.path: binding.row for binding in environment.bindings}
     for key, value in environment.used():
         consumers = value.get("consumers") if key == "queues" else None
@@ -90,7 +141,7 @@ def _missing(wanted: Mapping[str, Located], present: Mapping[str, Located]) -> I
 
 def _unmatched(
     file: WranglerFile, settings: WranglerSettings, source: WranglerEnvironment, other: WranglerEnvironment
-) -> Iterator[Finding]:
+) -> Iterator[_Difference]:
     """Yield what `source` has and `other` lacks. The check of inheritance reports what the top level has as well."""
     top = file.environment(TOP_LEVEL)
     inherited = _parts(top) if top is not None and other.name != TOP_LEVEL else {}
@@ -100,20 +151,21 @@ def _unmatched(
             continue
         kind = path.partition(".")[0]
         own = other.own.get(kind)
-        yield file.finding(
-            f"staging:{other.title}.{path}",
+        finding = file.finding(
+            f"comparison:{other.title}.{path}",
             own.line if own is not None else at,
             expected=f"{path} as in {source.title} ({file.place(value.line)})",
             got=f"no {path} in {other.title}",
             do_next=f"add it to {other.title}, remove it from {source.title}, or accept it with "
             f'preflight.wrangler.differences."{path}" = "why" (environments.toml)',
-            promised="plan, Cloudflare Workers Configuration: staging is identical to production",
+            promised=_PROMISED,
         )
+        yield _Difference(other.name, path, value.line, finding)
 
 
 def _different_values(
     file: WranglerFile, settings: WranglerSettings, production: WranglerEnvironment, staging: WranglerEnvironment
-) -> Iterator[Finding]:
+) -> Iterator[_Difference]:
     for key in _COMPARED:
         one, other = production.get(key), staging.get(key)
         plain = [sorted(map(str, each.plain)) if each is not None and each.items else each and each.plain
@@ -124,7 +176,7 @@ def _different_values(
 
 def _different_bindings(
     file: WranglerFile, settings: WranglerSettings, production: WranglerEnvironment, staging: WranglerEnvironment
-) -> Iterator[Finding]:
+) -> Iterator[_Difference]:
     """Yield the limits and options of one binding that differ: rate limits, migration folders, jurisdictions."""
     others = {binding.path: binding for binding in staging.bindings}
     for binding in production.bindings:
@@ -154,18 +206,19 @@ def _is_invalid(key: str, *values: Located | None) -> bool:
 def _difference(
     file: WranglerFile, path: str, production: WranglerEnvironment, staging: WranglerEnvironment,
     one: Located | None, other: Located | None, shown: tuple[Located | None, Located | None] | None = None,
-) -> Finding:  # fmt: skip
+) -> _Difference:  # fmt: skip
     values = [repr(each.plain) if each is not None else "none" for each in shown or (one, other)]
     at = f" ({file.place(one.line)})" if one is not None else ""
-    return file.finding(
-        f"staging:{staging.title}.{path}",
+    finding = file.finding(
+        f"comparison:{staging.title}.{path}",
         other.line if other is not None else staging.own.line,
         expected=f"{path} = {values[0]} as in {production.title}{at}",
         got=f"{values[1]} in {staging.title}",
-        do_next="make them equal, so that staging tests what production runs, or accept it with "
+        do_next="make them equal, so that what was tested is what production runs, or accept it with "
         f'preflight.wrangler.differences."{path}" = "why" (environments.toml)',
-        promised="plan, Cloudflare Workers Configuration: staging is identical to production",
+        promised=_PROMISED,
     )
+    return _Difference(staging.name, path, one.line if one is not None else production.own.line, finding)
 
 
 def _accepted(settings: WranglerSettings, environment: WranglerEnvironment, path: str) -> bool:

@@ -44,7 +44,7 @@ class Route:
 
     def _part(self, name: str) -> str:
         found = _PATTERN.fullmatch(self.pattern)
-        return found[name] if found is not None else ""
+        return (found[name] or "") if found is not None else ""
 
     def covers(self, other: Route) -> bool:
         """Return True if every URL of `other` matches this pattern as well."""
@@ -53,8 +53,9 @@ class Route:
         return _covers(self.host[::-1], other.host[::-1]) and _covers(self.path or "/", other.path or "/")
 
     def serves(self, host: str) -> bool:
-        """Return True if this pattern matches every path of a host."""
-        return _covers(self.host[::-1], host[::-1]) and self.path in ("/*", "*") and not self._part("scheme")
+        """Return True if this pattern matches every path of a host over https."""
+        on_host = _covers(self.host[::-1], host[::-1])
+        return on_host and self.path in ("/*", "*") and self._part("scheme").lower() in ("", "https")
 
 
 def _covers(pattern: str, text: str) -> bool:

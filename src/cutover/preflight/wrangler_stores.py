@@ -31,7 +31,11 @@ def sharing_findings(file: WranglerFile, settings: WranglerSettings) -> list[Fin
     production before the switch is a decision.
     """
     environments = file.environments(settings.judged)
-    return [*_same_workers(file, environments), *_same_stores(file, settings, environments)]
+    return [
+        *_same_workers(file, environments),
+        *_same_stores(file, settings, environments),
+        *_split_stores(file, settings, environments),
+    ]
 
 
 def _same_workers(file: WranglerFile, environments: list[WranglerEnvironment]) -> Iterator[Finding]:
@@ -79,6 +83,28 @@ def _same_stores(
                 "preflight.wrangler.shared with the reason (environments.toml)",
                 promised=f"{PAGE}, Environments; plan, Cloudflare Workers Configuration",
             )
+
+
+def _split_stores(
+    file: WranglerFile, settings: WranglerSettings, environments: list[WranglerEnvironment]
+) -> Iterator[Finding]:
+    """Yield the stores that differ between environments that share them on purpose: a switch would split the data."""
+    stores = {each.name: {path: (store, line) for store, line, path in _stores(each)} for each in environments}
+    for shared in settings.shared:
+        group = [each for each in environments if each.name in shared.environments]
+        for first, other in ((group[0], other) for other in group[1:]):
+            for path, (store, line) in stores[other.name].items():
+                owned = stores[first.name].get(path)
+                if owned is not None and owned[0] != store:
+                    yield file.finding(
+                        f"split:{first.title}:{other.title}.{path}",
+                        line,
+                        expected=f"{path}: {owned[0][1]!r} as in {first.title} ({file.place(owned[1])}), because "
+                        "preflight.wrangler.shared declares it",
+                        got=f"{store[1]!r}",
+                        do_next=f"use the {store[0]} of {first.title}, or remove {other.title} from the declaration",
+                        promised="plan, Blue-Green Deployment",
+                    )
 
 
 def _declared(settings: WranglerSettings, one: str, other: str) -> bool:

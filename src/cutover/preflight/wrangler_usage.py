@@ -1,4 +1,4 @@
-"""Bindings of a Wrangler configuration that the source code of the Worker does not use."""
+"""Bindings of a Wrangler configuration against the source code of the Worker: unused ones, and names without one."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ _SOURCES: Final = frozenset({".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs
                              ".svelte"})  # fmt: skip
 _SKIPPED: Final = frozenset({"node_modules", ".git", "dist", "build", ".wrangler", "test", "tests", "__tests__"})
 _SIZE_LIMIT: Final = 5_000_000
+_COMMENT: Final = re.compile(
+    r"//[^\n]*+|/\*(?:(?!\*/).)*+\*/" r"|'(?:\\.|[^'\\\n])*+'" r'|"(?:\\.|[^"\\\n])*+"' r"|`(?:\\.|[^`\\])*+`",
+    re.DOTALL,
+)
+_CALL: Final = re.compile(r"(?<!process\.)(?<!meta\.)\benv\s*\.\s*([A-Z][A-Z0-9_]*)\s*\.\s*[a-z]\w*\s*\(")
+_TEST: Final = r"\benv\s*\.\s*{name}\s*(?:\?|&&|\|\||===|!==|==|!=|\))|!\s*(?:\w+\.)*env\s*\.\s*{name}\b|\bin env\b"
+"""A place at which the code tests a name before it uses it."""
 
 
 def usage_findings(file: WranglerFile, settings: WranglerSettings) -> list[Finding]:
@@ -49,6 +56,47 @@ def usage_findings(file: WranglerFile, settings: WranglerSettings) -> list[Findi
         for environment, binding in bindings
         if not re.search(rf"\b{re.escape(binding.name)}\b", text)
     ]
+
+
+def unbound_findings(file: WranglerFile, settings: WranglerSettings) -> list[Finding]:
+    """Return the names on which the source code calls a method without a test, and that no environment binds.
+
+    `env.DB.prepare(…)` fails at run time without DB. Names that the code tests first (`if (env.NAME)`, `env.NAME?.`)
+    may be missing. A name that some environments bind is a finding of the comparison. Raises NotVerified without source
+    files.
+    """
+    environments = file.environments(settings.judged)
+    folder = settings.sources or _folder_of_main(file)
+    source = _text_of(folder) if folder is not None else ""
+    text = _COMMENT.sub(_without_comment, source)
+    if not source:
+        raise NotVerified(
+            f"{file.shown}: no source code of the Worker was found, so it is not known which names it uses: add "
+            'preflight.wrangler.sources = "FOLDER" (environments.toml)'
+        )
+    used = {name for name in _CALL.findall(text) if not re.search(_TEST.format(name=name), text)}
+    bound = {name for names in settings.secrets.values() for name in names}
+    for environment in environments:
+        bound |= {binding.name for binding in environment.bindings} | set(environment.vars)
+        assets = environment.get("assets")
+        name = assets.get("binding") if assets is not None else None
+        bound |= {name.text} if name is not None and name.text else set()
+    return [
+        file.finding(
+            f"unbound:{missing}",
+            environments[0].own.line,
+            expected=f"a binding, var or secret {missing}: the source code calls it",
+            got=f"no {missing} in {', '.join(each.title for each in environments)}",
+            do_next="add the binding to each environment, or name it in preflight.wrangler.secrets if it is a secret",
+            promised="Cloudflare docs, Workers, Bindings",
+        )
+        for missing in sorted(used - bound)
+        if environments
+    ]
+
+
+def _without_comment(token: re.Match[str]) -> str:
+    return "" if token[0].startswith("/") else token[0]
 
 
 def _folder_of_main(file: WranglerFile) -> Path | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from cutover.config.preflight_wrangler import WranglerSettings
@@ -126,7 +126,7 @@ def secret_findings(file: WranglerFile, settings: WranglerSettings) -> list[Find
     required = required_names(settings)
     for environment in file.environments(settings.judged):
         for name, value in environment.vars.items():
-            why = _why_secret(name, value, required)
+            why = why_secret(name, value, required)
             if why:
                 found.append(
                     file.finding(
@@ -148,7 +148,8 @@ def required_names(settings: WranglerSettings) -> set[str]:
     return {name for names in settings.secrets.values() for name in names}
 
 
-def _why_secret(name: str, value: Located, required: set[str]) -> str:
+def why_secret(name: str, value: Located, required: Collection[str] = ()) -> str:
+    """Return why a var is a secret, for messages, "" if it is none. required: names of secrets."""
     if name in required:
         return "that the environment requires as a secret"
     if any(leaf.text is not None and _SECRET_VALUE.search(leaf.text) for _, leaf in value.leaves()):

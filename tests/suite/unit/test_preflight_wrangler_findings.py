@@ -20,7 +20,7 @@ from cutover.preflight.wrangler_routes import Route, route_findings
 from cutover.preflight.wrangler_secrets import secret_list_findings
 from cutover.preflight.wrangler_shape import validity_findings
 from cutover.preflight.wrangler_stores import sharing_findings
-from cutover.preflight.wrangler_usage import usage_findings
+from cutover.preflight.wrangler_usage import unbound_findings, usage_findings
 from cutover.preflight.wrangler_values import placeholder_findings, secret_findings
 
 pytestmark = pytest.mark.unit
@@ -38,7 +38,9 @@ def settings(folder: Path, text: str, name: str = "wrangler.toml") -> WranglerSe
     """Write the configuration, one source file and the lists of secrets. Return the settings of the gate."""
     (folder / name).write_text(text)
     (folder / "source").mkdir(exist_ok=True)
-    (folder / "source" / "index.mjs").write_text("export default { fetch: (request, env) => env.DB };\n")
+    (folder / "source" / "index.mjs").write_text(
+        'export default { fetch: (request, env) => env.DB.prepare("SELECT 1").run() };'
+    )
     (folder / "list.json").write_text(json.dumps([{"name": "JWT_SECRET", "type": "secret_text"}]))
     return WranglerSettings(
         folder / name,
@@ -64,6 +66,7 @@ def judged(wanted: WranglerSettings) -> list[Finding]:
         *secret_findings(file, wanted),
         *secret_list_findings(file, wanted),
         *usage_findings(file, wanted),
+        *unbound_findings(file, wanted),
     ]
     return list({each.name: each for each in found}.values())
 
@@ -89,12 +92,18 @@ BROKEN = {
     "date of another form": ("2024-12-30", "30.12.2024", "30.12.2024", "compatibility-date"),
     "period": (STAGING_LIMIT, STAGING_LIMIT.replace("60", "30"), "period = 30", "rate-period:env.staging.RATE_LIMITER"),
     "top level only": ("[assets]", '[vars]\nNEW = "1"\n[assets]', 'NEW = "1"', "inheritance:env.production.vars.NEW"),
-    "not in staging": (NEXT, SERVICE + NEXT, "[env.staging]", "staging:env.staging.services.MAIL"),
-    "not in production": (CORS, f'DEBUG = "1"\n{CORS}', "[env.production.vars]", "staging:env.production.vars.DEBUG"),
+    "only in production": (NEXT, SERVICE + NEXT, "[[env.production.services",
+                           "comparison:env.production.services.MAIL"),
+    "not in a colour": ('name = "list-cutter-blue"', 'name = "list-cutter-blue"\nlimits = { cpu_ms = 50 }', "limits =",
+                        "comparison:env.blue.limits"),
+    "limit of production": ("simple = { limit = 100", "simple = { limit = 1000", "limit = 1000",
+                            "comparison:env.production.ratelimits.RATE_LIMITER.simple.limit"),
+    "not in production": (CORS, f'DEBUG = "1"\n{CORS}', "[env.production.vars]",
+                          "comparison:env.production.vars.DEBUG"),
     "other limit": (STAGING_LIMIT, STAGING_LIMIT.replace("100", "500"), "limit = 500",
-                    "staging:env.staging.ratelimits.RATE_LIMITER.simple.limit"),
+                    "comparison:env.staging.ratelimits.RATE_LIMITER.simple.limit"),
     "other flags": ("[env.staging]", "[env.staging]\ncompatibility_flags = []", "compatibility_flags = []",
-                    "staging:env.staging.compatibility_flags"),
+                    "comparison:env.staging.compatibility_flags"),
     "capitals": (STAGING_D1, "STAGING_DB_ID", "STAGING_DB_ID", f"placeholder:env.staging.{D1}.database_id"),
     "brackets": (STAGING_KV, "<KV_ID>", "<KV_ID>", f"placeholder:env.staging.{KV}.id"),
     "zeros": (STAGING_D1, "00000000-0000-0000-0000-000000000000", '"00000000-',
@@ -107,6 +116,7 @@ BROKEN = {
                                f"shared:env.production:env.staging.{D1}"),
     "name of production": ('name = "list-cutter-staging"', 'name = "list-cutter-production"',
                            'name = "list-cutter-production"#3', "shared:worker:env.production:env.staging"),
+    "database of a colour": ("2f7c1f0a8e01", "2f7c1f0a8e99", "8e99", f"split:env.production:env.blue.{D1}"),
     "missing host": (WWW, "", "routes = [", "route-missing:env.production.www.list-cutter.com"),
     "root only": ("www.list-cutter.com/*", "www.list-cutter.com", "routes = [",
                   "route-missing:env.production.www.list-cutter.com"),
@@ -125,11 +135,21 @@ BROKEN = {
                      "[[env.production.queues", "unused:env.production.queues.producers.JOBS"),
 }  # fmt: skip
 MORE = {
-    "secret by name": ["staging:env.staging.vars.LIMIT_API_KEY"],
-    "unused queue": ["unused:env.staging.queues.producers.JOBS"],
+    "unused queue": [
+        "unused:env.staging.queues.producers.JOBS",
+        *(f"comparison:env.{name}.queues.producers.JOBS" for name in ("blue", "green")),
+    ],
     "top level only": [f"inheritance:env.{name}.vars.NEW" for name in ("staging", "blue", "green")],
 }
 """Cases with more than one broken precondition: each environment that needs the same fix is one."""
+
+
+def changed(case: str, old: str, new: str) -> str:
+    """Return the honest configuration with a change: everywhere, in the second place, or in the first."""
+    if case == "database of a colour":
+        first, second, rest = HONEST.split(old, 2)
+        return f"{first}{old}{second}{new}{rest}"
+    return HONEST.replace(old, new, -1 if case == "missing colour" else 1)
 
 
 @pytest.mark.parametrize("case", sorted(BROKEN))
@@ -137,7 +157,7 @@ def test_broken_precondition_is_one_finding_at_its_line(case: str, tmp_path: Pat
     """One change of an honest configuration is one finding over all checks, with the line where it is."""
     old, new, marker, name = BROKEN[case]
     assert old in HONEST
-    text = HONEST.replace(old, new) if case == "missing colour" else HONEST.replace(old, new, 1)
+    text = changed(case, old, new)
     found = judged(settings(tmp_path, text))
     names = [each.name.removeprefix("wrangler:") for each in found]
     assert sorted(names) == sorted([name, *MORE.get(case, [])]), found
@@ -256,6 +276,30 @@ def test_source_code_that_is_missing_is_not_verified(tmp_path: Path) -> None:
         usage_findings(read_wrangler_file(wanted.file), wanted)
 
 
+@pytest.mark.parametrize(
+    ("source", "unbound"),
+    [
+        ("await env.SESSIONS.get(id)", ["SESSIONS"]),
+        ("await this.env.SESSIONS\n  .get(id)", ["SESSIONS"]),
+        ("if (env.SESSIONS) { env.SESSIONS.get(id) }", []),
+        ("env.SESSIONS?.get(id)", []),
+        ("process.env.SESSIONS.split(',')", []),
+        ("import.meta.env.SESSIONS.split(',')", []),
+        ("const level = env.LEVEL ?? 'info'", []),
+        ("// env.SESSIONS.get(id)", []),
+        ("/* env.SESSIONS.get(id) */ env.DB.prepare(q)", []),
+        ("env.CORS_ORIGIN.split(',')", []),
+        ("env.JWT_SECRET.trim()", []),
+    ],
+)
+def test_use_of_an_unbound_name_is_a_finding(source: str, unbound: list[str], tmp_path: Path) -> None:
+    """A call on a name that the environment does not bind is a finding, unless the code tests the name first."""
+    wanted = settings(tmp_path, HONEST)
+    (tmp_path / "source" / "index.mjs").write_text(source)
+    found = unbound_findings(read_wrangler_file(wanted.file), wanted)
+    assert [each.name for each in found] == [f"wrangler:unbound:{name}" for name in unbound]
+
+
 def test_top_level_can_be_production(tmp_path: Path) -> None:
     """With production = "" the top level is judged, with its own bindings."""
     text = 'name = "x"\ncompatibility_date = "2024-01-01"\n[[kv_namespaces]]\nbinding = "A"\nid = "KV_ID"\n'
@@ -263,6 +307,7 @@ def test_top_level_can_be_production(tmp_path: Path) -> None:
                      secret_lists={"": tmp_path / "list.json"})  # fmt: skip
     assert {each.name for each in judged(wanted)} == {
         "wrangler:placeholder:the top level.kv_namespaces.A.id", "wrangler:secret-missing:the top level.A",
+        "wrangler:unbound:DB",
     }  # fmt: skip
 
 

@@ -69,7 +69,7 @@ def test_corrected_configuration_is_go(project: Path) -> None:
     """The corrected configuration of the plan passes every check without a request."""
     gate = run(project)
     assert gate.code == 0, gate.output
-    assert "10 of 10 checks passed; 0 requests" in gate.last_line
+    assert "11 of 11 checks passed; 0 requests" in gate.last_line
 
 
 def test_configuration_of_the_plan_is_no_go(project: Path) -> None:
@@ -88,7 +88,7 @@ def test_file_that_cannot_be_parsed_is_one_cause(project: Path) -> None:
     (project / "wrangler.toml").write_text("name = \n")
     gate = run(project)
     assert gate.code == 1, gate.output
-    assert gate.verdict["gates"][0]["counts"] | {"failed": 1, "blocked": 9} == gate.verdict["gates"][0]["counts"]
+    assert gate.verdict["gates"][0]["counts"] | {"failed": 1, "blocked": 10} == gate.verdict["gates"][0]["counts"]
     assert len(gate.verdict["reasons"]) == 1, gate.verdict["reasons"]
     assert "wrangler.toml:1: expected valid TOML 1.0" in gate.verdict["reasons"][0]
 
