@@ -12,6 +12,7 @@ from cutover.config.environments import Environment
 from cutover.contract.exceptional_uploads import upload_in_parallel
 from cutover.contract.finding_collector import Inspection
 from cutover.contract.valid_requests import Person, create_person, valid_request
+from cutover.core.errors import NotVerified
 from cutover.core.recorder import Recorder
 from cutover.core.rule_table import Rule
 from cutover.stores import row_store_of
@@ -40,8 +41,9 @@ def test_files_of_one_time_keep_their_order(target: Target, accounts: Accounts, 
     upload_in_parallel(target, person.token, contents, 1)
     _make_times_equal(target, person, "list_files", recorder)
     seen = [_files(target, person) for _ in range(READS)]
-    if target.has("tags"):
-        path = {"file_id": seen[0][0][OBJECTS // 2]}
+    ids = seen[0][0]
+    if target.has("tags") and ids:
+        path = {"file_id": ids[len(ids) // 2]}
         sent = valid_request("tags", person) | {"path": path}
         target.if_possible(
             lambda: target.prepare("tags", token=person.token, **sent), without="an order after new tags"
@@ -82,17 +84,31 @@ def _rows(environment: Environment, client: Client) -> RowWrites:
 
 def _files(target: Target, person: Person) -> tuple[list[str], Result]:
     listed = target.prepare("list_files", token=person.token)
+    _note_pages(target, listed, len(listed.entries("files")))
     return [str(entry["file_id"]) for entry in person.account.own(listed)], listed
 
 
 def _filters(target: Target, person: Person) -> tuple[list[str], Result]:
     listed = target.prepare("list_filters", token=person.token, having=("filters",))
+    _note_pages(target, listed, len(listed.field("filters")))
     return [json.dumps(row, sort_keys=True) for row in listed.field("filters")], listed
 
 
+def _note_pages(target: Target, listed: Result, count: int) -> None:
+    """Note a list that has further pages: contracts/operations.toml has no request for them.
+
+    An unstable order shows on the first page too, as other objects or another order.
+    """
+    total = listed.field_if_declared("total")
+    if isinstance(total, int) and total > count:
+        target.recorder.note_undetectable(f"the order beyond the first page of {listed.operation.name}")
+
+
 def _expect_one_order(inspection: Inspection, seen: list[tuple[list[str], Result]]) -> None:
-    """Report a list that is not the first one."""
+    """Report a list that is not the first one. Raises NotVerified if the first one has no order."""
     first = seen[0][0]
+    if len(first) < 2:
+        raise NotVerified(f"the list shows {len(first)} of {OBJECTS} objects of one time: there is no order to judge")
     orders = {tuple(ids) for ids, _ in seen}
     for ids, result in seen:
         inspection.count(result.operation.name)
