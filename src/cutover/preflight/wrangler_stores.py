@@ -22,6 +22,8 @@ STORES: Final = {
     "unsafe": ("namespace_id", "rate limit namespace"),
 }
 """Kind of a binding -> the key that names its store, and the store for messages."""
+_DATA: Final = frozenset({"D1 database", "R2 bucket", "KV namespace", "Hyperdrive configuration", "Vectorize index"})
+"""Stores with users' data. Queues, datasets and rate limits may differ between two versions on the same data."""
 
 
 def sharing_findings(file: WranglerFile, settings: WranglerSettings) -> list[Finding]:
@@ -95,7 +97,7 @@ def _split_stores(
         for first, other in ((group[0], other) for other in group[1:]):
             for path, (store, line) in stores[other.name].items():
                 owned = stores[first.name].get(path)
-                if owned is not None and owned[0] != store:
+                if store[0] in _DATA and owned is not None and owned[0] != store:
                     yield file.finding(
                         f"split:{first.title}:{other.title}.{path}",
                         line,
