@@ -63,7 +63,8 @@ def _generate(connection: psycopg.Connection, media: Path | None, options: argpa
     made = lists.files(options.files if owners else 0, first, owners, options.seed, options.rows)
     files, size = rows.put_files(connection, made, media)
     places = {}
-    for name in options.awkward if media is not None else []:
+    wanted = [*options.awkward, *(awkward.carried() if options.awkward_carried else ())]
+    for name in dict.fromkeys(wanted) if media is not None else []:
         place = awkward.Place(connection, media or Path(), name)
         awkward.KINDS[name](place)
         places[name] = {"users": place.users, "files": place.files}
@@ -102,6 +103,9 @@ def _options() -> argparse.Namespace:
         "--awkward", action="append", default=[], choices=sorted(awkward.KINDS), metavar="KIND",
         help="add this kind (consequences: reference/migration/awkward.toml): " + ", ".join(sorted(awkward.KINDS)),
     )  # fmt: skip
+    parser.add_argument(
+        "--awkward-carried", action="store_true", help="add every kind that can be migrated, except slow ones"
+    )
     parser.add_argument("--no-media", action="store_true", help="write only rows, to measure them")
     parser.add_argument(
         "--accounts", metavar="FILE", help=f"write the first {LISTED_ACCOUNTS} accounts with their passwords"

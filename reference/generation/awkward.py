@@ -7,6 +7,7 @@ rows that the mapping can migrate.
 
 from __future__ import annotations
 
+import tomllib
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +16,40 @@ from typing import Any
 import psycopg
 
 from generation import rows
-from generation.accounts import PASSWORDS, django_hash
+from generation.accounts import django_hash
 
+DECLARED = Path(__file__).resolve().parents[1] / "migration" / "awkward.toml"
 LARGEST_FILE = 52_428_800
 """Bytes: contracts/api.md, Files."""
 
 ARGON2 = "argon2$argon2id$v=19$m=102400,t=2,p=8$c2FsdA$YWJj"
 BCRYPT = "bcrypt$$2b$12$abcdefghijklmnopqrstuv"
+_OWN_HASH = django_hash("awkward", "salt", 1_000)
+"""Of no listed account: the names here are not for logins, which trim them."""
+_DISABLED: dict[str, Any] = {"is_active": False, "password": BCRYPT}
+"""Columns of an account that Django cannot load: psycopg refuses infinite times."""
+
+TEXTS = {
+    "joined-emoji": "\U0001f469\u200d\U0001f469\u200d\U0001f467 \U0001f3f3\ufe0f\u200d\U0001f308",
+    "beyond-the-bmp": "\U00020bb7\U0001d4b3",
+    "combining-characters": "e\u0301o\u0308n\u0303",
+    "right-to-left": "\u0645\u0631\u062d\u0628\u0627 \u05e9\u05dc\u05d5\u05dd",
+    "outer-spaces": "  two spaces ",
+    "control-characters": "tab\tline\nescape\x1b\x7f",
+    "quotes-and-backslashes": 'it\'s "so" \\n',
+    "invisible-characters": "a\u00a0b\u200bc\u2028d\ufeff",
+}
+"""Texts that a migration may break. Each is a kind, and occurs in every column of texts."""
+INSTANTS = {
+    # Local times that occur twice (Europe, New York), and UTC's times that do not exist on local clocks.
+    "daylight-saving": (
+        "2019-10-27 00:30:00.000001+00", "2019-10-27 01:30:00+00", "2019-11-03 05:30:00+00", "2019-11-03 06:30:00+00",
+        "2019-03-31 01:30:00+00", "2019-03-31 02:30:00+00", "2019-03-10 02:30:00+00",
+    ),
+    "before-1970": ("1969-12-31 23:59:59.999999+00", "1901-12-13 20:45:51+00"),
+    "leap-day": ("2020-02-29 23:59:59.999999+00", "2000-02-29 00:00:00+00"),
+}  # fmt: skip
+"""Times that a migration may shift. Each is a kind, and occurs in every column of times."""
 
 
 class Place:
@@ -34,10 +62,9 @@ class Place:
 
     def user(self, **values: Any) -> int:
         """Insert an account with these columns in place of the defaults. Return its id."""
-        password, salt, iterations = PASSWORDS[-1]
         row = {
             "username": f"awkward-{self.name}-{len(self.users)}", "first_name": "", "last_name": "", "email": "",
-            "password": django_hash(password, salt, iterations), "is_staff": False, "is_active": True,
+            "password": _OWN_HASH, "is_staff": False, "is_active": True,
             "is_superuser": False, "date_joined": "2020-02-29 12:00:00.000001+00", "last_login": None,
         }  # fmt: skip
         self.users.append(self._insert("auth_user", row | values))
@@ -70,8 +97,8 @@ KINDS: dict[str, Callable[[Place], object]] = {
     "too-many-iterations": lambda place: place.user(password=django_hash("x", "salt", 100_001)),
     "no-usable-password": lambda place: place.user(password="!" + "k" * 40),
     "disabled-account-of-any-hash": lambda place: place.user(is_active=False, password=BCRYPT),
-    "infinite-login": lambda place: place.user(last_login="infinity"),
-    "minus-infinite-date": lambda place: place.user(date_joined="-infinity"),
+    "infinite-login": lambda place: place.user(**_DISABLED, last_login="infinity"),
+    "minus-infinite-date": lambda place: place.user(**_DISABLED, date_joined="-infinity"),
     "year-10000": lambda place: place.user(last_login="10000-01-01 00:00:00+00"),
     "before-christ": lambda place: place.user(date_joined="0044-03-15 12:00:00+00 BC"),
     "first-and-last-instant": lambda place: place.user(
@@ -91,6 +118,32 @@ KINDS: dict[str, Callable[[Place], object]] = {
     "tag-of-nothing": lambda place: place.file(place.user(), user_tags=["a", None]),
     "tags-in-tags": lambda place: place.file(place.user(), user_tags=[["a", "b"], ["c", "d"]]),
 }
+
+
+def _text_kind(text: str) -> Callable[[Place], object]:
+    def insert(place: Place) -> None:
+        owner = place.user(username=f"{text}{place.name}", email=f"{text}@example.org")
+        place.file(owner, file_name=text, user_tags=[text, f"{text}."])
+
+    return insert
+
+
+def _time_kind(instants: tuple[str, ...]) -> Callable[[Place], object]:
+    def insert(place: Place) -> None:
+        for instant in instants:
+            place.file(place.user(date_joined=instant, last_login=instant), uploaded_at=instant)
+
+    return insert
+
+
+KINDS |= {name: _text_kind(text) for name, text in TEXTS.items()}
+KINDS |= {name: _time_kind(instants) for name, instants in INSTANTS.items()}
+
+
+def carried() -> list[str]:
+    """Return the kinds that the mapping can migrate, without those that take seconds."""
+    declared = tomllib.loads(DECLARED.read_text(encoding="utf-8"))["awkward"]
+    return [each["name"] for each in declared if each["verdict"] == "GO" and not each.get("slow")]
 
 
 def kind(function: Callable[[Place], object]) -> Callable[[Place], object]:
@@ -165,3 +218,30 @@ def permission_in_use(place: Place) -> None:
         "INSERT INTO auth_user_user_permissions (user_id, permission_id) SELECT %s, min(id) FROM auth_permission",
         (place.user(),),
     )
+
+
+@kind
+def infinite_dates(place: Place) -> None:
+    for first, second in (("-infinity", "infinity"), ("infinity", "-infinity")):
+        owner = place.user(**_DISABLED, date_joined=first, last_login=second)
+        place.file(owner, uploaded_at=first)
+
+
+@kind
+def ids_of_10_000_and_more(place: Place) -> None:
+    """Insert ids with more digits, as texts in another order than as numbers, and references to them."""
+    connection = place.connection
+    (used,) = connection.execute(
+        "SELECT greatest((SELECT max(id) FROM auth_user), (SELECT max(id) FROM list_cutter_savedfile), 9999)"
+    ).fetchone() or (9999,)
+    for more in (1, 2, 12, 21, 90_000, 900_000):
+        owner = place.user(id=used + more)
+        place.file(owner, id=used + more, content=f"a,b\r\n{more},2\r\n".encode())
+    for table in ("auth_user", "list_cutter_savedfile"):
+        rows.set_sequence(connection, table)
+
+
+@kind
+def file_above_10_mb(place: Place) -> None:
+    line = b"x" * 1_022 + b",y\r\n"
+    place.file(place.user(), b"a,b\r\n" + line * 10_600)

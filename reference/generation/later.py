@@ -19,7 +19,9 @@ PART = 50
 def change(connection: psycopg.Connection, media: Path, seed: int) -> tuple[dict[str, int], list[str]]:
     """Write the changes. Return counts, and the files to remove after the commit."""
     chance = random.Random(seed)  # noqa: S311 - generates data, not secrets
-    users = [row[0] for row in connection.execute("SELECT id FROM auth_user ORDER BY id").fetchall()]
+    # An account with another hash would be refused by the Worker if it became active.
+    usable = "SELECT id FROM auth_user WHERE password LIKE 'pbkdf2_sha256$%' ORDER BY id"
+    users = [row[0] for row in connection.execute(usable).fetchall()]
     some = max(1, len(users) // PART)
     chance.shuffle(users)
     gone, renamed, swapped, quiet = (users[place * some : (place + 1) * some] for place in range(4))
@@ -87,7 +89,8 @@ def _change_files(
     for place, (key, path) in enumerate(rewritten):
         content = (media / path).read_bytes()
         # With equal size, and with another size: the second is detected without reading the file.
-        changed = content[:-1] + bytes([content[-1] ^ 1]) if place % 2 else content + b"one,more\n"
+        same_size = place % 2 and content
+        changed = content[:-1] + bytes([content[-1] ^ 1]) if same_size else content + b"one,more\n"
         (media / path).write_bytes(changed)
         connection.execute("UPDATE list_cutter_savedfile SET file_size = %s WHERE id = %s", (len(changed), key))
     return {"files_removed": len(gone), "files_changed": len(tagged) + len(named) + len(rewritten)}

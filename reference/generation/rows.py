@@ -53,7 +53,7 @@ def put_accounts(connection: psycopg.Connection, rows: Iterable[Account]) -> lis
                 row.date_joined, row.last_login,
             ))  # fmt: skip
             ids.append(row.id)
-    _set_sequence(connection, "auth_user")
+    set_sequence(connection, "auth_user")
     return ids
 
 
@@ -72,7 +72,7 @@ def put_files(connection: psycopg.Connection, rows: Iterable[SavedFile], media: 
                 put_media(media, row.path, row.content, owner, made)
             count += 1
             size += len(row.content)
-    _set_sequence(connection, "list_cutter_savedfile")
+    set_sequence(connection, "list_cutter_savedfile")
     return count, size
 
 
@@ -100,7 +100,7 @@ def known_accounts(connection: psycopg.Connection, most: int) -> list[Account]:
     return [Account(key, name, mail, passwords[held], held, *rest) for key, name, mail, held, *rest in found]
 
 
-def _set_sequence(connection: psycopg.Connection, table: str) -> None:
+def set_sequence(connection: psycopg.Connection, table: str) -> None:
     """Set the sequence a little above the greatest id, as if the last rows had been deleted."""
     connection.execute(
         f"SELECT setval(pg_get_serial_sequence(%s, 'id'), greatest(coalesce(max(id), 0) + 5, 1)) FROM {table}",  # noqa: S608 - names are constants

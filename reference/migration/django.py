@@ -13,7 +13,7 @@ from migration.mapping import Table
 from migration.values import NOT_AN_INSTANT
 
 _TIMESTAMP = (
-    "CASE WHEN isfinite({0}) AND {0} >= '0001-01-01 00:00+00' AND {0} < '10000-01-01 00:00+00'"
+    "CASE WHEN NOT isfinite({0}) THEN {0}::text WHEN {0} >= '0001-01-01 00:00+00' AND {0} < '10000-01-01 00:00+00'"
     " THEN to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
     f" ELSE '{NOT_AN_INSTANT}' || {{0}}::text END"
 )

@@ -24,6 +24,9 @@ UNESCAPED = "-_.!~*'()"
 NOT_AN_INSTANT = "!"
 """Marks the text of a PostgreSQL timestamp that ISO text with four-digit years cannot express."""
 
+INFINITE = ("infinity", "-infinity")
+"""PostgreSQL's words for times without an end, which D1 stores unchanged."""
+
 _ISO = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6})\d*)?(Z|[+-]\d\d:?\d\d)?", re.ASCII | re.IGNORECASE
 )
@@ -74,7 +77,7 @@ def _to_d1(column: Column, row: dict[str, Any], calculated: dict[str, Any]) -> A
     if column.kind == "empty_is_null":
         return value or None
     if column.kind == "timestamp" and value.startswith(NOT_AN_INSTANT):
-        raise NotCarriedError(column.name, "not a time in the years 1 to 9999")
+        raise NotCarriedError(column.name, "neither a time in the years 1 to 9999 nor infinite")
     if column.kind == "text_array":
         if not all(isinstance(item, str) for item in value):
             raise NotCarriedError(column.name, "not a list of texts")
@@ -119,7 +122,7 @@ def _to_django(column: Column, value: Any) -> Any:
             raise NotCarriedError(column.source, "neither 0 nor 1")
         return bool(value)
     if column.kind == "timestamp":
-        return iso(instant(value, column.source))
+        return value if value in INFINITE else iso(instant(value, column.source))
     if column.kind == "text_array":
         items = parsed(value)
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):

@@ -71,8 +71,8 @@ class RowDifferences:
     def _changed(self, key: Value, column: str, form: Form, expected: Value, got: Value) -> Finding:
         classes = values.storage_class(expected), values.storage_class(got)
         kind = Kind.STORAGE_CLASS if classes[0] != classes[1] and "null" not in classes else Kind.CHANGED
-        if form is Form.TIMESTAMP and isinstance(expected, str) and values.instant(expected) is None:
-            kind = Kind.NOT_CARRIED  # infinity, or a year without four digits: D1's format cannot represent it
+        if form is Form.TIMESTAMP and isinstance(expected, str) and not values.is_time(expected):
+            kind = Kind.NOT_CARRIED  # a year without four digits: D1's format cannot represent it
         return self._finding(kind, key, column, values.shown(expected), values.shown(got))
 
     def _finding(

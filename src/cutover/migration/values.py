@@ -77,6 +77,11 @@ def instant(text: str) -> int | None:
     return (moment - _EPOCH) // _MICROSECOND + micros - offset * 60_000_000
 
 
+def is_time(text: str) -> bool:
+    """Return True for an RFC 3339 time and for PostgreSQL's words for infinite ones, which D1 stores unchanged."""
+    return text in ("infinity", "-infinity") or instant(text) is not None
+
+
 class _Lexeme(str):
     """A number in its spelling: 1, 1.0 and 1e0 differ."""
 
