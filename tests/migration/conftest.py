@@ -17,7 +17,7 @@ from cutover.systems.target import Target
 def reconciliation(pytestconfig: pytest.Config, environment: Environment) -> Mapping[str, Any]:
     """The content of reconciliation.json for this environment."""
     session = gate_session(pytestconfig)
-    filled_pair(session, environment)
+    own_runs = filled_pair(session, environment)
     wanted = Wanted(
         session.project,
         environment,
@@ -25,6 +25,7 @@ def reconciliation(pytestconfig: pytest.Config, environment: Environment) -> Map
         session.run_id,
         reverse=pytestconfig.option.cutover_direction == "reverse",
         show_values=pytestconfig.option.cutover_show_values,
+        own_runs=own_runs,
     )
     return reconciled(wanted, session.recorder)
 

@@ -11,6 +11,7 @@ from cutover.core.recorder import Recorder
 from cutover.migration.checks import expect_mapped, expect_none, expect_read
 from cutover.migration.findings import Kind, Part
 from cutover.migration.mapping_file import load_mapping
+from cutover.migration.value_kinds import undetectable
 
 TABLES = [table.target for table in load_mapping(root()).tables]
 CHANGED = frozenset({Kind.CHANGED.value, Kind.STORAGE_CLASS.value})
@@ -48,6 +49,12 @@ def test_every_value_is_unchanged(
     recorder.measure(
         f"bytes compared of {table}", numbers["bytes"], "all bytes of both sides", sample=numbers["source_rows"]
     )
+    kinds = reconciliation["kinds"].get(table, {})
+    for kind, columns in kinds.items():
+        rows = ", ".join(f"{column}: {count}" for column, count in columns.items())
+        recorder.measure(f"{table}: {kind}", rows, "rows of Django by column")
+    for missing in undetectable(table, kinds):
+        recorder.note_undetectable(missing)
     expect_none(
         reconciliation, Part.ROWS, f"values:{table}", table=table, kinds=CHANGED,
         promised=f"every value of {table} as the mapping declares", do_next=REPAIR,

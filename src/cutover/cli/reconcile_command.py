@@ -44,6 +44,11 @@ def add_parser(commands: Any) -> None:
     d1.add_argument(
         "--d1-export", type=Path, metavar="FILE.sql", help="read this export instead of D1 (wrangler d1 export)"
     )
+    reconcile.add_argument(
+        "--d1-before", type=Path, metavar="FILE",
+        help="an export or SQLite file of D1 from before the migration run: the tables that only the Worker has must "
+        "not have changed since (default: they are not compared)",
+    )  # fmt: skip
     add_reports(reconcile)
     reconcile.set_defaults(run=_reconcile)
 

@@ -21,6 +21,7 @@ from cutover.migration.findings import Findings
 from cutover.migration.login_part import logins_part
 from cutover.migration.mapping import MigrationMapping
 from cutover.migration.object_part import objects_part
+from cutover.migration.own_table_runs import OwnTableRuns, own_tables_part
 from cutover.migration.postgres_side import PostgresSide
 from cutover.migration.reconciliation import DIRECTIONS, Run
 from cutover.migration.resume import Proven, latest_interrupted
@@ -59,10 +60,12 @@ def reconciliation(
     resume_from: Path | None = None,
     progress: Progress | None = None,
     findings: Findings | None = None,
+    own_runs: OwnTableRuns | None = None,
 ) -> Iterator[Run]:
     """Yield a reconciliation that is ready to run, and close both sides at the end.
 
     folder: of this run. recorder: records the requests to D1. resume_from: the reports folder with the interrupted run.
+    own_runs: states of the Worker's own tables before and after the migration runs.
     Raises NotVerified if a side is not named, ConfigurationError, MeasurementError.
     """
     require_databases(environment)
@@ -87,7 +90,11 @@ def reconciliation(
             proven=proven,
             progress=Progress() if progress is None else progress,
             findings=Findings() if findings is None else findings,
-            rest=(objects_part(kill_switch.check), logins_part),
+            rest=(
+                own_tables_part(own_runs or OwnTableRuns(), kill_switch),
+                objects_part(kill_switch.check),
+                logins_part,
+            ),
         )
 
 

@@ -21,6 +21,7 @@ from cutover.migration.differences_file import DifferencesFile
 from cutover.migration.findings import Findings
 from cutover.migration.mapping import MigrationMapping
 from cutover.migration.mapping_file import load_mapping
+from cutover.migration.own_table_runs import OPTION, OwnTableRuns
 from cutover.migration.reconciliation_result import FILE, text_of_file
 from cutover.migration.reconciliation_status import status_of
 from cutover.migration.report_files import write_reconciliation_page
@@ -47,12 +48,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _with_options(environment: Environment, options: argparse.Namespace) -> Environment:
-    for key, option in (("d1_file", "--d1-file"), ("d1_export", "--d1-export")):
+    for key, option in (("d1_file", "--d1-file"), ("d1_export", "--d1-export"), ("d1_before", OPTION)):
         file: Path | None = getattr(options, key)
         if file is None:
             continue
         if not file.is_file() or not os.access(file, os.R_OK):
             raise ConfigurationError(option, "", f"expected a readable file, got {str(file)!r}", "Correct the path.")
+        if option == OPTION:
+            continue
         copy = file.resolve()
         environment = dataclasses.replace(
             environment,
@@ -91,7 +94,7 @@ class ReconcileCommand(Command):
                 self.project, self.target_environment, self.mapping, self.folder, recorder=self.recorder,
                 run=self.run_id, reverse=options.direction == "reverse", thorough=options.thorough,
                 resume_from=self.reports if options.resume else None, progress=progress,
-                findings=Findings(sink, keep=options.samples),
+                findings=Findings(sink, keep=options.samples), own_runs=OwnTableRuns(options.d1_before),
             ) as work:  # fmt: skip
                 self.data = work.run().as_json(show_values=options.show_values)
         finally:

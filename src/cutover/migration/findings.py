@@ -17,6 +17,7 @@ class Part(StrEnum):
     SCHEMA = "schema"
     ROWS = "rows"
     KEYS = "keys"
+    OWN = "own tables"
     OBJECTS = "objects"
     LOGINS = "logins"
 

@@ -16,6 +16,7 @@ from cutover.core.secrets import redact, redact_all
 from cutover.embedded.folders import locked
 from cutover.migration.assembly import reconciliation, require_databases
 from cutover.migration.mapping_file import load_mapping
+from cutover.migration.own_table_runs import OwnTableRuns
 from cutover.migration.reconciliation_result import FILE, text_of_file
 from cutover.run.progress import Progress
 
@@ -33,6 +34,7 @@ class Wanted:
     reverse: bool = False
     thorough: bool = True
     show_values: bool = False
+    own_runs: OwnTableRuns | None = None
 
 
 def reconciled(wanted: Wanted, recorder: Recorder, progress: Progress | None = None) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def _perform(wanted: Wanted, recorder: Recorder, progress: Progress | None) -> d
         mapping = load_mapping(wanted.project, wanted.environment.files.get("migration"))
         with reconciliation(
             wanted.project, wanted.environment, mapping, wanted.folder, recorder=sent, run=wanted.run,
-            reverse=wanted.reverse, thorough=wanted.thorough, progress=progress,
+            reverse=wanted.reverse, thorough=wanted.thorough, progress=progress, own_runs=wanted.own_runs,
         ) as run:  # fmt: skip
             return run.run().as_json(show_values=wanted.show_values)
     except (MeasurementError, NotVerified, CheckFailed, Refused, ConfigurationError) as error:

@@ -124,11 +124,15 @@ class TableMapping:
 
 @dataclass(frozen=True, slots=True)
 class OneSided:
-    """A table that only one side has. references: column -> (table, column) of the same side."""
+    """A table that only one side has. references: column -> (table, column) of the same side.
+
+    grows: True if rows are added at any time, as to a log. Then rows that a migration run adds are not noticed.
+    """
 
     name: str
     why: str
     must_be_empty: bool = False
+    grows: bool = False
     references: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 

@@ -226,11 +226,12 @@ def _source_only(file: Path, key: str, name: str, row: dict[str, Any]) -> Source
 def _one_sided(file: Path, side: str, row: Any) -> OneSided:
     table = typed(file, side, row, dict, "a table")
     key = f"{side} {table.get('name', '')}"
-    known_keys(file, key, table, {"name", "why", "must_be_empty", "references"})
+    known_keys(file, key, table, {"name", "why", "must_be_empty", "grows", "references"})
     return OneSided(
         _name(file, f"{key}.name", table.get("name")),
         typed(file, f"{key}.why", table.get("why"), str, "a reason"),
         bool(typed(file, f"{key}.must_be_empty", table.get("must_be_empty", False), bool, "true or false")),
+        bool(typed(file, f"{key}.grows", table.get("grows", False), bool, "true or false")),
         _references(file, f"{key}.references", table.get("references", {})),
     )
 

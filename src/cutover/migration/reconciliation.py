@@ -23,6 +23,7 @@ from cutover.migration.resume import Proven, RangeJournal
 from cutover.migration.row_queries import Owner, owner_counts, queries_of
 from cutover.migration.schemas import Schema, compare_schemas, d1_schema, legacy_schema
 from cutover.migration.table_comparison import WORKERS, TableComparison
+from cutover.migration.value_kinds import count_kinds
 from cutover.run.progress import Progress
 
 DIRECTIONS: Final = ("forward", "reverse")
@@ -38,6 +39,7 @@ class Reconciled:
     environment: Environment
     legacy: Reader
     d1: Reader
+    d1_schema: Schema
     tables: tuple[TableMapping, ...]
     reverse: bool
     thorough: bool
@@ -85,11 +87,14 @@ class Run:
             stack.callback(journal.close)
             for table in tables:
                 self._rows(table, schemas[0], readers, valid, journal, result)
+                self._kinds(table, schemas[0], legacy, result)
             self.progress.begin("keys")
             checks = KeyChecks(self.mapping, tables, legacy, d1, *schemas, self.findings, reverse=self.reverse)
             result.keys = vars(checks.run())
             self._owners(tables, readers, result)
-            whole = Reconciled(self.mapping, self.environment, legacy, d1, tables, self.reverse, self.thorough, result)
+            whole = Reconciled(
+                self.mapping, self.environment, legacy, d1, schemas[1], tables, self.reverse, self.thorough, result
+            )
             for part in self.rest:
                 part(whole, self.findings, self.progress)
             self.progress.begin("writes during the run")
@@ -184,6 +189,13 @@ class Run:
         )
         self._compared.append(comparison)
         result.tables[table.target] = comparison.run(readers).as_json()
+
+    def _kinds(self, table: TableMapping, schema: Schema, legacy: Reader, result: Reconciliation) -> None:
+        """Count the kinds of values that Django's rows have: the comparison cannot detect faults in others."""
+        try:
+            result.kinds[table.target] = count_kinds(legacy, self.mapping, table, schema)
+        except NotVerified as error:
+            result.notes.append(str(error))
 
     def _owners(
         self, tables: tuple[TableMapping, ...], readers: list[tuple[Reader, Reader]], result: Reconciliation

@@ -16,8 +16,10 @@ FILE: Final = "reconciliation.json"
 class Reconciliation:
     """The result of one run.
 
-    tables: RowNumbers by table of D1; owners: the same for rows counted by owner. written: by side, what was written
-    during the run, None if it is proven that nothing was. unverified: part -> why it was not verified.
+    tables: RowNumbers by table of D1; owners: the same for rows counted by owner. kinds: table -> kind of value ->
+    column -> rows of Django that have one (value_kinds.py). own: numbers of the tables that only the Worker has.
+    written: by side, what was written during the run, None if it is proven that nothing was. unverified: part -> why it
+    was not verified.
     """
 
     environment: str
@@ -26,7 +28,9 @@ class Reconciliation:
     findings: Findings
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     owners: dict[str, dict[str, Any]] = field(default_factory=dict)
+    kinds: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
     keys: dict[str, Any] = field(default_factory=dict)
+    own: dict[str, Any] = field(default_factory=dict)
     objects: dict[str, Any] = field(default_factory=dict)
     logins: dict[str, Any] = field(default_factory=dict)
     written: dict[str, str | None] = field(default_factory=dict)

@@ -60,6 +60,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="preflight: the Wrangler configuration to check (default: preflight.wrangler.file of the environment)",
     )  # fmt: skip
     group.addoption(
+        "--d1-before", dest="cutover_d1_before", type=Path, metavar="FILE",
+        help="migration: an export (wrangler d1 export) or SQLite file of D1 from before the migration run; the tables "
+        "that only the Worker has must not have changed since",
+    )  # fmt: skip
+    group.addoption(
         "--ready-interval", dest="cutover_ready_interval", type=float, metavar="S", help="seconds between the tries"
     )
 

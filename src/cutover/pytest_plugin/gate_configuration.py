@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -64,6 +65,12 @@ def validate_contracts(config: pytest.Config, gates: tuple[str, ...], environmen
         from cutover.migration.mapping_file import load_mapping
 
         load_mapping(project, files.get("migration"))
+        before = config.option.cutover_d1_before
+        if before is not None and not (before.is_file() and os.access(before, os.R_OK)):
+            raise ConfigurationError(
+                "--d1-before", "", f"expected a readable file, got {str(before)!r}",
+                "Give an export or an SQLite file of D1.",
+            )  # fmt: skip
 
 
 def required_checks(project: Path) -> tuple[RequiredCheck, ...]:

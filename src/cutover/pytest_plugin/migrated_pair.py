@@ -17,29 +17,58 @@ from cutover.core.safety import KillSwitch
 from cutover.stores import LegacyRows, RowStore
 
 if TYPE_CHECKING:
+    from cutover.embedded.state import PairState
+    from cutover.migration.mapping import MigrationMapping
+    from cutover.migration.own_table_runs import OwnTableRuns
     from cutover.pytest_plugin.session import GateSession
 
 
-def filled_pair(session: GateSession, environment: Environment) -> None:
+def filled_pair(session: GateSession, environment: Environment) -> OwnTableRuns:
     """Generate and migrate a small set of data if the environment is the pair and both databases are empty.
 
-    Raises MeasurementError if that fails: there is nothing to check then.
+    Repeat a migration of the pair that was interrupted. Return the states of the Worker's own tables before and after
+    the migration runs. Raises MeasurementError if that fails: there is nothing to check then.
     """
-    from cutover.embedded import pair_migration, state
+    from cutover.embedded import pair_migration
     from cutover.embedded.pair_error import PairError
+    from cutover.migration.own_table_runs import OwnTableRuns
+    from cutover.pytest_plugin import pair_filling
 
-    if session.name is None or session.pair.name is None or not is_embedded(session.project, session.name):
-        return
-    pair = state.read(session.pair.name)
-    if pair is None:
-        raise MeasurementError(f"the pair {session.pair.name!r} is no longer up")
+    before = session.config.option.cutover_d1_before
+    pair = _pair_of(session)
+    if pair is None or environment.d1 is None:
+        return OwnTableRuns(before)
+    rows = RowStore(environment.d1, session.client)
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     try:
         pair_migration.fill(
-            pair, lambda: _both_are_empty(session, environment), reporter.write_line if reporter else print
+            pair,
+            lambda: _both_are_empty(session, environment),
+            pair_filling.steps_of(pair, _mapping_of(session, environment), rows.rows),
+            pair_filling.RESTARTED,
+            reporter.write_line if reporter else print,
         )
     except PairError as error:
-        raise MeasurementError(f"no data could be generated and migrated: {error}") from None
+        raise MeasurementError(f"the pair has no migrated data: {error}") from None
+    return OwnTableRuns(before, pair_filling.recorded_runs(pair))
+
+
+def _pair_of(session: GateSession) -> PairState | None:
+    """Return the pair if the environment is the embedded one. Raises MeasurementError if it has ended."""
+    from cutover.embedded import state
+
+    if session.name is None or session.pair.name is None or not is_embedded(session.project, session.name):
+        return None
+    pair = state.read(session.pair.name)
+    if pair is None:
+        raise MeasurementError(f"the pair {session.pair.name!r} is no longer up")
+    return pair
+
+
+def _mapping_of(session: GateSession, environment: Environment) -> MigrationMapping:
+    from cutover.migration.mapping_file import load_mapping
+
+    return load_mapping(session.project, environment.files.get("migration"))
 
 
 @contextlib.contextmanager
@@ -78,14 +107,15 @@ def _last_logins_of_django_kept(session: GateSession) -> Iterator[None]:
         raise MeasurementError(f"the pair {session.pair.name!r} is no longer up")
     with psycopg.connect(pair.pg_dsn, autocommit=True) as django:
         # Django replaces a hash whose number of iterations differs from its setting.
-        before = django.execute("SELECT last_login, password, id FROM auth_user").fetchall()
+        # As text, because psycopg loads no infinite times.
+        before = django.execute("SELECT last_login::text, password, id FROM auth_user").fetchall()
         try:
             yield
         finally:
             with django.cursor() as cursor:
                 cursor.executemany(
-                    "UPDATE auth_user SET last_login = %s, password = %s WHERE id = %s "
-                    "AND (last_login, password) IS DISTINCT FROM (%s, %s)",
+                    "UPDATE auth_user SET last_login = %s::timestamptz, password = %s WHERE id = %s "
+                    "AND (last_login, password) IS DISTINCT FROM (%s::timestamptz, %s)",
                     [(*row, *row[:2]) for row in before],
                 )
 
@@ -93,26 +123,26 @@ def _last_logins_of_django_kept(session: GateSession) -> Iterator[None]:
 @contextlib.contextmanager
 def logins_carried_over(session: GateSession) -> Iterator[None]:
     """Run a delta migration after the logins, on the embedded pair: they changed rows that the next run compares."""
-    from cutover.embedded import pair_migration, state
+    from cutover.embedded import pair_migration
     from cutover.embedded.pair_error import PairError
+    from cutover.pytest_plugin import pair_filling
 
     yield
-    pair = state.read(session.pair.name) if session.pair.name is not None else None
-    if pair is not None and session.name is not None and is_embedded(session.project, session.name):
+    pair = _pair_of(session)
+    if pair is not None:
         try:
-            pair_migration.migrate(pair, "delta")
+            with pair_filling.recorded(pair, _mapping_of(session, session.environment)):
+                pair_migration.migrate(pair, "delta")
         except PairError as error:
             raise MeasurementError(f"the logins could not be migrated: {error}") from None
 
 
 def _both_are_empty(session: GateSession, environment: Environment) -> bool:
-    from cutover.migration.mapping_file import load_mapping
-
     if environment.postgres is None or environment.d1 is None:
         raise ConfigurationError(
             "environments.toml", environment.name, "the pair has no databases", "Start another pair."
         )
-    mapping = load_mapping(session.project, environment.files.get("migration"))
+    mapping = _mapping_of(session, environment)
     legacy = LegacyRows(environment.postgres, environment, recorder=Recorder(), kill_switch=KillSwitch(session.project))
     worker = RowStore(environment.d1, session.client)
     try:

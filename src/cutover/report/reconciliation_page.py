@@ -17,7 +17,7 @@ DETAILS_LIMIT: Final = 200
 SAMPLES_LIMIT: Final = 100
 """Samples of one finding that are shown."""
 
-_PARTS: Final = ("schema", "rows", "keys", "objects", "logins")
+_PARTS: Final = ("schema", "rows", "keys", "own tables", "objects", "logins")
 _DIRECTIONS: Final = {"forward": "Django to the Worker", "reverse": "the Worker back to Django"}
 _OBJECTS: Final = {
     "files": "Files", "file_bytes": "Bytes of files", "objects": "Objects", "object_bytes": "Bytes of objects",

@@ -31,8 +31,26 @@ def reconciliation_lines(data: Mapping[str, Any]) -> Iterator[str]:
     for side, what in (inner(data, "written") or {}).items():
         if what:
             yield f"  written during the run: {side}: {any_text(what)}"
+    yield from _kinds(data)
     for note in words(data, "notes"):
         yield f"  note: {note}"
+
+
+def _kinds(data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the kinds of values that Django's rows have, and those that no row has in some column."""
+    contained: list[str] = []
+    missing: dict[str, list[str]] = {}
+    for table, kinds in (inner(data, "kinds") or {}).items():
+        for kind, columns in kinds.items() if isinstance(kinds, Mapping) else ():
+            for column, count in columns.items() if isinstance(columns, Mapping) else ():
+                if count:
+                    contained += [kind] if kind not in contained else []
+                else:
+                    missing.setdefault(kind, []).append(f"{table}.{column}")
+    if contained:
+        yield f"  contained: {', '.join(contained)}"
+    for kind, places in missing.items():
+        yield f"  could not detect: {kind}: no row in {', '.join(places)}"
 
 
 def _numbers(data: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[str]]:
@@ -69,6 +87,11 @@ def _numbers(data: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> Ite
     keys = inner(data, "keys") or {}
     followed = sum(value for value in (inner(keys, "references") or {}).values() if isinstance(value, int))
     yield "keys and owners", "", "", f"{followed:,} references", count(part="keys")
+    own = inner(inner(data, "own") or {}, "tables") or {}
+    before, after = (
+        sum(whole(each, key) or 0 for each in own.values() if isinstance(each, Mapping)) for key in ("before", "after")
+    )
+    yield "the Worker's own tables", f"{before:,}", f"{after:,}", "", count(part="own tables")
     logins = inner(data, "logins") or {}
     yield "logins", "", "", f"{_number(logins, 'accounts')} accounts", count(part="logins")
     yield "schema", "", "", "", count(part="schema")

@@ -33,7 +33,8 @@ EQUIVALENT_CONTROLS = {
     entry.name for entry in entries()
     if entry.shows.get("column") in ("tags", "columns_metadata") and entry.name != "tags-null"
     and entry.name != "source-changed-after-migration"
-} | {"filter-of-no-file", "filter-of-no-user", "id-rounded-to-a-double", "object-in-parts-bit-flipped"} | {
+} | {"filter-of-no-file", "filter-of-no-user", "id-rounded-to-a-double", "object-in-parts-bit-flipped",
+     "users-sequence-of-existing-rows", "files-sequence-of-existing-rows"} | {
     entry.name for entry in entries() if entry.shows["part"] == "logins"
 }  # fmt: skip
 

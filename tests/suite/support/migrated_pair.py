@@ -14,6 +14,7 @@ from cutover.embedded.state import PairState
 from cutover.migration.assembly import reconciliation
 from cutover.migration.findings import Finding, Findings
 from cutover.migration.mapping_file import load_mapping
+from cutover.migration.own_table_runs import OwnTableRuns
 from cutover.migration.reconciliation_result import Reconciliation
 
 
@@ -37,13 +38,19 @@ def environment_of(pair: PairState, *, d1_url: str | None = None, by_file: bool 
 
 
 def reconcile_here(
-    environment: Environment, folder: Path, *, reverse: bool = False, thorough: bool = False, objects: bool = True
+    environment: Environment,
+    folder: Path,
+    *,
+    reverse: bool = False,
+    thorough: bool = False,
+    objects: bool = True,
+    own_runs: OwnTableRuns | None = None,
 ) -> tuple[Reconciliation, Sequence[Finding]]:
     """Reconcile, and return the result and every finding. objects: also compare more than rows and keys."""
     every: list[Finding] = []
     with reconciliation(
         root(), environment, load_mapping(root()), folder, recorder=Recorder(), run="test", reverse=reverse,
-        thorough=thorough, findings=Findings(sink=every.append),
+        thorough=thorough, findings=Findings(sink=every.append), own_runs=own_runs,
     ) as run:  # fmt: skip
         if not objects:
             run.rest = ()

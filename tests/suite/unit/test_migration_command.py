@@ -63,7 +63,7 @@ def command(tmp_path: Path) -> ReconcileCommand:
     """The command with its default options."""
     options = argparse.Namespace(
         direction="forward", thorough=True, resume=False, samples=5, differences=None, show_values=False,
-        reports=tmp_path / "reports",
+        reports=tmp_path / "reports", d1_before=None,
     )  # fmt: skip
     environment = load_environment(root(), "https://list-cutter.invalid")
     return ReconcileCommand(root(), environment, None, load_mapping(root()), options)

@@ -11,9 +11,11 @@ import threading
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -23,6 +25,7 @@ from tests.suite.verdicts.conftest import ProjectFactory
 from cutover.config.validation import root
 from cutover.embedded import pair, pair_migration
 from cutover.embedded.state import PairState
+from cutover.migration.value_kinds import KINDS, NULLS, SIZES, undetectable
 
 pytestmark = pytest.mark.verdicts
 
@@ -105,12 +108,51 @@ def test_generated_and_migrated_pair_is_go(first_run: tuple[PairState, GateRun])
     assert done.last_line.startswith("migration GO: embedded")
     data = json.loads((done.folder / "reconciliation.json").read_text())
     users, files = data["tables"]["users"], data["tables"]["files"]
-    assert users["source_rows"] == users["target_rows"] == pair_migration.USERS
-    assert files["source_rows"] == files["target_rows"] == data["objects"]["by_bytes"] == pair_migration.FILES
+    assert users["source_rows"] == users["target_rows"] > pair_migration.USERS
+    assert files["source_rows"] == files["target_rows"] == data["objects"]["by_bytes"] > pair_migration.FILES
     stored = sum(file.stat().st_size for file in Path(own.media_root).rglob("*.csv"))
     assert data["objects"]["file_bytes"] == data["objects"]["object_bytes"] == stored > 0
     assert f"{stored:,} bytes" in done.output
     assert data["total_findings"] == 0
+
+
+def test_data_of_the_pair_has_every_kind_of_value(first_run: tuple[PairState, GateRun]) -> None:
+    """Each kind occurs in each column, the evidence and the terminal say so, and nothing is left undetectable."""
+    _, done = first_run
+    kinds = json.loads((done.folder / "reconciliation.json").read_text())["kinds"]
+    missing = [line for table, counts in kinds.items() for line in undetectable(table, counts)]
+    assert missing == []
+    assert {kind.name for kind in (*KINDS, NULLS, *SIZES)} == {kind for counts in kinds.values() for kind in counts}
+    assert "  contained: " in done.output
+    assert "could not detect" not in done.output
+    (record,) = [each for each in done.records if each["check"].endswith("test_every_value_is_unchanged[users]")]
+    measured = {each["name"]: each["value"] for each in record["observations"]["measured"]}
+    assert measured["users: infinity"] == "created_at: 1, last_login: 2"
+
+
+def test_hours_around_clock_changes_are_known(filled_pair: PairState) -> None:
+    """PostgreSQL finds the hours that clocks repeat or skip as Python's zones do, for each quarter hour of a year."""
+    repeated, skipped = (next(kind.sql for kind in KINDS if kind.name.endswith(word)) for word in ("repeat", "skip"))
+    with psycopg.connect(filled_pair.pg_dsn, options="-c timezone=UTC") as legacy:
+        rows = legacy.execute(
+            f"SELECT t, coalesce(({repeated.format('t')}), false), coalesce(({skipped.format('t')}), false)"  # noqa: S608 - constants
+            " FROM generate_series(timestamptz '2019-01-01', '2020-01-01', '15 minutes') t".encode()
+        ).fetchall()
+    zones = [ZoneInfo(name) for name in ("Europe/Berlin", "Europe/London", "America/New_York", "America/Los_Angeles")]
+    hour = timedelta(hours=1)
+
+    def local(instant: datetime, zone: ZoneInfo) -> datetime:
+        return instant.astimezone(zone).replace(tzinfo=None, fold=0)
+
+    def is_missing(clock: datetime, zone: ZoneInfo) -> bool:
+        return local(clock.replace(tzinfo=zone).astimezone(UTC), zone) != clock
+
+    for instant, is_repeated, is_skipped in rows:
+        near = (instant - hour, instant + hour)
+        assert is_repeated == any(local(instant, zone) in [local(each, zone) for each in near] for zone in zones)
+        assert is_skipped == any(is_missing(instant.replace(tzinfo=None), zone) for zone in zones)
+    assert sum(row[1] for row in rows) == 2 * 4 * 3  # two hours: EU at one instant, two zones of America
+    assert sum(row[2] for row in rows) == 4 * 3
 
 
 def test_delta_is_go_and_a_row_lost_in_reverse_is_no_go(filled_pair: PairState, reports: Path) -> None:
