@@ -11,6 +11,7 @@ from cutover.config.validation import ConfigurationError
 from cutover.core.errors import NotVerified
 from cutover.preflight.findings import Finding
 from cutover.preflight.wrangler_file import WranglerEnvironment, WranglerFile, read_wrangler_file
+from cutover.stores.cloudflare_api import require_official_client
 
 
 def required_secrets(
@@ -55,10 +56,12 @@ def secrets_from_file(path: Path) -> set[str]:
 
 
 def validate_files(settings: WranglerSettings) -> None:
-    """Raise ConfigurationError if the Wrangler configuration or a list of secrets cannot be read."""
+    """Raise ConfigurationError if a file cannot be read, or an account is named without the client for its API."""
     read_wrangler_file(settings.file)
     for path in settings.secret_lists.values():
         secrets_from_file(path)
+    if settings.account is not None:
+        require_official_client()
 
 
 def secret_list_findings(

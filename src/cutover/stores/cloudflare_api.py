@@ -8,6 +8,7 @@ of a Worker's secrets are read.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Any, Final
 
 import httpx
@@ -83,17 +84,21 @@ class CloudflareApi:
         return {str(name) for name in names}
 
 
-def _official() -> Any:
-    """Return the official client. Raises ConfigurationError if it is not installed.
-
-    It is imported by name: it has 6,000 modules, which a type checker would read and of which one is needed.
-    """
-    try:
-        return importlib.import_module("cloudflare")
-    except ImportError:
+def require_official_client() -> None:
+    """Raise ConfigurationError if the official client is not installed."""
+    if importlib.util.find_spec("cloudflare") is None:
         raise ConfigurationError(
             "environments.toml",
             "preflight.wrangler.account",
             "the package cloudflare is not installed",
             "Install it (pip install 'cutover[cloudflare]'), or use secret_lists.",
-        ) from None
+        )
+
+
+def _official() -> Any:
+    """Return the official client. Raises ConfigurationError if it is not installed.
+
+    It is imported by name: it has 6,000 modules, which a type checker would read and of which one is needed.
+    """
+    require_official_client()
+    return importlib.import_module("cloudflare")

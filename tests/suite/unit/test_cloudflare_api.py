@@ -16,6 +16,7 @@ from cutover.core.errors import MeasurementError, Refused, Unreachable
 from cutover.core.recorder import Recorder
 from cutover.core.safety import KillSwitch
 from cutover.core.secrets import Secret
+from cutover.preflight.wrangler_secrets import validate_files
 from cutover.stores.cloudflare_api import CloudflareApi
 
 pytestmark = pytest.mark.unit
@@ -169,3 +170,14 @@ def test_incomplete_settings_are_refused(project: Path, api: str, secrets: str, 
     with pytest.raises(ConfigurationError) as raised:
         load_environment(project, "mine", variables={"TOKEN": TOKEN})
     assert message in str(raised.value)
+
+
+def test_missing_package_is_refused_before_the_run(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account without the package that asks for its secrets is a configuration error, not a finding."""
+    configure(project, api="https://api.cloudflare.com/client/v4")
+    settings = load_environment(project, "mine", variables={"TOKEN": TOKEN}).preflight.wrangler
+    assert settings is not None
+    validate_files(settings)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ConfigurationError, match="the package cloudflare is not installed"):
+        validate_files(settings)
