@@ -10,6 +10,7 @@ from cutover.core.rule_table import Rule
 from cutover.preflight.findings import conclude
 from cutover.preflight.storage_checks import (
     MIGRATABLE,
+    TABLES,
     applied_findings,
     expect_bucket,
     migration_findings,
@@ -33,6 +34,7 @@ def test_migrations_are_accepted_by_d1(migrations: StorageSettings, recorder: Re
 
 
 @pytest.mark.needs("d1")
+@pytest.mark.owns(TABLES)
 def test_all_migrations_are_applied(migrations: StorageSettings, row_store: RowStore, recorder: Recorder) -> None:
     """The applied migrations of D1 are the files of the folder."""
     assert migrations.migrations is not None
@@ -40,6 +42,7 @@ def test_all_migrations_are_applied(migrations: StorageSettings, row_store: RowS
 
 
 @pytest.mark.needs("d1")
+@pytest.mark.owns(TABLES)
 def test_schema_is_as_the_migrations(migrations: StorageSettings, row_store: RowStore, recorder: Recorder) -> None:
     """Tables, columns, types, indexes and foreign keys of D1 are those of the migrations."""
     assert migrations.migrations is not None
@@ -47,14 +50,16 @@ def test_schema_is_as_the_migrations(migrations: StorageSettings, row_store: Row
 
 
 @pytest.mark.needs("d1")
+@pytest.mark.owns(TABLES)
 @pytest.mark.rule(Rule.SCHEMA)
 def test_schema_is_as_the_plan(
     environment: Environment, row_store: RowStore, recorder: Recorder, pytestconfig: pytest.Config
 ) -> None:
-    """D1 has every table, column, index and foreign key of the plan."""
+    """The migrations, or else D1, have every table, column, index and foreign key of the plan."""
     settings = environment.preflight.storage or StorageSettings()
     project = gate_session(pytestconfig).project
-    conclude(plan_findings(project, settings.migrations_table, row_store, recorder), recorder)
+    found = plan_findings(project, settings.migrations, settings.migrations_table, row_store, recorder)
+    conclude(found, recorder)
 
 
 @pytest.mark.needs("r2")

@@ -22,7 +22,7 @@ from cutover.core.recorder import Recorder
 from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import redact
 from cutover.preflight.findings import Finding
-from cutover.preflight.prerequisites_plan import BACKUPS, PLAN_TABLES
+from cutover.preflight.prerequisites_plan import BACKUPS, PLAN_TABLES, row_counts
 from cutover.preflight.storage_migrations import statements
 from cutover.stores import LegacyRows, RowStore
 from cutover.stores.legacy_rows import message_of
@@ -98,8 +98,7 @@ def d1_restore_findings(backup: Backup, rows: RowStore, recorder: Recorder) -> I
             for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
             if name in PLAN_TABLES
         }
-    columns = ", ".join(f'(SELECT count(*) FROM "{name}") AS "{name}"' for name in PLAN_TABLES)  # noqa: S608 - constants
-    yield from _row_findings("d1", place, rows.rows(f"SELECT {columns}")[0], restored, recorder)
+    yield from _row_findings("d1", place, row_counts(rows), restored, recorder)
 
 
 def legacy_restore_findings(

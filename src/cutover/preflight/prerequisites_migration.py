@@ -16,7 +16,7 @@ from cutover.core.recorder import Recorder
 from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import redact
 from cutover.preflight.findings import Finding
-from cutover.preflight.prerequisites_plan import PLAN_TABLES, TOOL
+from cutover.preflight.prerequisites_plan import TOOL, row_counts
 from cutover.stores import RowStore
 
 _PASSED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV", "PYTHONPATH")
@@ -87,10 +87,7 @@ def _run(project: Path, environment: Environment, tool: DryRun) -> subprocess.Co
 
 def _counts(rows: RowStore | None) -> Mapping[str, Any]:
     """Return the number of rows of the plan's tables, in one query."""
-    if rows is None:
-        return {}
-    columns = ", ".join(f'(SELECT count(*) FROM "{name}") AS "{name}"' for name in PLAN_TABLES)  # noqa: S608 - constants
-    return rows.rows(f"SELECT {columns}")[0]
+    return {} if rows is None else row_counts(rows)
 
 
 def _summary(output: str) -> dict[str, int | float | str]:

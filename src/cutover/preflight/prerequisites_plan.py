@@ -6,14 +6,15 @@ make it blocking (preflight.prerequisites.required).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from cutover.core.errors import CheckFailed, NotApplicable, NotVerified
+from cutover.core.errors import Blocked, CheckFailed, NotApplicable, NotVerified
 from cutover.core.recorder import Recorder
 from cutover.preflight.findings import Finding
+from cutover.preflight.storage_checks import TABLES as DATABASE_TABLES
 from cutover.stores import RowStore
 
 PLAN: Final = "plan: Phase 5 Follow-up Prerequisites"
@@ -46,6 +47,17 @@ PLAN_TABLES: Final = ("users", "files", "saved_filters", "audit_logs")
 """The tables of the plan's production schema (Production Database Setup)."""
 
 
+def row_counts(rows: RowStore) -> Mapping[str, Any]:
+    """Return the number of rows of the plan's tables, in one query. Raises Blocked if D1 lacks one."""
+    columns = ", ".join(f'(SELECT count(*) FROM "{name}") AS "{name}"' for name in PLAN_TABLES)  # noqa: S608 - constants
+    try:
+        return rows.rows(f"SELECT {columns}")[0]
+    except CheckFailed as error:
+        if "no such table" not in str(error):
+            raise
+        raise Blocked({DATABASE_TABLES: "D1 lacks a table of the plan"}) from None
+
+
 @contextmanager
 def as_planned(prerequisite: Prerequisite, required: Collection[str], recorder: Recorder) -> Generator[None]:
     """Run the checks of a prerequisite. If it is only recommended, a failure becomes a warning of the verdict.
@@ -65,8 +77,14 @@ def as_planned(prerequisite: Prerequisite, required: Collection[str], recorder: 
         recorder.warn(f"recommended by the plan, issue #{prerequisite.issue} ({prerequisite.title}): {observed}")
 
 
-def table_findings(rows: RowStore, tables: Iterable[str] = PLAN_TABLES) -> Iterator[Finding]:
-    """Yield a finding for each table that cannot be read. The query reads no more than one row of each."""
+def table_findings(
+    rows: RowStore, tables: Iterable[str] = PLAN_TABLES, *, judged_elsewhere: bool = False
+) -> Iterator[Finding]:
+    """Yield a finding for each table that cannot be read. The query reads no more than one row of each.
+
+    judged_elsewhere: the checks of the stores compare D1 with its migrations, and report a missing table. Then this
+    raises Blocked, so that one missing table is one finding.
+    """
     for table in tables:
         quoted = table.replace('"', '""')
         try:
@@ -74,6 +92,8 @@ def table_findings(rows: RowStore, tables: Iterable[str] = PLAN_TABLES) -> Itera
         except CheckFailed as error:
             if "no such table" not in str(error):
                 raise
+            if judged_elsewhere:
+                raise Blocked({DATABASE_TABLES: f"no such table: {table}"}) from None
             yield Finding(
                 f"prerequisites:no-table:{table}", "D1", f"table {table}", "no such table", TABLES.promised,
                 "apply the migrations: wrangler d1 migrations apply DATABASE --remote --env NAME",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,8 @@ from cutover.stores import ObjectStore, RowStore
 
 PLAN_SCHEMA: Final = Path("contracts") / "d1_schema.sql"
 """The plan's schema of D1 (Production Database Setup)."""
+TABLES: Final = "tables of D1"
+"""The precondition of queries: D1 has the tables of the plan. Three checks of this section own it."""
 MIGRATABLE: Final = "migrations that run"
 """The precondition of a comparison with the schema after all migrations."""
 
@@ -37,11 +39,13 @@ def migration_findings(folder: Path) -> Iterator[Finding]:
 
 
 def schema_findings(folder: Path, table: str, rows: RowStore, recorder: Recorder) -> Iterator[Finding]:
-    """Yield a finding for each difference of the live schema from the migrations. table: Wrangler's own table.
+    """Yield a finding for each difference of the live schema from the applied migrations. table: Wrangler's own table.
 
-    Raises Blocked if a migration cannot run: no database has the schema after it.
+    A migration that is not applied is a finding of another check (applied_findings). Raises Blocked if a migration
+    cannot run: no database has the schema after it.
     """
-    result = _migrated(folder, table)
+    applied = _applied(table, rows)
+    result = _migrated(folder, table, applied)
     if result.failure is not None:
         raise Blocked({MIGRATABLE: str(result.failure)})
     expected = result.schema
@@ -54,30 +58,36 @@ def schema_findings(folder: Path, table: str, rows: RowStore, recorder: Recorder
     )  # fmt: skip
 
 
-def plan_findings(project: Path, table: str, rows: RowStore, recorder: Recorder) -> Iterator[Finding]:
-    """Yield a finding for each part of the plan's schema that D1 lacks. Further parts are allowed."""
+def plan_findings(
+    project: Path, folder: Path | None, table: str, rows: RowStore, recorder: Recorder
+) -> Iterator[Finding]:
+    """Yield a finding for each part of the plan's schema that the migrations lack. Further parts are allowed.
+
+    Other checks compare D1 with the migrations. folder: of the migrations; if it is not named, D1 itself is compared.
+    Raises Blocked if a migration cannot run.
+    """
     expected = migrated([project / PLAN_SCHEMA]).schema
-    found = compared(expected, live_schema(rows, table), additions=False)
+    if folder is None:
+        found = compared(expected, live_schema(rows, table), additions=False)
+    else:
+        result = _migrated(folder, table)
+        if result.failure is not None:
+            raise Blocked({MIGRATABLE: str(result.failure)})
+        found = compared(expected, result.schema, additions=False)
     recorder.measure("missing parts of the plan's schema", len(found.broken), "= 0", sample=_parts(expected))
-    yield from found.findings(
-        "plan", f"D1, against {PLAN_SCHEMA}", _PLAN, "write a migration that adds it, and apply it"
-    )  # fmt: skip
+    place = f"{'D1' if folder is None else folder.name + '/'}, against {PLAN_SCHEMA}"
+    yield from found.findings("plan", place, _PLAN, "write a migration that adds it, and apply it")
 
 
 def applied_findings(folder: Path, table: str, rows: RowStore, recorder: Recorder) -> Iterator[Finding]:
     """Yield a finding for each migration that is not applied, or applied and not in the folder."""
-    quoted = table.replace('"', '""')
-    try:
-        found = rows.rows(f'SELECT name FROM "{quoted}" ORDER BY id')  # noqa: S608 - the configuration names it
-    except CheckFailed as error:
-        if "no such table" not in str(error):
-            raise
+    applied = _applied(table, rows)
+    if applied is None:
         yield Finding(
             f"storage:no-migrations-table:{table}", f"D1, table {table}", "the table of applied migrations",
             "no such table", _PLAN, f"{_APPLY}; or correct preflight.storage.migrations_table",
         )  # fmt: skip
         return
-    applied = [str(row["name"]) for row in found]
     files = [file.name for file in migration_files(folder)]
     recorder.measure("applied migrations", len(applied), f"= {len(files)}")
     for name in (name for name in files if name not in applied):
@@ -114,8 +124,22 @@ def expect_bucket(environment: Environment, objects: ObjectStore, recorder: Reco
         )  # fmt: skip
 
 
-def _migrated(folder: Path, table: str = "") -> Migrated:
-    return migrated(migration_files(folder), without=[table])
+def _migrated(folder: Path, table: str = "", applied: Collection[str] | None = None) -> Migrated:
+    """Return the schema after these migrations, after all if None."""
+    files = [file for file in migration_files(folder) if applied is None or file.name in applied]
+    return migrated(files, without=[table])
+
+
+def _applied(table: str, rows: RowStore) -> list[str] | None:
+    """Return the names of the applied migrations in their order, None if D1 has no such table."""
+    quoted = table.replace('"', '""')
+    try:
+        found = rows.rows(f'SELECT name FROM "{quoted}" ORDER BY id')  # noqa: S608 - the configuration names it
+    except CheckFailed as error:
+        if "no such table" not in str(error):
+            raise
+        return None
+    return [str(row["name"]) for row in found]
 
 
 def _parts(schema: Schema) -> int:

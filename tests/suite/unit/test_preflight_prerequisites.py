@@ -16,7 +16,7 @@ from cutover.config.environment import Environment
 from cutover.config.environments import load_environment
 from cutover.config.preflight_prerequisites import Backup, DryRun
 from cutover.config.validation import ConfigurationError, root
-from cutover.core.errors import CheckFailed, NotVerified, Unreachable
+from cutover.core.errors import Blocked, CheckFailed, NotVerified, Unreachable
 from cutover.core.recorder import Recorder
 from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import Secret
@@ -29,6 +29,7 @@ from cutover.preflight.prerequisites_plan import (
     TABLES,
     TOOL,
     as_planned,
+    row_counts,
     table_findings,
 )
 from cutover.preflight.prerequisites_usage import monitoring_findings, usage_findings
@@ -115,6 +116,10 @@ def test_missing_table_is_found(database: Path) -> None:
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("DROP TABLE audit_logs")
     assert names(table_findings(RowFile(database))) == ["no-table:audit_logs"]
+    with pytest.raises(Blocked, match="no such table: audit_logs"):
+        names(table_findings(RowFile(database), judged_elsewhere=True))
+    with pytest.raises(Blocked, match="tables of D1"):
+        row_counts(RowFile(database))
 
 
 def script(text: str, **more: Any) -> DryRun:

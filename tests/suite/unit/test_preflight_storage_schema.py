@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from cutover.config.validation import root
 from cutover.core.errors import Blocked, NotVerified
 from cutover.core.recorder import Recorder
-from cutover.preflight.storage_checks import PLAN_SCHEMA, applied_findings, migration_findings, schema_findings
+from cutover.preflight.storage_checks import (
+    PLAN_SCHEMA,
+    applied_findings,
+    migration_findings,
+    plan_findings,
+    schema_findings,
+)
 from cutover.preflight.storage_migrations import migrated, migration_files, statements
 from cutover.preflight.storage_schema import STORED_SCHEMA, Schema, rebuilt
 from cutover.preflight.storage_schema_comparison import compared
@@ -29,6 +35,8 @@ FILES = (
     "ON DELETE CASCADE, name TEXT NOT NULL COLLATE NOCASE, size INTEGER DEFAULT 0 CHECK (size >= 0));"
     "CREATE INDEX files_user ON files(user_id);"
 )
+
+NOTED = "INSERT INTO d1_migrations (name) VALUES ('0001_first.sql');"
 
 
 def live(sql: str) -> Schema:
@@ -203,7 +211,8 @@ def test_statements_after_a_failed_one_are_not_listed(tmp_path: Path) -> None:
 def test_schema_of_a_failed_migration_is_not_compared(tmp_path: Path, folder: Path) -> None:
     """D1 rolled the failed migration back: its schema is blocked, and not said to differ from half of the file."""
     (folder / "0001_first.sql").write_text(FILES + VIEW)
-    rows = database(tmp_path, FILES + VIEW)
+    noted = "INSERT INTO d1_migrations (name) VALUES ('0001_first.sql'), ('0002_rebuild.sql');"
+    rows = database(tmp_path, noted + FILES + VIEW)
     assert not list(schema_findings(folder, "d1_migrations", rows, Recorder()))
     (folder / "0002_rebuild.sql").write_text(REBUILT)
     with pytest.raises(Blocked, match=r"0002_rebuild\.sql:3"):
@@ -251,6 +260,24 @@ def test_missing_migrations_table_is_found(tmp_path: Path, folder: Path) -> None
 def test_live_schema_is_compared_without_wranglers_table(tmp_path: Path, folder: Path) -> None:
     """Wrangler's own table and those of SQLite are no part of the comparison."""
     recorder = Recorder()
-    assert not list(schema_findings(folder, "d1_migrations", database(tmp_path, FILES), recorder))
+    rows = database(tmp_path, NOTED + FILES)
+    assert not list(schema_findings(folder, "d1_migrations", rows, recorder))
     assert recorder.notes == []
     assert recorder.measured[0].sample == 9
+
+
+def test_schema_is_that_of_the_applied_migrations(tmp_path: Path, folder: Path) -> None:
+    """A migration that is not applied is one finding: its tables are no second one."""
+    (folder / "0002_more.sql").write_text("CREATE TABLE more (id INTEGER);")
+    rows = database(tmp_path, NOTED + FILES)
+    assert not list(schema_findings(folder, "d1_migrations", rows, Recorder()))
+    names = [finding.name for finding in applied_findings(folder, "d1_migrations", rows, Recorder())]
+    assert names == ["storage:not-applied:0002_more.sql"]
+
+
+def test_plan_is_compared_with_the_migrations(tmp_path: Path, folder: Path) -> None:
+    """What the migrations lack is a finding of the plan, whatever D1 has; without a folder D1 is compared."""
+    rows = database(tmp_path, PLAN)
+    lacking = [each.name for each in plan_findings(root(), folder, "d1_migrations", rows, Recorder())]
+    assert {"storage:plan:no-table:audit_logs", "storage:plan:no-column:users.password"} <= set(lacking)
+    assert not list(plan_findings(root(), None, "d1_migrations", rows, Recorder()))
