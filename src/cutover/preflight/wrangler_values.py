@@ -20,6 +20,8 @@ FORMATS: Final = {
 }
 """Kind of a binding and key of its identifier -> its form. Wrangler creates the store if the key is missing."""
 _ACCOUNT: Final = ("account_id", "zone_id")
+_LOWER_CASE: Final = frozenset({"bucket_name", "queue", "service", "index_name", "pattern", "zone_name"})
+"""Keys of names that cannot have capitals, so PRODUCTION_BUCKET is none. A dataset or a database may have them."""
 
 _MARKED: Final = re.compile(
     r"<[A-Za-z][^<>]*>|\{\{.*\}\}|\$\{[^{}]*\}|\bREPLACE([-_ ]?(ME|THIS|WITH)\b|_)|\bCHANGE[-_ ]?ME\b|\bPLACEHOLDER\b"
@@ -81,7 +83,7 @@ def _unfilled_binding(binding: Binding) -> Iterator[tuple[str, Located, str]]:
         value, form = leaves[path], FORMATS.get((binding.kind, path))
         if form is not None and not _is_filled_in(value, form[0]):
             yield f"{binding.path}.{path}", value, form[1]
-        elif form is None and value.text is not None and _is_placeholder(value.text):
+        elif form is None and value.text is not None and _is_placeholder(value.text, capitals=path in _LOWER_CASE):
             yield f"{binding.path}.{path}", value, f"the {path} of a resource that exists"
 
 
@@ -89,11 +91,12 @@ def _is_filled_in(value: Located, form: re.Pattern[str]) -> bool:
     return value.text is not None and form.fullmatch(value.text) is not None and not _REPEATED.fullmatch(value.text)
 
 
-def _is_placeholder(text: str) -> bool:
+def _is_placeholder(text: str, *, capitals: bool = True) -> bool:
+    """Return True for a placeholder. capitals: PRODUCTION_NAME is one."""
     return (
         not text.strip()
         or _MARKED.search(text) is not None
-        or _CAPITALS.fullmatch(text) is not None
+        or (capitals and _CAPITALS.fullmatch(text) is not None)
         or _REPEATED.fullmatch(text) is not None
     )
 
@@ -113,7 +116,10 @@ _SECRET_VALUE: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----|^eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.|^[sr]k_(live|test)_\w{8,}"
     r"|^(AKIA|ASIA)[A-Z0-9]{12,}|^gh[pousr]_\w{20,}|^github_pat_\w{20,}|^SG\.[\w-]{10,}\.|^xox[abp]-|^[a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s@]+@"
 )
-_HARMLESS: Final = re.compile(r"|true|false|\d+(\.\d+)?|[a-z]+(_[a-z]+)*|https?://[^@]*", re.IGNORECASE)
+_HARMLESS: Final = re.compile(
+    r"|true|false|none|null|required|optional|enabled|disabled|bearer|header|cookie|jwt|\d+(\.\d+)?|https?://[^@]*",
+    re.IGNORECASE,
+)
 
 
 def secret_findings(file: WranglerFile, settings: WranglerSettings) -> list[Finding]:
@@ -155,7 +161,7 @@ def why_secret(name: str, value: Located, required: Collection[str] = ()) -> str
     if any(leaf.text is not None and _SECRET_VALUE.search(leaf.text) for _, leaf in value.leaves()):
         return "whose value has the form of a secret"
     text = value.text
-    if text is None or _HARMLESS.fullmatch(text) or _is_placeholder(text) or _PUBLIC_NAME.search(name):
+    if text is None or _HARMLESS.fullmatch(text) or _is_placeholder(text, capitals=False) or _PUBLIC_NAME.search(name):
         return ""
     return "whose name is that of a secret" if _SECRET_NAME.search(name) else ""
 
@@ -163,7 +169,7 @@ def why_secret(name: str, value: Located, required: Collection[str] = ()) -> str
 def named_resource(binding: Binding, key: str) -> str | None:
     """Return the identifier of a binding's resource if it is filled in, None otherwise."""
     value = binding.row.get(key)
-    if value is None or value.text is None or _is_placeholder(value.text):
+    if value is None or value.text is None or _is_placeholder(value.text, capitals=key in _LOWER_CASE):
         return None
     form = FORMATS.get((binding.kind, key))
     return value.text if form is None or _is_filled_in(value, form[0]) else None

@@ -212,6 +212,9 @@ def test_no_shape_of_a_configuration_stops_a_check(
         ("DATABASE", "postgres://app:pa55@db.internal/app", True),
         ("PEM", "-----BEGIN PRIVATE KEY-----", True),
         ("ADMIN_PASSWORD", "hunter2!", True),
+        ("SESSION_SECRET", "letmein", True),
+        ("MAIL_API_KEY", "LIVE_KEY_4711", True),
+        ("AUTH_TOKEN", "required", False),
         ("TOKEN_ISSUER", "list-cutter", False),
         ("STRIPE_PUBLISHABLE_KEY", "pk_live_4eC39HqLyjWDarjt", False),
         ("TURNSTILE_SITE_KEY", "0x4AAAAAAABkMYinukE8nzYS", False),
@@ -228,6 +231,23 @@ def test_secrets_in_vars_differ_from_settings(name: str, value: str, is_secret: 
     found = secret_findings(read_wrangler_file(wanted.file), wanted)
     assert [each.name for each in found] == [f"wrangler:secret-in-vars:env.production.{name}"] * is_secret
     assert not any(value in str(each) for each in found if value)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '[[env.{name}.analytics_engine_datasets]]\nbinding = "DB2"\ndataset = "WEB_EVENTS_{upper}"\n',
+        '[[env.{name}.d1_databases]]\nbinding = "DB2"\ndatabase_name = "MY_DB_{upper}"\ndatabase_id = "{id}"\n',
+    ],
+)
+def test_names_that_may_have_capitals_are_no_placeholders(row: str, tmp_path: Path) -> None:
+    """A dataset and a database may have a name in capitals."""
+    text = HONEST
+    for number, name in enumerate(("production", "staging")):
+        identifier = f"3f2b7c1{number}-84d5-4e6a-9b0c-1d2e3f4a5b6c"
+        text += row.format(name=name, upper=name.upper(), id=identifier)
+    wanted = settings(tmp_path, text)
+    assert placeholder_findings(read_wrangler_file(wanted.file), wanted) == []
 
 
 def test_missing_secret_is_found_by_its_name(tmp_path: Path) -> None:
