@@ -54,11 +54,11 @@ SELECT n.nspname, p.proname FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = 
 WHERE p.prosecdef AND left(n.nspname, 3) <> 'pg_' AND n.nspname <> 'information_schema'
   AND has_function_privilege(p.oid, 'EXECUTE') ORDER BY 1, 2"""
 
-_WRITING_ROLES: Final = frozenset({
-    "pg_write_all_data", "pg_write_server_files", "pg_execute_server_program", "pg_maintain", "pg_checkpoint",
-    "pg_signal_backend", "pg_create_subscription",
+_STRONG_ROLES: Final = frozenset({
+    "pg_read_server_files", "pg_write_all_data", "pg_write_server_files", "pg_execute_server_program", "pg_maintain",
+    "pg_checkpoint", "pg_signal_backend", "pg_create_subscription",
 })  # fmt: skip
-"""Predefined roles that change data, files or sessions. https://www.postgresql.org/docs/current/predefined-roles.html"""
+"""Predefined roles that change data, files or sessions, or read files of the server. https://www.postgresql.org/docs/current/predefined-roles.html"""
 
 _ATTRIBUTES: Final = {
     "rolsuper": "superuser: every grant is ignored",
@@ -153,7 +153,7 @@ def _of_roles(roles: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
         for attribute, sentence in _ATTRIBUTES.items():
             if role[attribute]:
                 yield f"{attribute}:{name}", f"{sentence}{via}"
-        if name in _WRITING_ROLES:
+        if name in _STRONG_ROLES:
             yield f"member:{name}", f"it is a member of {name}"
 
 
@@ -171,7 +171,9 @@ def _of_places(places: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]
         if row["owned"]:
             yield f"owner:{row['place']}", f"it owns the {row['place']}"
         elif row["may_create"]:
-            yield f"create:{row['place']}", f"CREATE in the {row['place']}"
+            public = " (before PostgreSQL 15 PUBLIC has it: REVOKE CREATE ON SCHEMA public FROM PUBLIC)"
+            hint = public if row["place"] == "schema public" else ""
+            yield f"create:{row['place']}", f"CREATE in the {row['place']}{hint}"
 
 
 def _some(names: Sequence[str]) -> str:

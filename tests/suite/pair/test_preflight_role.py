@@ -81,6 +81,7 @@ def test_role_of_the_suite_only_reads(environment: Environment, tmp_path: Path) 
         ("ALTER ROLE {} CREATEDB", "ALTER ROLE {} NOCREATEDB", "rolcreatedb:{}"),
         ("ALTER ROLE {} REPLICATION", "ALTER ROLE {} NOREPLICATION", "rolreplication:{}"),
         ("ALTER ROLE {} SUPERUSER", "ALTER ROLE {} NOSUPERUSER", "superuser"),
+        ("GRANT pg_read_server_files TO {}", "REVOKE pg_read_server_files FROM {}", "member:pg_read_server_files"),
         ("GRANT pg_write_all_data TO {}", "REVOKE pg_write_all_data FROM {}", "member:pg_write_all_data"),
         (f"GRANT INSERT ON auth_user TO {GROUP}; GRANT {GROUP} TO {{}} WITH INHERIT FALSE",
          f"REVOKE {GROUP} FROM {{}}; REVOKE INSERT ON auth_user FROM {GROUP}", "grant:public.auth_user"),
