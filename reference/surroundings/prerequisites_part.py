@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
 import sqlite3
 import subprocess
 import sys
+import tarfile
 from contextlib import closing
 from pathlib import Path
+from typing import Any
+
+from migration.r2 import R2
 
 from surroundings.presented import REFERENCE, Presented
 
 D1_BACKUP = "d1.sql"
 LEGACY_BACKUP = "legacy.dump"
+OBJECTS_BACKUP = "objects.tar"
+LARGEST_BYTES = 64_000_000
+"""A larger bucket is not backed up: the pair is used for something else then, and the verdict has a warning."""
 LIMITS = {"d1_mb": 1_000, "r2_objects": 1_000_000, "r2_mb": 100_000, "requests_per_day": 10_000_000_000}
 
 
@@ -22,8 +30,9 @@ def describe(presented: Presented) -> None:
     pair, folder, programs = presented.pair, presented.folder, _programs()
     presented.files[D1_BACKUP] = _d1_export(pair["d1_file"])
     _dump(programs / "pg_dump", pair["pg_dsn"], folder / LEGACY_BACKUP)
+    complete = _archive(pair, folder / OBJECTS_BACKUP)
     presented.settings["prerequisites"] = {
-        "required": ["65", "68"],  # the pair has them all, so none may fail unnoticed
+        "required": ["65", "68"] if complete else ["65"],  # the pair has them, so none may fail unnoticed
         "dry_run": {
             "command": [
                 sys.executable, str(REFERENCE / "migrate.py"), "full", "--dry-run", "--quiet",
@@ -42,6 +51,7 @@ def describe(presented: Presented) -> None:
         "backups": {
             "d1": {"file": str(folder / D1_BACKUP), "max_age_h": 24},
             "legacy": {"file": str(folder / LEGACY_BACKUP), "max_age_h": 24},
+            **({"objects": {"file": str(folder / OBJECTS_BACKUP), "max_age_h": 24}} if complete else {}),
         },
         "restore_programs": str(programs),
     }  # fmt: skip
@@ -67,6 +77,20 @@ def _dump(program: Path, dsn: str, file: Path) -> None:
     )  # fmt: skip
     if done.returncode:
         raise SystemExit(f"surroundings: pg_dump ended with {done.returncode}: {done.stderr[-300:]}")
+
+
+def _archive(pair: dict[str, Any], file: Path) -> bool:
+    """Write the objects of the bucket to a tar file. Return False if they are too many bytes."""
+    bucket = R2(pair["s3_url"], pair["s3_bucket"], pair["s3_access_key"], pair["s3_secret_key"])
+    listed = list(bucket.list(""))
+    if sum(each.size for each in listed) > LARGEST_BYTES:
+        return False
+    with tarfile.open(file, "w") as archive:
+        for key, upload in bucket.get_all([each.key for each in listed]).items():
+            member = tarfile.TarInfo(key)
+            member.size = len(upload.content)
+            archive.addfile(member, io.BytesIO(upload.content))
+    return True
 
 
 def _libpq(dsn: str) -> dict[str, str]:

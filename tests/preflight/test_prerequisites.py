@@ -10,6 +10,7 @@ from cutover.core.recorder import Recorder
 from cutover.preflight.findings import conclude
 from cutover.preflight.prerequisites_backups import age_findings, d1_restore_findings, legacy_restore_findings
 from cutover.preflight.prerequisites_migration import dry_run_findings
+from cutover.preflight.prerequisites_objects import object_backup_findings
 from cutover.preflight.prerequisites_plan import BACKUPS, MONITORING, TABLES, TOOL, as_planned, table_findings
 from cutover.preflight.prerequisites_usage import monitoring_findings, usage_findings
 from cutover.preflight.storage_role import read_tables
@@ -74,9 +75,8 @@ def test_usage_is_within_limits(
 
 
 def test_backups_are_recent(prerequisites: PrerequisiteSettings, recorder: Recorder) -> None:
-    """Issue 68, recommended: each database has a backup that is younger than its limit."""
+    """Issue 68, recommended: each store has a backup that is younger than its limit."""
     with as_planned(BACKUPS, prerequisites.required, recorder):
-        recorder.note_undetectable("objects of R2 without a backup: only those of the databases are checked")
         conclude(
             (each for store in STORES for each in age_findings(store, prerequisites.backups.get(store), recorder)),
             recorder,
@@ -92,6 +92,17 @@ def test_d1_backup_can_be_restored(
         if "d1" not in prerequisites.backups:
             raise NotVerified("preflight.prerequisites.backups.d1 names no backup")
         conclude(d1_restore_findings(prerequisites.backups["d1"], row_store, recorder), recorder)
+
+
+@pytest.mark.needs("r2")
+def test_object_backup_can_be_read(
+    prerequisites: PrerequisiteSettings, object_store: ObjectStore, recorder: Recorder
+) -> None:
+    """Issue 68, recommended: the backup of R2 is read to its end and contains the objects of the bucket."""
+    with as_planned(BACKUPS, prerequisites.required, recorder):
+        if "objects" not in prerequisites.backups:
+            raise NotVerified("preflight.prerequisites.backups.objects names no backup")
+        conclude(object_backup_findings(prerequisites.backups["objects"], object_store, recorder), recorder)
 
 
 @pytest.mark.needs("postgres")

@@ -25,7 +25,7 @@ _BACKUP: Final = Table(
 )
 LIMITS: Final = ("d1_mb", "r2_objects", "r2_mb", "requests_per_day")
 """The figures that may have a limit."""
-BACKUPS: Final = ("d1", "legacy")
+BACKUPS: Final = ("d1", "legacy", "objects")
 """The stores that may have a backup."""
 
 PREREQUISITES: Final = Table(
@@ -69,7 +69,7 @@ class PrerequisiteSettings:
     """The settings of the checks of the prerequisites of the plan.
 
     required: recommended issues that block here. alerts: who receives alerts. limits: figure -> its largest value.
-    backups: store (d1, legacy) -> backup. restore_programs: folder with pg_restore, None to search PATH.
+    backups: store (d1, legacy, objects) -> backup. restore_programs: folder with pg_restore, None to search PATH.
     """
 
     required: tuple[str, ...] = ()

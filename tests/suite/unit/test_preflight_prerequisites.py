@@ -1,9 +1,11 @@
 """The prerequisites of the plan: levels, dry run, monitoring, usage, and backups that are restored on trial."""
 
 import dataclasses
+import io
 import os
 import sqlite3
 import sys
+import tarfile
 import time
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +24,7 @@ from cutover.core.safety import SafetyLevel
 from cutover.core.secrets import Secret
 from cutover.preflight.prerequisites_backups import age_findings, d1_restore_findings
 from cutover.preflight.prerequisites_migration import dry_run_findings
+from cutover.preflight.prerequisites_objects import object_backup_findings
 from cutover.preflight.prerequisites_plan import (
     BACKUPS,
     MONITORING,
@@ -34,7 +37,7 @@ from cutover.preflight.prerequisites_plan import (
 )
 from cutover.preflight.prerequisites_usage import monitoring_findings, usage_findings
 from cutover.preflight.storage_checks import PLAN_SCHEMA
-from cutover.stores import RowFile
+from cutover.stores import ListedObject, RowFile
 from cutover.systems.target import Target
 
 pytestmark = pytest.mark.unit
@@ -309,6 +312,53 @@ def test_broken_d1_backup_is_found(database: Path, tmp_path: Path, old: str, new
     assert text.count(old) == 1
     assert restored(database, tmp_path, text.replace(old, new)) == expected
     assert not Path("made.db").exists()
+
+
+class Bucket:
+    """A bucket with these objects."""
+
+    def __init__(self, **sizes: int) -> None:
+        self.sizes = sizes
+
+    def list(self, prefix: str) -> Any:
+        """Return the entries of a listing."""
+        assert prefix == ""
+        return (ListedObject(key, size) for key, size in self.sizes.items())
+
+
+def archive(tmp_path: Path, **sizes: int) -> Backup:
+    """Return a compressed archive with files of these sizes."""
+    file = tmp_path / "objects.tar.gz"
+    with tarfile.open(file, "w:gz") as made:
+        for name, size in sizes.items():
+            member = tarfile.TarInfo(f"./{name}")
+            member.size = size
+            made.addfile(member, io.BytesIO(os.urandom(size)))
+    return Backup(file)
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        ({"a": 5000, "b": 7000}, []),
+        ({"a": 5000, "b": 1, "c": 1}, ["backup-incomplete:objects"]),
+        ({"a": 5000, "later": 9}, []),
+        ({}, []),
+    ],
+)
+def test_object_backup_is_compared(tmp_path: Path, stored: dict[str, int], expected: list[str]) -> None:
+    """Half of the objects must be in the archive with their size."""
+    bucket: Any = Bucket(**stored)
+    assert names(object_backup_findings(archive(tmp_path, a=5000, b=7000), bucket, Recorder())) == expected
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_truncated_object_backup_is_found(tmp_path: Path, share: float) -> None:
+    """An archive that ends too early is found."""
+    made = archive(tmp_path, a=5000, b=7000)
+    made.file.write_bytes(made.file.read_bytes()[: int(made.file.stat().st_size * share)])
+    bucket: Any = Bucket(a=5000)
+    assert names(object_backup_findings(made, bucket, Recorder())) == ["backup-not-restorable:objects"]
 
 
 def test_plan_tables_are_those_of_the_schema() -> None:
