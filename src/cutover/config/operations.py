@@ -18,6 +18,33 @@ from cutover.core.safety import SafetyLevel
 __all__ = ["SYSTEMS", "Operation", "Operations", "follow_pointer", "load_operations"]
 
 SYSTEMS: Final = ("worker", "legacy")
+NAMES: Final = (
+    "health",
+    "metrics",
+    "register",
+    "login",
+    "refresh",
+    "user",
+    "logout",
+    "delete_account",
+    "upload",
+    "list_files",
+    "file",
+    "download",
+    "delete",
+    "tags",
+    "columns",
+    "export",
+    "list_filters",
+    "create_filter",
+    "filter",
+    "delete_filter",
+    "index",
+    "front_end",
+    "no_such_operation",
+)
+"""The operations that the suite uses. An environment that lacks one declares it absent; the file names all of them."""
+
 _OF_A_FILE: Final = "file_id"
 """The parameter of operations on one list file. Other values of its upload may take its place."""
 
@@ -30,6 +57,10 @@ def load_operations(file: Path, overrides: Any, routes: Any, where: str) -> Oper
     the environment, for messages. Raises ConfigurationError.
     """
     tables = read_toml(file)
+    if missing := [name for name in NAMES if name not in tables]:
+        raise ConfigurationError(
+            file, missing[0], "missing", "Add the operation. An environment without it declares it absent."
+        )
     environments = file.parent.parent / "environments.toml"
     for name in table_of(environments, f"{where}.operations", overrides):
         if name not in tables:
