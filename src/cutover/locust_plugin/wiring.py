@@ -153,6 +153,9 @@ class _Wiring:
                 self._generate(
                     {**job, "index": 0, "of": 1}, "local", lambda report: run.reports.receive("local", report)
                 )
+        except KeyboardInterrupt as error:  # Locust would print it as the error of this greenlet
+            gevent.get_hub().handle_system_error(KeyboardInterrupt, error)
+            return
         except Exception as error:  # noqa: BLE001 - any exception is an error of the suite: exit code 3
             self._crash(error)
         gevent.spawn(self._watch, environment)

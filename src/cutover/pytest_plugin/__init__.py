@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cutover.config import option_help
-from cutover.run.signals import end_at_once, interrupt_on_signals
+from cutover.run.signals import end_at_once, end_with_meaning, interrupt_on_signals
 
 if TYPE_CHECKING:
     from cutover.pytest_plugin.session import GateSession
@@ -25,6 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of gate runs."""
     if any(word.partition("=")[0] == "--env" for word in sys.argv) and "PYTEST_XDIST_WORKER" not in os.environ:
         end_at_once()
+        end_with_meaning()
     group = parser.getgroup("cutover", "gates (docs/gates.md)")
     group.addoption("--env", dest="cutover_env", metavar="NAME", help=f"{option_help.ENVIRONMENT}, or an https URL")
     group.addoption("--worker-version", dest="cutover_version", metavar="ID", help=option_help.WORKER_VERSION)

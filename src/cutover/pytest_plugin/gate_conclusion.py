@@ -32,6 +32,7 @@ class Trouble:
 
     lost_processes: xdist workers that ended early. others_failed: a test that is not a check of a gate failed.
     interrupted: by Ctrl-C or SIGTERM, not by -x or --maxfail. at_the_end: an exception in the last teardowns.
+    wrong_usage: an error of the configuration that only the running pair shows.
     """
 
     invalid: list[str] = field(default_factory=list)
@@ -40,6 +41,7 @@ class Trouble:
     others_failed: bool = False
     interrupted: bool = False
     at_the_end: str | None = None
+    wrong_usage: str | None = None
 
 
 def conclude(session: GateSession, before: int) -> int:
@@ -62,7 +64,9 @@ def conclude(session: GateSession, before: int) -> int:
         read_only_form=environment.read_only_form if environment else {},
         invalid=[*trouble.invalid, *_measurement_errors(session), *([failure] if failure else [])],
         lost=session.pair.lost,
-        tool_error=_tool_error(before, stale_waivers(session.records, session.waivers)),
+        tool_error=(int(ExitCode.WRONG_USAGE), trouble.wrong_usage)
+        if trouble.wrong_usage
+        else _tool_error(before, stale_waivers(session.records, session.waivers)),
         selection=narrowing(session.config),
         unproven=unproven_version(environment, session.config.option.cutover_version),
         requests=facts["requests"],

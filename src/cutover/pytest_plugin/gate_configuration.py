@@ -38,6 +38,21 @@ def validate_options(config: pytest.Config) -> None:
         )
     if config.option.noconftest:
         raise ConfigurationError("--noconftest", "", "a gate run needs conftest.py", "Leave the option out.")
+    if not (config.rootpath / "conftest.py").is_file() and config.inipath is not None:
+        raise ConfigurationError(
+            config.rootpath / "conftest.py", "", "missing: it contains the fixtures of every gate", "Restore the file."
+        )
+    for name, folder in (
+        ("--alluredir", getattr(config.option, "allure_report_dir", None)),
+        ("--junitxml", config.option.xmlpath and Path(config.option.xmlpath).absolute().parent),
+    ):
+        if folder:  # the plugins would end with an internal error after the last check
+            try:
+                Path(folder).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ConfigurationError(
+                    name, "", f"{folder} cannot be created: {error.strerror}", "Name a folder that you may write to."
+                ) from None
     if config.inipath is None or "--reports" in config.invocation_params.args:
         # pytest takes a folder after an option that it does not know yet for a folder of tests.
         raise ConfigurationError(

@@ -100,11 +100,11 @@ class GateSession(GateRun):
                 self.load_environment()
                 if set(self.selected_gates or self.asked) - WITHOUT_SYSTEMS:
                     self._become_ready()
-            except ConfigurationError as error:
-                raise pytest.UsageError(str(error)) from None
+            except ConfigurationError as error:  # pytest would print a UsageError after the verdict
+                self.trouble.wrong_usage = str(error)
             except MeasurementError as error:
                 self.trouble.invalid.append(str(error))
-        return True if self.trouble.invalid else None
+        return True if self.trouble.invalid or self.trouble.wrong_usage else None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
+import traceback
+from types import TracebackType
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -18,6 +21,23 @@ def end_at_once() -> None:
     if threading.current_thread() is threading.main_thread():
         for number in _ENDING:
             signal.signal(number, _end)
+
+
+def end_with_meaning() -> None:
+    """End the process with 2 or 3 after an exception that nothing handled. Python's own 1 means NO-GO here."""
+    sys.excepthook = _uncaught
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    from cutover.core.secrets import redact
+
+    interrupted = issubclass(kind, KeyboardInterrupt)
+    text = "interrupted\n" if interrupted else redact("".join(traceback.format_exception(kind, error, trace)))
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    os._exit(2 if interrupted else 3)
 
 
 def interrupt_on_signals() -> None:

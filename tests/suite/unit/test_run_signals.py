@@ -59,3 +59,14 @@ def test_signal_ends_a_command_with_2(number: int) -> None:
     code, output = ended(COMMAND, number)
     assert code == 2, output
     assert output.splitlines()[-1] == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [("RuntimeError('x')", 3), ("KeyboardInterrupt", 2), ("SystemExit(10)", 10)]
+)
+def test_uncaught_exception_is_no_verdict(error: str, code: int) -> None:
+    """Python's 1 would mean NO-GO."""
+    program = f"from cutover.run import signals; signals.end_with_meaning(); print('ready', flush=True); raise {error}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert ("Traceback" in done.stderr) == (code == 3)
