@@ -1,5 +1,6 @@
 """A pair that waits for a core because of other processes is INVALID, not NO-GO. A slow pair stays NO-GO."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,3 +109,14 @@ def test_machine_without_figures_reports_none(tmp_path: Path, supervisor: int | 
     found = MachineLoad(supervisor, proc=tmp_path)
     found.sample()
     assert found.seconds == BusySeconds(0, 0, 0.0, 0.0)
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="no proc(5) with scheduler statistics")
+def test_this_machine_has_figures() -> None:
+    """The real files are read: this process waits for no core longer than the time that passed."""
+    clock = [0.0]
+    found = MachineLoad(os.getpid(), clock=lambda: clock[0])
+    for _ in range(3):
+        found.sample()
+        clock[0] += 1
+    assert found.seconds.measured == 2
