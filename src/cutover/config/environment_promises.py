@@ -6,25 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from cutover.config.promise_schema import check_promises
 from cutover.config.validation import ConfigurationError, Flag, known_keys, read_toml, table_of, typed, whole_of
 from cutover.core.errors import NotApplicable
 
 SYSTEMS: Final = ("worker", "legacy")
 _OPEN: Final = ("security_headers", "tokens.worker.claims", "tokens.legacy.claims", "front_end.asset_types")
 """Tables in which an environment may add keys: names of headers, claims and extensions."""
-TABLES: Final = (
-    "security_headers",
-    "cors",
-    "tokens",
-    "refusals",
-    "uploads",
-    "front_end",
-    "limiter",
-    "response_time",
-    "health",
-)
-"""The tables of contracts/promises.toml. An environment drops one by `promises.TABLE = false`, which it shows."""
-
 _LEAST_ONE: Final = (("security_headers", ""), ("cors", "headers"), ("front_end", "app_routes"))
 """Tables and lists that may not be empty: a check of nothing cannot fail."""
 
@@ -68,10 +56,7 @@ def read_promises(project: Path, name: str, changes: object, own: Path | None = 
     environments = project / "environments.toml"
     file = project / "contracts" / "promises.toml"
     base = read_toml(file)
-    if missing := [table for table in TABLES if table not in base]:
-        raise ConfigurationError(
-            file, missing[0], "missing", f"Add the table. An environment drops it by promises.{missing[0]} = false."
-        )
+    check_promises(file, base)
     if own is not None:
         base = _merged(own, "", "", base, {name: _replacing(value) for name, value in read_toml(own).items()})
     result = _merged(environments, f"{name}.promises", "", base, changes)

@@ -1,12 +1,17 @@
 """What an environment can change of the promises, and its own files in place of those in contracts/."""
 
+import copy
 import shutil
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cutover.config.environment_promises import token_claims, upload_limit
 from cutover.config.environments import Environment, environment_files, load_environment
+from cutover.config.promise_schema import check_promises
 from cutover.config.validation import ConfigurationError, root
 from cutover.core.errors import NotApplicable
 
@@ -140,3 +145,36 @@ def test_mistake_in_promises_names_key_and_fix(project: Path, text: str, words: 
         load(project, text)
     for word in words:
         assert word in str(caught.value)
+
+
+PROMISES = tomllib.loads((root() / "contracts" / "promises.toml").read_text())
+
+
+def promise_places(table: Any, here: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the place of each table and value."""
+    for key, value in table.items():
+        yield (*here, key)
+        if isinstance(value, dict):
+            yield from promise_places(value, (*here, key))
+
+
+@pytest.mark.parametrize("place", list(promise_places(PROMISES)), ids=".".join)
+def test_promise_of_another_kind_or_missing_is_refused(place: tuple[str, ...]) -> None:
+    """A wrong value would make an honest system NO-GO, and a missing key its check superfluous."""
+    for change in ("remove", "rename", [], None):
+        tables = copy.deepcopy(PROMISES)
+        inner = tables
+        for key in place[:-1]:
+            inner = inner[key]
+        value = inner.pop(place[-1])
+        if change == "rename":
+            inner[f"{place[-1]}_"] = value
+        elif change != "remove":
+            inner[place[-1]] = change
+        if change in ("remove", "rename") and place[-2:-1] == ("asset_types",):
+            check_promises(Path("promises.toml"), tables)  # the kinds of assets are the front end's own
+            continue
+        with pytest.raises(ConfigurationError) as refused:
+            check_promises(Path("promises.toml"), tables)
+        assert place[-1] in refused.value.key
+    check_promises(Path("promises.toml"), PROMISES)
