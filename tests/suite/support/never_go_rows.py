@@ -201,7 +201,7 @@ PYTEST = [
         ("contracts/promises.toml", "limit = 52428800", "limit = -1", 4, "limit"),
         (
             "contracts/promises.toml",
-            'claims = {{ iss = "list-cutter", aud = "list-cutter-api" }}',
+            'claims = { iss = "list-cutter", aud = "list-cutter-api" }',
             "claims = 1",
             4,
             "claims",

@@ -85,8 +85,9 @@ def command(row: Row, pair: str, reports: Path) -> list[str]:
 
 
 def run_row(row: Row, project: Path, request: pytest.FixtureRequest, reports: Path) -> GateRun:
-    """Apply the edits, run the command, and send the signal. Only pytest's rows need the tests' own pair."""
-    pair = request.getfixturevalue("own_pair").name if row.program == "pytest" else ""
+    """Apply the edits, run the command, and send the signal. A pair is started only for rows that name it."""
+    needed = row.program == "pytest" and ("{pair}" in row.more or not row.more.startswith("="))
+    pair = request.getfixturevalue("own_pair").name if needed else ""
     for name, old, new in row.edits:
         edit(project, name, old, new)
     variables = {"CUTOVER_ROOT": str(project), **row.variables}
