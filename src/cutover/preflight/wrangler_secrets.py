@@ -19,20 +19,24 @@ def required_secrets(
 ) -> list[tuple[WranglerEnvironment, tuple[str, ...]]]:
     """Return the names that each judged environment requires: from the settings, and key `secrets` of the file.
 
-    Raises NotVerified if neither names any.
+    Raises NotVerified if neither names any, or none of production. `secrets.production = []` says that it needs none.
     """
     found = []
-    for environment in file.environments(settings.judged):
+    environments = file.environments(settings.judged)
+    for environment in environments:
         declared = environment.get("secrets")
         listed = declared.get("required") if declared is not None else None
         names = [each.text for each in (listed.items if listed is not None else []) if each.text]
         names += settings.secrets.get(environment.name, ())
         if names:
             found.append((environment, tuple(dict.fromkeys(names))))
-    if not found:
+    has_production = any(environment.name == settings.production for environment in environments)
+    named = {environment.name for environment, _ in found} | settings.secrets.keys()
+    if not found or (has_production and settings.production not in named):
+        key = f"secrets.{settings.production}" if settings.production else 'secrets.""'
         raise NotVerified(
-            f"{file.shown}: no required secret is named: add preflight.wrangler.secrets.{settings.production} = "
-            '["JWT_SECRET", …] (environments.toml)'
+            f"{file.shown}: no required secret of {settings.production or 'the top level'} is named: add "
+            f'preflight.wrangler.{key} = ["JWT_SECRET", …] (environments.toml)'
         )
     return found
 

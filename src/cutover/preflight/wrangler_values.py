@@ -61,8 +61,9 @@ def _unfilled(environment: WranglerEnvironment, secrets: set[str]) -> Iterator[t
             yield first
     for name, value in environment.vars.items():
         for path, leaf in value.leaves(f"vars.{name}"):
-            if name not in secrets and leaf.text and _MARKED.search(leaf.text) and not _is_template(leaf.text):
-                yield path, leaf, "a value"
+            if name not in secrets and leaf.text and _MARKED.search(leaf.text):
+                if _is_name_of_secret(name) or not _is_template(leaf.text):
+                    yield path, leaf, "a value"
     for key, value in environment.used():
         if key in _ACCOUNT and value.text and not _is_filled_in(value, _HEX):
             yield key, value, f"the {key} (32 hexadecimal digits)"
@@ -111,13 +112,16 @@ _SECRET_NAME: Final = re.compile(
     r"|ACCESS_?KEY|AUTH_?KEY|SALT|(ACCESS|AUTH|API|BOT|REFRESH|BEARER|WEBHOOK)_?TOKEN|TOKEN)$",
     re.IGNORECASE,
 )
-_PUBLIC_NAME: Final = re.compile(r"PUBLIC|PUBLISHABLE|ANON|SITE_?KEY|CLIENT_?ID|VITE_|NEXT_PUBLIC", re.IGNORECASE)
+_PUBLIC_NAME: Final = re.compile(
+    r"(^|_)(PUBLIC|PUBLISHABLE|ANON|SITE_?KEY|CLIENT_?ID|VITE)(_|$)|SITEKEY|CLIENTID", re.IGNORECASE
+)
 _SECRET_VALUE: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----|^eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.|^[sr]k_(live|test)_\w{8,}"
     r"|^(AKIA|ASIA)[A-Z0-9]{12,}|^gh[pousr]_\w{20,}|^github_pat_\w{20,}|^SG\.[\w-]{10,}\.|^xox[abp]-|^[a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s@]+@"
 )
 _HARMLESS: Final = re.compile(
-    r"|true|false|none|null|required|optional|enabled|disabled|bearer|header|cookie|jwt|\d+(\.\d+)?|https?://[^@]*",
+    r"\s*|true|false|none|null|required|optional|enabled|disabled|bearer|header|cookie|jwt|include|omit|same-origin"
+    r"|\d{1,5}(\.\d+)?|https?://[^@]*",
     re.IGNORECASE,
 )
 
@@ -161,9 +165,13 @@ def why_secret(name: str, value: Located, required: Collection[str] = ()) -> str
     if any(leaf.text is not None and _SECRET_VALUE.search(leaf.text) for _, leaf in value.leaves()):
         return "whose value has the form of a secret"
     text = value.text
-    if text is None or _HARMLESS.fullmatch(text) or _is_placeholder(text, capitals=False) or _PUBLIC_NAME.search(name):
+    if text is None or _HARMLESS.fullmatch(text) or _MARKED.search(text) or not _is_name_of_secret(name):
         return ""
-    return "whose name is that of a secret" if _SECRET_NAME.search(name) else ""
+    return "whose name is that of a secret"
+
+
+def _is_name_of_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None and _PUBLIC_NAME.search(name) is None
 
 
 def named_resource(binding: Binding, key: str) -> str | None:
