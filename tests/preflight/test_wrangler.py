@@ -35,6 +35,9 @@ def test_environments_of_the_cutover_are_defined(
     wrangler_file: WranglerFile, wrangler: WranglerSettings, recorder: Recorder
 ) -> None:
     """The Wrangler configuration defines production, staging and both colours."""
+    recorder.notes += [
+        f"no {name}, as preflight.wrangler.without says: {why}" for name, why in wrangler.without.items()
+    ]
     conclude(missing_environments(wrangler_file, wrangler), recorder)
 
 
@@ -49,6 +52,7 @@ def test_staging_is_configured_like_production(
     wrangler_file: WranglerFile, wrangler: WranglerSettings, recorder: Recorder
 ) -> None:
     """Staging has the bindings, vars, compatibility settings and limits of production."""
+    recorder.notes += [f"accepted difference {path}: {why}" for path, why in wrangler.differences.items()]
     conclude(comparison_findings(wrangler_file, wrangler), recorder)
 
 
@@ -61,6 +65,8 @@ def test_environments_have_stores_of_their_own(
     wrangler_file: WranglerFile, wrangler: WranglerSettings, recorder: Recorder
 ) -> None:
     """No two environments use one Worker, database, bucket or namespace, unless that is declared."""
+    recorder.notes += [f"accepted: {', '.join(sorted(each.environments))} share stores: {each.reason}"
+                       for each in wrangler.shared]  # fmt: skip
     conclude(sharing_findings(wrangler_file, wrangler), recorder)
 
 
@@ -68,7 +74,11 @@ def test_routes_are_complete_and_do_not_overlap(
     wrangler_file: WranglerFile, wrangler: WranglerSettings, environment: Environment, recorder: Recorder
 ) -> None:
     """The routes of production serve every host name in use, and no route overlaps or is unreachable."""
-    conclude(route_findings(wrangler_file, wrangler, hosts_of(environment)), recorder)
+    hosts = hosts_of(environment)
+    conclude(route_findings(wrangler_file, wrangler, hosts), recorder)
+    if not hosts:
+        recorder.note_undetectable("a host without a route: every URL of the environment has an address, and preflight."
+                                   "wrangler.hosts names no host")  # fmt: skip
 
 
 def test_vars_contain_no_secret(wrangler_file: WranglerFile, wrangler: WranglerSettings, recorder: Recorder) -> None:

@@ -96,6 +96,7 @@ def read_wrangler(file: Path, key: str, row: Mapping[str, Any]) -> WranglerSetti
     for name, reason in {**row.get("without", {}), **row.get("differences", {})}.items():
         if not reason.strip():
             raise ConfigurationError(file, f"{key} {name}", "expected a reason, got none", "Write the reason.")
+    _refuse_gaps(file, key, row)
     if ("account" in row) != ("api" in row):
         missing = "api" if "account" in row else "account"
         raise ConfigurationError(
@@ -113,6 +114,39 @@ def read_wrangler(file: Path, key: str, row: Mapping[str, Any]) -> WranglerSetti
         },
         **{name: row[name] for name in plain if name in row},
     )
+
+
+def _refuse_gaps(file: Path, key: str, row: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError for settings that would leave production or its hosts without a judgement."""
+    production, staging = row.get("production", "production"), row.get("staging", "staging")
+    colours = row.get("colours", ("blue", "green"))
+    if production in row.get("without", {}):
+        raise ConfigurationError(
+            file, f"{key}.without.{production}", "expected an environment other than production, got production",
+            "Remove it: without production nothing is deployed. production names its environment.",
+        )  # fmt: skip
+    if staging in (production, *colours):
+        raise ConfigurationError(
+            file, f"{key}.staging", f"expected another environment than production and the colours, got {staging!r}",
+            "Correct one of them: a comparison of an environment with itself finds nothing.",
+        )  # fmt: skip
+    for name, what in (("hosts", "host name"), ("colours", "colour")):
+        if name in row and not row[name]:
+            raise ConfigurationError(
+                file, f"{key}.{name}", f"expected at least one {what}, got none",
+                "Remove the key: the hosts are then those of the URLs." if name == "hosts"
+                else 'Name the colours that exist, and give a reason for the others: without.blue = "why".',
+            )  # fmt: skip
+    for number, shared in enumerate(row.get("shared", ()), 1):
+        if not shared["reason"].strip():
+            raise ConfigurationError(
+                file, f"{key}.shared {number}.reason", "expected a reason, got none", "Write the reason."
+            )
+        if more := sorted(set(shared["environments"]) - {production, *colours}):
+            raise ConfigurationError(
+                file, f"{key}.shared {number}.environments", f"expected production and colours, got {more[0]!r}",
+                "Give it stores of its own: what it writes would change the data of production.",
+            )  # fmt: skip
 
 
 def wrangler_file(source: Path | str, key: str, path: Path) -> Path:

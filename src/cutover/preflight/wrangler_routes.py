@@ -14,6 +14,7 @@ from typing import Final
 from cutover.config.preflight_wrangler import WranglerSettings
 from cutover.preflight.findings import Finding
 from cutover.preflight.located import Located
+from cutover.preflight.promised_hosts import ascii_host
 from cutover.preflight.wrangler_file import WranglerEnvironment, WranglerFile
 
 PAGE: Final = "Cloudflare docs, Workers, Routes and domains"
@@ -34,8 +35,11 @@ class Route:
 
     @property
     def host(self) -> str:
-        """Return the host of the pattern in lower case, with its wildcard."""
-        return self._part("host").lower()
+        """Return the host of the pattern in lower case, with its wildcard and with Unicode labels as `xn--`."""
+        host = self._part("host")
+        name = host.lstrip("*")
+        dot = "." if name.startswith(".") else ""
+        return host[: len(host) - len(name)] + dot + ascii_host(name.removeprefix("."))
 
     @property
     def path(self) -> str:
@@ -93,6 +97,11 @@ def route_findings(file: WranglerFile, settings: WranglerSettings, hosts: Sequen
     for index, environment in enumerate(environments):
         for other in environments[:index]:
             found += _conflicts(file, environment, routes[environment.name], other, routes[other.name])
+    production = next((each for each in environments if each.name == settings.production), None)
+    for environment in environments if production is not None else ():
+        if environment is not production:
+            assert production is not None
+            found += _taken(file, environment, routes[environment.name], routes[production.name], hosts)
     for environment in environments:
         if environment.name == settings.production:
             found += _missing(file, environment, routes[environment.name], hosts)
@@ -139,9 +148,9 @@ def _problem(route: Route) -> str:
         return "a custom domain has no path and no wildcard"
     if "*" in parts["host"][1:] or "*" in parts["path"][:-1]:
         return "a wildcard is allowed only at the start of the host and at the end of the path"
-    if not _HOST.fullmatch(parts["host"].partition(":")[0]):
+    if not _HOST.fullmatch(route.host.partition(":")[0]):
         return "it has no valid host name"
-    zone = (route.zone or "").lower()
+    zone = ascii_host(route.zone or "")
     if zone and not (route.host.lstrip("*").lstrip(".") == zone or route.host.endswith(f".{zone}")):
         return f"its host is not in the zone {route.zone}"
     return ""
@@ -189,18 +198,67 @@ def _conflicts(
             break
 
 
+def _taken(
+    file: WranglerFile, environment: WranglerEnvironment, routes: list[Route], production: list[Route],
+    hosts: Sequence[str],
+) -> Iterator[Finding]:  # fmt: skip
+    """Yield each route by which another environment serves a host of production, which has only a wildcard for it."""
+    for route in routes:
+        if route.host not in hosts or any(theirs.host == route.host for theirs in production):
+            continue  # _conflicts reports the same host
+        for theirs in production:
+            if theirs.covers(route):
+                yield file.finding(
+                    f"route-taken:{environment.title}.{route.pattern}",
+                    route.line,
+                    expected=f"no route of {environment.title} for {route.host}, which production serves",
+                    got=f"{route.pattern!r}, which is more specific than {theirs.pattern!r} of production "
+                    f"({file.place(theirs.line)})",
+                    do_next=f"remove it, or add a route for {route.host} to production in its place",
+                    promised=PAGE,
+                )
+                break
+
+
+def _on_workers_dev(environment: WranglerEnvironment, routes: list[Route], host: str) -> bool:
+    """Return True if the host is that of the Worker in its account's subdomain of workers.dev.
+
+    Wrangler enables it by workers_dev = true, and without that key if the environment has no route.
+    """
+    enabled = environment.get("workers_dev")
+    worker, _, rest = host.partition(".")
+    return (
+        rest.endswith(".workers.dev")
+        and worker == (environment.worker or "").lower()
+        and (enabled.value is True if enabled is not None else not routes)
+    )
+
+
 def _missing(
     file: WranglerFile, environment: WranglerEnvironment, routes: list[Route], hosts: Sequence[str]
 ) -> Iterator[Finding]:
     at: Located | None = environment.get("routes") or environment.get("route")
     broken = {route.host.lstrip("*.") for route in routes if _problem(route)}
     for host in hosts:
+        if _on_workers_dev(environment, routes, host):
+            continue
+        if host.endswith(".workers.dev"):
+            expected, do_next = (
+                f"{host} to be served by {environment.title}",
+                (
+                    "set workers_dev = true and the name of the Worker as in this host, or correct the URL in "
+                    "environments.toml"
+                ),
+            )
+        else:
+            expected = f"a route of {environment.title} for every path of {host}"
+            do_next = f'add {{ pattern = "{host}/*", zone_name = "…" }}'
         if host not in broken and not any(route.serves(host) for route in routes):
             yield file.finding(
                 f"route-missing:{environment.title}.{host}",
                 at.line if at is not None else environment.own.line,
-                expected=f"a route of {environment.title} for every path of {host}",
+                expected=expected,
                 got=f"routes: {', '.join(route.pattern for route in routes) or 'none'}",
-                do_next=f'add {{ pattern = "{host}/*", zone_name = "…" }}',
+                do_next=do_next,
                 promised=f"{PAGE}; the URLs of the environment (environments.toml)",
             )

@@ -61,9 +61,9 @@ def _unfilled(environment: WranglerEnvironment, secrets: set[str]) -> Iterator[t
             yield first
     for name, value in environment.vars.items():
         for path, leaf in value.leaves(f"vars.{name}"):
-            if name not in secrets and leaf.text and _MARKED.search(leaf.text):
-                if _is_name_of_secret(name) or not _is_template(leaf.text):
-                    yield path, leaf, "a value"
+            marked = name not in secrets and leaf.text and _MARKED.search(leaf.text)
+            if marked and (_is_name_of_secret(name) or not _is_template(leaf.text or "")):
+                yield path, leaf, "a value"
     for key, value in environment.used():
         if key in _ACCOUNT and value.text and not _is_filled_in(value, _HEX):
             yield key, value, f"the {key} (32 hexadecimal digits)"

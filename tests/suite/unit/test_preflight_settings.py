@@ -79,3 +79,25 @@ def test_wrong_wrangler_file_is_refused(project: Path, name: str, expected: str)
     found = message(project, f'[mine.preflight.wrangler]\nfile = "{name}"')
     assert "[mine.preflight.wrangler.file]" in found
     assert expected in found
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('without = { production = "later" }', "without.production]: expected an environment other than production"),
+        ('production = "live"\nwithout = { live = "later" }', "without.live]: expected an environment other than"),
+        ('staging = "production"', "staging]: expected another environment than production and the colours"),
+        ('staging = "blue"', "staging]: expected another environment than production and the colours"),
+        ("hosts = []", "hosts]: expected at least one host name, got none"),
+        ("colours = []", "colours]: expected at least one colour, got none"),
+        ('shared = [{ environments = ["production", "blue"], reason = " " }]', "shared 1.reason]: expected a reason"),
+        (
+            'shared = [{ environments = ["production", "staging"], reason = "cheaper" }]',
+            "shared 1.environments]: expected production and colours, got 'staging'",
+        ),
+    ],
+)
+def test_setting_that_leaves_out_production_is_refused(project: Path, text: str, words: str) -> None:
+    """No setting leaves production, its hosts or its colours without a judgement, or staging on its data."""
+    (project / "wrangler.toml").write_text("")
+    assert words in message(project, f'[mine.preflight.wrangler]\nfile = "wrangler.toml"\n{text}')

@@ -10,6 +10,7 @@ from cutover.config.preflight_wrangler import WranglerSettings
 from cutover.config.validation import root
 from cutover.core.errors import NotVerified
 from cutover.preflight.wrangler_file import WranglerFile, read_wrangler_file
+from cutover.preflight.wrangler_routes import route_findings
 from cutover.preflight.wrangler_secrets import secret_list_findings
 from cutover.preflight.wrangler_values import placeholder_findings, secret_findings
 
@@ -64,3 +65,41 @@ def test_secrets_of_staging_alone_are_not_verified(tmp_path: Path) -> None:
     with pytest.raises(NotVerified, match=r"add preflight\.wrangler\.secrets\.production"):
         secret_list_findings(file, wanted)
     assert secret_list_findings(file, replace(wanted, secrets={**wanted.secrets, "production": ()})) == []
+
+
+WORKERS_DEV = 'name = "shop"\ncompatibility_date = "2024-01-01"\n[env.production]\n'
+IDN = (
+    'name = "shop"\ncompatibility_date = "2024-01-01"\n[env.production]\n'
+    'routes = [{ pattern = "shop.bücher.example/*", zone_name = "bücher.example" }]\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "found"),
+    [
+        (WORKERS_DEV, "shop-production.mine.workers.dev", []),
+        (f"{WORKERS_DEV}workers_dev = true\n", "shop-production.mine.workers.dev", []),
+        (f"workers_dev = true\n{WORKERS_DEV}", "shop-production.mine.workers.dev", []),
+        (f"{WORKERS_DEV}workers_dev = false\n", "shop-production.mine.workers.dev", ["route-none", "route-missing"]),
+        (f'{WORKERS_DEV}route = "a.b.example/*"\n', "shop-production.mine.workers.dev", ["route-missing"]),
+        (WORKERS_DEV, "shop.mine.workers.dev", ["route-missing"]),
+        (IDN, "shop.xn--bcher-kva.example", []),
+        (IDN.replace("ü", "Ü"), "shop.xn--bcher-kva.example", []),
+        (IDN.replace("bücher", "xn--bcher-kva"), "shop.xn--bcher-kva.example", []),
+    ],
+)
+def test_host_is_served_by_workers_dev_or_route(text: str, host: str, found: list[str], tmp_path: Path) -> None:
+    """A host on workers.dev needs no route, and a host name may be written in Unicode or as `xn--`."""
+    file, wanted = read(tmp_path, text)
+    assert [each.name.split(":")[1] for each in route_findings(file, wanted, [host])] == found
+
+
+@pytest.mark.parametrize(
+    ("route", "taken"), [("www.shop.example/*", 1), ("www.shop.example/api/*", 1), ("beta.shop.example/*", 0)]
+)
+def test_host_of_production_taken_by_staging_is_found(route: str, taken: int, tmp_path: Path) -> None:
+    """A route of staging for a host that production serves by a wildcard takes its requests."""
+    text = f'name = "shop"\n[env.production]\nroute = "*.shop.example/*"\n[env.staging]\nroute = "{route}"\n'
+    file, wanted = read(tmp_path, text)
+    found = route_findings(file, wanted, ["www.shop.example"])
+    assert [each.name for each in found] == [f"wrangler:route-taken:env.staging.{route}"] * taken
