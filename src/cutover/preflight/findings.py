@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from cutover.core.errors import CheckFailed
+from cutover.core.errors import Blocked, CheckFailed, MeasurementError, NotVerified
 from cutover.core.recorder import Recorder
 
 ATTACHMENT: Final = "preflight"
@@ -59,11 +59,30 @@ def _lines(finding: Finding) -> list[str]:
 
 
 def conclude(findings: Iterable[Finding], recorder: Recorder) -> None:
-    """Attach the findings to the check's record, each name once. Raises PreflightFailed if there are any."""
-    found = list({finding.name: finding for finding in findings}.values())
+    """Attach the findings to the check's record, each name once. Raises PreflightFailed if there are any.
+
+    Findings of one name are joined, so that none is hidden. If the search raises an error after a finding, the check
+    fails, and the record says what was not judged.
+    """
+    by_name: dict[str, list[Finding]] = {}
+    try:
+        for finding in findings:
+            by_name.setdefault(finding.name, []).append(finding)
+    except (NotVerified, MeasurementError, Blocked) as error:
+        if not by_name:
+            raise
+        recorder.incomplete = recorder.incomplete or str(error)
+    found = [
+        replace(same[0], place=_joined(each.place for each in same), got=_joined(each.got for each in same))
+        for same in by_name.values()
+    ]
     if found:
         recorder.attachments[ATTACHMENT] = [{**vars(each), "fingerprint": each.fingerprint} for each in found]
         raise PreflightFailed(found)
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(texts))
 
 
 def add_section(environment: str, section: str, line: str) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from cutover.config.preflight_wrangler import WranglerSettings
 from cutover.preflight.findings import Finding
 from cutover.preflight.wrangler_file import PAGE, WranglerEnvironment, WranglerFile
-from cutover.preflight.wrangler_values import named_resource
+from cutover.preflight.wrangler_values import FORMATS, named_resource
 
 STORES: Final = {
     "d1_databases": ("database_id", "D1 database"),
@@ -30,14 +30,23 @@ def sharing_findings(file: WranglerFile, settings: WranglerSettings) -> list[Fin
     """Return the stores and Workers that two environments use, unless the environment declares it for these two.
 
     Production and its colours have the same data by their nature, but that is declared too: a colour that writes to
-    production before the switch is a decision.
+    production before the switch is a decision. Environments outside the cutover (env.dev) must not have the stores of
+    production and its colours either.
     """
     environments = file.environments(settings.judged)
+    if len(environments) == len(settings.judged):  # else one of the others may be a missing one under another name
+        environments = file.environments(dict.fromkeys((*settings.judged, *_named(file))))
     return [
         *_same_workers(file, environments),
         *_same_stores(file, settings, environments),
         *_split_stores(file, settings, environments),
     ]
+
+
+def _named(file: WranglerFile) -> Iterator[str]:
+    """Yield the names of all environments of the file."""
+    env = file.root.get("env") if file.root is not None else None
+    yield from env.table if env is not None else ()
 
 
 def _same_workers(file: WranglerFile, environments: list[WranglerEnvironment]) -> Iterator[Finding]:
@@ -72,7 +81,10 @@ def _same_stores(
         owner, owner_line, _ = found[0]
         seen = {owner.name}
         for environment, line, path in found[1:]:
-            if any(environment.name == name or _declared(settings, environment.name, name) for name in seen):
+            in_cutover = environment.name in settings.judged or bool(seen & {settings.production, *settings.colours})
+            if not in_cutover or any(
+                environment.name == name or _declared(settings, environment.name, name) for name in seen
+            ):
                 seen.add(environment.name)
                 continue
             seen.add(environment.name)
@@ -81,7 +93,7 @@ def _same_stores(
                 line,
                 expected=f"a {title} of its own for {environment.title}",
                 got=f"{path}: {identifier!r}, as in {owner.title} ({file.place(owner_line)})",
-                do_next=f"create one for {environment.title}, or declare both environments in "
+                do_next=f"create one for {environment.title}, or declare production and its colours in "
                 "preflight.wrangler.shared with the reason (environments.toml)",
                 promised=f"{PAGE}, Environments; plan, Cloudflare Workers Configuration",
             )
@@ -119,4 +131,10 @@ def _stores(environment: WranglerEnvironment) -> Iterator[tuple[tuple[str, str],
         key, title = STORES.get(binding.kind, ("", ""))
         identifier = named_resource(binding, key) if key else None
         if identifier is not None:
-            yield (title, identifier), binding.row.table[key].line, binding.path
+            name = identifier.lower() if (binding.kind, key) in FORMATS else identifier
+            yield (title, name), binding.row.table[key].line, binding.path
+    consumers = environment.own.get("queues", "consumers")
+    for consumer in consumers.items if consumers is not None else ():
+        queue = consumer.get("queue")
+        if queue is not None and queue.text:
+            yield ("queue", queue.text), queue.line, "queues.consumers"

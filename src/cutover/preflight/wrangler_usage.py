@@ -22,8 +22,13 @@ _COMMENT: Final = re.compile(
     re.DOTALL,
 )
 _CALL: Final = re.compile(r"(?<!process\.)(?<!meta\.)\benv\s*\.\s*([A-Z][A-Z0-9_]*)\s*\.\s*[a-z]\w*\s*\(")
-_TEST: Final = r"\benv\s*\.\s*{name}\s*(?:\?|&&|\|\||===|!==|==|!=|\))|!\s*(?:\w+\.)*env\s*\.\s*{name}\b|\bin env\b"
+_TEST: Final = (
+    r"\benv\s*\.\s*{name}\s*(?:\?|&&|\|\||===|!==|==|!=|\))|!\s*(?:\w+\.)*env\s*\.\s*{name}\b"
+    r"|[\"'`]{name}[\"'`]\s+in\s+(?:\w+\.)*env\b"
+)
 """A place at which the code tests a name before it uses it."""
+_USE: Final = r"\b{name}\b(?!\s*\??\s*:\s*(?:Queue|Producer|Analytics|any\b|unknown\b))"
+"""A place that names a binding, other than its declaration as a type, `interface Env { JOBS: Queue }`."""
 
 
 def usage_findings(file: WranglerFile, settings: WranglerSettings) -> list[Finding]:
@@ -37,8 +42,9 @@ def usage_findings(file: WranglerFile, settings: WranglerSettings) -> list[Findi
     if not bindings:
         return []
     folder = settings.sources or _folder_of_main(file)
-    text = _text_of(folder) if folder is not None else ""
-    if not text:
+    source = _text_of(folder) if folder is not None else ""
+    text = _COMMENT.sub(_without_comment, source)
+    if not source:
         raise NotVerified(
             f"{file.shown}: no source code of the Worker was found, so it is not known if "
             f"{', '.join(sorted({binding.name for _, binding in bindings}))} is used: add "
@@ -54,7 +60,7 @@ def usage_findings(file: WranglerFile, settings: WranglerSettings) -> list[Findi
             promised="plan, Cloudflare Workers Configuration and Monitoring and Alerting",
         )
         for environment, binding in bindings
-        if not re.search(rf"\b{re.escape(binding.name)}\b", text)
+        if not re.search(_USE.format(name=re.escape(binding.name)), text)
     ]
 
 
@@ -115,7 +121,11 @@ def _text_of(folder: Path) -> str:
     """Return the text of all source files below a folder, without dependencies and tests."""
     parts = []
     for path in sorted(folder.rglob("*")):
-        if path.suffix not in _SOURCES or _SKIPPED & set(path.relative_to(folder).parts[:-1]):
+        if (
+            path.suffix not in _SOURCES
+            or path.name.endswith(".d.ts")
+            or _SKIPPED & set(path.relative_to(folder).parts[:-1])
+        ):
             continue
         try:
             if path.is_file() and path.stat().st_size < _SIZE_LIMIT:

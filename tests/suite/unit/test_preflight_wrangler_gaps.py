@@ -12,6 +12,8 @@ from cutover.core.errors import NotVerified
 from cutover.preflight.wrangler_file import WranglerFile, read_wrangler_file
 from cutover.preflight.wrangler_routes import route_findings
 from cutover.preflight.wrangler_secrets import secret_list_findings
+from cutover.preflight.wrangler_stores import sharing_findings
+from cutover.preflight.wrangler_usage import unbound_findings, usage_findings
 from cutover.preflight.wrangler_values import placeholder_findings, secret_findings
 
 pytestmark = pytest.mark.unit
@@ -103,3 +105,59 @@ def test_host_of_production_taken_by_staging_is_found(route: str, taken: int, tm
     file, wanted = read(tmp_path, text)
     found = route_findings(file, wanted, ["www.shop.example"])
     assert [each.name for each in found] == [f"wrangler:route-taken:env.staging.{route}"] * taken
+
+
+D1 = '[[env.{}.d1_databases]]\nbinding = "DB"\ndatabase_id = "{}"\n'
+ID = "5d3f2a10-6c1e-4b9a-9f0d-2f7c1f0a8e01"
+CONSUMER = '[[env.staging.queues.consumers]]\nqueue = "jobs"\n'
+PRODUCER = '[[env.production.queues.producers]]\nbinding = "JOBS"\nqueue = "jobs"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (D1.format("production", ID) + D1.format("staging", ID.upper()), ["env.staging.d1_databases.DB"]),
+        (D1.format("production", ID) + D1.format("dev", ID), ["env.dev.d1_databases.DB"]),
+        (D1.format("staging", ID) + D1.format("dev", ID), []),
+        (PRODUCER + CONSUMER, ["env.staging.queues.consumers"]),
+        (PRODUCER + CONSUMER.replace("staging", "production"), []),
+    ],
+)
+def test_store_of_production_in_any_environment_is_found(text: str, found: list[str], tmp_path: Path) -> None:
+    """A store of production is found in other letters, in an environment outside the cutover, and by a consumer."""
+    file, wanted = read(tmp_path, 'name = "shop"\n' + text)
+    wanted = replace(wanted, without={name: "not here" for name in wanted.judged if f"env.{name}." not in text})
+    names = [each.name.rpartition(":")[2] for each in sharing_findings(file, wanted)]
+    assert names == found
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "unused"),
+    [
+        ("index.ts", "interface Env { JOBS: Queue<Job>; }", 1),
+        ("index.ts", "type Env = { JOBS?: Queue };", 1),
+        ("index.ts", "// JOBS is written to later", 1),
+        ("worker.d.ts", "declare const JOBS;", 1),
+        ("index.ts", "env.JOBS.send(1)", 0),
+        ("index.ts", "const { JOBS } = env; JOBS.send(1)", 0),
+        ("index.ts", "const { JOBS: jobs } = env", 0),
+        ("index.ts", "env['JOBS'].send(1)", 0),
+    ],
+)
+def test_declared_queue_is_not_a_used_queue(name: str, source: str, unused: int, tmp_path: Path) -> None:
+    """A type, a comment or a file of types that names a queue does not use it."""
+    file, wanted = read(tmp_path, 'name = "shop"\n' + PRODUCER)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "other.ts").write_text("export {}")
+    (tmp_path / "src" / name).write_text(source)
+    assert len(usage_findings(file, replace(wanted, sources=tmp_path / "src"))) == unused
+
+
+def test_loop_over_env_does_not_hide_unbound_names(tmp_path: Path) -> None:
+    """A loop over all names tests none of them."""
+    file, wanted = read(tmp_path, 'name = "shop"\n' + PRODUCER)
+    (tmp_path / "src").mkdir()
+    source = "for (const k in env) log(k); env.CACHE.get(1); if ('FLAGS' in env) env.FLAGS.get(1)"
+    (tmp_path / "src" / "index.js").write_text(source)
+    found = unbound_findings(file, replace(wanted, sources=tmp_path / "src"))
+    assert [each.name for each in found] == ["wrangler:unbound:CACHE"]
