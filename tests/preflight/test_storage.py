@@ -9,6 +9,7 @@ from cutover.core.recorder import Recorder
 from cutover.core.rule_table import Rule
 from cutover.preflight.findings import conclude
 from cutover.preflight.storage_checks import (
+    BUCKET,
     MIGRATABLE,
     TABLES,
     applied_findings,
@@ -63,6 +64,7 @@ def test_schema_is_as_the_plan(
 
 
 @pytest.mark.needs("r2")
+@pytest.mark.owns(BUCKET)
 def test_bucket_is_reachable(environment: Environment, object_store: ObjectStore, recorder: Recorder) -> None:
     """The bucket lists its objects with the key of the suite."""
     expect_bucket(environment, object_store, recorder)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from lzma import LZMAError
 from typing import Final
 
@@ -16,6 +15,7 @@ from cutover.preflight.findings import Finding
 from cutover.preflight.prerequisites_backups import LEAST_SHARE
 from cutover.preflight.prerequisites_plan import BACKUPS
 from cutover.preflight.prerequisites_usage import LISTED
+from cutover.preflight.storage_checks import listed_objects
 from cutover.stores import ObjectStore
 
 _PIECE_BYTES: Final = 1 << 20
@@ -36,7 +36,7 @@ def object_backup_findings(backup: Backup, objects: ObjectStore, recorder: Recor
             redact(f"{type(error).__name__}: {error}")[:200], BACKUPS.promised, "make the backup again",
         )  # fmt: skip
         return
-    listed = list(islice(objects.list(""), LISTED))
+    listed = listed_objects(objects, LISTED)
     kept = sum(sizes.get(each.key) == each.size for each in listed)
     recorder.measure("objects of the bucket in the backup", kept, f">= {LEAST_SHARE:.0%} of {len(listed)}")
     recorder.note_undetectable("an object whose bytes in the backup differ: names and sizes are compared")

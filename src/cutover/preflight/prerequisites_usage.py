@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any, Final
 
 from cutover.core.errors import CheckFailed, NotApplicable
 from cutover.core.recorder import Recorder
 from cutover.preflight.findings import Finding
 from cutover.preflight.prerequisites_plan import MONITORING
+from cutover.preflight.storage_checks import listed_objects
 from cutover.stores import ObjectStore, RowStore
 from cutover.systems.target import Target
 
@@ -93,7 +93,7 @@ def _figures(
         else:
             yield "d1_mb", size / 1e6, False
     if objects is not None:
-        listed = list(islice(objects.list(""), LISTED + 1))
+        listed = listed_objects(objects, LISTED + 1)
         more = len(listed) > LISTED
         yield "r2_objects", min(len(listed), LISTED), more
         yield "r2_mb", sum(each.size for each in listed[:LISTED]) / 1e6, more

@@ -14,12 +14,14 @@ from cutover.preflight.findings import Finding
 from cutover.preflight.storage_migrations import Migrated, migrated, migration_files
 from cutover.preflight.storage_schema import STORED_SCHEMA, Schema, rebuilt
 from cutover.preflight.storage_schema_comparison import compared
-from cutover.stores import ObjectStore, RowStore
+from cutover.stores import ListedObject, ObjectStore, RowStore
 
 PLAN_SCHEMA: Final = Path("contracts") / "d1_schema.sql"
 """The plan's schema of D1 (Production Database Setup)."""
 TABLES: Final = "tables of D1"
 """The precondition of queries: D1 has the tables of the plan. Three checks of this section own it."""
+BUCKET: Final = "bucket of R2"
+"""The precondition of a listing."""
 MIGRATABLE: Final = "migrations that run"
 """The precondition of a comparison with the schema after all migrations."""
 
@@ -122,6 +124,17 @@ def expect_bucket(environment: Environment, objects: ObjectStore, recorder: Reco
             "storage:bucket-head", expected="the head of an object that the bucket lists", got="status 404",
             source=f"bucket {name}", do_next="check the endpoint: it may be that of another account or a cache",
         )  # fmt: skip
+
+
+def listed_objects(objects: ObjectStore, most: int) -> list[ListedObject]:
+    """Return the first objects of the bucket, for checks of which it is not the subject.
+
+    Raises Blocked if it does not list them.
+    """
+    try:
+        return list(islice(objects.list(""), most))
+    except CheckFailed as error:
+        raise Blocked({BUCKET: error.observed}) from None
 
 
 def _migrated(folder: Path, table: str = "", applied: Collection[str] | None = None) -> Migrated:

@@ -352,6 +352,20 @@ def test_object_backup_is_compared(tmp_path: Path, stored: dict[str, int], expec
     assert names(object_backup_findings(archive(tmp_path, a=5000, b=7000), bucket, Recorder())) == expected
 
 
+def test_bucket_that_does_not_list_blocks(tmp_path: Path) -> None:
+    """A missing bucket is a finding of its own check, and no second one of the usage or the backup."""
+
+    class Missing:
+        def list(self, prefix: str) -> Any:
+            raise CheckFailed("store:list", expected="status 200", got=f"status 404 for {prefix!r}")
+
+    bucket: Any = Missing()
+    with pytest.raises(Blocked, match="bucket of R2"):
+        names(object_backup_findings(archive(tmp_path, a=1), bucket, Recorder()))
+    with pytest.raises(Blocked, match="bucket of R2"):
+        names(usage_findings("x", {}, Recorder(), rows=None, objects=bucket, worker=None))
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
 def test_truncated_object_backup_is_found(tmp_path: Path, share: float) -> None:
     """An archive that ends too early is found."""

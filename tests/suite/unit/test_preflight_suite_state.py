@@ -160,6 +160,13 @@ def test_secrets_are_judged(environment: Environment, change: dict[str, str | No
     assert not any(value in str(each) for each in found for value in change.values() if value and len(value) > 5)
 
 
+def test_one_role_for_two_uses_is_no_equal_secret(environment: Environment) -> None:
+    """The rights of a role are judged by their own check."""
+    dsn = Secret("postgresql://reader:0123456789abcdef@db.example/list_cutter")
+    secrets = {**GOOD, "postgres_dsn": dsn, "postgres_writer_dsn": dsn}
+    assert not names(secret_findings(dataclasses.replace(environment, secrets=secrets)))
+
+
 def test_read_only_environment_needs_no_secret(environment: Environment) -> None:
     """Its checks sign no tokens and create no accounts."""
     assert not names(secret_findings(dataclasses.replace(environment, safety=SafetyLevel.READ_ONLY, secrets={})))
