@@ -57,10 +57,6 @@ def load_operations(file: Path, overrides: Any, routes: Any, where: str) -> Oper
     the environment, for messages. Raises ConfigurationError.
     """
     tables = read_toml(file)
-    if missing := [name for name in NAMES if name not in tables]:
-        raise ConfigurationError(
-            file, missing[0], "missing", "Add the operation. An environment without it declares it absent."
-        )
     environments = file.parent.parent / "environments.toml"
     for name in table_of(environments, f"{where}.operations", overrides):
         if name not in tables:
@@ -88,6 +84,10 @@ def load_operations(file: Path, overrides: Any, routes: Any, where: str) -> Oper
             if operation.absent is None:
                 operation = _routed(operation, routed.get(system))
             result[system][name] = replace(operation, needs=needs)
+    if missing := [name for name in NAMES if name not in tables]:
+        raise ConfigurationError(
+            file, missing[0], "missing", "Add the operation. An environment without it declares it absent."
+        )
     for system, found in result.items():
         signed_in = [found[name] for name in ("register", "login") if name in found and found[name].absent is None]
         if signed_in and not any(each.has("access_token") for each in signed_in):
