@@ -12,6 +12,7 @@ from cutover.preflight.dns_queries import Outcome
 from cutover.preflight.dns_servers import PAGE
 from cutover.preflight.dns_survey import DnsSurvey
 from cutover.preflight.findings import Finding
+from cutover.preflight.tls_certificates import Certificate
 from cutover.preflight.tls_survey import TlsSurvey
 
 KNOWN_TAGS: Final = ("issue", "issuewild", "iodef", "issuemail", "issuevmc", "contactemail", "contactphone")
@@ -80,6 +81,8 @@ def _judge_records(
     judged: Judgement, dns: DnsSurvey, tls: TlsSurvey | None, host: str, owner: str, texts: Sequence[str]
 ) -> None:
     records = [record for text in texts if (record := read_caa(text)) is not None]
+    if len(records) < len(texts):
+        judged.unverified.append(f"CAA of {host}: the suite cannot read a record: {'; '.join(texts)}")
     if tls is None:
         judged.unverified.append(f"CAA of {host}: preflight.tls is missing, so the CA of its certificate is unknown")
         return
@@ -92,7 +95,14 @@ def _judge_records(
         if any(used.host == host and used.is_https for used in dns.names):
             judged.block(HANDSHAKE, f"{host}: no certificate")
         return
-    leaf = leaves[0]
+    for leaf in {(each.organization, each.names, each.self_signed): each for each in leaves}.values():
+        _judge_leaf(judged, dns, tls, host, owner, texts, records, leaf)
+
+
+def _judge_leaf(
+    judged: Judgement, dns: DnsSurvey, tls: TlsSurvey, host: str, owner: str, texts: Sequence[str],
+    records: Sequence[CaaRecord], leaf: Certificate,
+) -> None:  # fmt: skip
     domains = tls.settings.ca_domains or leaf.ca_domains
     if leaf.self_signed:
         judged.block(TRUST, f"{host}: a self-signed certificate has no CA")
@@ -102,8 +112,9 @@ def _judge_records(
             f"CAA of {host}: {leaf.organization!r} is not a known CA. Add preflight.tls.ca_domains with its names"
         )
         return
-    wildcard = host not in leaf.names and leaf.covers(host)
-    if not permits(records, domains, wildcard=wildcard):
+    # A certificate for the name and for all names below it needs both permissions.
+    kinds = [host not in leaf.names and leaf.covers(host), *([True] if f"*.{host}" in leaf.names else [])]
+    if not all(permits(records, domains, wildcard=wildcard) for wildcard in kinds):
         judged.findings.append(
             Finding(
                 f"dns:caa:{host}", f"{owner} CAA at the resolver {dns.resolver}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from cutover.config.preflight_dns import DnsSettings
 from cutover.preflight.dns_judgement import RESOLVING, Judgement
 from cutover.preflight.dns_names import UsedName
 from cutover.preflight.dns_proxied import hidden_by_proxy, is_proxied
@@ -23,6 +24,7 @@ def judge_resolution(survey: DnsSurvey) -> Judgement:
         judged.measure(f"addresses of {used.host}", ", ".join(addresses) or None, "at least one")
         if addresses:
             judged.could_not_detect += _hidden(survey, used.host)
+            _judge_other_kind(survey, used.host, judged)
             continue
         answers = [survey.resolved[used.host, kind] for kind in ADDRESSES]
         if (target := dangling_target(survey, used.host)) is not None:
@@ -43,6 +45,22 @@ def judge_resolution(survey: DnsSurvey) -> Judgement:
         )
     judged.could_not_detect += _unchecked(survey)
     return judged
+
+
+def _judge_other_kind(survey: DnsSurvey, host: str, judged: Judgement) -> None:
+    """Report a name with addresses of one kind and a failing question for the other kind."""
+    for kind in ADDRESSES:
+        answer = survey.resolved[host, kind]
+        if not answer.responded:
+            judged.unverified.append(f"{host} {kind} at the resolver {survey.resolver}: {answer.outcome}. Ask again")
+        elif answer.outcome not in (Outcome.ANSWER, Outcome.NO_DATA, Outcome.NO_NAME):
+            judged.findings.append(
+                Finding(
+                    f"dns:kind-fails:{host}", f"{host} {kind} at the resolver {survey.resolver}",
+                    "an answer, also without records: clients ask for A and AAAA", f"{answer.outcome} {answer.code}",
+                    PAGE, "repair the authoritative servers for questions of this type",
+                )
+            )  # fmt: skip
 
 
 def _unchecked(survey: DnsSurvey) -> list[str]:
@@ -73,6 +91,11 @@ def judge_ttl(survey: DnsSurvey) -> Judgement:
     """Report each name whose records may stay in caches for longer than the limit."""
     judged = Judgement()
     limit = survey.settings.max_ttl_s
+    if limit > DnsSettings.max_ttl_s:
+        judged.warnings.append(
+            f"preflight.dns.max_ttl_s allows {limit} s, more than the plan's {DnsSettings.max_ttl_s} s: after a switch "
+            "or a rollback, caches send users to the other system for that time"
+        )
     for used in _each_host(survey):
         host = used.host
         if not survey.addresses(host):

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Iterator
 from typing import Final
 
+from cutover.config.preflight_tls import TlsSettings
 from cutover.preflight.dns_judgement import HANDSHAKE, RESOLVING, Judgement
 from cutover.preflight.findings import Finding
 from cutover.preflight.tls_certificates import Certificate
@@ -64,6 +65,8 @@ def judge_versions(survey: TlsSurvey) -> Judgement:
 def judge_chain(survey: TlsSurvey) -> Judgement:
     """Report each certificate that clients do not trust: self-signed, incomplete chain, unknown CA."""
     judged = judgement_of(survey)
+    if survey.ca_file is not None:
+        judged.notes.append(f"trust is judged by the CAs in {survey.ca_file}, not by those of browsers")
     for probed, leaf in _certificates(survey, judged):
         if probed.trust_code is None:
             why = probed.trust_error or "no handshake"
@@ -142,6 +145,11 @@ def judge_days(survey: TlsSurvey, now: datetime.datetime) -> Judgement:
     """Report each certificate that is not valid or expires soon. A warning, if some more days are left."""
     judged = judgement_of(survey)
     fail, warn = survey.settings.fail_days, survey.settings.warn_days
+    if fail < TlsSettings.fail_days or warn < TlsSettings.warn_days:
+        judged.warnings.append(
+            f"preflight.tls accepts certificates with more than {fail} days left (warning up to {warn}); the limits of "
+            f"the gate are {TlsSettings.fail_days} and {TlsSettings.warn_days}"
+        )
     for probed, leaf in _certificates(survey, judged):
         chain = [each for each in (leaf, *(probed.others or ())) if each is leaf or not each.self_issued]
         first = min(chain, key=lambda each: each.not_after)

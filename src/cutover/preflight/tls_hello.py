@@ -24,6 +24,9 @@ _CIPHERS: Final = (
 """Every cipher suite that a server with such a version may still choose."""
 
 _HANDSHAKE: Final = 22
+_ALERT: Final = b"\x15"
+_ALERT_LENGTH: Final = 7
+_WARNING: Final = 1
 _SERVER_HELLO: Final = 2
 _LONGEST_RECORD: Final = 16_384 + 2048
 
@@ -54,22 +57,31 @@ def chosen_version(data: bytes) -> int | None:
 def accepts_version(address: tuple[str, int], host: str, version: int, timeout_s: float) -> bool | None:
     """Return True if the server answers the hello with a ServerHello of that version, None if it does not react.
 
-    address: IP address and port. An alert, other bytes and the end of the connection are a refusal. Raises OSError if
-    no connection is established.
+    address: IP address and port. A fatal alert, other bytes and the end of the connection are a refusal. Raises OSError
+    if no connection is established.
     """
     deadline = time.monotonic() + timeout_s
     with socket.create_connection(address, timeout=timeout_s) as connection:
         received = b""
         try:
             connection.sendall(client_hello(host, version))
-            while len(received) < 11:
-                connection.settimeout(max(0.001, deadline - time.monotonic()))
-                part = connection.recv(_LONGEST_RECORD)
-                if not part:
+            while True:
+                if received[:1] == _ALERT and len(received) >= _ALERT_LENGTH:
+                    if received[5] != _WARNING:
+                        return False
+                    received = received[_ALERT_LENGTH:]  # unrecognized_name, after which a handshake goes on (RFC 6066)
+                elif received[:1] not in (b"", _ALERT, bytes([_HANDSHAKE])):
                     return False
-                received += part
-                if received[0] != _HANDSHAKE:
-                    return False
+                elif received[:1] != _ALERT and len(received) >= 11:
+                    break
+                else:
+                    if time.monotonic() > deadline:
+                        return None
+                    connection.settimeout(max(0.001, deadline - time.monotonic()))
+                    part = connection.recv(_LONGEST_RECORD)
+                    if not part:
+                        return False
+                    received += part
         except TimeoutError:
             return None
         except ConnectionError:
