@@ -170,15 +170,23 @@ def _execute_export(database: sqlite3.Connection, file: Path) -> int:
             for line in lines:
                 parts.append(line)
                 if line.rstrip().endswith(";") and sqlite3.complete_statement("".join(parts)):
-                    for _, statement in statements("".join(parts)):
-                        database.execute(statement)
-                        count += 1
+                    count += _execute_all(database, "".join(parts))
                     parts.clear()
-        if "".join(parts).strip():
+        rest = "".join(parts)  # may be a comment, or a statement with a comment behind it
+        if any(statements(rest)) and not sqlite3.complete_statement(rest):
             raise sqlite3.Warning("the file ends within a statement: it is truncated")
+        count += _execute_all(database, rest)
     finally:
         database.set_authorizer(None)
     return count
+
+
+def _execute_all(database: sqlite3.Connection, sql: str) -> int:
+    """Execute complete statements, and return their number."""
+    found = [statement for _, statement in statements(sql)]
+    for statement in found:
+        database.execute(statement)
+    return len(found)
 
 
 @contextlib.contextmanager

@@ -288,6 +288,18 @@ def test_d1_backup_is_restored(database: Path, tmp_path: Path) -> None:
     assert restored(database, tmp_path, export(database)) == []
 
 
+@pytest.mark.parametrize("end", ["-- end", "/* made\n   today */\n", "SELECT 1; -- end", "\n\n"])
+def test_d1_backup_that_ends_with_a_comment_is_restored(database: Path, tmp_path: Path, end: str) -> None:
+    """An export that ends with a comment, with or without a statement before it, is complete."""
+    assert restored(database, tmp_path, export(database) + end) == []
+
+
+@pytest.mark.parametrize("end", ["SELECT", "SELECT 'a;", "SELECT 1; SELECT"])
+def test_d1_backup_cut_off_in_a_statement_is_found(database: Path, tmp_path: Path, end: str) -> None:
+    """An export that ends within a statement or a text is not restorable."""
+    assert restored(database, tmp_path, export(database) + end) == ["backup-not-restorable:d1"]
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_truncated_d1_backup_is_found(database: Path, tmp_path: Path, share: float) -> None:
     """An export that ends too early is found, by its last statement or by what it lacks."""
