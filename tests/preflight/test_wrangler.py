@@ -15,7 +15,7 @@ from cutover.preflight.wrangler_file import READABLE, WranglerFile, missing_envi
 from cutover.preflight.wrangler_routes import route_findings
 from cutover.preflight.wrangler_secrets import secret_list_findings
 from cutover.preflight.wrangler_shape import validity_findings
-from cutover.preflight.wrangler_stores import sharing_findings
+from cutover.preflight.wrangler_stores import other_store_findings, sharing_findings
 from cutover.preflight.wrangler_usage import unbound_findings, usage_findings
 from cutover.preflight.wrangler_values import placeholder_findings, secret_findings
 
@@ -62,12 +62,13 @@ def test_no_placeholder_is_left(wrangler_file: WranglerFile, wrangler: WranglerS
 
 
 def test_environments_have_stores_of_their_own(
-    wrangler_file: WranglerFile, wrangler: WranglerSettings, recorder: Recorder
+    wrangler_file: WranglerFile, wrangler: WranglerSettings, environment: Environment, recorder: Recorder
 ) -> None:
-    """No two environments use one Worker, database, bucket or namespace, unless that is declared."""
+    """No two environments use one Worker or store, unless that is declared, and the suite reads those of the Worker."""
     recorder.notes += [f"accepted: {', '.join(sorted(each.environments))} share stores: {each.reason}"
                        for each in wrangler.shared]  # fmt: skip
-    conclude(sharing_findings(wrangler_file, wrangler), recorder)
+    others = other_store_findings(wrangler_file, wrangler, environment)
+    conclude([*sharing_findings(wrangler_file, wrangler), *others], recorder)
 
 
 def test_routes_are_complete_and_do_not_overlap(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
+from cutover.config.environment import Environment
 from cutover.config.preflight_wrangler import WranglerSettings
 from cutover.preflight.findings import Finding
 from cutover.preflight.wrangler_file import PAGE, WranglerEnvironment, WranglerFile
@@ -22,6 +24,7 @@ STORES: Final = {
     "unsafe": ("namespace_id", "rate limit namespace"),
 }
 """Kind of a binding -> the key that names its store, and the store for messages."""
+_DATABASE: Final = re.compile(r"/client/v4/accounts/[^/]+/d1/database/([^/]+)$")
 _DATA: Final = frozenset({"D1 database", "R2 bucket", "KV namespace", "Hyperdrive configuration", "Vectorize index"})
 """Stores with users' data. Queues, datasets and rate limits may differ between two versions on the same data."""
 
@@ -41,6 +44,38 @@ def sharing_findings(file: WranglerFile, settings: WranglerSettings) -> list[Fin
         *_same_stores(file, settings, environments),
         *_split_stores(file, settings, environments),
     ]
+
+
+def other_store_findings(file: WranglerFile, settings: WranglerSettings, environment: Environment) -> Iterator[Finding]:
+    """Yield the stores that the suite reads and that the Worker of the environment does not bind.
+
+    The checks of stores, contract and migration would judge another database than the one that is deployed. The Worker
+    is found by its name (worker.name); without one, the stores of all environments of the cutover count.
+    """
+    environments = file.environments(settings.judged)
+    worker = environment.systems.get("worker")
+    named = [each for each in environments if worker is not None and worker.name and each.worker == worker.name]
+    database = _DATABASE.search(environment.d1.url) if environment.d1 is not None else None
+    bucket = environment.bucket.bucket if environment.bucket is not None and not environment.local_runtime else None
+    for kind, used, key in (
+        ("d1_databases", database[1] if database is not None else None, "d1.url"),
+        ("r2_buckets", bucket, "r2.bucket"),
+    ):
+        judged = named or environments
+        bindings = sum(binding.kind == kind for each in judged for binding in each.bindings)
+        bound = [found for each in judged for found in _stores(each) if found[0][0] == STORES[kind][1]]
+        if used is None or not bound or len(bound) < bindings:  # a placeholder is a finding of its own
+            continue
+        names = dict.fromkeys(store[1] for store, _, _ in bound)
+        if used not in names and used.lower() not in names:
+            yield file.finding(
+                f"other-store:{kind}",
+                bound[0][1],
+                expected=f"{used!r}, which the suite reads (environments.toml [{environment.name}] {key})",
+                got=", ".join(map(repr, names)),
+                do_next="correct one of them: the checks of the stores judge what is not deployed",
+                promised=f"{PAGE}; docs/preflight.md, Stores",
+            )
 
 
 def _named(file: WranglerFile) -> Iterator[str]:

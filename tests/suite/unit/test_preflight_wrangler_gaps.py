@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from cutover.config.environments import load_environment
 from cutover.config.preflight_wrangler import WranglerSettings
 from cutover.config.validation import root
 from cutover.core.errors import NotVerified
 from cutover.preflight.wrangler_file import WranglerFile, read_wrangler_file
 from cutover.preflight.wrangler_routes import route_findings
 from cutover.preflight.wrangler_secrets import secret_list_findings
-from cutover.preflight.wrangler_stores import sharing_findings
+from cutover.preflight.wrangler_stores import other_store_findings, sharing_findings
 from cutover.preflight.wrangler_usage import unbound_findings, usage_findings
 from cutover.preflight.wrangler_values import placeholder_findings, secret_findings
 
@@ -161,3 +162,38 @@ def test_loop_over_env_does_not_hide_unbound_names(tmp_path: Path) -> None:
     (tmp_path / "src" / "index.js").write_text(source)
     found = unbound_findings(file, replace(wanted, sources=tmp_path / "src"))
     assert [each.name for each in found] == ["wrangler:unbound:CACHE"]
+
+
+STAGING_ID = "7b8c9d12-0e4f-4a6b-8c3d-5e6f7a8b9c02"
+ENVIRONMENT = """
+[mine]
+safety = "read-only"
+worker = {{ url = "https://list-cutter.com", name = "{name}" }}
+legacy = {{ absent = "none" }}
+d1 = {{ url = "https://api.cloudflare.com/client/v4/accounts/a1/d1/database/{database}" }}
+r2 = {{ endpoint = "https://a1.r2.cloudflarestorage.com", bucket = "{bucket}" }}
+secrets = {{ d1_api_token = "T", r2_access_key_id = "T", r2_secret_access_key = "T" }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "database", "bucket", "found"),
+    [
+        ("list-cutter-production", ID, "cutty-files-prod", []),
+        ("list-cutter-production", ID.upper(), "cutty-files-prod", []),
+        ("list-cutter-production", STAGING_ID, "cutty-files-prod", ["d1_databases"]),
+        ("list-cutter-production", ID, "other", ["r2_buckets"]),
+        ("unknown-name", STAGING_ID, "cutty-files-prod", []),
+        ("unknown-name", "11111111-2222-4333-8444-555555555555", "other", ["d1_databases", "r2_buckets"]),
+    ],
+)
+def test_suite_reads_the_stores_of_the_worker(
+    name: str, database: str, bucket: str, found: list[str], tmp_path: Path
+) -> None:
+    """A database or bucket of the suite's environment that its Worker does not bind is a finding."""
+    file, wanted = read(tmp_path, HONEST)
+    (tmp_path / "contracts").symlink_to(root() / "contracts")
+    (tmp_path / "environments.toml").write_text(ENVIRONMENT.format(name=name, database=database, bucket=bucket))
+    environment = load_environment(tmp_path, "mine", variables={"T": "0123456789abcdef0123456789abcdef"})
+    names = [each.name for each in other_store_findings(file, wanted, environment)]
+    assert names == [f"wrangler:other-store:{kind}" for kind in found]
