@@ -22,6 +22,10 @@ from cutover.stores import RowStore
 _PASSED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV", "PYTHONPATH")
 """Variables that the tool inherits, besides those that the environment names."""
 _SHOWN: Final = 300
+PROBLEMS: Final = frozenset(
+    {"errors", "failed", "failures", "failed_rows", "left_out", "lost", "not_undone", "rejected"}
+)
+"""Figures in the tool's summary that must be 0."""
 
 
 def dry_run_findings(
@@ -49,8 +53,18 @@ def dry_run_findings(
             f"{result.returncode}: {_last_line(result.stderr) or _last_line(result.stdout) or 'no output'}",
             TOOL.promised, "run the command in a terminal, and correct what it reports",
         )  # fmt: skip
-    for name, value in _summary(result.stdout).items():
-        recorder.measure(f"dry run: {name}", value, "reported")
+    summary = _summary(result.stdout)
+    for name, value in summary.items():
+        recorder.measure(f"dry run: {name}", value, "= 0" if name in PROBLEMS else "reported")
+    problems = {name: value for name, value in summary.items() if name in PROBLEMS and value not in (0, "0", "")}
+    if result.returncode == 0 and problems:
+        yield Finding(
+            "prerequisites:dry-run-problems", place, f"{shown} to report no problem",
+            ", ".join(f"{name} = {value}" for name, value in problems.items()), TOOL.promised,
+            "correct what the tool reports: its exit code 0 does not say that nothing is lost",
+        )  # fmt: skip
+    if rows is None:
+        recorder.note_undetectable("a dry run that writes to D1: the environment names no d1")
     after = _counts(rows)
     if before == after:
         return

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from cutover.core.errors import CheckFailed, NotApplicable
+from cutover.core.errors import CheckFailed, NotApplicable, NotVerified
 from cutover.core.recorder import Recorder
 from cutover.preflight.findings import Finding
 from cutover.preflight.prerequisites_plan import MONITORING
@@ -61,8 +61,12 @@ def usage_findings(
     """Yield a finding for each measured figure above its limit, and for each figure without a declared limit.
 
     limits: d1_mb, r2_objects, r2_mb and requests_per_day, as far as they are declared. D1's own limit always counts.
+    Raises NotVerified if no figure is known.
     """
-    for name, value, least in _figures(recorder, rows, objects, worker):
+    figures = list(_figures(recorder, rows, objects, worker))
+    if not figures:
+        raise NotVerified(f"environments.toml [{environment}] names no d1, no r2 and no metrics, so no usage is known")
+    for name, value, least in figures:
         limit = limits.get(name, D1_MB if name == "d1_mb" else None)
         shown = f"{'at least ' if least else ''}{value:,.6g}"
         recorder.measure(name, shown, "no limit declared" if limit is None else f"<= {limit:,.6g}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from cutover.config.environment import Environment
-from cutover.core.errors import Blocked, CheckFailed
+from cutover.core.errors import Blocked, CheckFailed, MeasurementError
 from cutover.core.recorder import Recorder
 from cutover.preflight.findings import Finding
 from cutover.preflight.storage_migrations import Migrated, migrated, migration_files
@@ -68,7 +68,14 @@ def plan_findings(
     Other checks compare D1 with the migrations. folder: of the migrations; if it is not named, D1 itself is compared.
     Raises Blocked if a migration cannot run.
     """
-    expected = migrated([project / PLAN_SCHEMA]).schema
+    try:
+        plan = migrated([project / PLAN_SCHEMA])
+    except (OSError, UnicodeDecodeError) as error:
+        raise MeasurementError(f"{PLAN_SCHEMA}: cannot be read: {error}. Restore the file.") from None
+    if plan.problems or not plan.schema.tables:
+        problem = str(plan.problems[0]) if plan.problems else "it has no table"
+        raise MeasurementError(f"{PLAN_SCHEMA}: expected the plan's schema, got: {problem}. Restore the file.")
+    expected = plan.schema
     if folder is None:
         found = compared(expected, live_schema(rows, table), additions=False)
     else:

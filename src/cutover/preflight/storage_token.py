@@ -195,6 +195,12 @@ def _scope_findings(
                 f"storage:{what}-resource:{name}", key, f"only the resource {resource}", f"also {name}", _PROMISED,
                 do_next.format(expected),
             )  # fmt: skip
+    own = [name for name in named if not name.startswith("com.cloudflare.api.user.")]
+    if names & needed and not own:
+        yield Finding(
+            f"storage:{what}-no-resource", key, f"the resource {resource}", "no resource", _PROMISED,
+            do_next.format(expected),
+        )  # fmt: skip
     if not names & needed:
         yield Finding(
             f"storage:{what}-lacking", key, expected, ", ".join(sorted(names)) or "no permission", _PROMISED,

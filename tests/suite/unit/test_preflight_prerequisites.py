@@ -134,6 +134,8 @@ def script(text: str, **more: Any) -> DryRun:
     ("text", "expected"),
     [
         ("print('{\"left_out\": 0}')", []),
+        ("print('{\"left_out\": 2}')", ["dry-run-problems"]),
+        ("print('{\"errors\": 1, \"files\": 4}')", ["dry-run-problems"]),
         ("import sys; sys.exit('two rows cannot be migrated')", ["dry-run-failed"]),
         ("import sqlite3, sys; c = sqlite3.connect({!r}); c.execute('DELETE FROM users'); c.commit()",
          ["dry-run-wrote"]),
@@ -151,6 +153,19 @@ def test_dry_run_is_judged(
         assert "two rows cannot be migrated" in found[0].got
     if not expected:
         assert recorder.measured[-1].value == 0
+
+
+def test_dry_run_without_d1_says_what_it_cannot_see(project: Path, environment: Environment) -> None:
+    """Without D1 no rows are counted, and the record says so."""
+    recorder = Recorder()
+    assert names(dry_run_findings(project, environment, script("pass"), None, recorder)) == []
+    assert any("writes to D1" in text for text in recorder.could_not_detect)
+
+
+def test_usage_without_any_figure_is_not_verified() -> None:
+    """No D1, no bucket and no metrics: nothing is within its limits."""
+    with pytest.raises(NotVerified, match="no usage is known"):
+        names(usage_findings("mine", {"d1_mb": 1}, Recorder(), rows=None, objects=None, worker=None))
 
 
 def test_other_writes_during_the_dry_run_warn(project: Path, environment: Environment, database: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cutover.config.validation import root
-from cutover.core.errors import Blocked, NotVerified
+from cutover.core.errors import Blocked, MeasurementError, NotVerified
 from cutover.core.recorder import Recorder
 from cutover.preflight.storage_checks import (
     PLAN_SCHEMA,
@@ -281,3 +281,14 @@ def test_plan_is_compared_with_the_migrations(tmp_path: Path, folder: Path) -> N
     lacking = [each.name for each in plan_findings(root(), folder, "d1_migrations", rows, Recorder())]
     assert {"storage:plan:no-table:audit_logs", "storage:plan:no-column:users.password"} <= set(lacking)
     assert not list(plan_findings(root(), None, "d1_migrations", rows, Recorder()))
+
+
+@pytest.mark.parametrize("text", [None, "", "-- no table\n", "CREATE TABLE users (id TEXT PRIMARY KEY;"])
+def test_plan_without_tables_is_a_measurement_error(text: str | None, tmp_path: Path) -> None:
+    """A file of the plan that is missing, empty or broken must not pass as a schema without tables."""
+    rows = database(tmp_path, PLAN)
+    (tmp_path / "contracts").mkdir()
+    if text is not None:
+        (tmp_path / PLAN_SCHEMA).write_text(text)
+    with pytest.raises(MeasurementError, match="Restore the file"):
+        list(plan_findings(tmp_path, None, "d1_migrations", rows, Recorder()))

@@ -134,6 +134,12 @@ def test_wider_resources_are_found(environment: Environment, api: Api, resource:
     ]
 
 
+def test_permission_on_no_resource_is_found(environment: Environment, api: Api) -> None:
+    """A permission that is granted on nothing reads nothing."""
+    api.policies["id1"] = [{**policy(D1_RESOURCE, "D1 Read"), "resources": {}}]
+    assert names(d1_token_findings, environment, api) == ["storage:d1-token-no-resource"]
+
+
 def test_denied_permissions_do_not_count(environment: Environment, api: Api) -> None:
     """A policy that denies grants nothing."""
     api.policies["id1"] = [policy(D1_RESOURCE, "D1 Read"), policy(D1_RESOURCE, "D1 Write", effect="deny")]
