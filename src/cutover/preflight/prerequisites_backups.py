@@ -54,6 +54,11 @@ def age_findings(store: str, backup: Backup | None, recorder: Recorder) -> Itera
         return
     hours = (time.time() - status.st_mtime) / 3600
     recorder.measure(f"age of the backup of {store} (h)", round(hours, 2), f"<= {backup.max_age_h:g}")
+    if backup.max_age_h > Backup.max_age_h:
+        recorder.warn(
+            f"the backup of {store} may be {backup.max_age_h:g} h old (max_age_h), more than the gate's "
+            f"{Backup.max_age_h:g} h: what was written since is lost with the database"
+        )
     if status.st_size == 0:
         yield _finding(f"backup-empty:{store}", place, "a backup", "an empty file", "make the backup again")
     if hours > backup.max_age_h:

@@ -69,7 +69,9 @@ def d1_token_findings(environment: Environment, client: Client, recorder: Record
     found = list(_lifetime_findings(verified, recorder))
     yield from found
     try:
-        policies = _policies(f"{tokens}/{verified['id']}", database, client, "the token of secrets.d1_api_token")
+        policies = _described(f"{tokens}/{verified['id']}", database, client, "the token of secrets.d1_api_token")[
+            "policies"
+        ]
     except NotVerified as error:
         if not found:
             raise
@@ -93,7 +95,12 @@ def r2_key_findings(environment: Environment, client: Client, recorder: Recorder
     account = CloudflareAccount.of(database)
     tokens, _ = _verified(environment.name, account, database, client)
     path = f"{tokens}/{bucket.access_key_id.reveal()}"
-    policies = _policies(path, database, client, "the key of secrets.r2_access_key_id")
+    described = _described(path, database, client, "the key of secrets.r2_access_key_id")
+    if "status" in described:
+        yield from _lifetime_findings(described, recorder, "R2 key", "secrets.r2_access_key_id")
+    else:
+        recorder.note_undetectable("if the R2 key is active and when it expires: Cloudflare did not say")
+    policies = described["policies"]
     resource = f"com.cloudflare.edge.r2.bucket.{account.account}_default_{bucket.bucket}"
     recorder.note_undetectable("a bucket in another jurisdiction than `default`: its resource has another name")
     yield from _scope_findings("r2-key", policies, R2_GROUPS, R2_GROUPS, resource, "secrets.r2_access_key_id")
@@ -132,33 +139,36 @@ def _verified(
     raise NotVerified(f"Cloudflare did not verify the token: {answers[-1].excerpt}")
 
 
-def _lifetime_findings(verified: Mapping[str, Any], recorder: Recorder) -> Iterator[Finding]:
-    place = "secrets.d1_api_token"
+def _lifetime_findings(
+    verified: Mapping[str, Any], recorder: Recorder, what: str = "D1 token", place: str = "secrets.d1_api_token"
+) -> Iterator[Finding]:
+    name = what.lower().replace(" ", "-")
     if verified["status"] != "active":
         yield Finding(
-            "storage:d1-token-inactive", place, "status active", f"status {verified['status']}", _PROMISED,
+            f"storage:{name}-inactive", place, "status active", f"status {verified['status']}", _PROMISED,
             "roll the token in the dashboard, and set the new value",
         )  # fmt: skip
     expires = verified.get("expires_on")
     if not expires:
-        recorder.measure("days until the D1 token expires", "never", f">= {FAIL_DAYS}")
-        recorder.warn("the D1 token never expires. Give it an end after the cutover")
+        recorder.measure(f"days until the {what} expires", "never", f">= {FAIL_DAYS}")
+        recorder.warn(f"the {what} never expires. Give it an end after the cutover")
         return
     try:
         left = (datetime.datetime.fromisoformat(str(expires)) - datetime.datetime.now(datetime.UTC)).days
     except (TypeError, ValueError):
         raise NotVerified(f"Cloudflare's expires_on is no time with its zone: {expires!r}") from None
-    recorder.measure("days until the D1 token expires", left, f">= {FAIL_DAYS}")
+    recorder.measure(f"days until the {what} expires", left, f">= {FAIL_DAYS}")
     if left < FAIL_DAYS:
         yield Finding(
-            "storage:d1-token-expires", place, f"{FAIL_DAYS} days or more until it expires", f"{left} days", _PROMISED,
-            "extend the token: it must outlive the cutover and its rollback",
+            f"storage:{name}-expires", place, f"{FAIL_DAYS} days or more until it expires", f"{left} days", _PROMISED,
+            "extend it: it must outlive the cutover and its rollback",
         )  # fmt: skip
     elif left < WARN_DAYS:
-        recorder.warn(f"the D1 token expires in {left} days")
+        recorder.warn(f"the {what} expires in {left} days")
 
 
-def _policies(url: str, database: Database, client: Client, what: str) -> list[Mapping[str, Any]]:
+def _described(url: str, database: Database, client: Client, what: str) -> Mapping[str, Any]:
+    """Return Cloudflare's description of a token with its policies. Raises NotVerified if it cannot be read."""
     answer = _get(url, database, client)
     result = _result(answer)
     policies = result.get("policies") if isinstance(result, dict) else None
@@ -168,7 +178,8 @@ def _policies(url: str, database: Database, client: Client, what: str) -> list[M
             "secrets.d1_api_token also has `Account API Tokens Read` (of a user's token: `API Tokens Read`). Without "
             "it, compare the permissions in the dashboard"
         )
-    return policies
+    described: Mapping[str, Any] = result
+    return described
 
 
 def _scope_findings(

@@ -155,6 +155,15 @@ def test_dry_run_is_judged(
         assert recorder.measured[-1].value == 0
 
 
+@pytest.mark.parametrize(("hours", "warnings"), [(24.0, 0), (24.5, 1), (10_000.0, 1)])
+def test_older_backups_than_the_gates_limit_warn(hours: float, warnings: int, tmp_path: Path) -> None:
+    """A limit above 24 h is the environment's decision, and the verdict says so."""
+    (tmp_path / "backup").write_text("x")
+    recorder = Recorder()
+    assert names(age_findings("d1", Backup(tmp_path / "backup", hours), recorder)) == []
+    assert len(recorder.warnings) == warnings
+
+
 def test_dry_run_without_d1_says_what_it_cannot_see(project: Path, environment: Environment) -> None:
     """Without D1 no rows are counted, and the record says so."""
     recorder = Recorder()

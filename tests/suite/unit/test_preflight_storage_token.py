@@ -51,6 +51,7 @@ class Api:
             "id1": [policy(D1_RESOURCE, "D1 Read", "Account API Tokens Read")],
             "r2tokenid": [policy(R2_RESOURCE, "Workers R2 Storage Bucket Item Read")],
         }
+        self.described: dict[str, Any] = {"status": "active", "expires_on": days(200)}
         self.refuses = False
 
     def __call__(self, request: Request) -> tuple[int, Any]:
@@ -67,7 +68,7 @@ class Api:
         policies = self.policies.get(name)
         if policies is None:
             return 403, {"success": False, "errors": [{"code": 9109}], "result": None}
-        return 200, {"success": True, "result": {"id": name, "policies": policies}}
+        return 200, {"success": True, "result": {"id": name, "policies": policies, **self.described}}
 
 
 def days(count: float) -> str:
@@ -160,6 +161,22 @@ def test_lifetime_of_the_token_is_judged(
     """A token that is inactive or ends within 7 days fails."""
     api.verified |= change
     assert names(d1_token_findings, environment, api) == finding
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        ({"status": "disabled"}, ["storage:r2-key-inactive"]),
+        ({"expires_on": days(6)}, ["storage:r2-key-expires"]),
+        ({"expires_on": days(7)}, []),
+    ],
+)
+def test_lifetime_of_the_r2_key_is_judged(
+    environment: Environment, api: Api, change: dict[str, str], finding: list[str]
+) -> None:
+    """A key that is inactive or ends within 7 days fails, though it still lists the bucket."""
+    api.described |= change
+    assert names(r2_key_findings, environment, api) == finding
 
 
 @pytest.mark.parametrize(("expires", "warnings"), [(days(29), 1), (days(31), 0), (None, 1)])
