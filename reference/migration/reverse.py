@@ -134,6 +134,7 @@ class Reverse:
                     self._put(table, keys, new=action == "insert")
                     progress.add(len(keys))
             progress.show()
+        self._remove_noted_media()
         self._sequences()
         return counts
 
@@ -178,12 +179,20 @@ class Reverse:
         self._delete_children(table.source, keys)
         before = django.images(table.source, keys)
         django.delete(table.source, keys)
-        self._commit(table.source, before, keys)
         for path in paths:
             held = self.sides.media.read(path)
             if held is not None:
                 self._note_media(path, held, None)
-                self.sides.media.remove(path)
+        self._commit(table.source, before, keys)
+        for path in paths:
+            self.sides.media.remove(path)
+
+    def _remove_noted_media(self) -> None:
+        """Remove files whose removal is recorded: an interruption can leave them after their rows were deleted."""
+        for page in self.journal.writes("media", self.sides.batch):
+            for path, _, kept, after in page:
+                if after is None and kept is not None:
+                    self.sides.media.remove(path)
 
     def _delete_children(self, table: str, keys: list[int]) -> None:
         """Delete rows that reference these and would block their deletion (Django's tokens), in the

@@ -21,7 +21,7 @@ Entry = tuple[str, str | None, str | None, str | None]
 
 
 class Undo:
-    """An undo. undone, not_undone: counts by place."""
+    """An undo. undone, not_undone: counts by place. A recorded write that did not happen is in neither."""
 
     def __init__(self, sides: Sides, journal: Journal) -> None:
         self.sides, self.journal = sides, journal
@@ -103,9 +103,13 @@ class Undo:
             going: list[str] = []
             coming: list[Upload] = []
             heads = r2.heads(key for key, *_ in entries)
+            unwritten = 0
             for key, before, kept, after in entries:
                 head = heads.get(key)
                 if (head and digest(head.etag)) != after:
+                    unwritten += (head.etag if head else None) == (
+                        None if kept is None else _etag(self.journal.kept(kept))
+                    )
                     continue
                 if kept is not None:
                     coming.append(Upload(key, self.journal.kept(kept), json.loads(before or "{}")))
@@ -113,7 +117,7 @@ class Undo:
                     going.append(key)
             r2.put(coming)
             r2.delete(going)
-            self._count("objects", len(going) + len(coming), entries)
+            self._count("objects", len(going) + len(coming), entries[unwritten:])
 
     # Of a run to Django.
 
@@ -156,21 +160,28 @@ class Undo:
         media = self.sides.media
         for page in self.journal.writes("media", self.sides.batch):
             entries = [entry for entry in page if which(entry)]
-            count = 0
+            count, unwritten = 0, 0
             for path, _, kept, after in entries:
                 content = media.read(path)
                 if (None if content is None else digest(hashlib.sha256(content).hexdigest())) != after:
+                    was = content if kept is None and after is None else kept and self.journal.kept(kept)
+                    unwritten += content == was  # a file is removed after its bytes are kept
                     continue
                 if kept is not None:
                     media.write(path, self.journal.kept(kept))
                 else:
                     media.remove(path)
                 count += 1
-            self._count("media", count, entries)
+            self._count("media", count, entries[unwritten:])
 
 
 def _digests(images: dict[int, str]) -> dict[int, str]:
     return {key: digest(_normal(text)) for key, text in images.items()}
+
+
+def _etag(content: bytes) -> str:
+    """Return the ETag that S3 gives to an object of one part."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def _normal(image: str) -> str:
