@@ -30,7 +30,7 @@ class Issuer:
 
 @dataclass
 class CertificateSpec:
-    """What a certificate contains, and what the server sends with it.
+    """The content of a certificate, and of what the server sends with it.
 
     names: DNS names. days: until it expires, negative for an expired one. issued_by: "intermediate" (as CAs do),
     "root", "self" (self-signed) or "unknown" (an intermediate of another CA). chain: the server sends the intermediate

@@ -94,9 +94,12 @@ def test_every_check_of_smoke_and_contract_names_its_rule() -> None:
     assert {entry.rule.profile for entry in entries if entry.rule} == set(PROFILES)
 
 
-def test_checks_that_own_an_operation_are_universal() -> None:
-    """An operation whose owner is not judged would leave the checks that it blocks without a finding."""
-    assert [entry.check for entry in load_manifest(root()) if entry.owns and not entry.is_judged(UNIVERSAL)] == []
+def test_each_owned_operation_has_a_universal_owner() -> None:
+    """An operation of which no owner is judged would leave the checks that it blocks without a finding."""
+    owning = [entry for entry in load_manifest(root()) if entry.owns]
+    judged = {(entry.gate, name) for entry in owning if entry.is_judged(UNIVERSAL) for name in entry.owns}
+    assert {(entry.gate, name) for entry in owning for name in entry.owns} == judged
+    assert all(entry.is_judged(UNIVERSAL) for entry in owning if entry.gate != "preflight")
 
 
 def test_rules_page_lists_all_rules_and_checks() -> None:
