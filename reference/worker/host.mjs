@@ -19,6 +19,11 @@ const HERE = path.dirname(fileURLToPath(import.meta.url));
 // Loading Miniflare's one large file takes a third of the start. Its compiled form is cached next
 // to it, and require avoids the search for its exports that import does.
 enableCompileCache(path.join(HERE, 'node_modules', '.cache'));
+
+// V8 has one background thread on a machine of two cores. If Maglev compiles on it and waits for a
+// garbage collection while the main thread waits for the same thread to sweep, workerd computes for
+// ever and answers nothing (seen with workerd 1.20260730.1). Without Maglev nothing waits there.
+process.env.MINIFLARE_WORKERD_V8_FLAGS = '--no-maglev';
 const { Log, LogLevel, Miniflare } = createRequire(import.meta.url)('miniflare');
 
 const REFERENCE = path.dirname(HERE);
