@@ -188,7 +188,7 @@ def test_delta_is_go_and_a_row_lost_in_reverse_is_no_go(filled_pair: PairState, 
 
 def test_resumed_run_reads_no_proven_range_twice(filled_pair: PairState, copy: Path, reports: Path) -> None:
     """After kill -9 without writes, proven ranges count and are not read; after a write, all are read."""
-    _grow(filled_pair, copy, GROWN)
+    last_id = _grow(filled_pair, copy, GROWN)
     try:
         proven = _killed_in_the_middle(filled_pair, copy, reports)
         saved = shutil.copytree(reports, reports.with_name("saved"))
@@ -206,13 +206,14 @@ def test_resumed_run_reads_no_proven_range_twice(filled_pair: PairState, copy: P
         assert again.data["tables"]["users"]["resumed_rows"] == 0
         assert "read again: D1" in again.output
     finally:
-        with psycopg.connect(filled_pair.pg_dsn, autocommit=True) as legacy:
-            legacy.execute("DELETE FROM auth_user WHERE username LIKE 'grown%%'")
+        _shrink(filled_pair, last_id)
 
 
-def _grow(filled_pair: PairState, copy: Path, rows: int) -> None:
-    """Add accounts on both sides, enough to kill a run in the middle."""
+def _grow(filled_pair: PairState, copy: Path, rows: int) -> int:
+    """Add accounts on both sides, enough to kill a run in the middle. Return the last id that was used before."""
     with psycopg.connect(filled_pair.pg_dsn, autocommit=True) as legacy:
+        found = legacy.execute("SELECT last_value FROM auth_user_id_seq").fetchone()
+        assert found is not None
         legacy.execute(
             "INSERT INTO auth_user (password, is_superuser, username, first_name, last_name, email, is_staff,"
             " is_active, date_joined) SELECT 'x', false, 'grown' || n, '', '', '', false, false,"
@@ -228,6 +229,14 @@ def _grow(filled_pair: PairState, copy: Path, rows: int) -> None:
     )
     connection.commit()
     connection.close()
+    return int(found[0])
+
+
+def _shrink(filled_pair: PairState, last_id: int) -> None:
+    """Remove the added accounts, and set the sequence back, because the pair is used again."""
+    with psycopg.connect(filled_pair.pg_dsn, autocommit=True) as legacy:
+        legacy.execute("DELETE FROM auth_user WHERE username LIKE 'grown%%'")
+        legacy.execute("SELECT setval('auth_user_id_seq', %s)", [last_id])
 
 
 def _start_reconciliation(filled_pair: PairState, copy: Path, reports: Path, output: int) -> subprocess.Popen[str]:
@@ -304,26 +313,27 @@ def test_export_replaces_d1(filled_pair: PairState, copy: Path, tmp_path: Path, 
 
 def test_restarted_server_makes_the_run_invalid(filled_pair: PairState, copy: Path, reports: Path) -> None:
     """End the reconciler's sessions while it reads rows: exit code 11, the next step, no traceback and no GO."""
-    _grow(filled_pair, copy, GROWN)
-    with psycopg.connect(filled_pair.pg_dsn, autocommit=True) as legacy:
-        try:
+    last_id = _grow(filled_pair, copy, GROWN)
+    try:
+        # The role of the run sees its queries and may end them.
+        with psycopg.connect(filled_pair.pg_reader_dsn, autocommit=True) as reader:
             process = _start_reconciliation(filled_pair, copy, reports, subprocess.PIPE)
-            ended = _end_sessions_during_a_row_query(legacy, process)
-            output, _ = process.communicate(timeout=DEADLINE_S)
-        finally:
-            legacy.execute("DELETE FROM auth_user WHERE username LIKE 'grown%%'")
+            ended = _end_sessions_during_a_row_query(reader, process)
+        output, _ = process.communicate(timeout=DEADLINE_S)
+    finally:
+        _shrink(filled_pair, last_id)
     assert ended > 0, f"the run ended before one of its row queries was seen:\n{output}"
     assert process.returncode == 11, output
     assert "run it again" in output
     assert "Traceback" not in output
 
 
-def _end_sessions_during_a_row_query(legacy: psycopg.Connection, process: subprocess.Popen[str]) -> int:
+def _end_sessions_during_a_row_query(reader: psycopg.Connection, process: subprocess.Popen[str]) -> int:
     """Wait until a row query runs, then end all sessions of the run, as a restart does. Return how many were ended."""
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline and process.poll() is None:
         # One statement looks and ends, so that no query can finish between the two.
-        row = legacy.execute(
+        row = reader.execute(
             "WITH sessions AS (SELECT pid, state, query FROM pg_stat_activity"
             " WHERE application_name = 'cutover' AND pid <> pg_backend_pid())"
             " SELECT count(pg_terminate_backend(pid)) FROM sessions WHERE EXISTS"
